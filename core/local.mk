@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the tideway authors
+#
+# The core: everything but main.c is an archive, so that the unit tests link
+# what the program links. The program takes the whole archive and exports its
+# TW_API symbols, because modules resolve them from there.
+#
+# To add a source, add its line to core_libcore_a_SOURCES, sorted. Headers
+# need no line.
+
+noinst_LIBRARIES += core/libcore.a
+core_libcore_a_SOURCES = \
+	core/base/arena.c \
+	core/base/err.c \
+	core/base/oplog.c \
+	core/base/panic.c \
+	core/base/str.c \
+	core/conf/dead_forms.c \
+	core/conf/dead_rules.c \
+	core/conf/directives.c \
+	core/conf/dump.c \
+	core/conf/env.c \
+	core/conf/lexer.c \
+	core/conf/line.c \
+	core/conf/manual.c \
+	core/conf/parser.c \
+	core/conf/predicate.c \
+	core/conf/read.c \
+	core/conf/registry.c \
+	core/conf/report.c \
+	core/conf/units.c \
+	core/conf/unknown.c \
+	core/expr/acl.c \
+	core/expr/cast.c \
+	core/expr/cond.c \
+	core/expr/conv.c \
+	core/expr/expr.c \
+	core/expr/fetch_l4.c \
+	core/expr/logfmt.c \
+	core/expr/logtext.c \
+	core/expr/pattern.c \
+	core/expr/regex.c \
+	core/expr/register.c \
+	core/expr/strset.c \
+	core/flow/client.c \
+	core/flow/exchange.c \
+	core/flow/hooks.c \
+	core/flow/log.c \
+	core/flow/logvars.c \
+	core/flow/msg.c \
+	core/flow/pick.c \
+	core/flow/relay.c \
+	core/flow/reply.c \
+	core/flow/req.c \
+	core/flow/run.c \
+	core/flow/server.c \
+	core/module/find.c \
+	core/module/hooks.c \
+	core/module/life.c \
+	core/module/loader.c \
+	core/module/object.c \
+	core/module/order.c \
+	core/net/buf.c \
+	core/net/conn.c \
+	core/net/listener.c \
+	core/net/proxy_hdr.c \
+	core/net/upstream.c \
+	core/proxy/access.c \
+	core/proxy/acl_kw.c \
+	core/proxy/addr.c \
+	core/proxy/balance.c \
+	core/proxy/bind.c \
+	core/proxy/check.c \
+	core/proxy/live.c \
+	core/proxy/log_kw.c \
+	core/proxy/logger.c \
+	core/proxy/logtarget.c \
+	core/proxy/proxy_kw.c \
+	core/proxy/queue.c \
+	core/proxy/resolve.c \
+	core/proxy/route.c \
+	core/proxy/sections.c \
+	core/proxy/server.c \
+	core/proxy/server_state.c \
+	core/proxy/stats.c \
+	core/run/boot.c \
+	core/run/daemon.c \
+	core/run/gen.c \
+	core/run/global.c \
+	core/run/limits.c \
+	core/run/master.c \
+	core/run/notify.c \
+	core/run/options.c \
+	core/run/pidfile.c \
+	core/run/prescan.c \
+	core/run/privileges.c \
+	core/run/process.c \
+	core/run/reload.c \
+	core/run/show.c \
+	core/run/signals.c \
+	core/run/usage.c \
+	core/run/wheel.c \
+	core/run/worker.c
+
+pkginclude_HEADERS = $(wildcard $(srcdir)/core/tideway/*.h \
+	$(srcdir)/core/tideway/*.def)
+noinst_HEADERS += $(filter-out $(srcdir)/core/tideway/%, \
+	$(wildcard $(srcdir)/core/*/*.h $(srcdir)/core/*/*.def))
+
+sbin_PROGRAMS += tideway
+tideway_SOURCES = core/run/main.c
+tideway_LDFLAGS = $(AM_LDFLAGS) -Wl,--export-dynamic \
+	-Wl,--whole-archive,core/libcore.a,--no-whole-archive
+tideway_LDADD = $(TW_CORE_LIBS)
+tideway_DEPENDENCIES = core/libcore.a
+
+pkgconfigdir = $(libdir)/pkgconfig
+pkgconfig_DATA = core/tideway.pc

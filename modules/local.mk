@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the tideway authors
+#
+# A module is two blocks: libNAME.la holds its objects, so that a unit test
+# can link them too, and NAME.la is the shared object the core loads. All of
+# them land in modules/.libs, where a build is run from without installing.
+#
+# To add a source, add its line to modules_NAME_libNAME_la_SOURCES. To add a
+# module, copy a block; libraries it needs go into modules_NAME_la_LIBADD.
+
+noinst_HEADERS += $(wildcard $(srcdir)/modules/*/*.h \
+	$(srcdir)/modules/*/*.def)
+
+MODULE_LINK = $(AM_LDFLAGS) -module -avoid-version -shared \
+	-export-symbols-regex '^tideway_module$$'
+
+# A module is one file: libtool's own beside it would only be in the way.
+install-data-hook:
+	cd "$(DESTDIR)$(moduledir)" && rm -f $(notdir $(module_LTLIBRARIES))
+
+uninstall-hook:
+	cd "$(DESTDIR)$(moduledir)" && \
+		rm -f $(notdir $(module_LTLIBRARIES:.la=.so))
+
+# The example to start a module from is installed as source.
+skeletondir = $(docdir)/skeleton
+skeleton_DATA = $(wildcard $(srcdir)/modules/skeleton/*)
+EXTRA_DIST += $(skeleton_DATA)
+
+# ---- http
+noinst_LTLIBRARIES += modules/http/libhttp.la
+modules_http_libhttp_la_SOURCES = \
+	modules/http/h1_body.c \
+	modules/http/h1_head.c \
+	modules/http/h1_parse.c \
+	modules/http/h1_scan.c \
+	modules/http/h1_target.c \
+	modules/http/h1_write.c \
+	modules/http/http_conf.c \
+	modules/http/http_errorfile.c \
+	modules/http/http_fetch.c \
+	modules/http/http_mod.c \
+	modules/http/http_pages.c
+module_LTLIBRARIES += modules/http.la
+modules_http_la_SOURCES =
+modules_http_la_LIBADD = modules/http/libhttp.la
+modules_http_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- healthcheck
+noinst_LTLIBRARIES += modules/healthcheck/libhealthcheck.la
+modules_healthcheck_libhealthcheck_la_SOURCES = \
+	modules/healthcheck/answer.c \
+	modules/healthcheck/expect.c \
+	modules/healthcheck/hc_kw.c \
+	modules/healthcheck/health.c \
+	modules/healthcheck/healthcheck_mod.c \
+	modules/healthcheck/httpchk.c \
+	modules/healthcheck/runner.c \
+	modules/healthcheck/talk.c \
+	modules/healthcheck/tcpchk.c
+module_LTLIBRARIES += modules/healthcheck.la
+modules_healthcheck_la_SOURCES =
+modules_healthcheck_la_LIBADD = modules/healthcheck/libhealthcheck.la
+modules_healthcheck_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- balance
+noinst_LTLIBRARIES += modules/balance/libbalance.la
+modules_balance_libbalance_la_SOURCES = \
+	modules/balance/balance_mod.c \
+	modules/balance/leastconn.c \
+	modules/balance/roundrobin.c
+module_LTLIBRARIES += modules/balance.la
+modules_balance_la_SOURCES =
+modules_balance_la_LIBADD = modules/balance/libbalance.la
+modules_balance_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- demo
+noinst_LTLIBRARIES += modules/demo/libdemo.la
+modules_demo_libdemo_la_SOURCES = \
+	modules/demo/demo_mod.c
+module_LTLIBRARIES += modules/demo.la
+modules_demo_la_SOURCES =
+modules_demo_la_LIBADD = modules/demo/libdemo.la
+modules_demo_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- stats
+noinst_LTLIBRARIES += modules/stats/libstats.la
+modules_stats_libstats_la_SOURCES = \
+	modules/stats/auth.c \
+	modules/stats/csv.c \
+	modules/stats/fields.c \
+	modules/stats/guard.c \
+	modules/stats/json.c \
+	modules/stats/report.c \
+	modules/stats/stats_kw.c \
+	modules/stats/uri.c
+
+# ---- skeleton
+# The example to start a module from: built and tested in a directory of its
+# own, so that it is loaded only by who asks for it; its source is installed.
+check_LTLIBRARIES += modules/skeleton/skeleton.la
+modules_skeleton_skeleton_la_SOURCES = modules/skeleton/skeleton_mod.c
+modules_skeleton_skeleton_la_LDFLAGS = $(MODULE_LINK) -rpath $(moduledir)

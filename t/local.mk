@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the tideway authors
+#
+# Tests: t/*.t are Perl and speak to the program; t/unit/test_*.c are cmocka
+# programs that print TAP; t/fuzz/fuzz_*.c are fuzz targets. prove runs all
+# and counts. `make check T="t/cookie.t" TESTS_JOBS=2` narrows it.
+#
+# To add a .t, put it into t/. To add a unit test, add a line with
+# t/unit/test_NAME to UNIT_TESTS: its source is t/unit/test_NAME.c; when it
+# needs a module's code, also t_unit_test_NAME_LDADD (see the end of it).
+
+UNIT_TESTS = \
+	t/unit/test_arena \
+	t/unit/test_dead_forms \
+	t/unit/test_h1_body \
+	t/unit/test_h1_parse \
+	t/unit/test_h1_write \
+	t/unit/test_lexer \
+	t/unit/test_limits \
+	t/unit/test_msg \
+	t/unit/test_oplog \
+	t/unit/test_options \
+	t/unit/test_order \
+	t/unit/test_predicate \
+	t/unit/test_proxy_hdr \
+	t/unit/test_read \
+	t/unit/test_registry \
+	t/unit/test_report \
+	t/unit/test_str \
+	t/unit/test_units \
+	t/unit/test_wheel
+
+# Linked by every program that says nothing else: the unit tests.
+LDADD = core/libcore.a $(TW_CORE_LIBS) $(CMOCKA_LIBS)
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(UNIT_TESTS)
+UNIT_RUN = $(UNIT_TESTS)
+endif
+EXTRA_PROGRAMS += $(UNIT_TESTS)
+
+# A fuzz target is one function. Without libFuzzer the driver is its main():
+# it replays files and varies them a little, so make check always has a run.
+FUZZ_TARGETS = \
+	t/fuzz/fuzz_conf \
+	t/fuzz/fuzz_proxy_hdr
+check_PROGRAMS += $(FUZZ_TARGETS)
+if FUZZING
+FUZZ_MAIN = $(TW_FUZZ_LDFLAGS)
+else
+check_LIBRARIES += t/fuzz/libdriver.a
+t_fuzz_libdriver_a_SOURCES = t/fuzz/driver.c
+FUZZ_MAIN = t/fuzz/libdriver.a
+endif
+FUZZ_LINK = core/libcore.a $(TW_CORE_LIBS) $(FUZZ_MAIN)
+
+EXTRA_DIST += $(filter-out $(srcdir)/t/unit $(srcdir)/t/fuzz,\
+	$(wildcard $(srcdir)/t/*)) $(wildcard $(srcdir)/t/fuzz/corpus)
+noinst_HEADERS += $(wildcard $(srcdir)/t/unit/*.h $(srcdir)/t/fuzz/*.h)
+
+TESTS_JOBS = 1
+T =
+PROVE_FLAGS =
+
+# All that make check runs, without running it.
+check-build: all
+	@$(MAKE) $(check_PROGRAMS) $(check_LTLIBRARIES)
+.PHONY: check-build
+
+check-local:
+	@test -n "$(PROVE)" || { \
+		echo "make check needs prove: apt-get install perl" >&2; exit 1; }
+	@test -n "$(UNIT_RUN)" || echo "unit tests skipped: none, or no cmocka"
+	srcdir='$(abs_srcdir)' builddir='$(abs_builddir)' \
+	TIDEWAY='$(abs_builddir)/tideway' \
+	TIDEWAY_MODULE_PATH='$(abs_builddir)/modules/.libs' \
+	TW_SANITIZER='$(TW_SANITIZER)' CC='$(CC)' MAKE='$(MAKE)' \
+	ASAN_OPTIONS="$${ASAN_OPTIONS-detect_stack_use_after_return=1}" \
+	UBSAN_OPTIONS="$${UBSAN_OPTIONS-print_stacktrace=1}" \
+	TSAN_OPTIONS="$${TSAN_OPTIONS-halt_on_error=1}" \
+	CMOCKA_MESSAGE_OUTPUT=TAP \
+	$(PROVE) -I '$(abs_srcdir)/t/lib' -j $(TESTS_JOBS) $(PROVE_FLAGS) \
+		$(if $(strip $(T)),$(addprefix $(srcdir)/,$(T)),\
+			-r $(srcdir)/t $(UNIT_RUN))
+t_fuzz_fuzz_conf_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_proxy_hdr_LDADD = $(FUZZ_LINK)
