@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * balance.h - load balancing algorithms.
+ *
+ * An algorithm turns the usable servers and their weights into a state that
+ * workers pick from without taking part in its making: the control thread
+ * builds a new state whenever a server or weight changes, publishes it with one
+ * pointer store, and retires the old one when no worker can see it any more.
+ * modules/balance/roundrobin.c is the model to copy.
+ */
+#ifndef TIDEWAY_BALANCE_H
+#define TIDEWAY_BALANCE_H
+
+#include <tideway/conf.h>
+#include <tideway/req.h>
+
+struct tw_choice {
+	struct tw_server *server; /* borrow: gen */
+	uint32_t weight;          /* effective: 1..256 times the slow-start share */
+};
+
+struct tw_balance {
+	const char *name;
+	/* Arguments after the name on the `balance` line; NULL: takes none.
+	 * in: args from tw_arg(ln, 1). out: conf, conf_size zeroed bytes. */
+	int (*args)(struct tw_line *ln, void *conf);
+	uint32_t conf_size;
+	/* build - in: n choices in the order of the file, weight > 0 each (n may be
+	 * 0); old, the state it follows (NULL: none): carry positions over.
+	 * returns: owned by the core. context: control or start. */
+	void *(*build)(const struct tw_choice *choices, int n, const void *conf,
+	    const void *old);
+	void (*free)(void *state);
+	/* pick - returns: a server that has room (tw_server_has_room), or NULL when
+	 * all are full. context: any worker, concurrently; O(1) or O(log n). */
+	struct tw_server *(*pick)(void *state, const void *conf, struct tw_req *req);
+	/* moved - this server's load has changed. NULL: does not matter. context:
+	 * any worker. */
+	void (*moved)(void *state, struct tw_server *srv);
+	const char *help;
+};
+
+#endif

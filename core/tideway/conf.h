@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * conf.h - keywords: how a module gives words to the configuration language.
+ *
+ * Every keyword is one entry of a table owned by whoever implements it. The
+ * parser looks a line's words up, checks scope and arity, points `ln->state`
+ * at the right block and calls `set`. -K prints the manual from the tables.
+ *
+ * The block behind `ln->state`: for the core's own keywords the struct of the
+ * scope (see core/proxy/proxy.h); for a module's, the module's block of
+ * gen_size (global), proxy_size (proxy scopes), bind_size, server_size bytes.
+ * A proxy's block starts as a copy of its defaults section's block, a
+ * server's as a copy of the block that default-server lines have filled.
+ */
+#ifndef TIDEWAY_CONF_H
+#define TIDEWAY_CONF_H
+
+#include <tideway/arena.h>
+#include <tideway/err.h>
+
+/* Where a keyword may stand. */
+#define TW_SC_GLOBAL 0x01u
+#define TW_SC_DEFAULTS 0x02u
+#define TW_SC_FRONTEND 0x04u
+#define TW_SC_LISTEN 0x08u
+#define TW_SC_BACKEND 0x10u
+#define TW_SC_BIND 0x20u   /* an option on a bind line */
+#define TW_SC_SERVER 0x40u /* an option on server and default-server lines */
+#define TW_SC_SECTION 0x80u /* in a section that a module brought */
+#define TW_SC_FE (TW_SC_DEFAULTS | TW_SC_FRONTEND | TW_SC_LISTEN)
+#define TW_SC_BE (TW_SC_DEFAULTS | TW_SC_LISTEN | TW_SC_BACKEND)
+#define TW_SC_PROXY (TW_SC_FE | TW_SC_BE)
+
+/* Flags of a keyword. */
+#define TW_KW_NO 0x01u    /* `no WORD` is allowed; ln->no tells */
+#define TW_KW_HTTP 0x02u  /* only meaningful in mode http (warned otherwise) */
+#define TW_KW_REST 0x04u  /* takes all the rest of the line */
+
+typedef int tw_kw_set(struct tw_line *ln);
+
+struct tw_kw {
+	const char *word;  /* one or two words: "balance", "timeout client" */
+	unsigned scopes;   /* TW_SC_... */
+	int min_args;      /* arguments after the word(s) */
+	int max_args;      /* -1: no limit */
+	tw_kw_set *set;
+	const char *usage; /* "<time>", "<name> [param]" */
+	const char *help;  /* one sentence */
+	const char *def;   /* the default, as text; NULL: none */
+	unsigned flags;    /* TW_KW_... */
+	size_t offset;     /* for the ready-made setters below */
+	intptr_t min, max; /* range for tw_set_uint; both 0: no limit */
+	const char *section; /* TW_SC_SECTION: the section's word */
+};
+
+/* One line while it is parsed. borrow: all pointers, until `set` returns. */
+struct tw_line {
+	struct tw_gen *gen;
+	struct tw_proxy *proxy;   /* NULL in global */
+	struct tw_server *server; /* server scope; default-server's prototype */
+	struct tw_bind *bind;     /* bind scope */
+	void *section;            /* a module's own section */
+	void *state;              /* see above */
+	void *core;               /* what the core's keywords write to here */
+	char *block;              /* the modules' blocks of this scope */
+	const struct tw_kw *kw;
+	unsigned scope;           /* the one TW_SC_ bit that holds here */
+	const char *file;         /* gen */
+	int number;
+	char *const *word;        /* unquoted, unescaped, NUL-terminated */
+	int n_words;
+	int pos;   /* index of the keyword's first word */
+	int arg;   /* index of its first argument */
+	int n_args;
+	int used;  /* bind and server scope: arguments taken; preset to max_args */
+	bool no;   /* `no` stood before it */
+};
+
+/** tw_arg - argument `i`, or NULL when there are fewer. */
+static inline const char *
+tw_arg(const struct tw_line *ln, int i)
+{
+	return i < ln->n_args ? ln->word[ln->arg + i] : NULL;
+}
+
+/** tw_line_fail - reports an error at argument `i` (-1: at the keyword).
+ * in: text says what is wrong and what to write. returns: -1. */
+TW_API int tw_line_fail(const struct tw_line *ln, int i, const char *fmt, ...)
+    TW_PRINTF(3, 4);
+/** tw_line_warn - reports a warning in the same way. returns: 0. */
+TW_API int tw_line_warn(const struct tw_line *ln, int i, const char *fmt, ...)
+    TW_PRINTF(3, 4);
+/** tw_gen_fail / tw_gen_warn - the same after parsing, for check().
+ * in: file and line of what is at fault (file NULL: the whole). */
+TW_API int tw_gen_fail(struct tw_gen *gen, const char *file, int line,
+    const char *fmt, ...) TW_PRINTF(4, 5);
+TW_API int tw_gen_warn(struct tw_gen *gen, const char *file, int line,
+    const char *fmt, ...) TW_PRINTF(4, 5);
+/** tw_gen_arena - memory that lives as long as the generation. */
+TW_API struct tw_arena *tw_gen_arena(struct tw_gen *gen);
+
+/* Ready-made setters: write at ln->state + kw->offset. */
+TW_API int tw_set_flag(struct tw_line *ln); /* bool; `no` clears it */
+TW_API int tw_set_ms(struct tw_line *ln);   /* uint32_t, ms; bare number: ms */
+TW_API int tw_set_uint(struct tw_line *ln); /* uint32_t, min..max */
+TW_API int tw_set_size(struct tw_line *ln); /* uint64_t, bytes; k, m, g */
+TW_API int tw_set_str(struct tw_line *ln);  /* const char *; gen arena */
+
+/** tw_parse_ms - "30s", "500ms", "2m"; a bare number counts `unit_us`
+ * microseconds each. returns: 0, or -1 with err. source: HAProxy's manual 2.5. */
+TW_API int tw_parse_ms(const char *word, uint64_t unit_us, uint32_t *ms,
+    struct tw_err *err);
+/** tw_parse_uint - decimal, min..max. */
+TW_API int tw_parse_uint(const char *word, uint64_t min, uint64_t max,
+    uint64_t *out, struct tw_err *err);
+/** tw_parse_size - bytes, with the suffixes k, m, g. */
+TW_API int tw_parse_size(const char *word, uint64_t *out, struct tw_err *err);
+
+/* A section of a module's own: `open` runs on its first line. */
+struct tw_section {
+	const char *word;
+	int (*open)(struct tw_line *ln, void **section);
+	int (*close)(struct tw_gen *gen, void *section);
+	const char *help;
+};
+
+#endif

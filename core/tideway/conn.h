@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * conn.h - connections as modules see them, and transports under them.
+ */
+#ifndef TIDEWAY_CONN_H
+#define TIDEWAY_CONN_H
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <tideway/err.h>
+#include <tideway/str.h>
+
+/* An address without the kernel's padding. A plain value. */
+struct tw_addr {
+	uint16_t family; /* AF_INET, AF_INET6, AF_UNIX; 0: none */
+	uint16_t port;   /* host byte order; 0 for AF_UNIX */
+	uint32_t scope;  /* AF_INET6: scope id */
+	union {
+		uint8_t v4[4];    /* network byte order */
+		uint8_t v6[16];
+		const char *path; /* AF_UNIX; '@' first: abstract. gen */
+	} u;
+};
+
+TW_API void tw_addr_from_sockaddr(struct tw_addr *a, const struct sockaddr *sa, socklen_t len);
+/** tw_addr_to_sockaddr - returns: the length to give to the kernel. */
+TW_API socklen_t tw_addr_to_sockaddr(const struct tw_addr *a, struct sockaddr_storage *ss);
+TW_API bool tw_addr_eq(const struct tw_addr *a, const struct tw_addr *b);
+/** tw_addr_out - the address without its port ("unix" for AF_UNIX, as logs
+ * show it). */
+TW_API void tw_addr_out(struct tw_out *o, const struct tw_addr *a);
+/** tw_addr_port_out - "127.0.0.1:80", "[::1]:80", "/path". */
+TW_API void tw_addr_port_out(struct tw_out *o, const struct tw_addr *a);
+
+/* The outcome of an I/O operation. */
+enum tw_io {
+	TW_IO_OK,
+	TW_IO_AGAIN, /* later: wait for the event */
+	TW_IO_END,   /* the peer sent FIN; or: the body is complete */
+	TW_IO_ERR,
+};
+
+/* A receive buffer: what was read and not consumed is base[head..tail). */
+struct tw_buf {
+	char *base; /* borrow: the worker's pool; NULL: none held */
+	uint32_t size, head, tail;
+};
+
+/** tw_conn_src / tw_conn_dst - the client's and the local address; what a
+ * PROXY header said replaces them. dst is looked up when first asked for. */
+TW_API const struct tw_addr *tw_conn_src(const struct tw_conn *conn);
+TW_API const struct tw_addr *tw_conn_dst(struct tw_conn *conn);
+TW_API struct tw_worker *tw_conn_worker(const struct tw_conn *conn);
+TW_API const struct tw_bind *tw_conn_bind(const struct tw_conn *conn);
+TW_API int tw_conn_fd(const struct tw_conn *conn);
+/** tw_conn_requests - requests begun on it so far. */
+TW_API uint32_t tw_conn_requests(const struct tw_conn *conn);
+
+/* What carries bytes; NULL in a connection means the plain socket. */
+struct tw_transport {
+	const char *name; /* "tls" */
+	/* returns: TW_IO_OK when the handshake is done. */
+	enum tw_io (*handshake)(struct tw_conn *conn, void *state);
+	/* out: n, bytes moved. */
+	enum tw_io (*recv)(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n);
+	enum tw_io (*send)(struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov, size_t *n);
+	void (*shut)(struct tw_conn *conn, void *state);
+	void (*fini)(struct tw_conn *conn, void *state);
+	bool splices; /* the kernel does the work: splice is allowed */
+};
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * expr.h - samples, fetches, converters, conditions, log-formats.
+ *
+ * A fetch takes a typed sample from where it is valid; converters change it;
+ * an ACL matches it against patterns; a condition combines ACLs. All are
+ * compiled when the configuration is read and evaluated without allocation.
+ * source: HAProxy's manual, chapters 7 and 8.2.4.
+ */
+#ifndef TIDEWAY_EXPR_H
+#define TIDEWAY_EXPR_H
+
+#include <tideway/req.h>
+
+enum tw_type {
+	TW_ANY, TW_BOOL, TW_SINT, TW_IPV4, TW_IPV6, TW_STRING, TW_BINARY, TW_METH,
+};
+
+struct tw_sample {
+	uint8_t type;   /* enum tw_type */
+	bool may_change; /* may differ when asked again in the same step */
+	union {
+		int64_t n;         /* BOOL, SINT */
+		uint8_t ip[16];    /* IPV4: first 4 bytes */
+		struct tw_str str; /* STRING, BINARY; METH: the token */
+	} u;
+	uint8_t method; /* METH: enum tw_method */
+};
+
+/* Where a fetch is valid. */
+#define TW_AT_CONN 0x01u     /* from accept on */
+#define TW_AT_REQUEST 0x02u  /* the request head is there */
+#define TW_AT_REQ_BODY 0x04u
+#define TW_AT_RESPONSE 0x08u /* the response head is there */
+#define TW_AT_LOG 0x10u
+#define TW_AT_CHECK 0x20u
+#define TW_AT_ANY 0xffu
+
+struct tw_arg_val {
+	enum tw_type type; /* STRING or SINT; ANY: absent */
+	struct tw_str str; /* gen */
+	int64_t n;
+	void *ptr;         /* what the fetch's `check` resolved it to; gen */
+};
+
+/* A cursor for fetches that yield several values (all Host fields): NULL
+ * state when it starts; the fetch keeps what it needs in `at`. */
+struct tw_cursor {
+	uint64_t at[2];
+	bool more; /* set by the fetch: call again for the next value */
+};
+
+struct tw_fetch {
+	const char *name;     /* "path", "hdr" */
+	const char *args;     /* "" none; "s" string; "s,i" ..; "[s]" optional */
+	enum tw_type out;
+	unsigned where;       /* TW_AT_...: needs one of these */
+	bool (*get)(struct tw_req *req, const struct tw_arg_val *args,
+	    struct tw_cursor *cur, struct tw_sample *out);
+	const char *match;    /* default ACL match: "str", "beg", "ip", "int", "bool", "meth" .. */
+	int (*check)(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err);
+	const char *help;
+};
+
+struct tw_conv {
+	const char *name;
+	const char *args;
+	enum tw_type in, out;
+	bool (*apply)(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s);
+	int (*check)(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err);
+	const char *help;
+};
+
+/** tw_expr_compile - "hdr(host),lower". in: i, the word of the line that holds
+ * it (for messages). returns: gen; NULL: reported. */
+TW_API struct tw_expr *tw_expr_compile(struct tw_line *ln, int i, const char *text,
+    unsigned where);
+TW_API bool tw_expr_eval(const struct tw_expr *e, struct tw_req *req, struct tw_sample *out);
+/** tw_cond_compile - the condition from argument `i` on: `if ...` or
+ * `unless ...`. returns: gen; NULL: reported. */
+TW_API struct tw_cond *tw_cond_compile(struct tw_line *ln, int i, unsigned where);
+TW_API bool tw_cond_eval(const struct tw_cond *c, struct tw_req *req);
+
+/* One log-format variable. */
+struct tw_logvar {
+	const char *name; /* "ci" for %ci */
+	void (*out)(struct tw_req *req, struct tw_out *o, unsigned flags);
+	unsigned flags;   /* TW_LOGVAR_... */
+	const char *help;
+};
+#define TW_LOGVAR_HTTP 0x01u  /* mode http only */
+#define TW_LOG_QUOTE 0x100u   /* given to out(): %{+Q} */
+#define TW_LOG_HEX 0x200u     /* %{+X} */
+#define TW_LOG_ESCAPE 0x400u  /* %{+E} */
+
+/** tw_logfmt_compile - "%ci:%cp [%tr] ...". returns: gen; NULL: reported. */
+TW_API struct tw_logfmt *tw_logfmt_compile(struct tw_line *ln, int i, const char *text);
+/** tw_logfmt_out - one line, without newline. returns: bytes written. */
+TW_API size_t tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o);
+/** tw_log_text - peer-supplied text for a log: control bytes, quotes and
+ * non-ASCII as #XX, as HAProxy does; cut to fit. */
+TW_API void tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags);
+
+#endif

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * proxy.h - frontends, backends and listeners as modules see them.
+ */
+#ifndef TIDEWAY_PROXY_H
+#define TIDEWAY_PROXY_H
+
+#include <tideway/conf.h>
+#include <tideway/server.h>
+
+enum tw_mode { TW_MODE_TCP, TW_MODE_HTTP };
+
+TW_API const char *tw_proxy_name(const struct tw_proxy *px);
+TW_API enum tw_mode tw_proxy_mode(const struct tw_proxy *px);
+TW_API uint32_t tw_proxy_id(const struct tw_proxy *px); /* iid */
+TW_API bool tw_proxy_has(const struct tw_proxy *px, enum tw_side side);
+TW_API bool tw_proxy_is_disabled(const struct tw_proxy *px);
+TW_API const char *tw_proxy_description(const struct tw_proxy *px); /* NULL: none */
+/** tw_proxy_where - file and line of its section. */
+TW_API const char *tw_proxy_where(const struct tw_proxy *px, int *line);
+/** tw_proxy_status_text - frontend: OPEN, STOP; backend: UP, DOWN. */
+TW_API const char *tw_proxy_status_text(const struct tw_proxy *px, enum tw_side side);
+TW_API const char *tw_proxy_balance(const struct tw_proxy *px); /* algorithm's name */
+
+/** tw_gen_proxy - the i-th proxy of a generation in the order of the files,
+ * from 0. returns: NULL after the last. */
+TW_API struct tw_proxy *tw_gen_proxy(struct tw_gen *gen, int i);
+/** tw_gen_find - by name and side. returns: NULL when there is none. */
+TW_API struct tw_proxy *tw_gen_find(struct tw_gen *gen, const char *name, enum tw_side side);
+/** tw_gen_running - the generation in force. context: control thread, or a
+ * worker until its loop turn ends. */
+TW_API struct tw_gen *tw_gen_running(void);
+TW_API struct tw_server *tw_proxy_server(const struct tw_proxy *px, int i); /* NULL after the last */
+TW_API int tw_proxy_n_servers(const struct tw_proxy *px);
+TW_API struct tw_server *tw_proxy_find_server(const struct tw_proxy *px, const char *name);
+TW_API struct tw_bind *tw_proxy_bind(const struct tw_proxy *px, int i);     /* NULL after the last */
+TW_API const char *tw_bind_name(const struct tw_bind *bind); /* `name`, or "sock-1" */
+TW_API uint32_t tw_bind_id(const struct tw_bind *bind);
+TW_API const struct tw_addr *tw_bind_addr(const struct tw_bind *bind);
+TW_API const char *tw_bind_status_text(const struct tw_bind *bind); /* "OPEN" */
+/** tw_proxy_usable - servers that take new sessions: active and backup ones, and
+ * the sum of the active ones' weights. */
+TW_API void tw_proxy_usable(const struct tw_proxy *px, int *active, int *backup, uint32_t *weight);
+/** tw_backend_changed_s, tw_backend_downtime_s, tw_backend_chkdown. */
+TW_API int64_t tw_backend_changed_s(const struct tw_proxy *px);
+TW_API uint64_t tw_backend_downtime_s(const struct tw_proxy *px);
+TW_API uint64_t tw_backend_chkdown(const struct tw_proxy *px);
+
+/** tw_proxy_timeout_ms - by the keyword's second word ("client", "server",
+ * "check", "queue", ...); 0: none set. */
+TW_API uint32_t tw_proxy_timeout_ms(const struct tw_proxy *px, const char *which);
+
+#endif

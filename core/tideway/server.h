@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * server.h - servers: what was configured, how they are, how they change.
+ *
+ * The configuration of a server belongs to a generation; its health, weight
+ * and counters live on across reloads. Everything below goes through the
+ * live part. State changes happen on the control thread only and rebuild
+ * the balance state of the backend.
+ */
+#ifndef TIDEWAY_SERVER_H
+#define TIDEWAY_SERVER_H
+
+#include <tideway/conn.h>
+#include <tideway/stats.h>
+
+/* Why a server is not used, set by people or by rules. */
+#define TW_ADM_MAINT 0x01u
+#define TW_ADM_DRAIN 0x02u
+
+enum tw_health {
+	TW_DOWN,
+	TW_UP,
+	TW_NOLB, /* up, but takes only persistent sessions (404 on the check) */
+};
+
+TW_API const char *tw_server_name(const struct tw_server *srv);
+TW_API struct tw_proxy *tw_server_proxy(const struct tw_server *srv);
+TW_API uint32_t tw_server_id(const struct tw_server *srv); /* puid: 1, 2, ... */
+TW_API int tw_server_index(const struct tw_server *srv);   /* position in the backend, from 0 */
+TW_API const struct tw_addr *tw_server_addr(const struct tw_server *srv);
+TW_API bool tw_server_is_backup(const struct tw_server *srv);
+TW_API bool tw_server_is_checked(const struct tw_server *srv);
+TW_API uint32_t tw_server_maxconn(const struct tw_server *srv); /* 0: unlimited */
+
+/* How the server is to be checked; what is not configured is filled in. */
+struct tw_check_conf {
+	uint32_t inter_ms, fastinter_ms, downinter_ms;
+	int rise, fall;
+	bool has_addr;       /* false: not resolved, cannot be checked */
+	struct tw_addr addr; /* where to connect */
+};
+TW_API void tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out);
+
+TW_API enum tw_health tw_server_health(const struct tw_server *srv);
+TW_API unsigned tw_server_admin(const struct tw_server *srv); /* TW_ADM_... */
+/** tw_server_is_usable - takes new sessions now. */
+TW_API bool tw_server_is_usable(const struct tw_server *srv);
+/** tw_server_is_alive - takes at least persistent sessions now. */
+TW_API bool tw_server_is_alive(const struct tw_server *srv);
+/** tw_server_has_room - below its maxconn and nobody queued. context: any. */
+TW_API bool tw_server_has_room(const struct tw_server *srv);
+TW_API uint32_t tw_server_load(const struct tw_server *srv); /* sessions now, with queued */
+TW_API uint32_t tw_server_weight(const struct tw_server *srv); /* the one in force */
+TW_API uint32_t tw_server_iweight(const struct tw_server *srv); /* configured */
+/** tw_server_status_text - "UP", "DOWN", "UP 1/3", "DOWN 1/2", "NOLB", "MAINT",
+ * "DRAIN", "no check". out: text. */
+TW_API void tw_server_status_text(const struct tw_server *srv, char text[32]);
+/** tw_server_changed_s - seconds since the health last changed. */
+TW_API int64_t tw_server_changed_s(const struct tw_server *srv);
+
+/* What a check found; HAProxy's codes. */
+enum tw_chk {
+	TW_CHK_UNK, TW_CHK_INI, TW_CHK_SOCKERR, TW_CHK_L4OK, TW_CHK_L4TOUT, TW_CHK_L4CON,
+	TW_CHK_L6OK, TW_CHK_L6TOUT, TW_CHK_L6RSP, TW_CHK_L7OK, TW_CHK_L7OKC, TW_CHK_L7TOUT,
+	TW_CHK_L7RSP, TW_CHK_L7STS, TW_CHK_HANA,
+};
+TW_API const char *tw_chk_code(enum tw_chk chk); /* "L4OK" */
+TW_API const char *tw_chk_text(enum tw_chk chk); /* "Layer4 check passed" */
+
+struct tw_check_result {
+	enum tw_chk what;
+	uint16_t status;      /* HTTP (or other) code; 0: none */
+	uint32_t duration_ms;
+	int rise, fall;       /* configured */
+	int health;           /* 0 .. rise + fall - 1; >= rise means up */
+	bool running;
+	bool nolb;            /* up, but 404 with disable-on-404 */
+	char text[96];        /* detail: "Connection refused", "HTTP status ..." */
+};
+/** tw_server_checked - the health check module tells a result; the core changes
+ * the health, rebuilds the balance, moves queued requests, counts and logs as
+ * HAProxy words it ("Server b/s1 is DOWN, reason: ..."). context: control. */
+TW_API void tw_server_checked(struct tw_server *srv, const struct tw_check_result *r);
+/** tw_server_last_check - context: any. */
+TW_API void tw_server_last_check(const struct tw_server *srv, struct tw_check_result *out);
+/** tw_server_set_admin - MAINT, DRAIN or 0 (ready). context: control. */
+TW_API void tw_server_set_admin(struct tw_server *srv, unsigned admin, const char *who);
+/** tw_server_force_health - as the page's and socket's "health" action. */
+TW_API void tw_server_force_health(struct tw_server *srv, enum tw_health h, const char *who);
+TW_API void tw_server_set_weight(struct tw_server *srv, uint32_t weight, const char *who);
+/** tw_server_shut_sessions - ends its sessions with "killed by an administrator". */
+TW_API void tw_server_shut_sessions(struct tw_server *srv);
+
+#endif

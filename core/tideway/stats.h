@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * stats.h - counters, and how to read them.
+ *
+ * Every live proxy and server has one row of counters for each worker
+ * ("cells"): a worker adds to its own with a plain add, the reader sums.
+ * core/tbl/counters.def lists the core's; a module adds its own with a table.
+ */
+#ifndef TIDEWAY_STATS_H
+#define TIDEWAY_STATS_H
+
+#include <tideway/abi.h>
+
+enum tw_cnt {
+#define X(id, text) TW_CNT_##id,
+#include <tideway/counters.def>
+#undef X
+	TW_N_CNT
+};
+
+/* A module's own counter, kept for the whole process. */
+struct tw_counter {
+	const char *name; /* "skeleton_requests_total" */
+	const char *help;
+};
+
+/** tw_count - adds to the calling worker's cell of the module's i-th
+ * counter. context: worker or control. */
+TW_API void tw_count(const struct tw_self *self, int i, uint64_t n);
+/** tw_count_sum - over all workers. context: any. */
+TW_API uint64_t tw_count_sum(const struct tw_self *self, int i);
+
+/* The side of a proxy that is meant. */
+enum tw_side { TW_FRONTEND, TW_BACKEND };
+
+TW_API void tw_proxy_count(const struct tw_proxy *px, enum tw_side side,
+    enum tw_cnt id, uint64_t n);
+TW_API void tw_server_count(const struct tw_server *srv, enum tw_cnt id, uint64_t n);
+TW_API uint64_t tw_proxy_sum(const struct tw_proxy *px, enum tw_side side, enum tw_cnt id);
+TW_API uint64_t tw_server_sum(const struct tw_server *srv, enum tw_cnt id);
+TW_API uint64_t tw_bind_sum(const struct tw_bind *bind, enum tw_cnt id);
+
+/* Values that are not plain counters. */
+struct tw_gauges {
+	uint32_t cur, max;            /* sessions now, and the most there were */
+	uint32_t limit;               /* maxconn in force; 0: none */
+	uint32_t queue, queue_max;    /* waiting now, and the most */
+	uint32_t rate, rate_max;      /* sessions in the last second */
+	uint32_t conn_rate, conn_rate_max; /* frontend: connections */
+	uint32_t req_rate, req_rate_max;   /* frontend: requests */
+	uint32_t qtime_ms, ctime_ms, rtime_ms, ttime_ms; /* averages, last 1024 */
+	uint32_t qtime_max_ms, ctime_max_ms, rtime_max_ms, ttime_max_ms;
+	int64_t last_session_s;       /* seconds since the last one; -1: none */
+	uint32_t idle;                /* server: idle connections */
+};
+TW_API void tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side, struct tw_gauges *out);
+TW_API void tw_server_gauges(const struct tw_server *srv, struct tw_gauges *out);
+TW_API void tw_bind_gauges(const struct tw_bind *bind, struct tw_gauges *out);
+
+/* The process, for the head of the statistics page. */
+struct tw_process_info {
+	int pid, n_threads;
+	uint64_t uptime_s;
+	uint32_t maxconn, maxsock, cur_conns, cur_sess_rate, max_sess_rate;
+	uint32_t conn_rate, n_listeners, n_tasks, idle_pct;
+	uint64_t cum_conns, cum_req, bytes_out_rate;
+	uint64_t ulimit_n;
+	const char *node, *description, *version;
+	uint64_t generation; /* 1, 2, ...: reloads so far + 1 */
+};
+TW_API void tw_process_info(struct tw_process_info *out);
+
+#endif
