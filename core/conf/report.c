@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * report.c - what is wrong with a configuration, told in HAProxy's shape.
+ *
+ * A word at fault is shown in its source line with a caret below it. Of long
+ * lines the part around the word is shown. Control bytes are blanked, so that
+ * the caret stands right and a terminal obeys nothing. Control thread.
+ */
+#include "config.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <tideway/assert.h>
+#include <tideway/str.h>
+#include "core/base/oplog.h"
+#include "core/run/gen.h"
+
+#define SHOWN_COLUMNS 74
+#define TEXT_BYTES 2048
+
+/* Keeps a copy for who asks later; the text grows by doubling. */
+static void
+report_keep(struct tw_report *r, const char *text, size_t len)
+{
+	if (r->text_len + len + 1 > r->text_cap) {
+		size_t cap = r->text_cap ? r->text_cap : 1024;
+
+		while (cap < r->text_len + len + 1)
+			cap *= 2;
+		r->text = realloc(r->text, cap);
+		TW_ASSERT(r->text != NULL);
+		r->text_cap = cap;
+	}
+	memcpy(r->text + r->text_len, text, len);
+	r->text_len += len;
+	r->text[r->text_len] = '\0';
+}
+
+static char
+shown(char c)
+{
+	const unsigned char u = (unsigned char)c;
+
+	if (u == '\t')
+		return ' ';
+	return u < ' ' || u == 0x7f ? '?' : c;
+}
+
+/* The source line without its indentation, and the caret. */
+static void
+out_source(struct tw_out *o, const char *raw, int column)
+{
+	int from = (int)strspn(raw, " \t");
+	const int len = (int)strlen(raw);
+
+	if (column > len)
+		column = len;
+	if (column < from)
+		column = from;
+	const bool cut = column - from > SHOWN_COLUMNS * 2 / 3;
+	if (cut)
+		from = column - SHOWN_COLUMNS / 2;
+	const int to = len - from > SHOWN_COLUMNS ? from + SHOWN_COLUMNS : len;
+	tw_out_str(o, tw_str_of(cut ? "  ..." : "  "));
+	for (int i = from; i < to; i++)
+		tw_out_char(o, shown(raw[i]));
+	tw_out_str(o, tw_str_of(to < len ? "...\n  " : "\n  "));
+	for (int i = from - (cut ? 3 : 0); i < column; i++)
+		tw_out_char(o, ' ');
+	tw_out_lit(o, "^\n");
+}
+
+static void
+out_text(struct tw_out *o, const char *text)
+{
+	for (; *text != '\0'; text++)
+		tw_out_char(o, *text == '\n' || *text == '\t' ? *text : shown(*text));
+	tw_out_char(o, '\n');
+}
+
+void
+tw__report_add(struct tw_report *r, bool is_error, const char *file, int line,
+    const char *raw, int column, const char *text)
+{
+	char buf[TEXT_BYTES + SHOWN_COLUMNS * 4 + 512];
+	struct tw_out o = tw_out_of(buf, sizeof(buf));
+
+	*(is_error ? &r->n_errors : &r->n_warnings) += 1;
+	tw__oplog_tag(&o, is_error ? TW_ALERT : TW_WARNING);
+	tw_out_lit(&o, "config : ");
+	if (file != NULL && line > 0)
+		tw_out_printf(&o, "parsing [%.255s:%d] : ", file, line);
+	else if (file != NULL)
+		tw_out_printf(&o, "[%.255s] : ", file);
+	out_text(&o, text);
+	if (raw != NULL && column >= 0)
+		out_source(&o, raw, column);
+	const size_t len = (size_t)(o.p - buf);
+	report_keep(r, buf, len);
+	if (r->to != NULL && (is_error || !r->quiet_warnings)) {
+		fwrite(buf, 1, len, r->to);
+		fflush(r->to);
+	}
+}
+
+/* ---- for setters and checks ---- */
+
+static void
+line_report(const struct tw_line *ln, bool is_error, int i, const char *text)
+{
+	const struct tw__conf *conf = &ln->gen->conf;
+	const int at = i < 0 ? ln->pos : ln->arg + i;
+	int column = -1;
+
+	if (conf->raw != NULL && conf->column != NULL && at < ln->n_words)
+		column = conf->column[at];
+	else if (conf->raw != NULL)
+		column = (int)strlen(conf->raw);
+	tw__report_add(conf->report, is_error, ln->file, ln->number, conf->raw,
+	    column, text);
+}
+
+int
+tw_line_fail(const struct tw_line *ln, int i, const char *fmt, ...)
+{
+	char text[TEXT_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	line_report(ln, true, i, text);
+	return -1;
+}
+
+int
+tw_line_warn(const struct tw_line *ln, int i, const char *fmt, ...)
+{
+	char text[TEXT_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	line_report(ln, false, i, text);
+	return 0;
+}
+
+int
+tw_gen_fail(struct tw_gen *gen, const char *file, int line, const char *fmt, ...)
+{
+	char text[TEXT_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	tw__report_add(gen->conf.report, true, file, line, NULL, -1, text);
+	return -1;
+}
+
+int
+tw_gen_warn(struct tw_gen *gen, const char *file, int line, const char *fmt, ...)
+{
+	char text[TEXT_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	tw__report_add(gen->conf.report, false, file, line, NULL, -1, text);
+	return 0;
+}
+
+struct tw_arena *
+tw_gen_arena(struct tw_gen *gen)
+{
+	return gen->conf.arena;
+}
