@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * run/gen.h - a generation: everything that was parsed, read-only once started.
+ *
+ * A reload builds a whole new one beside the running one, checks it, starts
+ * it and publishes it with one pointer store; requests in flight end on the
+ * generation they began with. It is freed (stop hooks, arena) when no
+ * connection on any worker refers to it. Live state is not here: see
+ * core/proxy/live.h. Built on the control thread (or at start-up).
+ */
+#ifndef TW_RUN_GEN_H
+#define TW_RUN_GEN_H
+
+#include <sys/queue.h>
+#include "core/conf/conf.h"
+
+TAILQ_HEAD(tw__proxy_list, tw_proxy);
+
+struct tw__logger;
+struct tw__expr_gen;
+SLIST_HEAD(tw__logger_list, tw__logger);
+
+/* The global section. */
+struct tw__global {
+	uint32_t maxconn;       /* 0: derive from the descriptor limit */
+	uint32_t nbthread;      /* 0: one for each usable CPU */
+	uint32_t ulimit_n;      /* 0: derive */
+	const char *user, *group, *chroot, *pidfile, *node, *description;
+	uint32_t uid, gid;      /* 0: not set */
+	bool daemon, master_worker, quiet, zero_warning;
+	uint32_t bufsize;       /* tune.bufsize, bytes: 16384 */
+	uint32_t maxrewrite;    /* tune.maxrewrite, bytes: 1024 */
+	uint32_t maxaccept;     /* tune.maxaccept */
+	uint32_t hard_stop_after_ms;
+	uint32_t grace_ms;
+	const char *module_path;      /* NULL: built-in */
+	const char *const *module_load; /* NULL: all; else names, NULL-terminated */
+	struct tw__logger_list loggers; /* `log` lines */
+	const char *log_tag;          /* "haproxy"-style tag; default "tideway" */
+	bool log_send_hostname;
+	const char *log_hostname;
+	const char *stats_socket;     /* reserved */
+};
+
+#define TW_GEN_MAGIC 0x5457474eu
+
+struct tw_gen {
+	struct tw__conf conf;  /* first: the parser's part */
+	uint32_t magic;
+	uint64_t number;       /* 1, 2, ... */
+	struct tw__global global;
+	struct tw__proxy_list proxies;  /* in order of the files */
+	struct tw__proxy_list defaults; /* defaults sections */
+	int n_proxies, n_servers, n_binds;
+	char *block;           /* the modules' blocks; arena */
+	struct tw__expr_gen *expr; /* core/expr: late checks, regexes; NULL: none */
+	bool started;          /* shared: read-only after publication */
+	uint32_t *refs;        /* owns: one cell for each worker, own cache line each (16 uint32_t apart); written by its worker only */
+};
+
+/** tw__gen_build - reads and checks the files; does not start. in: report gets
+ * every error and warning. returns: owned; NULL when there were errors. */
+struct tw_gen *tw__gen_build(char *const *files, int n_files, struct tw_report *report);
+/** tw__gen_start - resolves live objects, runs start hooks. */
+int tw__gen_start(struct tw_gen *gen, struct tw_err *err);
+/** tw__gen_publish - makes it the current one; the former is retired when its last
+ * user is gone. context: control thread. */
+void tw__gen_publish(struct tw_gen *gen);
+/** tw__gen_current - the published one. context: any; borrow: until the
+ * calling worker's loop turn ends, longer with tw__gen_ref. */
+struct tw_gen *tw__gen_current(void);
+/** tw__gen_ref / tw__gen_unref - counted in the calling worker's cell. */
+void tw__gen_ref(struct tw_gen *gen);
+void tw__gen_unref(struct tw_gen *gen);
+/** tw__gen_free - for one that was never published. */
+void tw__gen_free(struct tw_gen **gen);
+
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * usage.c - what -v, -vv and a wrong command line print.
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include "core/module/module_int.h"
+#include "core/run/limits.h"
+#include "core/run/options.h"
+
+static const struct {
+	const char *option, *text;
+} lines[] = {
+	{ "-f FILE|DIR", "read this; may be given again; a DIR gives its *.cfg" },
+	{ "-- FILE...", "read all that follow" },
+	{ "-C DIR", "change to DIR before reading" },
+	{ "-c", "only check the configuration; 0: valid" },
+	{ "-cc COND", "evaluate a condition as .if does; 0: true, 1: false" },
+	{ "-dC", "print the configuration as it was understood" },
+	{ "-T", "print modules and hook chains as resolved" },
+	{ "-K [WORD]", "print the manual of the configuration's keywords" },
+	{ "-v, -vv", "print the version; modules, libraries, features" },
+	{ "-V, -q", "be verbose; be quiet" },
+	{ "-d", "debug mode: verbose, in the foreground" },
+	{ "-db", "stay in the foreground" },
+	{ "-dW", "warnings are errors" },
+	{ "-D", "become a daemon" },
+	{ "-W, -Ws", "master-worker mode; with notices to systemd" },
+	{ "-p FILE", "write the process number there" },
+	{ "-n MAX", "connections, over the global maxconn" },
+	{ "-N MAX", "connections of each proxy that sets no maxconn" },
+	{ "-m MB", "limit the memory" },
+	{ "-L NAME", "the local peer's name (the host's)" },
+	{ "-sf [PID...]", "once started, tell these to finish (SIGUSR1)" },
+	{ "-st [PID...]", "once started, tell these to stop (SIGTERM)" },
+};
+
+void
+tw__usage_print(FILE *to, const char *program)
+{
+	const char *const slash = strrchr(program, '/');
+
+	fprintf(to, "Usage: %s [-f FILE|DIR]... [OPTION]... [-- FILE...]\n",
+	    slash != NULL ? slash + 1 : program);
+	for (size_t i = 0; i < TW_N_ELEMENTS(lines); i++)
+		fprintf(to, "  %-13s %s\n", lines[i].option, lines[i].text);
+}
+
+void
+tw__version_print(FILE *to)
+{
+	struct utsname u;
+
+	fprintf(to, "tideway version " PACKAGE_VERSION " (ABI %d.%d)\n",
+	    TW_ABI_MAJOR, TW_ABI_MINOR);
+	if (uname(&u) == 0)
+		fprintf(to, "Running on: %s %s %s %s\n", u.sysname, u.release,
+		    u.version, u.machine);
+}
+
+static const char *
+poller_name(void)
+{
+	struct event_base *const base = event_base_new();
+	const char *const name =
+	    base != NULL ? event_base_get_method(base) : "none";
+
+	if (base != NULL)
+		event_base_free(base);
+	return name; /* a literal of libevent's */
+}
+
+static const char *
+pcre2_version(char *buf, size_t size)
+{
+	if (pcre2_config(PCRE2_CONFIG_VERSION, NULL) > (int)size ||
+	    pcre2_config(PCRE2_CONFIG_VERSION, buf) < 0)
+		return "unknown";
+	return buf;
+}
+
+static void
+features_print(FILE *to)
+{
+	static const char *const features[] = {
+#ifdef HAVE_SPLICE
+		"+SPLICE",
+#else
+		"-SPLICE",
+#endif
+#ifdef HAVE_SENDMMSG
+		"+SENDMMSG",
+#else
+		"-SENDMMSG",
+#endif
+#ifdef HAVE_LINUX_TLS_H
+		"+KTLS",
+#else
+		"-KTLS",
+#endif
+#ifdef HAVE_EXECINFO_H
+		"+BACKTRACE",
+#else
+		"-BACKTRACE",
+#endif
+#ifdef TW_SANITIZER
+		"+SANITIZER(" TW_SANITIZER ")",
+#endif
+		"+EPOLL", "+THREAD", "+SYSTEMD",
+	};
+
+	fputs("Feature list:", to);
+	for (size_t i = 0; i < TW_N_ELEMENTS(features); i++)
+		fprintf(to, " %s", features[i]);
+	fputc('\n', to);
+}
+
+static void
+describe_line(void *arg, const char *text)
+{
+	fprintf(arg, "  %s\n", text);
+}
+
+static void
+libraries_print(FILE *to)
+{
+	const struct tw_self *self;
+	uint32_t jit = 0;
+	char version[64];
+
+	pcre2_config(PCRE2_CONFIG_JIT, &jit);
+	fprintf(to, "Libraries:\n  libevent: built with %s, running on %s\n",
+	    LIBEVENT_VERSION, event_get_version());
+	fprintf(to, "  PCRE2: built with %d.%d, running on %s, JIT: %s\n",
+	    PCRE2_MAJOR, PCRE2_MINOR, pcre2_version(version, sizeof(version)),
+	    jit ? "yes" : "no");
+	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
+		if (self->module->describe != NULL)
+			self->module->describe(describe_line, to);
+	}
+}
+
+void
+tw__version_all_print(FILE *to)
+{
+	tw__version_print(to);
+	fprintf(to, "\nBuild:\n  target: %s\n  compiler: %s\n  flags: %s\n"
+	    "  modules in: %s\n  configuration in: %s\n",
+	    TW_BUILD_TARGET, TW_BUILD_CC, TW_BUILD_CFLAGS, TW_MODULEDIR,
+	    TW_SYSCONFDIR);
+	features_print(to);
+	libraries_print(to);
+	fprintf(to, "Modules, from %s:\n", tw__modules_dir(NULL));
+	tw__modules_print(to);
+	fprintf(to, "Default threads: %u (usable CPUs)\nPoller: %s\n",
+	    tw__usable_cpus(), poller_name());
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * worker.c - worker threads: loop, clock, messages, timers.
+ *
+ * One libevent base for each worker, without locks, because only its thread
+ * touches it. The loop runs one turn at a time so that the clock is read
+ * once, lazily, in each turn, and so that log lines leave together at its
+ * end. Messages are a lock-free stack that the owner takes whole and turns
+ * around; an eventfd wakes it, once for any number of messages.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <tideway/assert.h>
+#include "core/run/worker.h"
+
+struct tw__post {
+	struct tw__post *next;
+	tw_post_fn *fn;
+	void *arg;
+};
+
+__thread struct tw_worker *tw__self;
+
+static struct tw_worker *workers; /* owns: [n_workers + 1] */
+static int n_workers;
+static int n_started; /* control thread only */
+
+static uint64_t
+clock_us(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+uint64_t
+tw_now_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
+static uint64_t
+turn_us(struct tw_worker *w)
+{
+	if (w == NULL)
+		return tw_now_us();
+	if (w->now_us == 0)
+		w->now_us = tw_now_us();
+	return w->now_us;
+}
+
+uint64_t
+tw_now_ms(void)
+{
+	return turn_us(tw__self) / 1000;
+}
+
+uint64_t
+tw_wall_us(void)
+{
+	struct tw_worker *const w = tw__self;
+
+	if (w == NULL)
+		return clock_us(CLOCK_REALTIME);
+	const uint64_t now = turn_us(w);
+	if (now - w->wall_checked_us > 1000000 || w->wall_checked_us == 0) {
+		w->wall_offset_us = clock_us(CLOCK_REALTIME) - now;
+		w->wall_checked_us = now;
+	}
+	return now + w->wall_offset_us;
+}
+
+struct tw_worker *
+tw_worker_self(void)
+{
+	return tw__self;
+}
+
+struct tw_worker *
+tw_worker_at(int i)
+{
+	TW_ASSERT(i >= 0 && i <= n_workers);
+	return &workers[i];
+}
+
+int
+tw_worker_id(const struct tw_worker *w)
+{
+	return w->id;
+}
+
+int
+tw_n_workers(void)
+{
+	return n_workers;
+}
+
+struct event_base *
+tw_worker_base(struct tw_worker *w)
+{
+	return w->base;
+}
+
+uint64_t
+tw__rand(struct tw_worker *w)
+{
+	uint64_t a = w->rng[0];
+	const uint64_t b = w->rng[1];
+
+	w->rng[0] = b;
+	a ^= a << 23;
+	w->rng[1] = a ^ b ^ (a >> 18) ^ (b >> 5);
+	return w->rng[1] + b;
+}
+
+/* --- messages --- */
+
+static void
+post_wake(struct tw_worker *w)
+{
+	const uint64_t one = 1;
+
+	if (atomic_exchange(&w->post_armed, true))
+		return;
+	while (write(w->post_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+}
+
+void
+tw_worker_post(struct tw_worker *w, tw_post_fn *fn, void *arg)
+{
+	struct tw__post *const p = malloc(sizeof(*p));
+
+	TW_ASSERT(p != NULL);
+	p->fn = fn;
+	p->arg = arg;
+	p->next = atomic_load(&w->posts);
+	while (!atomic_compare_exchange_weak(&w->posts, &p->next, p))
+		;
+	post_wake(w);
+}
+
+static void
+posts_run(struct tw_worker *w)
+{
+	struct tw__post *newest = atomic_exchange(&w->posts, NULL);
+	struct tw__post *oldest = NULL;
+
+	while (newest != NULL) {
+		struct tw__post *const p = newest;
+		newest = p->next;
+		p->next = oldest;
+		oldest = p;
+	}
+	while (oldest != NULL) {
+		struct tw__post *const p = oldest;
+		oldest = p->next;
+		p->fn(p->arg);
+		free(p);
+	}
+}
+
+static void
+on_post(evutil_socket_t fd, short what, void *arg)
+{
+	struct tw_worker *const w = arg;
+	uint64_t n;
+
+	(void)what;
+	while (read(fd, &n, sizeof(n)) < 0 && errno == EINTR)
+		;
+	atomic_store(&w->post_armed, false);
+	posts_run(w);
+}
+
+/* --- retirement --- */
+
+struct retire {
+	tw_post_fn *fn;
+	void *arg;
+	_Atomic int left;
+};
+
+static void
+retire_end(void *arg)
+{
+	struct retire *const r = arg;
+
+	r->fn(r->arg);
+	free(r);
+}
+
+static void
+retire_seen(void *arg)
+{
+	struct retire *const r = arg;
+
+	if (atomic_fetch_sub(&r->left, 1) == 1)
+		tw_worker_post(&workers[0], retire_end, r);
+}
+
+void
+tw_retire(tw_post_fn *fn, void *arg)
+{
+	if (n_started == 0) {
+		fn(arg);
+		return;
+	}
+	struct retire *const r = malloc(sizeof(*r));
+	TW_ASSERT(r != NULL);
+	*r = (struct retire){ .fn = fn, .arg = arg, .left = n_started };
+	for (int i = 1; i <= n_started; i++)
+		tw_worker_post(&workers[i], retire_seen, r);
+}
+
+/* --- timers --- */
+
+static void
+wheel_arm(struct tw_worker *w, uint64_t at_ms)
+{
+	const uint64_t now = tw_now_ms();
+	const uint64_t ms = at_ms > now ? at_ms - now : 0;
+	const struct timeval tv = { (time_t)(ms / 1000),
+		(suseconds_t)(ms % 1000) * 1000 };
+
+	w->wheel_armed_ms = at_ms;
+	event_add(&w->wheel_event, &tv);
+}
+
+static void
+on_wheel(evutil_socket_t fd, short what, void *arg)
+{
+	struct tw_worker *const w = arg;
+
+	(void)fd;
+	(void)what;
+	w->wheel_armed_ms = UINT64_MAX;
+	tw__wheel_advance(&w->wheel, tw_now_ms());
+	const uint64_t next = tw__wheel_next(&w->wheel);
+	if (next < w->wheel_armed_ms)
+		wheel_arm(w, next);
+}
+
+void
+tw_timer_set(struct tw_timer *t, uint64_t due_ms)
+{
+	struct tw_worker *const w = tw__self;
+
+	t->due_ms = due_ms;
+	if (t->prev != NULL && (due_ms == 0 || due_ms >= t->slot_ms))
+		return;
+	if (due_ms == 0)
+		return;
+	tw__wheel_unlink(&w->wheel, t);
+	if (w->wheel_armed_ms == UINT64_MAX) /* the wheel slept */
+		tw__wheel_advance(&w->wheel, tw_now_ms());
+	tw__wheel_link(&w->wheel, t);
+	if (t->slot_ms < w->wheel_armed_ms)
+		wheel_arm(w, t->slot_ms);
+}
+
+void
+tw_timer_del(struct tw_timer *t)
+{
+	t->due_ms = 0;
+	if (t->prev != NULL)
+		tw__wheel_unlink(&tw__self->wheel, t);
+}
+
+/* --- life --- */
+
+static struct event_base *
+base_new(void)
+{
+	struct event_config *const cfg = event_config_new();
+	struct event_base *base = NULL;
+
+	if (cfg == NULL)
+		return NULL;
+	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK);
+	event_config_require_features(cfg, EV_FEATURE_ET | EV_FEATURE_O1 |
+	    EV_FEATURE_EARLY_CLOSE);
+	base = event_base_new_with_config(cfg);
+	event_config_free(cfg);
+	return base;
+}
+
+static int
+worker_init(struct tw_worker *w, int id, size_t block_bytes, struct tw_err *err)
+{
+	w->magic = TW_WORKER_MAGIC;
+	w->id = id;
+	w->wheel_armed_ms = UINT64_MAX;
+	w->rng[0] = tw_now_us() * 0x9e3779b97f4a7c15u + (uint64_t)id + 1;
+	w->rng[1] = (uint64_t)getpid() << 32 ^ 0xbf58476d1ce4e5b9u;
+	w->block = calloc(1, block_bytes > 0 ? block_bytes : 1);
+	w->post_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	w->base = base_new();
+	if (w->block == NULL || w->post_fd < 0 || w->base == NULL)
+		return tw_err_errno(err, "cannot make the event loop of worker %d", id);
+	tw__wheel_init(&w->wheel, tw_now_us() / 1000);
+	event_assign(&w->wheel_event, w->base, -1, 0, on_wheel, w);
+	event_assign(&w->post_event, w->base, w->post_fd, EV_READ | EV_PERSIST,
+	    on_post, w);
+	event_add(&w->post_event, NULL);
+	return 0;
+}
+
+int
+tw__workers_init(int n, size_t block_bytes, struct tw_err *err)
+{
+	workers = aligned_alloc(64, sizeof(*workers) * (size_t)(n + 1));
+	if (workers == NULL)
+		return tw_err_set(err, "out of memory for %d workers", n);
+	memset(workers, 0, sizeof(*workers) * (size_t)(n + 1));
+	n_workers = n;
+	for (int i = 0; i <= n; i++) {
+		if (worker_init(&workers[i], i, block_bytes, err) != 0)
+			return -1;
+	}
+	tw__self = &workers[0];
+	workers[0].thread = pthread_self();
+	return 0;
+}
+
+static void
+turn_end(struct tw_worker *w)
+{
+	for (struct tw__turn_hook *h = w->turn_hooks; h != NULL; h = h->next)
+		h->fn(w, h->arg);
+	w->now_us = 0;
+	atomic_fetch_add_explicit(&w->turns, 1, memory_order_relaxed);
+}
+
+void
+tw__worker_run(struct tw_worker *w)
+{
+	TW_CHECK_MAGIC(w, TW_WORKER_MAGIC);
+	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
+		event_base_loop(w->base, EVLOOP_ONCE);
+		turn_end(w);
+	}
+	posts_run(w);
+	turn_end(w);
+}
+
+struct start {
+	struct tw_worker *w;
+	int (*up)(struct tw_worker *);
+	void (*down)(struct tw_worker *);
+};
+
+static void *
+thread_main(void *arg)
+{
+	const struct start s = *(struct start *)arg;
+	sigset_t all;
+
+	free(arg);
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	tw__self = s.w;
+	TW_ASSERT(s.up(s.w) == 0);
+	tw__worker_run(s.w);
+	s.down(s.w);
+	return NULL;
+}
+
+int
+tw__workers_start(int (*up)(struct tw_worker *), void (*down)(struct tw_worker *),
+    struct tw_err *err)
+{
+	if (up(&workers[0]) != 0)
+		return tw_err_set(err, "cannot start the control thread");
+	for (int i = 1; i <= n_workers; i++) {
+		struct start *const s = malloc(sizeof(*s));
+		TW_ASSERT(s != NULL);
+		*s = (struct start){ &workers[i], up, down };
+		const int rc = pthread_create(&workers[i].thread, NULL, thread_main, s);
+		if (rc != 0)
+			return tw_err_set(err, "cannot start worker %d: %s", i, strerror(rc));
+		n_started = i;
+	}
+	return 0;
+}
+
+static void
+stop_post(void *arg)
+{
+	struct tw_worker *const w = arg;
+
+	atomic_store(&w->stop, true);
+	event_base_loopbreak(w->base);
+}
+
+void
+tw__workers_stop(void)
+{
+	for (int i = 0; i <= n_workers; i++)
+		tw_worker_post(&workers[i], stop_post, &workers[i]);
+}
+
+void
+tw__turn_hook_add(struct tw_worker *w, struct tw__turn_hook *h)
+{
+	struct tw__turn_hook **at = &w->turn_hooks;
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	h->next = NULL;
+	*at = h;
+}
+
+static void
+worker_fini(struct tw_worker *w)
+{
+	posts_run(w);
+	event_del(&w->post_event);
+	event_del(&w->wheel_event);
+	event_base_free(w->base);
+	close(w->post_fd);
+	free(w->block);
+}
+
+void
+tw__workers_wait(void)
+{
+	for (int i = 1; i <= n_started; i++)
+		pthread_join(workers[i].thread, NULL);
+	n_started = 0;
+}
+
+void
+tw__workers_join(void)
+{
+	tw__workers_wait();
+	for (int i = n_workers; i >= 0; i--)
+		worker_fini(&workers[i]);
+	free(workers);
+	workers = NULL;
+	tw__self = NULL;
+	n_workers = 0;
+}

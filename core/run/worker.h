@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * run/worker.h - the inside of a worker.
+ */
+#ifndef TW_RUN_WORKER_H
+#define TW_RUN_WORKER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include <tideway/err.h>
+#include <tideway/worker.h>
+
+#define TW__WHEEL_LEVELS 5
+#define TW__WHEEL_SLOTS 64
+
+/* A hierarchical timing wheel; level l has slots of 64^l ms. */
+struct tw__wheel {
+	uint64_t now_ms;                        /* all before it has fired */
+	uint64_t used[TW__WHEEL_LEVELS];        /* bit: slot not empty */
+	struct tw_timer *slot[TW__WHEEL_LEVELS][TW__WHEEL_SLOTS];
+};
+
+/* A pool of equal blocks: a free list that grows and keeps. */
+struct tw__pool {
+	void *free;      /* singly linked through the first word */
+	uint32_t n_free, n_used, size;
+};
+
+struct tw__net;  /* core/net: this worker's part */
+struct tw__flow; /* core/flow: this worker's part */
+struct tw__logw; /* core/expr or proxy: this worker's log buffer */
+
+#define TW_WORKER_MAGIC 0x5457574bu
+
+struct tw_worker {
+	uint32_t magic;
+	int id;                     /* 0: control */
+	pthread_t thread;
+	struct event_base *base;    /* owns */
+	struct tw__wheel wheel;
+	struct event wheel_event;
+	uint64_t wheel_armed_ms;    /* UINT64_MAX: not armed */
+	uint64_t now_us;            /* at this loop turn; 0: stale */
+	uint64_t wall_offset_us;    /* wall = now + offset, refreshed each second */
+	uint64_t wall_checked_us;
+	struct tw__post *_Atomic posts; /* shared: pushed by anyone, newest first */
+	int post_fd;                /* eventfd; wakes the loop */
+	struct event post_event;
+	_Atomic bool post_armed;    /* a wake-up is under way */
+	_Atomic uint64_t turns;     /* loop turns begun: for tw_retire */
+	_Atomic uint32_t conns;     /* client connections now */
+	_Atomic bool stop;
+	struct tw__net *net;
+	struct tw__flow *flow;
+	struct tw__logw *log;
+	char *block;                /* the modules' worker blocks */
+	uint64_t rng[2];
+	struct tw__turn_hook *turn_hooks;
+} __attribute__((aligned(64)));
+
+/* Run at the end of each loop turn (log flushing, deferred work). */
+struct tw__turn_hook {
+	struct tw__turn_hook *next;
+	void (*fn)(struct tw_worker *w, void *arg);
+	void *arg;
+};
+
+/** tw__workers_init - makes the control worker on the calling thread and `n`
+ * traffic workers, not yet running. block_bytes: size of the modules' block. */
+int tw__workers_init(int n, size_t block_bytes, struct tw_err *err);
+/** tw__workers_start - starts the threads of workers 1..n; `up` runs first on
+ * each, `down` last (worker 0 included, by tw__worker_run). */
+int tw__workers_start(int (*up)(struct tw_worker *), void (*down)(struct tw_worker *),
+    struct tw_err *err);
+/** tw__worker_run - the control worker's loop; returns after tw__workers_stop. */
+void tw__worker_run(struct tw_worker *w);
+/** tw__workers_stop - asks all loops to end. context: any. */
+void tw__workers_stop(void);
+/** tw__workers_wait - after tw__worker_run: until all threads have ended. */
+void tw__workers_wait(void);
+/** tw__workers_join - the same, and frees all. */
+void tw__workers_join(void);
+void tw__turn_hook_add(struct tw_worker *w, struct tw__turn_hook *h);
+/** tw__rand - a fast pseudo-random number (xorshift128+). context: worker. */
+uint64_t tw__rand(struct tw_worker *w);
+
+extern __thread struct tw_worker *tw__self;
+
+void tw__wheel_init(struct tw__wheel *wh, uint64_t now_ms);
+/** tw__wheel_next - ms of the next slot to look at; UINT64_MAX: none. */
+uint64_t tw__wheel_next(const struct tw__wheel *wh);
+/** tw__wheel_advance - fires what is due up to now_ms. */
+void tw__wheel_advance(struct tw__wheel *wh, uint64_t now_ms);
+void tw__wheel_link(struct tw__wheel *wh, struct tw_timer *t);
+void tw__wheel_unlink(struct tw__wheel *wh, struct tw_timer *t);
+
+#endif
