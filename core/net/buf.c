@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * buf.c - each worker's free lists: buffers, connections, pipes.
+ *
+ * In steady state nothing is allocated: blocks return to a list of their
+ * worker and the one used last, still in the cache, is given first. An idle
+ * connection holds none of them.
+ */
+#include "config.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <tideway/assert.h>
+#include "core/net/conn.h"
+
+#define PIPE_BYTES (256 * 1024)
+#define PIPES_KEPT 64
+
+void *
+tw__pool_get(struct tw__pool *pool)
+{
+	void *const p = pool->free;
+
+	if (TW_LIKELY(p != NULL)) {
+		pool->free = *(void **)p;
+		pool->n_free--;
+	} else {
+		void *const fresh = malloc(pool->size);
+		if (fresh == NULL)
+			return NULL;
+		pool->n_used++;
+		return fresh;
+	}
+	pool->n_used++;
+	return p;
+}
+
+void
+tw__pool_put(struct tw__pool *pool, void *p)
+{
+	*(void **)p = pool->free;
+	pool->free = p;
+	pool->n_free++;
+	pool->n_used--;
+}
+
+void
+tw__pool_drain(struct tw__pool *pool)
+{
+	while (pool->free != NULL) {
+		void *const p = pool->free;
+		pool->free = *(void **)p;
+		free(p);
+	}
+	pool->n_free = 0;
+}
+
+bool
+tw__buf_get(struct tw_conn *conn)
+{
+	struct tw__net *const net = conn->worker->net;
+
+	conn->in.base = tw__pool_get(&net->bufs);
+	conn->in.size = net->buf_size;
+	conn->in.head = conn->in.tail = 0;
+	return conn->in.base != NULL;
+}
+
+void
+tw__buf_put(struct tw_conn *conn)
+{
+	if (conn->in.base == NULL)
+		return;
+	tw__pool_put(&conn->worker->net->bufs, conn->in.base);
+	conn->in = (struct tw_buf){ 0 };
+}
+
+static struct tw__pipe *
+pipe_new(void)
+{
+	struct tw__pipe *const p = malloc(sizeof(*p));
+	int fd[2];
+
+	if (p == NULL)
+		return NULL;
+	if (pipe2(fd, O_NONBLOCK | O_CLOEXEC) != 0) {
+		free(p);
+		return NULL;
+	}
+	*p = (struct tw__pipe){ .rd = fd[0], .wr = fd[1] };
+	fcntl(p->wr, F_SETPIPE_SZ, PIPE_BYTES); /* smaller is fine, too */
+	return p;
+}
+
+static void
+pipe_free(struct tw__pipe *p)
+{
+	close(p->rd);
+	close(p->wr);
+	free(p);
+}
+
+struct tw__pipe *
+tw__pipe_get(struct tw_worker *w)
+{
+	struct tw__net *const net = w->net;
+	struct tw__pipe *const p = net->pipes;
+
+	if (p == NULL)
+		return pipe_new();
+	net->pipes = p->next;
+	net->n_pipes--;
+	return p;
+}
+
+void
+tw__pipe_put(struct tw_worker *w, struct tw__pipe **pipe)
+{
+	struct tw__net *const net = w->net;
+	struct tw__pipe *const p = *pipe;
+
+	if (p == NULL)
+		return;
+	*pipe = NULL;
+	if (p->held > 0 || net->n_pipes >= PIPES_KEPT) {
+		pipe_free(p);
+		return;
+	}
+	p->next = net->pipes;
+	net->pipes = p;
+	net->n_pipes++;
+}
+
+static void
+purge_fire(struct tw_timer *t)
+{
+	(void)t;
+	tw__upstream_purge(tw__self);
+}
+
+int
+tw__net_up(struct tw_worker *w, uint32_t buf_size)
+{
+	struct tw__net *const net = calloc(1, sizeof(*net));
+
+	if (net == NULL)
+		return -1;
+	net->buf_size = buf_size;
+	net->bufs.size = buf_size + TW_BUF_RESERVE;
+	net->outs.size = (uint32_t)sizeof(struct tw__out) + buf_size;
+	net->conns.size = sizeof(struct tw_conn);
+	net->purge.fn = purge_fire;
+	TAILQ_INIT(&net->clients);
+	w->net = net;
+	return 0;
+}
+
+void
+tw__net_down(struct tw_worker *w)
+{
+	struct tw__net *const net = w->net;
+
+	if (net == NULL)
+		return;
+	while (net->pipes != NULL) {
+		struct tw__pipe *const p = net->pipes;
+		net->pipes = p->next;
+		pipe_free(p);
+	}
+	tw__pool_drain(&net->bufs);
+	tw__pool_drain(&net->outs);
+	tw__pool_drain(&net->conns);
+	free(net->idle);
+	free(net);
+	w->net = NULL;
+}

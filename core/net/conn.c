@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * conn.c - a connection: its event, reading, sending, splicing, closing.
+ *
+ * Edge triggering means that an event tells once that something changed;
+ * `readable` and `writable` remember it until a call says EAGAIN. A read that
+ * returns less than it asked for has emptied the socket: the next byte, or
+ * FIN, makes a new edge. Only when FIN was already announced (rdhup) is
+ * there more to see. Each connection belongs to one worker's thread.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <tideway/assert.h>
+#include "core/net/conn.h"
+
+#define LINGER_MS 2000
+#define LINGER_READS 64
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
+	struct tw_conn *const conn = arg;
+
+	(void)fd;
+	if (what & (EV_READ | EV_CLOSED))
+		conn->readable = true;
+	if (what & EV_WRITE)
+		conn->writable = true;
+	if (what & EV_CLOSED)
+		conn->rdhup = true;
+	if (conn->server_side)
+		tw__flow_server_event(conn);
+	else
+		tw__flow_client_event(conn);
+}
+
+static void
+on_timer(struct tw_timer *t)
+{
+	struct tw_conn *const conn =
+	    (struct tw_conn *)((char *)t - offsetof(struct tw_conn, timer));
+
+	conn->timed_out = true;
+	if (conn->server_side)
+		tw__flow_server_event(conn);
+	else
+		tw__flow_client_event(conn);
+}
+
+struct tw_conn *
+tw__conn_new(struct tw_worker *w, int fd)
+{
+	struct tw_conn *const conn = tw__pool_get(&w->net->conns);
+
+	if (conn == NULL)
+		return NULL;
+	memset(conn, 0, sizeof(*conn));
+	conn->magic = TW_CONN_MAGIC;
+	conn->fd = fd;
+	conn->worker = w;
+	conn->writable = true;
+	conn->timer.fn = on_timer;
+	conn->out_end = &conn->out;
+	event_assign(&conn->ev, w->base, fd,
+	    EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, conn);
+	if (event_add(&conn->ev, NULL) != 0) {
+		conn->magic = 0;
+		tw__pool_put(&w->net->conns, conn);
+		return NULL;
+	}
+	return conn;
+}
+
+static void
+out_drop(struct tw_conn *conn)
+{
+	while (conn->out != NULL) {
+		struct tw__out *const o = conn->out;
+		conn->out = o->next;
+		tw__pool_put(&conn->worker->net->outs, o);
+	}
+	conn->out_end = &conn->out;
+}
+
+void
+tw__conn_free(struct tw_conn **pconn)
+{
+	struct tw_conn *const conn = *pconn;
+
+	TW_CHECK_MAGIC(conn, TW_CONN_MAGIC);
+	*pconn = NULL;
+	tw_timer_del(&conn->timer);
+	if (conn->transport != NULL)
+		conn->transport->fini(conn, conn->transport_state);
+	event_del(&conn->ev);
+	close(conn->fd);
+	out_drop(conn);
+	tw__buf_put(conn);
+	free(conn->block);
+	conn->magic = 0;
+	tw__pool_put(&conn->worker->net->conns, conn);
+}
+
+static ssize_t
+plain_recv(struct tw_conn *conn, size_t room)
+{
+	ssize_t n;
+
+	do
+		n = recv(conn->fd, conn->in.base + conn->in.tail, room, 0);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+/* Makes room behind what is unread: to the front, but not over `keep`. */
+static void
+buf_settle(struct tw_buf *in, uint32_t keep)
+{
+	if (in->head == in->tail) {
+		in->head = in->tail = keep;
+	} else if (in->tail == in->size && in->head > keep) {
+		memmove(in->base + keep, in->base + in->head, in->tail - in->head);
+		in->tail -= in->head - keep;
+		in->head = keep;
+	}
+}
+
+static enum tw_io
+recv_error(struct tw_conn *conn)
+{
+	conn->readable = false;
+	if (errno == EAGAIN)
+		return TW_IO_AGAIN;
+	conn->failed = true;
+	return TW_IO_ERR;
+}
+
+static enum tw_io
+transport_recv(struct tw_conn *conn, size_t room)
+{
+	size_t n = 0;
+	const enum tw_io io = conn->transport->recv(conn, conn->transport_state,
+	    conn->in.base + conn->in.tail, room, &n);
+
+	conn->in.tail += (uint32_t)n;
+	if (io == TW_IO_AGAIN)
+		conn->readable = false;
+	else if (io == TW_IO_END)
+		conn->eof = true;
+	else if (io == TW_IO_ERR)
+		conn->failed = true;
+	return io;
+}
+
+enum tw_io
+tw__conn_recv(struct tw_conn *conn, uint32_t keep)
+{
+	if (conn->failed)
+		return TW_IO_ERR;
+	if (conn->eof)
+		return TW_IO_END;
+	if (!conn->readable)
+		return TW_IO_AGAIN;
+	if (conn->in.base == NULL && !tw__buf_get(conn)) {
+		conn->failed = true;
+		return TW_IO_ERR;
+	}
+	buf_settle(&conn->in, keep);
+	const size_t room = conn->in.size - conn->in.tail;
+	TW_ASSERT(room > 0);
+	if (conn->transport != NULL)
+		return transport_recv(conn, room);
+	const ssize_t n = plain_recv(conn, room);
+	if (n < 0)
+		return recv_error(conn);
+	if (n == 0) {
+		conn->eof = true;
+		return TW_IO_END;
+	}
+	conn->in.tail += (uint32_t)n;
+	if ((size_t)n < room && !conn->rdhup)
+		conn->readable = false;
+	return TW_IO_OK;
+}
+
+/* --- sending --- */
+
+static enum tw_io
+send_some(struct tw_conn *conn, const struct iovec *iov, int n_iov, size_t *sent)
+{
+	ssize_t n;
+
+	*sent = 0;
+	if (conn->transport != NULL)
+		return conn->transport->send(conn, conn->transport_state, iov, n_iov, sent);
+	do {
+		if (n_iov == 1) {
+			n = send(conn->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
+		} else {
+			const struct msghdr m = { .msg_iov = (struct iovec *)iov,
+				.msg_iovlen = (size_t)n_iov };
+			n = sendmsg(conn->fd, &m, MSG_NOSIGNAL);
+		}
+	} while (n < 0 && errno == EINTR);
+	if (n >= 0) {
+		*sent = (size_t)n;
+		return TW_IO_OK;
+	}
+	return errno == EAGAIN ? TW_IO_AGAIN : TW_IO_ERR;
+}
+
+static bool
+backlog_add(struct tw_conn *conn, const char *p, size_t len)
+{
+	const uint32_t cap = conn->worker->net->buf_size;
+
+	while (len > 0) {
+		struct tw__out *o = conn->out == NULL ? NULL :
+		    (struct tw__out *)((char *)conn->out_end - offsetof(struct tw__out, next));
+		if (o == NULL || o->off + o->len == cap) {
+			o = tw__pool_get(&conn->worker->net->outs);
+			if (o == NULL)
+				return false;
+			o->next = NULL;
+			o->off = o->len = 0;
+			*conn->out_end = o;
+			conn->out_end = &o->next;
+		}
+		const size_t room = cap - o->off - o->len;
+		const size_t part = len < room ? len : room;
+		memcpy(o->data + o->off + o->len, p, part);
+		o->len += (uint32_t)part;
+		p += part;
+		len -= part;
+	}
+	return true;
+}
+
+static enum tw_io
+backlog_rest(struct tw_conn *conn, const struct iovec *iov, int n_iov, size_t skip)
+{
+	for (int i = 0; i < n_iov; i++) {
+		if (skip >= iov[i].iov_len) {
+			skip -= iov[i].iov_len;
+			continue;
+		}
+		if (!backlog_add(conn, (const char *)iov[i].iov_base + skip,
+		    iov[i].iov_len - skip)) {
+			conn->failed = true;
+			return TW_IO_ERR;
+		}
+		skip = 0;
+	}
+	return conn->out != NULL ? TW_IO_AGAIN : TW_IO_OK;
+}
+
+enum tw_io
+tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov)
+{
+	size_t sent = 0, total = 0;
+
+	if (conn->failed || conn->shut)
+		return TW_IO_ERR;
+	if (conn->out != NULL || !conn->writable)
+		return backlog_rest(conn, iov, n_iov, 0);
+	const enum tw_io io = send_some(conn, iov, n_iov, &sent);
+	if (io == TW_IO_ERR) {
+		conn->failed = true;
+		return TW_IO_ERR;
+	}
+	for (int i = 0; i < n_iov; i++)
+		total += iov[i].iov_len;
+	if (sent == total)
+		return TW_IO_OK;
+	conn->writable = false;
+	return backlog_rest(conn, iov, n_iov, sent);
+}
+
+enum tw_io
+tw__conn_flush(struct tw_conn *conn)
+{
+	while (conn->out != NULL) {
+		struct tw__out *const o = conn->out;
+		const struct iovec iov = { o->data + o->off, o->len };
+		size_t sent;
+
+		if (conn->failed)
+			return TW_IO_ERR;
+		if (!conn->writable)
+			return TW_IO_AGAIN;
+		const enum tw_io io = send_some(conn, &iov, 1, &sent);
+		if (io == TW_IO_ERR) {
+			conn->failed = true;
+			return TW_IO_ERR;
+		}
+		o->off += (uint32_t)sent;
+		o->len -= (uint32_t)sent;
+		if (o->len > 0) {
+			conn->writable = false;
+			return TW_IO_AGAIN;
+		}
+		conn->out = o->next;
+		if (conn->out == NULL)
+			conn->out_end = &conn->out;
+		tw__pool_put(&conn->worker->net->outs, o);
+	}
+	return TW_IO_OK;
+}
+
+/* --- splice --- */
+
+static enum tw_io
+pipe_fill(struct tw_conn *from, struct tw__pipe *pipe, uint64_t want)
+{
+	ssize_t n;
+
+	if (!from->readable)
+		return TW_IO_AGAIN;
+	do
+		n = splice(from->fd, NULL, pipe->wr, NULL, want < (1u << 30) ? want : 1u << 30,
+		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return recv_error(from);
+	if (n == 0) {
+		from->eof = true;
+		return TW_IO_END;
+	}
+	pipe->held += (uint32_t)n;
+	return TW_IO_OK;
+}
+
+static enum tw_io
+pipe_empty(struct tw_conn *to, struct tw__pipe *pipe, uint64_t *n_out)
+{
+	while (pipe->held > 0) {
+		ssize_t n;
+
+		if (!to->writable)
+			return TW_IO_AGAIN;
+		do
+			n = splice(pipe->rd, NULL, to->fd, NULL, pipe->held,
+			    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+		while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == EAGAIN) {
+			to->writable = false;
+			return TW_IO_AGAIN;
+		}
+		if (n <= 0) {
+			to->failed = true;
+			return TW_IO_ERR;
+		}
+		pipe->held -= (uint32_t)n;
+		*n_out += (uint64_t)n;
+	}
+	return TW_IO_OK;
+}
+
+enum tw_io
+tw__conn_splice(struct tw_conn *from, struct tw_conn *to, struct tw__pipe *pipe,
+    uint64_t want, uint64_t *n)
+{
+	*n = 0;
+	if (to->failed || to->shut)
+		return TW_IO_ERR;
+	if (pipe->held == 0) {
+		if (from->failed)
+			return TW_IO_ERR;
+		if (from->eof)
+			return TW_IO_END;
+		const enum tw_io io = pipe_fill(from, pipe, want);
+		if (io != TW_IO_OK)
+			return io;
+	}
+	return pipe_empty(to, pipe, n);
+}
+
+/* --- the end --- */
+
+void
+tw__conn_shut(struct tw_conn *conn)
+{
+	if (conn->shut || conn->failed)
+		return;
+	conn->shut = true;
+	if (conn->transport != NULL)
+		conn->transport->shut(conn, conn->transport_state);
+	shutdown(conn->fd, SHUT_WR);
+}
+
+static void
+linger_step(struct tw_conn *conn)
+{
+	struct tw__net *const net = conn->worker->net;
+	bool over = conn->timed_out || conn->failed;
+
+	for (int i = 0; !over && conn->readable && i < LINGER_READS; i++) {
+		const ssize_t n = recv(conn->fd, net->scratch, sizeof(net->scratch), 0);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			conn->readable = false;
+		else if (n <= 0)
+			over = true;
+	}
+	if (over) {
+		struct tw_conn *c = conn;
+		tw__conn_free(&c);
+	}
+}
+
+void
+tw__conn_linger(struct tw_conn **pconn)
+{
+	struct tw_conn *const conn = *pconn;
+
+	*pconn = NULL;
+	if (conn->lingering) {
+		if (!conn->shut && tw__conn_flush(conn) == TW_IO_OK)
+			tw__conn_shut(conn);
+		linger_step(conn);
+		return;
+	}
+	conn->lingering = true;
+	conn->timed_out = false;
+	conn->req = NULL;
+	tw__buf_put(conn);
+	tw_timer_set(&conn->timer, tw_now_ms() + LINGER_MS);
+	if (conn->out == NULL)
+		tw__conn_shut(conn);
+	linger_step(conn);
+}
+
+/* --- the public view --- */
+
+const struct tw_addr *
+tw_conn_src(const struct tw_conn *conn)
+{
+	return &conn->src;
+}
+
+const struct tw_addr *
+tw_conn_dst(struct tw_conn *conn)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (!conn->dst_known) {
+		conn->dst_known = true;
+		if (getsockname(conn->fd, (struct sockaddr *)&ss, &len) == 0)
+			tw_addr_from_sockaddr(&conn->dst, (struct sockaddr *)&ss, len);
+	}
+	return &conn->dst;
+}
+
+struct tw_worker *
+tw_conn_worker(const struct tw_conn *conn)
+{
+	return conn->worker;
+}
+
+const struct tw_bind *
+tw_conn_bind(const struct tw_conn *conn)
+{
+	return conn->bind;
+}
+
+int
+tw_conn_fd(const struct tw_conn *conn)
+{
+	return conn->fd;
+}
+
+uint32_t
+tw_conn_requests(const struct tw_conn *conn)
+{
+	return conn->n_requests;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * net/conn.h - connections, buffers, listeners and upstream pools inside.
+ *
+ * A connection has one libevent event for its whole life, edge triggered for
+ * both directions, so there is one epoll_ctl at the start and none later.
+ * I/O is tried first and waited for only after EAGAIN (or after a read that
+ * came back short, which says the same without the system call). Sending
+ * takes everything: what the kernel does not take at once is copied to a
+ * backlog, and whoever feeds the connection stops reading its source until
+ * the backlog is gone. All on one worker's thread.
+ */
+#ifndef TW_NET_CONN_H
+#define TW_NET_CONN_H
+
+#include <sys/queue.h>
+#include <sys/uio.h>
+
+#include <tideway/conn.h>
+#include <tideway/proto.h>
+#include "core/proxy/proxy.h"
+#include "core/run/gen.h"
+#include "core/run/worker.h"
+
+#define TW_CONN_MAGIC 0x5457434fu
+
+/* Bytes that the kernel did not take yet. */
+struct tw__out {
+	struct tw__out *next;
+	uint32_t off, len;
+	char data[];
+};
+
+/* A kernel pipe for splice. */
+struct tw__pipe {
+	struct tw__pipe *next;
+	int rd, wr;
+	uint32_t held; /* bytes in it */
+};
+
+/* Behind each receive buffer, for the body of a message whose head fills it. */
+#define TW_BUF_RESERVE 1024u
+
+TAILQ_HEAD(tw__conn_list, tw_conn);
+
+struct tw_conn {
+	uint32_t magic;
+	int fd;
+	bool readable;      /* a read may return something */
+	bool writable;      /* a write may take something */
+	bool rdhup;         /* the kernel told that FIN has arrived */
+	bool eof;           /* FIN was read */
+	bool failed;        /* reset, or another error: no more I/O */
+	bool shut;          /* we sent FIN */
+	bool connecting;    /* server side: connect() is under way */
+	bool server_side;
+	bool timed_out;     /* its timer fired; the flow clears it */
+	bool private;       /* server side: bound to one client */
+	bool used_before;   /* server side: not its first exchange */
+	bool lingering;     /* closing: reads and forgets what still comes */
+	bool proxy_wanted;  /* a PROXY header must come first */
+	bool dst_known;
+	bool linger_wanted; /* unread bytes may be on their way: close softly */
+	uint32_t n_requests;
+	struct event ev;
+	struct tw_worker *worker;  /* borrow */
+	struct tw_buf in;
+	struct tw__out *out, **out_end; /* owns: worker's pool */
+	const struct tw_transport *transport; /* NULL: plain */
+	void *transport_state;
+	struct tw_timer timer;
+	struct tw_req *req;        /* the exchange it serves; NULL: idle */
+	struct tw_gen *gen;        /* client side: counted reference */
+	struct tw_bind *bind;      /* client side; borrow: gen */
+	struct tw_server_live *server; /* server side */
+	struct tw_conn *kept;      /* client side: its private server connection */
+	struct tw_conn *kept_by;   /* server side: the other end of that */
+	struct tw_addr src, dst;
+	uint64_t accepted_us, idle_us; /* accept; end of the last request */
+	uint32_t epoch;            /* server side: of the server when connected */
+	TAILQ_ENTRY(tw_conn) link; /* worker's clients, or a pool */
+	char *block;               /* the modules' conn blocks */
+};
+
+struct tw__idle {
+	struct tw__conn_list list;
+	uint32_t n, least; /* idle now; the least since the last purge */
+};
+
+/* One worker's part of core/net. */
+struct tw__net {
+	struct tw__pool bufs, outs, conns;
+	struct tw__pipe *pipes;
+	uint32_t n_pipes;
+	uint32_t buf_size;
+	struct tw__conn_list clients;
+	struct tw__idle **idle;    /* owns: by tw_server_live.number */
+	uint32_t n_idle_slots;
+	struct tw_timer purge;
+	struct tw__accept *accepts; /* owns: this worker's listeners */
+	uint32_t n_full;           /* of them, waiting for room */
+	struct tw_timer accept_retry;
+	bool accept_paused;        /* descriptors ran out */
+	char scratch[65536];       /* heads and framing on their way out */
+};
+
+/* pools (buf.c) */
+int tw__net_up(struct tw_worker *w, uint32_t buf_size);
+void tw__net_down(struct tw_worker *w);
+/** tw__buf_get - gives the connection's receive buffer memory. returns: false
+ * when out of memory. */
+bool tw__buf_get(struct tw_conn *conn);
+/** tw__buf_put - takes it back when nothing unread is in it. */
+void tw__buf_put(struct tw_conn *conn);
+struct tw__pipe *tw__pipe_get(struct tw_worker *w);
+void tw__pipe_put(struct tw_worker *w, struct tw__pipe **pipe);
+void *tw__pool_get(struct tw__pool *pool);
+void tw__pool_put(struct tw__pool *pool, void *p);
+void tw__pool_drain(struct tw__pool *pool);
+
+/* connections (conn.c) */
+struct tw_conn *tw__conn_new(struct tw_worker *w, int fd);
+/** tw__conn_free - closes and forgets it; no callback follows. */
+void tw__conn_free(struct tw_conn **conn);
+/** tw__conn_recv - reads once into conn->in. returns: OK (something came),
+ * AGAIN, END, ERR. in: keep, bytes at the buffer's start that must stay. */
+enum tw_io tw__conn_recv(struct tw_conn *conn, uint32_t keep);
+/** tw__conn_send - sends all of it or keeps a copy of the rest. returns: OK,
+ * AGAIN (there is a backlog now), ERR. */
+enum tw_io tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov);
+/** tw__conn_flush - sends the backlog. returns: OK when it is gone. */
+enum tw_io tw__conn_flush(struct tw_conn *conn);
+/** tw__conn_splice - moves up to `want` bytes from one plain connection to
+ * another inside the kernel. out: n, bytes that left. returns: OK (n moved,
+ * all of it delivered), AGAIN (see *blocked_on), END, ERR. */
+enum tw_io tw__conn_splice(struct tw_conn *from, struct tw_conn *to,
+    struct tw__pipe *pipe, uint64_t want, uint64_t *n);
+/** tw__conn_shut - FIN to the peer, once the backlog is gone. */
+void tw__conn_shut(struct tw_conn *conn);
+static inline bool
+tw__conn_backlog(const struct tw_conn *conn)
+{
+	return conn->out != NULL;
+}
+/** tw__conn_linger - FIN, then reads and forgets for a short while so that the
+ * peer sees the answer instead of a reset; then frees it. */
+void tw__conn_linger(struct tw_conn **conn);
+
+/* upstream (upstream.c) */
+/** tw__upstream_get - an idle connection to the server, or NULL. */
+struct tw_conn *tw__upstream_get(struct tw_worker *w, const struct tw_server *srv);
+/** tw__upstream_put - keeps it idle for the next request. */
+void tw__upstream_put(struct tw_conn **conn);
+/** tw__upstream_connect - begins to connect. in: src, the client's address
+ * (for mapped ports); returns: NULL: failed at once, errno says why. */
+struct tw_conn *tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
+    const struct tw_conn *client);
+/** tw__upstream_lost - an idle connection had an event: closes it. */
+void tw__upstream_lost(struct tw_conn **conn);
+void tw__upstream_close_all(struct tw_worker *w);
+/** tw__upstream_purge - closes idle connections nobody needed, and those of
+ * servers that are gone. */
+void tw__upstream_purge(struct tw_worker *w);
+
+/* listeners (listener.c) */
+int tw__listeners_open(struct tw_gen *gen, struct tw_err *err);
+/** tw__listeners_published - accepts on new sockets, closes vanished ones. */
+void tw__listeners_published(struct tw_gen *gen);
+/** tw__listeners_drain - stops accepting for good. */
+void tw__listeners_drain(void);
+/** tw__listeners_down - a worker ends: lets go of its listeners. */
+void tw__listeners_down(struct tw_worker *w);
+/** tw__conns_active - client connections on all workers. */
+uint32_t tw__conns_active(void);
+/** tw__listener_room - a connection ended: full listeners may go on. */
+void tw__listener_room(struct tw_worker *w);
+/** tw__client_closed - counts a client connection out. */
+void tw__client_closed(struct tw_conn *conn);
+extern _Atomic uint32_t tw__n_conns;
+extern uint32_t tw__maxconn; /* the process's limit in force; set before start */
+extern _Atomic bool tw__stopping; /* draining: connections end when idle */
+
+/* PROXY protocol (proxy_hdr.c) */
+/** tw__proxy_hdr_read - a v1 or v2 header at the start of `in`. out: src, dst
+ * (family 0: LOCAL or UNKNOWN, keep the real ones). returns: OK (consumed),
+ * AGAIN, ERR. source: the PROXY protocol, 2020/03/05. */
+enum tw_io tw__proxy_hdr_read(struct tw_buf *in, struct tw_addr *src, struct tw_addr *dst);
+/** tw__proxy_hdr_write - version 1. returns: bytes. */
+size_t tw__proxy_hdr_write(struct tw_out *out, const struct tw_addr *src,
+    const struct tw_addr *dst);
+
+/* Provided by core/flow. */
+void tw__flow_client_event(struct tw_conn *conn);
+void tw__flow_server_event(struct tw_conn *conn);
+void tw__flow_accepted(struct tw_conn *conn);
+/** tw__flow_close_clients - ends this worker's idle client connections (draining)
+ * or, hard, all of them. */
+void tw__flow_close_clients(struct tw_worker *w, bool hard);
+
+#endif

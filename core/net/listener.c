@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * listener.c - listening sockets and accepting.
+ *
+ * A listener is found by its address across generations: an unchanged one
+ * keeps its socket through a reload, so no connection is refused. Every
+ * worker watches every listener; whoever accepts gives the connection to the
+ * worker that has the fewest. When the process, the frontend or the line is
+ * full, or descriptors have run out, the worker stops looking at the listener
+ * for a moment: the kernel's backlog holds the clients meanwhile.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <tideway/assert.h>
+#include <tideway/log.h>
+#include "core/net/conn.h"
+
+#define RETRY_MS 20
+#define DEFAULT_BACKLOG 4096
+
+/* One worker's watch over one listener. */
+struct tw__accept {
+	struct tw__accept *next;
+	struct tw__bind_live *live; /* borrow: until unwatched */
+	struct event ev;
+	bool full; /* not watched for want of room */
+};
+
+/* The socket itself; closed when the last worker has let go. */
+struct listener {
+	SLIST_ENTRY(listener) link; /* control thread */
+	struct tw__bind_live *live; /* borrow: until unlisted */
+	int fd;
+	_Atomic int refs;
+	char *unlink_path; /* owns; NULL: no unix socket of ours */
+};
+
+static SLIST_HEAD(, listener) listeners = SLIST_HEAD_INITIALIZER(listeners);
+
+_Atomic uint32_t tw__n_conns;
+uint32_t tw__maxconn = 2000;
+_Atomic bool tw__stopping;
+
+uint32_t
+tw__conns_active(void)
+{
+	return atomic_load(&tw__n_conns);
+}
+
+/* --- opening --- */
+
+static void
+set_opt(int fd, int level, int name, int value)
+{
+	setsockopt(fd, level, name, &value, sizeof(value)); /* best effort */
+}
+
+static void
+inet_options(int fd, const struct tw_bind *b)
+{
+	set_opt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	set_opt(fd, SOL_SOCKET, SO_REUSEPORT, 1); /* -sf: a successor binds, too */
+	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* inherited by accept */
+	if (b->addr.family == AF_INET6)
+		set_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, b->v6only || !b->v4v6);
+	if (b->proxy->c.tcpka_client)
+		set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+static int
+unix_permissions(const struct tw_bind *b)
+{
+	const char *const path = b->addr.u.path;
+
+	if (b->mode != 0 && chmod(path, b->mode) != 0)
+		return -1;
+	if ((b->uid != UINT32_MAX || b->gid != UINT32_MAX) &&
+	    chown(path, b->uid, b->gid) != 0)
+		return -1;
+	return 0;
+}
+
+/* What another program left at the path is replaced, as HAProxy does. */
+static int
+bind_unix(int fd, const struct tw_bind *b)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = tw_addr_to_sockaddr(&b->addr, &ss);
+	struct sockaddr_un *const un = (struct sockaddr_un *)&ss;
+
+	if (b->addr.u.path[0] == '@')
+		return bind(fd, (struct sockaddr *)&ss, len);
+	unlink(un->sun_path);
+	if (bind(fd, (struct sockaddr *)&ss, len) != 0)
+		return -1;
+	return unix_permissions(b);
+}
+
+static int
+bind_inet(int fd, const struct tw_bind *b)
+{
+	struct sockaddr_storage ss;
+	const socklen_t len = tw_addr_to_sockaddr(&b->addr, &ss);
+
+	inet_options(fd, b);
+	if (b->interface != NULL && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE,
+	    b->interface, (socklen_t)strlen(b->interface) + 1) != 0)
+		return -1;
+	return bind(fd, (struct sockaddr *)&ss, len);
+}
+
+static int
+open_new(const struct tw_bind *b, struct tw_err *err)
+{
+	const int fd = socket(b->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const uint32_t backlog = b->backlog != 0 ? b->backlog :
+	    b->proxy->c.backlog != 0 ? b->proxy->c.backlog : DEFAULT_BACKLOG;
+
+	if (fd >= 0 && (b->addr.family == AF_UNIX ? bind_unix(fd, b) : bind_inet(fd, b)) == 0 &&
+	    listen(fd, (int)backlog) == 0)
+		return fd;
+	tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot bind socket [%s]",
+	    b->file, b->line, b->proxy->name, b->key);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int
+open_inherited(const struct tw_bind *b, struct tw_err *err)
+{
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	if (getsockopt(b->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
+		return tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot use descriptor fd@%d",
+		    b->file, b->line, b->proxy->name, b->fd);
+	if (!listening && listen(b->fd, DEFAULT_BACKLOG) != 0)
+		return tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot listen on fd@%d",
+		    b->file, b->line, b->proxy->name, b->fd);
+	fcntl(b->fd, F_SETFL, fcntl(b->fd, F_GETFL) | O_NONBLOCK);
+	fcntl(b->fd, F_SETFD, FD_CLOEXEC);
+	set_opt(b->fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	return b->fd;
+}
+
+static int
+listener_open(struct tw_bind *b, struct tw_err *err)
+{
+	struct tw__bind_live *const live = b->live;
+
+	if (live->net != NULL)
+		return 0;
+	const int fd = b->fd >= 0 ? open_inherited(b, err) : open_new(b, err);
+	if (fd < 0)
+		return -1;
+	struct listener *const l = calloc(1, sizeof(*l));
+	TW_ASSERT(l != NULL);
+	l->fd = fd;
+	l->live = live;
+	SLIST_INSERT_HEAD(&listeners, l, link);
+	if (b->fd < 0 && b->addr.family == AF_UNIX && b->addr.u.path[0] != '@')
+		l->unlink_path = strdup(b->addr.u.path);
+	live->fd = fd;
+	live->net = l;
+	return 0;
+}
+
+/* Those that no generation published (refs 0): it was refused. */
+static void
+forget_unpublished(void)
+{
+	struct listener *l, *next;
+
+	for (l = SLIST_FIRST(&listeners); l != NULL; l = next) {
+		next = SLIST_NEXT(l, link);
+		if (atomic_load(&l->refs) != 0)
+			continue;
+		SLIST_REMOVE(&listeners, l, listener, link);
+		l->live->net = NULL;
+		l->live->fd = -1;
+		if (l->unlink_path != NULL)
+			unlink(l->unlink_path);
+		free(l->unlink_path);
+		close(l->fd);
+		free(l);
+	}
+}
+
+int
+tw__listeners_open(struct tw_gen *gen, struct tw_err *err)
+{
+	struct tw_proxy *px;
+
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		for (int i = 0; !px->c.disabled && i < px->n_binds; i++) {
+			if (listener_open(px->bind[i], err) == 0)
+				continue;
+			forget_unpublished();
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* --- accepting --- */
+
+static void
+watch(struct tw_worker *w, struct tw__accept *a)
+{
+	if (a->full) {
+		a->full = false;
+		w->net->n_full--;
+	}
+	event_add(&a->ev, NULL);
+}
+
+static void
+unwatch_full(struct tw_worker *w, struct tw__accept *a)
+{
+	if (a->full)
+		return;
+	a->full = true;
+	w->net->n_full++;
+	event_del(&a->ev);
+	tw_timer_set(&w->net->accept_retry, tw_now_ms() + RETRY_MS);
+}
+
+static void
+watch_all(struct tw_worker *w)
+{
+	for (struct tw__accept *a = w->net->accepts; a != NULL; a = a->next) {
+		if (a->full)
+			watch(w, a);
+	}
+}
+
+static void
+retry_fire(struct tw_timer *t)
+{
+	(void)t;
+	watch_all(tw__self);
+}
+
+void
+tw__listener_room(struct tw_worker *w)
+{
+	if (TW_UNLIKELY(w->net->n_full > 0))
+		watch_all(w);
+}
+
+static bool
+is_full(const struct tw_bind *b)
+{
+	const struct tw_proxy *const px = b->proxy;
+
+	if (atomic_load_explicit(&tw__n_conns, memory_order_relaxed) >= tw__maxconn)
+		return true;
+	if (px->c.maxconn != 0 &&
+	    atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed) >= px->c.maxconn)
+		return true;
+	return b->maxconn != 0 &&
+	    atomic_load_explicit(&b->live->s.cur, memory_order_relaxed) >= b->maxconn;
+}
+
+struct handover {
+	struct tw__bind_live *live;
+	struct tw_bind *bind;
+	struct tw_worker *to;
+	struct tw_addr src;
+	int fd;
+};
+
+static void
+conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_addr *src)
+{
+	struct tw_conn *const conn = tw__conn_new(w, fd);
+
+	if (conn == NULL) {
+		close(fd);
+		atomic_fetch_sub(&tw__n_conns, 1);
+		atomic_fetch_sub(&w->conns, 1);
+		return;
+	}
+	conn->bind = bind;
+	conn->gen = bind->proxy->gen;
+	tw__gen_ref(conn->gen);
+	conn->src = *src;
+	conn->proxy_wanted = bind->accept_proxy;
+	tw_now_ms(); /* reads this turn's clock */
+	conn->accepted_us = w->now_us;
+	conn->idle_us = conn->accepted_us;
+	conn->writable = true;
+	TAILQ_INSERT_TAIL(&w->net->clients, conn, link);
+	tw__session_begin(&bind->proxy->live->fe);
+	tw__session_begin(&bind->live->s);
+	tw__cnt(&bind->proxy->live->fe, w->id, TW_CNT_CONN, 1);
+	tw__cnt(&bind->live->s, w->id, TW_CNT_CONN, 1);
+	tw__flow_accepted(conn);
+}
+
+static void
+handover_run(void *arg)
+{
+	struct handover *const h = arg;
+	struct tw_bind *const bind = atomic_load(&h->live->bind);
+
+	if (bind != NULL) {
+		conn_begin(h->to, bind, h->fd, &h->src);
+	} else {
+		close(h->fd);
+		atomic_fetch_sub(&tw__n_conns, 1);
+		atomic_fetch_sub(&h->to->conns, 1);
+	}
+	free(h);
+}
+
+static struct tw_worker *
+least_loaded(struct tw_worker *self)
+{
+	const int n = tw_n_workers();
+	struct tw_worker *best = self;
+	uint32_t least = atomic_load_explicit(&self->conns, memory_order_relaxed);
+
+	for (int i = 1; i <= n; i++) {
+		struct tw_worker *const w = tw_worker_at(i);
+		const uint32_t c = atomic_load_explicit(&w->conns, memory_order_relaxed);
+		if (c + 1 < least) {
+			best = w;
+			least = c;
+		}
+	}
+	return best;
+}
+
+static void
+accepted(struct tw_worker *w, struct tw__accept *a, struct tw_bind *bind, int fd,
+    const struct tw_addr *src)
+{
+	struct tw_worker *const to = least_loaded(w);
+
+	atomic_fetch_add_explicit(&tw__n_conns, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&to->conns, 1, memory_order_relaxed);
+	if (to == w) {
+		conn_begin(w, bind, fd, src);
+		return;
+	}
+	struct handover *const h = malloc(sizeof(*h));
+	TW_ASSERT(h != NULL);
+	*h = (struct handover){ a->live, bind, to, *src, fd };
+	tw_worker_post(to, handover_run, h);
+}
+
+static void
+accept_error(struct tw_worker *w, struct tw__accept *a, const struct tw_bind *bind)
+{
+	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+		return;
+	tw_log_limited(TW_WARNING, "Proxy %s: cannot accept: %s (%u connections); "
+	    "accepting again when there is room. Raise ulimit-n or lower maxconn.",
+	    bind->proxy->name, strerror(errno), tw__conns_active());
+	unwatch_full(w, a);
+}
+
+static void
+on_accept(evutil_socket_t fd, short what, void *arg)
+{
+	struct tw__accept *const a = arg;
+	struct tw_worker *const w = tw__self;
+
+	(void)what;
+	for (uint32_t left = 64; left > 0; left--) {
+		struct tw_bind *const bind = atomic_load(&a->live->bind);
+		struct sockaddr_storage ss;
+		socklen_t len = sizeof(ss);
+		struct tw_addr src;
+
+		if (bind == NULL)
+			return;
+		if (is_full(bind)) {
+			unwatch_full(w, a);
+			return;
+		}
+		const int c = accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (c < 0) {
+			if (errno == EINTR || errno == ECONNABORTED)
+				continue;
+			accept_error(w, a, bind);
+			return;
+		}
+		tw_addr_from_sockaddr(&src, (struct sockaddr *)&ss, len);
+		accepted(w, a, bind, c, &src);
+	}
+}
+
+void
+tw__client_closed(struct tw_conn *conn)
+{
+	struct tw_worker *const w = conn->worker;
+
+	tw__session_end(&conn->bind->proxy->live->fe);
+	tw__session_end(&conn->bind->live->s);
+	atomic_fetch_sub_explicit(&tw__n_conns, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&w->conns, 1, memory_order_relaxed);
+	tw__listener_room(w);
+}
+
+/* --- following the generations --- */
+
+static void
+listener_release(struct tw__bind_live *live)
+{
+	struct listener *const l = live->net;
+
+	if (atomic_fetch_sub(&l->refs, 1) > 1)
+		return;
+	live->net = NULL;
+	close(l->fd);
+	if (l->unlink_path != NULL)
+		unlink(l->unlink_path);
+	free(l->unlink_path);
+	free(l);
+}
+
+static void
+accept_drop(struct tw_worker *w, struct tw__accept **at)
+{
+	struct tw__accept *const a = *at;
+
+	*at = a->next;
+	if (a->full)
+		w->net->n_full--;
+	else
+		event_del(&a->ev);
+	listener_release(a->live);
+	free(a);
+}
+
+static bool
+is_watched(const struct tw_worker *w, const struct tw__bind_live *live)
+{
+	for (const struct tw__accept *a = w->net->accepts; a != NULL; a = a->next) {
+		if (a->live == live)
+			return true;
+	}
+	return false;
+}
+
+static void
+accept_add(struct tw_worker *w, struct tw__bind_live *live)
+{
+	struct tw__accept *const a = calloc(1, sizeof(*a));
+
+	TW_ASSERT(a != NULL);
+	a->live = live;
+	event_assign(&a->ev, w->base, live->fd, EV_READ | EV_PERSIST, on_accept, a);
+	event_add(&a->ev, NULL);
+	a->next = w->net->accepts;
+	w->net->accepts = a;
+}
+
+struct sync {
+	struct tw_gen *gen; /* borrow: published before, retired after */
+	struct tw_worker *w;
+	bool drain;
+};
+
+static void
+sync_run(void *arg)
+{
+	struct sync *const s = arg;
+	struct tw_worker *const w = s->w;
+	struct tw__accept **at = &w->net->accepts;
+	struct tw_proxy *px;
+
+	w->net->accept_retry.fn = retry_fire;
+	while (*at != NULL) {
+		if (s->drain || atomic_load(&(*at)->live->bind) == NULL)
+			accept_drop(w, at);
+		else
+			at = &(*at)->next;
+	}
+	if (!s->drain) {
+		TAILQ_FOREACH(px, &s->gen->proxies, link) {
+			for (int i = 0; !px->c.disabled && i < px->n_binds; i++) {
+				if (!is_watched(w, px->bind[i]->live))
+					accept_add(w, px->bind[i]->live);
+			}
+		}
+	}
+	tw__upstream_purge(w);
+	tw__flow_close_clients(w, false);
+	free(s);
+}
+
+static void
+sync_post(struct tw_gen *gen, bool drain)
+{
+	for (int i = 1; i <= tw_n_workers(); i++) {
+		struct sync *const s = malloc(sizeof(*s));
+		TW_ASSERT(s != NULL);
+		*s = (struct sync){ gen, tw_worker_at(i), drain };
+		tw_worker_post(s->w, sync_run, s);
+	}
+}
+
+/* Listeners that no line names any more lose their bind; the workers let go
+ * of them, and the last one closes the socket. */
+static void
+forget_vanished(struct tw_gen *gen)
+{
+	struct listener *l, *next;
+
+	for (l = SLIST_FIRST(&listeners); l != NULL; l = next) {
+		next = SLIST_NEXT(l, link);
+		const struct tw_bind *const b = atomic_load(&l->live->bind);
+		if (b == NULL || b->proxy->gen == gen)
+			continue;
+		atomic_store(&l->live->bind, NULL);
+		SLIST_REMOVE(&listeners, l, listener, link);
+	}
+}
+
+/* Each worker will hold every listener once: references are taken here, for
+ * all of them, so that none can see a socket that another has closed. */
+void
+tw__listeners_published(struct tw_gen *gen)
+{
+	struct tw_proxy *px;
+
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		for (int i = 0; !px->c.disabled && i < px->n_binds; i++) {
+			struct listener *const l = px->bind[i]->live->net;
+			atomic_store(&px->bind[i]->live->bind, px->bind[i]);
+			if (atomic_load(&l->refs) == 0)
+				atomic_store(&l->refs, tw_n_workers());
+		}
+	}
+	forget_vanished(gen);
+	sync_post(gen, false);
+}
+
+void
+tw__listeners_drain(void)
+{
+	atomic_store(&tw__stopping, true);
+	sync_post(NULL, true);
+}
+
+void
+tw__listeners_down(struct tw_worker *w)
+{
+	while (w->net->accepts != NULL)
+		accept_drop(w, &w->net->accepts);
+}

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * upstream.c - connections to servers: making them, keeping them idle.
+ *
+ * Each worker keeps its own idle connections for each server, found by the
+ * live server's number, so taking one costs no lock and no search. The one
+ * used last is taken first: it is the least likely to be closed by the
+ * server. Every five seconds half of those that nobody needed since the last
+ * look are closed (as HAProxy's pool-purge-delay).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <tideway/assert.h>
+#include "core/net/conn.h"
+
+#define PURGE_MS 5000
+
+static struct tw__idle *
+idle_of(struct tw__net *net, uint32_t number, bool make)
+{
+	if (number >= net->n_idle_slots) {
+		if (!make)
+			return NULL;
+		const uint32_t n = (number + 64) & ~63u;
+		struct tw__idle **const p = realloc(net->idle, n * sizeof(struct tw__idle *));
+		if (p == NULL)
+			return NULL;
+		memset(p + net->n_idle_slots, 0,
+		    (n - net->n_idle_slots) * sizeof(struct tw__idle *));
+		net->idle = p;
+		net->n_idle_slots = n;
+	}
+	if (net->idle[number] == NULL && make) {
+		struct tw__idle *const idle = calloc(1, sizeof(*idle));
+		if (idle == NULL)
+			return NULL;
+		TAILQ_INIT(&idle->list);
+		net->idle[number] = idle;
+	}
+	return net->idle[number];
+}
+
+static void
+idle_remove(struct tw__idle *idle, struct tw_conn *conn)
+{
+	TAILQ_REMOVE(&idle->list, conn, link);
+	idle->n--;
+	if (idle->n < idle->least)
+		idle->least = idle->n;
+	atomic_fetch_sub_explicit(&conn->server->idle, 1, memory_order_relaxed);
+}
+
+struct tw_conn *
+tw__upstream_get(struct tw_worker *w, const struct tw_server *srv)
+{
+	struct tw__idle *const idle = idle_of(w->net, srv->live->number, false);
+
+	if (idle == NULL)
+		return NULL;
+	for (;;) {
+		struct tw_conn *conn = TAILQ_FIRST(&idle->list);
+		if (conn == NULL)
+			return NULL;
+		idle_remove(idle, conn);
+		tw_timer_set(&conn->timer, 0);
+		conn->timed_out = false;
+		if (!conn->rdhup && !conn->failed && !conn->readable)
+			return conn;
+		tw__conn_free(&conn);
+	}
+}
+
+/* Nothing unread, nothing unsent, not closed by either side. `readable` may
+ * be left over from a splice: the socket itself is asked then. */
+static bool
+is_clean(struct tw_conn *conn)
+{
+	char c;
+
+	if (conn->rdhup || conn->failed || conn->shut || conn->out != NULL ||
+	    conn->in.head != conn->in.tail ||
+	    atomic_load_explicit(&conn->server->epoch, memory_order_relaxed) != conn->epoch)
+		return false;
+	if (!conn->readable)
+		return true;
+	if (conn->transport != NULL || recv(conn->fd, &c, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
+		return false;
+	conn->readable = false;
+	return true;
+}
+
+void
+tw__upstream_put(struct tw_conn **pconn)
+{
+	struct tw_conn *const conn = *pconn;
+	struct tw__net *const net = conn->worker->net;
+	struct tw__idle *const idle = idle_of(net, conn->server->number, true);
+
+	if (idle == NULL || !is_clean(conn)) {
+		tw__conn_free(pconn);
+		return;
+	}
+	*pconn = NULL;
+	tw__buf_put(conn);
+	conn->req = NULL;
+	conn->used_before = true;
+	tw_timer_set(&conn->timer, 0);
+	TAILQ_INSERT_HEAD(&idle->list, conn, link);
+	idle->n++;
+	atomic_fetch_add_explicit(&conn->server->idle, 1, memory_order_relaxed);
+	if (net->purge.due_ms == 0)
+		tw_timer_set(&net->purge, tw_now_ms() + PURGE_MS);
+}
+
+/* The pool's connection had an event: the server closed it, or spoke out of
+ * turn. Called by the flow for connections without a request. */
+void
+tw__upstream_lost(struct tw_conn **pconn)
+{
+	struct tw_conn *const conn = *pconn;
+	struct tw__idle *const idle = idle_of(conn->worker->net, conn->server->number, false);
+
+	TW_ASSERT(idle != NULL);
+	idle_remove(idle, conn);
+	tw__conn_free(pconn);
+}
+
+static void
+idle_trim(struct tw__idle *idle, uint32_t n)
+{
+	for (; n > 0; n--) {
+		struct tw_conn *conn = TAILQ_LAST(&idle->list, tw__conn_list);
+		idle_remove(idle, conn);
+		tw__conn_free(&conn);
+	}
+}
+
+void
+tw__upstream_purge(struct tw_worker *w)
+{
+	struct tw__net *const net = w->net;
+	bool any = false;
+
+	for (uint32_t i = 0; i < net->n_idle_slots; i++) {
+		struct tw__idle *const idle = net->idle[i];
+		if (idle == NULL || idle->n == 0)
+			continue;
+		const struct tw_server_live *const live = TAILQ_FIRST(&idle->list)->server;
+		const bool gone = atomic_load(&live->srv) == NULL;
+		idle_trim(idle, gone ? idle->n : (idle->least + 1) / 2);
+		idle->least = idle->n;
+		any |= idle->n > 0;
+	}
+	if (any)
+		tw_timer_set(&net->purge, tw_now_ms() + PURGE_MS);
+}
+
+/** tw__upstream_close_all - all of the worker's idle connections; when it ends. */
+void
+tw__upstream_close_all(struct tw_worker *w)
+{
+	struct tw__net *const net = w->net;
+
+	for (uint32_t i = 0; i < net->n_idle_slots; i++) {
+		if (net->idle[i] != NULL)
+			idle_trim(net->idle[i], net->idle[i]->n);
+		free(net->idle[i]);
+	}
+	net->n_idle_slots = 0;
+	tw_timer_del(&net->purge);
+}
+
+static int
+socket_for(const struct tw_server *srv)
+{
+	const int one = 1;
+	const int fd = socket(srv->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && srv->ss.ss_family != AF_UNIX)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (fd >= 0 && srv->proxy->c.tcpka_server)
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	return fd;
+}
+
+static void
+port_map(struct sockaddr_storage *ss, int port)
+{
+	if (ss->ss_family == AF_INET)
+		((struct sockaddr_in *)ss)->sin_port = htons((uint16_t)port);
+	else if (ss->ss_family == AF_INET6)
+		((struct sockaddr_in6 *)ss)->sin6_port = htons((uint16_t)port);
+}
+
+struct tw_conn *
+tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
+    const struct tw_conn *client)
+{
+	struct sockaddr_storage ss = srv->ss;
+	const int fd = socket_for(srv);
+
+	if (fd < 0)
+		return NULL;
+	if (srv->map_port != 0)
+		port_map(&ss, tw_conn_dst((struct tw_conn *)client)->port + (int16_t)srv->addr.port);
+	int rc;
+	do
+		rc = connect(fd, (struct sockaddr *)&ss, srv->ss_len);
+	while (rc != 0 && errno == EINTR);
+	if (rc != 0 && errno != EINPROGRESS) {
+		const int e = errno;
+		close(fd);
+		errno = e;
+		return NULL;
+	}
+	struct tw_conn *const conn = tw__conn_new(w, fd);
+	if (conn == NULL) {
+		close(fd);
+		errno = ENOMEM;
+		return NULL;
+	}
+	conn->server_side = true;
+	conn->connecting = rc != 0;
+	conn->writable = rc == 0;
+	conn->server = srv->live;
+	conn->epoch = atomic_load_explicit(&srv->live->epoch, memory_order_relaxed);
+	return conn;
+}
