@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * cond.c - `if` and `unless`: ACLs joined by AND, OR and !.
+ *
+ * A condition is a flat array of terms. A false term skips to the next `or`,
+ * a group that got to its end ends the whole: each ACL is asked only when its
+ * answer matters, in the order written. source: HAProxy's manual, 7.2.
+ */
+#include "config.h"
+
+#include "expr/expr_int.h"
+
+struct term {
+	const struct tw__acl *acl;
+	uint16_t skip; /* when false: index of the next group's first term */
+	bool negated;
+	bool last;     /* of its group */
+};
+
+struct tw_cond {
+	bool unless;
+	uint16_t n;
+	struct term term[];
+};
+
+struct parser {
+	const struct tw__ectx *cx;
+	struct tw__acl **list;
+	char *const *word;
+	int n, i;
+};
+
+static bool
+is_or(const char *word)
+{
+	return strcasecmp(word, "or") == 0 || strcmp(word, "||") == 0;
+}
+
+static struct tw__acl *
+read_anonymous(struct parser *p)
+{
+	const int first = ++p->i;
+
+	while (p->i < p->n && strcmp(p->word[p->i], "}") != 0)
+		p->i++;
+	if (p->i == p->n) {
+		p->i = first - 1;
+		tw_err_set(p->cx->err, "missing closing '}' in the condition: "
+		    "braces stand alone, with a space on both sides");
+		return NULL;
+	}
+	int bad = 0;
+	struct tw__ectx cx = *p->cx;
+	cx.bad = &bad;
+	struct tw__acl *const acl =
+	    tw__acl_anonymous(&cx, p->word + first, p->i - first);
+	if (acl == NULL) {
+		p->i = first + bad;
+		return NULL;
+	}
+	p->i++;
+	return acl;
+}
+
+static struct tw__acl *
+read_named(struct parser *p, const char *name)
+{
+	struct tw__acl *acl = tw__acl_find(*p->list, name);
+
+	if (acl == NULL)
+		acl = tw__acl_builtin(p->cx, p->list, name);
+	if (acl == NULL && p->cx->err->text[0] == '\0')
+		tw_err_set(p->cx->err, "no such ACL: '%s'; declare it above "
+		    "with `acl %s ...`", name, name);
+	if (acl != NULL) {
+		acl->used = true;
+		p->i++;
+	}
+	return acl;
+}
+
+/* One `[!]name` or `[!] { ... }`. */
+static int
+read_term(struct parser *p, struct term *t)
+{
+	const char *word = p->word[p->i];
+
+	while (*word == '!') {
+		t->negated = !t->negated;
+		word++;
+		if (*word != '\0')
+			continue;
+		if (++p->i == p->n) {
+			p->i--;
+			return tw_err_set(p->cx->err,
+			    "an ACL is expected after '!'");
+		}
+		word = p->word[p->i];
+	}
+	struct tw__acl *const acl = strcmp(word, "{") == 0 ?
+	    read_anonymous(p) : read_named(p, word);
+	t->acl = acl;
+	return acl != NULL ? 0 : -1;
+}
+
+static int
+read_terms(struct parser *p, struct tw_cond *c)
+{
+	uint16_t first = 0; /* of the open group */
+
+	for (; p->i < p->n;) {
+		if (!is_or(p->word[p->i])) {
+			if (read_term(p, &c->term[c->n]) != 0)
+				return -1;
+			c->n++;
+			continue;
+		}
+		if (c->n == first)
+			return tw_err_set(p->cx->err,
+			    "an ACL is expected before '%s'", p->word[p->i]);
+		c->term[c->n - 1].last = true;
+		for (; first < c->n; first++)
+			c->term[first].skip = c->n;
+		p->i++;
+	}
+	if (c->n == first) {
+		p->i = p->n - 1;
+		return tw_err_set(p->cx->err, "an ACL is expected after '%s'",
+		    p->word[p->i]);
+	}
+	c->term[c->n - 1].last = true;
+	for (; first < c->n; first++)
+		c->term[first].skip = c->n;
+	return 0;
+}
+
+struct tw_cond *
+tw__cond_parse(const struct tw__ectx *cx, struct tw__acl **list,
+    char *const *word, int n, int *bad)
+{
+	struct parser p = { .cx = cx, .list = list, .word = word, .n = n,
+		.i = 1 };
+
+	*bad = 0;
+	if (n == 0 || (strcmp(word[0], "if") != 0 &&
+	    strcmp(word[0], "unless") != 0)) {
+		tw_err_set(cx->err, "'if' or 'unless' is expected%s%s%s",
+		    n ? ", not '" : "", n ? word[0] : "", n ? "'" : "");
+		return NULL;
+	}
+	struct tw_cond *const c = tw_arena_zalloc(tw_gen_arena(cx->gen),
+	    sizeof(*c) + sizeof(c->term[0]) * (size_t)n);
+	c->unless = word[0][0] == 'u';
+	if (n > UINT16_MAX || read_terms(&p, c) != 0) {
+		*bad = p.i;
+		return NULL;
+	}
+	return c;
+}
+
+/* Warns of ACLs that cannot have a value where the condition is asked. */
+static void
+warn_never(const struct tw_line *ln, const struct tw_cond *c, unsigned where)
+{
+	for (uint16_t i = 0; i < c->n; i++)
+		if ((c->term[i].acl->where & where) == 0)
+			tw_line_warn(ln, -1, "acl '%s' will never match here: "
+			    "what it reads is not known yet or no more",
+			    c->term[i].acl->name ? c->term[i].acl->name :
+			    "{ ... }");
+}
+
+struct tw_cond *
+tw_cond_compile(struct tw_line *ln, int i, unsigned where)
+{
+	static char *no_words[1];
+	int bad;
+	struct tw_err err = { "" };
+	const struct tw__ectx cx = tw__ectx_of(ln, where, &err);
+	const int n = ln->n_args > i ? ln->n_args - i : 0;
+	struct tw__acl *none = NULL;
+	struct tw_cond *const c = tw__cond_parse(&cx,
+	    ln->proxy ? tw__proxy_acls(ln->proxy) : &none,
+	    n ? ln->word + ln->arg + i : no_words, n, &bad);
+
+	if (c == NULL) {
+		tw_line_fail(ln, n ? i + bad : -1, "%s", err.text);
+		return NULL;
+	}
+	warn_never(ln, c, where);
+	return c;
+}
+
+bool
+tw_cond_eval(const struct tw_cond *c, struct tw_req *req)
+{
+	for (uint16_t i = 0; i < c->n;) {
+		const struct term *const t = &c->term[i];
+		if (tw__acl_eval(t->acl, req) == t->negated) {
+			i = t->skip;
+			continue;
+		}
+		if (t->last)
+			return !c->unless;
+		i++;
+	}
+	return c->unless;
+}

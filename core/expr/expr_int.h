@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * expr/expr_int.h - the expression engine from the inside.
+ *
+ * Everything compiled here lives in the generation's arena and is read-only
+ * afterwards; only the code of regular expressions is freed apart, with the
+ * generation. Compiling happens on the control thread, evaluating on any.
+ */
+#ifndef TW_EXPR_EXPR_INT_H
+#define TW_EXPR_EXPR_INT_H
+
+#include <sys/queue.h>
+
+#include <tideway/expr.h>
+#include <tideway/module.h>
+
+#define TW__ARGS_MAX 6
+
+/* One converter of an expression. */
+struct tw__call {
+	const struct tw_conv *conv;
+	struct tw_arg_val *args; /* gen; TW__ARGS_MAX + 1 of them */
+};
+
+struct tw_expr {
+	const struct tw_fetch *fetch;
+	struct tw_arg_val args[TW__ARGS_MAX + 1]; /* absent ones: TW_ANY */
+	const struct tw__call *conv;
+	uint8_t n_convs;
+	uint8_t out;       /* enum tw_type of the result; TW_ANY: at run time */
+	const char *text;  /* as written; gen */
+};
+
+/* A fetch's or converter's check() that waits until all files are read,
+ * because what it names may stand further down. */
+struct tw__late {
+	struct tw__late *next;
+	int (*check)(struct tw_gen *gen, struct tw_arg_val *args,
+	    struct tw_err *err);
+	struct tw_arg_val *args;
+	const char *name;
+	const char *file;
+	int line;
+	const struct tw_proxy *proxy; /* for those that default to "this one" */
+};
+
+struct tw__regex;
+
+/* What the engine keeps for a generation (struct tw_gen.expr). */
+struct tw__expr_gen {
+	struct tw__late *late;
+	struct tw__regex *regexes; /* owns their code */
+};
+
+/* Where something is compiled, for messages and memory. */
+struct tw__ectx {
+	struct tw_gen *gen;
+	const struct tw_proxy *proxy; /* NULL: none */
+	const char *file;
+	int line;
+	unsigned where;       /* TW_AT_... that hold there */
+	struct tw_err *err;
+	const struct tw_line *ln; /* for warnings; NULL: none are given */
+	int *bad;             /* out: index of the word at fault; NULL: untold */
+};
+
+/** tw__ectx_of - the context of a configuration line. */
+struct tw__ectx tw__ectx_of(const struct tw_line *ln, unsigned where,
+    struct tw_err *err);
+struct tw__expr_gen *tw__expr_gen(struct tw_gen *gen);
+
+/** tw__expr_register - the core's fetches, converters. At start-up. */
+int tw__expr_register(struct tw_err *err);
+/** tw__expr_add_fetches, tw__expr_add_convs - adds a table (ends with name
+ * NULL); it must stay valid. errors: -1 when there are too many tables. */
+int tw__expr_add_fetches(const struct tw_fetch *table, struct tw_err *err);
+int tw__expr_add_convs(const struct tw_conv *table, struct tw_err *err);
+const struct tw_fetch *tw__expr_find_fetch(struct tw_str name);
+const struct tw_conv *tw__expr_find_conv(struct tw_str name);
+/** tw__expr_check - when all files are read: runs the late checks. returns: 0
+ * or -1 (reported). */
+int tw__expr_check(struct tw_gen *gen);
+/** tw__expr_late_proxy - while a late check runs: the proxy in whose section the
+ * expression stands; NULL: none. */
+const struct tw_proxy *tw__expr_late_proxy(void);
+/** tw__expr_fini - frees what is not in the arena, before that is freed. */
+void tw__expr_fini(struct tw_gen *gen);
+
+/** tw__expr_parse - compiles an expression at *text and moves it to the first
+ * character that does not belong to it. in: match, NULL, or where to put the
+ * method of an ACL name such as path_beg (set to NULL when it has none). */
+struct tw_expr *tw__expr_parse(const struct tw__ectx *cx, const char **text,
+    const char **match);
+/** tw__expr_next - the next value of a fetch that may have several, converted.
+ * in: cur, zeroed before the first call. returns: 1 a value; 0 this one was
+ * lost on the way, look at cur->more; -1 no value. */
+int tw__expr_next(const struct tw_expr *e, struct tw_req *req,
+    struct tw_cursor *cur, struct tw_sample *out);
+
+/** tw__cast - changes a sample's type. errors: false when it has no meaning as
+ * that. tw__cast_is_possible - may it ever succeed? */
+bool tw__cast(struct tw_req *req, struct tw_sample *s, enum tw_type to);
+bool tw__cast_is_possible(enum tw_type from, enum tw_type to);
+const char *tw__type_name(enum tw_type type);
+/** tw__parse_ip - "1.2.3.4" or "::1". out: IPV4 or IPV6 sample. */
+bool tw__parse_ip(struct tw_str s, struct tw_sample *out);
+/** tw__scratch - `len` bytes, valid until the next but one call on this thread
+ * (long ones: until RESET). returns: NULL when out of memory. */
+char *tw__scratch(struct tw_req *req, size_t len);
+
+/* ---- ACLs and conditions ------------------------------------------------ */
+
+struct tw__acl_test;
+
+/* A named ACL, or an anonymous one (name NULL). */
+struct tw__acl {
+	SLIST_ENTRY(tw__acl) link;
+	const char *name;
+	struct tw__acl_test *tests; /* any of them */
+	struct tw__acl_test **tail;
+	const char *file;
+	int line;
+	unsigned where; /* union of what its fetches need */
+	bool used;
+};
+
+/** tw__acl_add - one `acl` line: appended to the ACL of that name, or a new
+ * one at the head of *list. in: word, the criterion and what follows. */
+int tw__acl_add(const struct tw__ectx *cx, struct tw__acl **list,
+    const char *name, char *const *word, int n);
+struct tw__acl *tw__acl_find(struct tw__acl *list, const char *name);
+/** tw__acl_builtin - a predefined one, made when first asked for and put at the
+ * head of *list. returns: NULL when unknown (err empty) or failed. */
+struct tw__acl *tw__acl_builtin(const struct tw__ectx *cx,
+    struct tw__acl **list, const char *name);
+/** tw__acl_anonymous - from the words between braces. */
+struct tw__acl *tw__acl_anonymous(const struct tw__ectx *cx,
+    char *const *word, int n);
+bool tw__acl_eval(const struct tw__acl *acl, struct tw_req *req);
+
+/* Provided by core/proxy: the head of a proxy's list of ACLs. */
+struct tw__acl **tw__proxy_acls(struct tw_proxy *px);
+
+/** tw__cond_parse - the words after if/unless (word[0]). out: bad, the word at
+ * fault. */
+struct tw_cond *tw__cond_parse(const struct tw__ectx *cx,
+    struct tw__acl **list, char *const *word, int n, int *bad);
+
+/* ---- log-formats -------------------------------------------------------- */
+
+#define TW_LOG_MANDATORY 0x800u /* given to out(): "-" when empty */
+
+/** tw__logvar_add - adds a table of variables (ends with name NULL). */
+int tw__logvar_add(const struct tw_logvar *table, struct tw_err *err);
+const struct tw_logvar *tw__logvar_find(struct tw_str name);
+/** tw__logvar_nearest - the known name that is most alike; NULL: none is. */
+const char *tw__logvar_nearest(struct tw_str name);
+struct tw_logfmt *tw__logfmt_parse(const struct tw__ectx *cx, const char *text);
+/** tw__logfmt_needs_http - the first variable in it that mode tcp has not;
+ * NULL: none. */
+const char *tw__logfmt_needs_http(const struct tw_logfmt *f);
+/** tw__log_word - text of our own (names, addresses) as HAProxy writes it:
+ * quoted, escaped, "-" when empty and mandatory. */
+void tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * logfmt.c - log-format strings: "%ci:%cp [%tr] %{+Q}r %[src]".
+ *
+ * Compiled to an array of literals, separators, variables and expressions.
+ * Runs of spaces are one separator, which is not repeated when what stands
+ * between two of them writes nothing (%hr without captures), nor written at
+ * the beginning of a line. Variables are table entries: core/flow's and the
+ * modules'. source: HAProxy's manual, 8.2.6.
+ */
+#include "config.h"
+
+#include <ctype.h>
+
+#include <tideway/assert.h>
+
+#include "expr/expr_int.h"
+#include "module/module_int.h"
+
+#define TABLES_MAX 8
+
+enum node_kind { NODE_TEXT, NODE_SPACE, NODE_VAR, NODE_EXPR };
+
+struct node {
+	enum node_kind kind;
+	unsigned flags;
+	union {
+		struct tw_str text;
+		const struct tw_logvar *var;
+		const struct tw_expr *expr;
+	} u;
+};
+
+struct tw_logfmt {
+	uint32_t n, cap;
+	struct node *node; /* gen */
+};
+
+struct parser {
+	const struct tw__ectx *cx;
+	const char *p;
+	struct tw_logfmt *fmt;
+	char *text;         /* literal that is being gathered */
+	size_t text_len;
+	unsigned flags;     /* set by %{...}o for all that follows */
+};
+
+static const struct tw_logvar *tables[TABLES_MAX]; /* set at start-up */
+
+int
+tw__logvar_add(const struct tw_logvar *table, struct tw_err *err)
+{
+	for (int i = 0; i < TABLES_MAX; i++) {
+		if (tables[i] == table)
+			return 0;
+		if (tables[i] == NULL) {
+			tables[i] = table;
+			return 0;
+		}
+	}
+	return tw_err_set(err, "too many tables of log variables");
+}
+
+const struct tw_logvar *
+tw__logvar_find(struct tw_str name)
+{
+	char word[32];
+
+	for (int i = 0; i < TABLES_MAX && tables[i] != NULL; i++)
+		for (const struct tw_logvar *v = tables[i]; v->name; v++)
+			if (tw_str_eq(name, tw_str_of(v->name)))
+				return v;
+	if (name.len >= sizeof(word))
+		return NULL;
+	memcpy(word, name.p, name.len);
+	word[name.len] = '\0';
+	const struct tw_self *owner;
+	return tw__module_find_logvar(word, &owner);
+}
+
+/* How unlike two short names are; the same letter in other case counts less. */
+static unsigned
+distance(struct tw_str a, struct tw_str b)
+{
+	unsigned sum = 0;
+	const size_t n = a.len < b.len ? a.len : b.len;
+
+	for (size_t i = 0; i < n; i++)
+		if (a.p[i] != b.p[i])
+			sum += tolower((unsigned char)a.p[i]) ==
+			    tolower((unsigned char)b.p[i]) ? 1 : 3;
+	return sum + 2 * (unsigned)(a.len + b.len - 2 * n);
+}
+
+const char *
+tw__logvar_nearest(struct tw_str name)
+{
+	const char *best = NULL;
+	unsigned best_distance = 4;
+
+	for (int i = 0; i < TABLES_MAX && tables[i] != NULL; i++) {
+		for (const struct tw_logvar *v = tables[i]; v->name; v++) {
+			const unsigned d = distance(name, tw_str_of(v->name));
+			if (d < best_distance) {
+				best_distance = d;
+				best = v->name;
+			}
+		}
+	}
+	return best;
+}
+
+/* ---- parsing ------------------------------------------------------------ */
+
+static struct node *
+add_node(struct parser *ps, enum node_kind kind)
+{
+	struct tw_logfmt *const f = ps->fmt;
+
+	if (f->n == f->cap) {
+		f->cap = f->cap ? f->cap * 2 : 16;
+		struct node *const grown = tw_arena_zalloc(
+		    tw_gen_arena(ps->cx->gen), sizeof(*grown) * f->cap);
+		if (f->n > 0)
+			memcpy(grown, f->node, sizeof(*grown) * f->n);
+		f->node = grown;
+	}
+	f->node[f->n] = (struct node){ .kind = kind };
+	return &f->node[f->n++];
+}
+
+static void
+end_text(struct parser *ps)
+{
+	if (ps->text_len == 0)
+		return;
+	add_node(ps, NODE_TEXT)->u.text = tw_arena_str(
+	    tw_gen_arena(ps->cx->gen),
+	    (struct tw_str){ ps->text, ps->text_len });
+	ps->text_len = 0;
+}
+
+static unsigned
+flag_of(char c)
+{
+	switch (c) {
+	case 'Q':
+		return TW_LOG_QUOTE;
+	case 'X':
+		return TW_LOG_HEX;
+	case 'E':
+		return TW_LOG_ESCAPE;
+	case 'M':
+		return TW_LOG_MANDATORY;
+	default:
+		return 0;
+	}
+}
+
+/* "{+Q,-X}"; ps->p is behind the brace. Without a sign, nothing changes. */
+static int
+read_flags(struct parser *ps, unsigned *flags)
+{
+	const char *const start = ps->p;
+
+	while (*ps->p != '}') {
+		char sign = '+';
+		if (*ps->p == '+' || *ps->p == '-')
+			sign = *ps->p++;
+		else if (*ps->p == ',')
+			ps->p++;
+		if (*ps->p == '\0')
+			return tw_err_set(ps->cx->err,
+			    "missing '}' after '%%{%s'", start);
+		if (*ps->p == '}' || *ps->p == '+' || *ps->p == '-' ||
+		    *ps->p == ',')
+			continue;
+		const unsigned flag = flag_of(*ps->p);
+		if (flag == 0)
+			return tw_err_set(ps->cx->err, "unknown flag '%c' in "
+			    "'%%{%s': write +Q, +X, +E or -Q, -X, -E", *ps->p,
+			    start);
+		*flags = sign == '+' ? *flags | flag : *flags & ~flag;
+		ps->p++;
+	}
+	ps->p++;
+	return 0;
+}
+
+static int
+read_expr(struct parser *ps, unsigned flags)
+{
+	const char *const start = ps->p;
+
+	end_text(ps);
+	const struct tw_expr *const e = tw__expr_parse(ps->cx, &ps->p, NULL);
+	if (e == NULL)
+		return -1;
+	if (*ps->p != ']')
+		return tw_err_set(ps->cx->err, "missing ']' after '%%[%s'",
+		    start);
+	if ((e->fetch->where & ps->cx->where) == 0)
+		return tw_err_set(ps->cx->err, "fetch '%s' has no value when "
+		    "a line is logged", e->fetch->name);
+	ps->p++;
+	struct node *const n = add_node(ps, NODE_EXPR);
+	n->flags = flags;
+	n->u.expr = e;
+	return 0;
+}
+
+static int
+unknown_variable(struct parser *ps, struct tw_str name)
+{
+	const char *const near = tw__logvar_nearest(name);
+
+	return tw_err_set(ps->cx->err, "no such format variable '%.*s'%s%s%s. "
+	    "If you wanted to emit the '%%' character verbatim, you need to "
+	    "use '%%%%'", TW_STR_FMT(name), near ? "; did you mean '%" : "",
+	    near ? near : "", near ? "'?" : "");
+}
+
+static int
+read_variable(struct parser *ps, unsigned flags)
+{
+	const char *const start = ps->p;
+
+	while (isalnum((unsigned char)*ps->p))
+		ps->p++;
+	const struct tw_str name = { start, (size_t)(ps->p - start) };
+	if (tw_str_eq(name, TW_STR("o"))) {
+		ps->flags = flags;
+		return 0;
+	}
+	const struct tw_logvar *const var = tw__logvar_find(name);
+	if (var == NULL)
+		return unknown_variable(ps, name);
+	end_text(ps);
+	struct node *const n = add_node(ps, NODE_VAR);
+	n->flags = flags;
+	n->u.var = var;
+	return 0;
+}
+
+/* What follows a '%'. */
+static int
+read_percent(struct parser *ps)
+{
+	unsigned flags = ps->flags;
+
+	if (*ps->p == '%') {
+		ps->text[ps->text_len++] = *ps->p++;
+		return 0;
+	}
+	if (*ps->p == '{') {
+		ps->p++;
+		if (read_flags(ps, &flags) != 0)
+			return -1;
+	}
+	if (*ps->p == '[') {
+		ps->p++;
+		return read_expr(ps, flags);
+	}
+	if (*ps->p == '\0')
+		return tw_err_set(ps->cx->err, "truncated line after '%%': "
+		    "a variable is expected, or '%%%%' for the character");
+	if (isalpha((unsigned char)*ps->p))
+		return read_variable(ps, flags);
+	return tw_err_set(ps->cx->err, "'%%%c' is not a variable; write "
+	    "'%%%%' for the character", *ps->p);
+}
+
+struct tw_logfmt *
+tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
+{
+	struct tw_arena *const arena = tw_gen_arena(cx->gen);
+	struct parser ps = { .cx = cx, .p = text, .flags = TW_LOG_MANDATORY };
+
+	ps.text = tw_arena_alloc(arena, strlen(text) + 1);
+	ps.fmt = tw_arena_zalloc(arena, sizeof(*ps.fmt));
+	while (*ps.p != '\0') {
+		if (*ps.p == '%') {
+			ps.p++;
+			if (read_percent(&ps) != 0)
+				return NULL;
+		} else if (*ps.p == ' ') {
+			end_text(&ps);
+			while (*ps.p == ' ')
+				ps.p++;
+			add_node(&ps, NODE_SPACE);
+		} else {
+			ps.text[ps.text_len++] = *ps.p++;
+		}
+	}
+	end_text(&ps);
+	return ps.fmt;
+}
+
+struct tw_logfmt *
+tw_logfmt_compile(struct tw_line *ln, int i, const char *text)
+{
+	struct tw_err err = { "" };
+	const struct tw__ectx cx = tw__ectx_of(ln, TW_AT_CONN | TW_AT_REQUEST |
+	    TW_AT_RESPONSE | TW_AT_LOG, &err);
+	struct tw_logfmt *const f = tw__logfmt_parse(&cx, text);
+
+	if (f == NULL)
+		tw_line_fail(ln, i, "%s", err.text);
+	return f;
+}
+
+const char *
+tw__logfmt_needs_http(const struct tw_logfmt *f)
+{
+	for (uint32_t i = 0; i < f->n; i++)
+		if (f->node[i].kind == NODE_VAR &&
+		    (f->node[i].u.var->flags & TW_LOGVAR_HTTP))
+			return f->node[i].u.var->name;
+	return NULL;
+}
+
+/* ---- writing ------------------------------------------------------------ */
+
+static void
+out_expr(const struct tw_expr *e, struct tw_req *req, struct tw_out *o,
+    unsigned flags)
+{
+	struct tw_sample s;
+
+	if (!tw_expr_eval(e, req, &s) || !tw__cast(req, &s, TW_STRING))
+		s.u.str = (struct tw_str){ NULL, 0 };
+	tw__log_word(o, s.u.str, flags);
+}
+
+size_t
+tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
+{
+	char *const start = o->p;
+	const char *space = start; /* where a separator would be the second */
+	const struct node *const end = f->node + f->n;
+
+	for (const struct node *n = f->node; n < end && !o->over; n++) {
+		switch (n->kind) {
+		case NODE_TEXT:
+			tw_out_str(o, n->u.text);
+			break;
+		case NODE_SPACE:
+			if (o->p == space)
+				break;
+			tw_out_char(o, ' ');
+			space = o->p;
+			break;
+		case NODE_VAR:
+			n->u.var->out(req, o, n->flags);
+			break;
+		case NODE_EXPR:
+			out_expr(n->u.expr, req, o, n->flags);
+			break;
+		}
+	}
+	return (size_t)(o->p - start);
+}

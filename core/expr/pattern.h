@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * expr/pattern.h - a set of patterns of one match method.
+ *
+ * Filled when the configuration is read, then closed, which builds the form
+ * that is searched: exact strings, prefixes and suffixes in a hash by length,
+ * numbers and addresses as sorted ranges, regular expressions compiled.
+ */
+#ifndef TW_EXPR_PATTERN_H
+#define TW_EXPR_PATTERN_H
+
+#include "expr/expr_int.h"
+
+enum tw__match {
+	TW__FOUND, TW__BOOL, TW__INT, TW__IP, TW__STR, TW__BEG, TW__END,
+	TW__SUB, TW__DIR, TW__DOM, TW__LEN, TW__REG, TW__BIN, TW__METH,
+	TW__N_MATCH
+};
+
+struct tw__pats;
+
+/** tw__match_of - by the name after -m. returns: TW__N_MATCH when unknown. */
+enum tw__match tw__match_of(const char *name);
+const char *tw__match_name(enum tw__match m);
+/** tw__match_takes - the type that it compares; false: samples of type `from`
+ * never become one. out: to. */
+bool tw__match_takes(enum tw__match m, enum tw_type from, enum tw_type *to);
+
+struct tw__pats *tw__pats_new(const struct tw__ectx *cx, enum tw__match m);
+/** tw__pats_add - one pattern as written. in: fold, ignore case; resolve, a
+ * host name may stand for an address. Operators (eq, gt, ...) hold for what
+ * follows. */
+int tw__pats_add(const struct tw__ectx *cx, struct tw__pats *ps,
+    const char *text, bool fold, bool resolve);
+/** tw__pats_close - no more will come. */
+void tw__pats_close(const struct tw__ectx *cx, struct tw__pats *ps);
+/** tw__pats_match - in: s, of the type of tw__match_takes(). context: any. */
+bool tw__pats_match(const struct tw__pats *ps, struct tw_req *req,
+    const struct tw_sample *s);
+
+/* Sets of strings (strset.c); fold: they are in lower case. */
+struct tw__strset {
+	struct tw_str *item;  /* gen */
+	uint32_t n, cap;
+	uint32_t *slot;       /* gen; 1 + index of the item; NULL: too few */
+	uint32_t mask;
+	uint32_t *length;     /* gen; the distinct lengths, ascending */
+	uint32_t n_lengths;
+	bool fold;
+};
+void tw__strset_add(struct tw_arena *arena, struct tw__strset *set,
+    struct tw_str s);
+void tw__strset_close(struct tw_arena *arena, struct tw__strset *set);
+bool tw__strset_has(const struct tw__strset *set, struct tw_req *req,
+    struct tw_str s);
+bool tw__strset_has_prefix_of(const struct tw__strset *set,
+    struct tw_req *req, struct tw_str s);
+bool tw__strset_has_suffix_of(const struct tw__strset *set,
+    struct tw_req *req, struct tw_str s);
+/** tw__lower - a copy in lower case in scratch memory. errors: p NULL. */
+struct tw_str tw__lower(struct tw_req *req, struct tw_str s);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * regex.c - PCRE2 for ACLs.
+ *
+ * Code is compiled when the configuration is read and shared by all workers;
+ * each thread has match data of its own, which lives as long as the thread.
+ * Peers choose the subjects: limits keep a costly expression from holding a
+ * worker for long.
+ */
+#include "config.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <pthread.h>
+
+#include <tideway/assert.h>
+
+#include "expr/regex.h"
+
+#define MATCH_LIMIT 1000000
+
+struct tw__regex {
+	struct tw__regex *next;
+	pcre2_code *code; /* owns; tw__regex_fini */
+};
+
+static pthread_key_t match_key;
+static pthread_once_t match_once = PTHREAD_ONCE_INIT;
+
+struct matcher {
+	pcre2_match_data *data;
+	pcre2_match_context *limits;
+};
+
+static __thread struct matcher *matcher;
+
+static void
+matcher_free(void *p)
+{
+	struct matcher *const m = p;
+
+	pcre2_match_data_free(m->data);
+	pcre2_match_context_free(m->limits);
+	free(m);
+	matcher = NULL;
+}
+
+static void
+make_key(void)
+{
+	TW_ASSERT(pthread_key_create(&match_key, matcher_free) == 0);
+}
+
+static struct matcher *
+matcher_get(void)
+{
+	if (TW_LIKELY(matcher != NULL))
+		return matcher;
+	pthread_once(&match_once, make_key);
+	struct matcher *const m = calloc(1, sizeof(*m));
+	if (m == NULL)
+		return NULL;
+	m->data = pcre2_match_data_create(1, NULL);
+	m->limits = pcre2_match_context_create(NULL);
+	if (m->data == NULL || m->limits == NULL) {
+		matcher_free(m);
+		return NULL;
+	}
+	pcre2_set_match_limit(m->limits, MATCH_LIMIT);
+	pthread_setspecific(match_key, m);
+	return matcher = m;
+}
+
+struct tw__regex *
+tw__regex_compile(const struct tw__ectx *cx, const char *text, bool fold)
+{
+	int code;
+	PCRE2_SIZE at;
+	struct tw__expr_gen *const eg = tw__expr_gen(cx->gen);
+	pcre2_code *const compiled = pcre2_compile((PCRE2_SPTR)text,
+	    PCRE2_ZERO_TERMINATED, fold ? PCRE2_CASELESS : 0, &code, &at, NULL);
+
+	if (compiled == NULL) {
+		PCRE2_UCHAR why[256];
+		pcre2_get_error_message(code, why, sizeof(why));
+		tw_err_set(cx->err, "regular expression '%s' is not valid: "
+		    "%s at character %zu", text, (char *)why, (size_t)at);
+		return NULL;
+	}
+	/* Without JIT (not built in, no executable memory) it still works. */
+	(void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
+	struct tw__regex *const re =
+	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*re));
+	*re = (struct tw__regex){ .next = eg->regexes, .code = compiled };
+	eg->regexes = re;
+	return re;
+}
+
+bool
+tw__regex_match(const struct tw__regex *re, struct tw_str s)
+{
+	struct matcher *const m = matcher_get();
+
+	return m != NULL && pcre2_match(re->code,
+	    (PCRE2_SPTR)(s.p ? s.p : ""), s.len, 0, 0, m->data, m->limits) >= 0;
+}
+
+void
+tw__regex_fini(struct tw__expr_gen *eg)
+{
+	for (struct tw__regex *re = eg->regexes; re != NULL; re = re->next)
+		pcre2_code_free(re->code);
+	eg->regexes = NULL;
+}

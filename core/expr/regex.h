@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * expr/regex.h - regular expressions of a generation (PCRE2 with JIT).
+ */
+#ifndef TW_EXPR_REGEX_H
+#define TW_EXPR_REGEX_H
+
+#include "expr/expr_int.h"
+
+/** tw__regex_compile - returns: gen; NULL: cx->err. */
+struct tw__regex *tw__regex_compile(const struct tw__ectx *cx,
+    const char *text, bool fold);
+/** tw__regex_match - context: any thread. A subject on which the expression
+ * exceeds PCRE2's limits does not match. */
+bool tw__regex_match(const struct tw__regex *re, struct tw_str s);
+/** tw__regex_fini - frees the code of a whole generation. */
+void tw__regex_fini(struct tw__expr_gen *eg);
+
+#endif
