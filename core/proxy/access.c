@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * access.c - proxies, servers and listeners as modules see them.
+ *
+ * Modules get no struct of the core; these are their windows. Everything
+ * here reads configuration that does not change, or one atomic.
+ */
+#include "config.h"
+
+#include "core/proxy/proxy_int.h"
+
+/* ---- the modules' blocks ---- */
+
+void *
+tw_proxy_block(const struct tw_proxy *px, const struct tw_self *self)
+{
+	TW_CHECK_MAGIC(px, TW_PROXY_MAGIC);
+	return px->block + self->off[TW_IN_PROXY];
+}
+
+void *
+tw_server_block(const struct tw_server *srv, const struct tw_self *self)
+{
+	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
+	return srv->block + self->off[TW_IN_SERVER];
+}
+
+void *
+tw_bind_block(const struct tw_bind *bind, const struct tw_self *self)
+{
+	TW_CHECK_MAGIC(bind, TW_BIND_MAGIC);
+	return bind->block + self->off[TW_IN_BIND];
+}
+
+void *
+tw_proxy_live_block(const struct tw_proxy *px, const struct tw_self *self)
+{
+	TW_CHECK_MAGIC(px, TW_PROXY_MAGIC);
+	TW_ASSERT(px->live != NULL);
+	return px->live->block + self->off[TW_IN_PROXY_LIVE];
+}
+
+void *
+tw_server_live_block(const struct tw_server *srv, const struct tw_self *self)
+{
+	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
+	TW_ASSERT(srv->live != NULL);
+	return srv->live->block + self->off[TW_IN_SERVER_LIVE];
+}
+
+/* ---- proxies ---- */
+
+const char *
+tw_proxy_name(const struct tw_proxy *px)
+{
+	return px->name;
+}
+
+enum tw_mode
+tw_proxy_mode(const struct tw_proxy *px)
+{
+	return px->c.mode;
+}
+
+uint32_t
+tw_proxy_id(const struct tw_proxy *px)
+{
+	return px->id;
+}
+
+bool
+tw_proxy_has(const struct tw_proxy *px, enum tw_side side)
+{
+	return side == TW_FRONTEND ? tw__is_fe(px) : tw__is_be(px);
+}
+
+bool
+tw_proxy_is_disabled(const struct tw_proxy *px)
+{
+	return px->c.disabled;
+}
+
+const char *
+tw_proxy_description(const struct tw_proxy *px)
+{
+	return px->c.description;
+}
+
+const char *
+tw_proxy_where(const struct tw_proxy *px, int *line)
+{
+	if (line != NULL)
+		*line = px->line;
+	return px->file;
+}
+
+const char *
+tw_proxy_status_text(const struct tw_proxy *px, enum tw_side side)
+{
+	int active, backup;
+	uint32_t weight;
+
+	if (px->c.disabled)
+		return "STOP";
+	if (side == TW_FRONTEND)
+		return "OPEN";
+	if (px->n_servers == 0)
+		return "UP";
+	tw_proxy_usable(px, &active, &backup, &weight);
+	return active + backup > 0 ? "UP" : "DOWN";
+}
+
+const char *
+tw_proxy_balance(const struct tw_proxy *px)
+{
+	return px->c.balance != NULL ? px->c.balance->name : "roundrobin";
+}
+
+struct tw_server *
+tw_proxy_server(const struct tw_proxy *px, int i)
+{
+	return i >= 0 && i < px->n_servers ? px->server[i] : NULL;
+}
+
+int
+tw_proxy_n_servers(const struct tw_proxy *px)
+{
+	return px->n_servers;
+}
+
+struct tw_server *
+tw_proxy_find_server(const struct tw_proxy *px, const char *name)
+{
+	for (int i = 0; i < px->n_servers; i++) {
+		if (strcmp(px->server[i]->name, name) == 0)
+			return px->server[i];
+	}
+	return NULL;
+}
+
+uint32_t
+tw_proxy_timeout_ms(const struct tw_proxy *px, const char *which)
+{
+	static const struct {
+		const char *word;
+		size_t offset;
+	} timeouts[] = {
+#define X(name) { #name, offsetof(struct tw__timeouts, name) },
+		TW__TIMEOUTS(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(timeouts); i++) {
+		const char *a = timeouts[i].word, *b = which;
+
+		while (*a != '\0' && (*a == *b || (*a == '_' && *b == '-')))
+			a++, b++;
+		if (*a == '\0' && *b == '\0')
+			return *(const uint32_t *)((const char *)&px->c.timeout +
+			    timeouts[i].offset);
+	}
+	return 0;
+}
+
+/* ---- the generation ---- */
+
+struct tw_proxy *
+tw_gen_proxy(struct tw_gen *gen, int i)
+{
+	struct tw_proxy *px;
+
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (i-- == 0)
+			return px;
+	}
+	return NULL;
+}
+
+struct tw_proxy *
+tw_gen_find(struct tw_gen *gen, const char *name, enum tw_side side)
+{
+	const uint32_t hash = tw__name_hash(name);
+	struct tw_proxy *px;
+
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (px->name_hash == hash && tw_proxy_has(px, side) &&
+		    strcmp(px->name, name) == 0)
+			return px;
+	}
+	return NULL;
+}
+
+/* ---- listeners ---- */
+
+struct tw_bind *
+tw_proxy_bind(const struct tw_proxy *px, int i)
+{
+	return i >= 0 && i < px->n_binds ? px->bind[i] : NULL;
+}
+
+const char *
+tw_bind_name(const struct tw_bind *bind)
+{
+	return bind->name;
+}
+
+uint32_t
+tw_bind_id(const struct tw_bind *bind)
+{
+	return bind->id;
+}
+
+const struct tw_addr *
+tw_bind_addr(const struct tw_bind *bind)
+{
+	return &bind->addr;
+}
+
+const char *
+tw_bind_status_text(const struct tw_bind *bind)
+{
+	if (bind->live == NULL || bind->proxy->c.disabled)
+		return "CLOSED";
+	return atomic_load_explicit(&bind->live->paused, memory_order_relaxed) ?
+	    "PAUSED" :
+	    "OPEN";
+}
+
+/* ---- servers ---- */
+
+const char *
+tw_server_name(const struct tw_server *srv)
+{
+	return srv->name;
+}
+
+struct tw_proxy *
+tw_server_proxy(const struct tw_server *srv)
+{
+	return srv->proxy;
+}
+
+uint32_t
+tw_server_id(const struct tw_server *srv)
+{
+	return srv->id;
+}
+
+int
+tw_server_index(const struct tw_server *srv)
+{
+	return srv->index;
+}
+
+const struct tw_addr *
+tw_server_addr(const struct tw_server *srv)
+{
+	return &srv->addr;
+}
+
+bool
+tw_server_is_backup(const struct tw_server *srv)
+{
+	return srv->backup;
+}
+
+bool
+tw_server_is_checked(const struct tw_server *srv)
+{
+	return srv->check;
+}
+
+uint32_t
+tw_server_maxconn(const struct tw_server *srv)
+{
+	return srv->maxconn;
+}
+
+uint32_t
+tw_server_iweight(const struct tw_server *srv)
+{
+	return srv->weight;
+}
+
+void
+tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
+{
+	*out = (struct tw_check_conf){
+		.inter_ms = srv->inter_ms,
+		.fastinter_ms = srv->fastinter_ms ? srv->fastinter_ms : srv->inter_ms,
+		.downinter_ms = srv->downinter_ms ? srv->downinter_ms : srv->inter_ms,
+		.rise = (int)srv->rise,
+		.fall = (int)srv->fall,
+		.has_addr = srv->has_addr || srv->check_addr != NULL,
+		.addr = srv->check_addr != NULL ? *srv->check_addr : srv->addr,
+	};
+	if (out->addr.family == AF_UNIX)
+		return;
+	out->addr.port = srv->check_port != 0 ? (uint16_t)srv->check_port :
+						srv->addr.port;
+}

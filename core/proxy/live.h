@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * proxy/live.h - what outlives a generation: health, counters, queues.
+ *
+ * A live object is found by name ("fe/NAME", "be/NAME/SERVER") in one registry,
+ * made when the first generation that names it starts, and freed when the last
+ * is gone. Fields are atomics or under the lock that their comment names.
+ */
+#ifndef TW_PROXY_LIVE_H
+#define TW_PROXY_LIVE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include <tideway/server.h>
+#include <tideway/worker.h>
+
+/* One worker's row of counters, on cache lines of its own. Written by that
+ * worker only (relaxed atomics), read by anyone. */
+struct tw__cells {
+	_Atomic uint64_t v[TW_N_CNT];
+	/* HAProxy's sliding averages over 1024 requests, and their maxima. */
+	_Atomic uint64_t time_sum[4];  /* queue, connect, response, total */
+	_Atomic uint32_t time_max[4];
+	_Atomic uint32_t time_n[4];    /* how many went in, up to 1024 */
+} __attribute__((aligned(64)));
+
+/* Per-second rates, sampled by the control thread once a second. */
+struct tw__rate {
+	uint64_t last_total;
+	_Atomic uint32_t now, max;
+};
+
+/* One side of a proxy. */
+struct tw__side_live {
+	struct tw__cells *cells;         /* owns: [n_workers + 1] */
+	_Atomic uint32_t cur, max;       /* sessions */
+	_Atomic uint64_t last_session_s; /* monotonic seconds; 0: none */
+	struct tw__rate sess, conn, req;
+};
+
+/* A waiting request; part of struct tw_req. */
+struct tw__pend {
+	TAILQ_ENTRY(tw__pend) link;  /* shared: queue lock */
+	struct tw_req *req;
+	struct tw_worker *worker;
+	struct tw__queue *queue;     /* shared: queue lock; NULL: not waiting */
+	struct tw__queue *home;      /* owner's worker only: where it was added */
+	const struct tw_proxy *be;   /* its backend, in its own generation */
+	struct tw_server *want;      /* waits for this one; NULL: for any */
+	struct tw_server *granted;   /* set with the grant, before it is posted */
+	uint32_t ahead_srv, ahead_be; /* served before it, for the log */
+};
+
+struct tw__queue {
+	pthread_mutex_t lock;
+	TAILQ_HEAD(, tw__pend) list; /* lock */
+	_Atomic uint32_t len, max;
+	_Atomic uint64_t served;     /* dequeued so far */
+	_Atomic uint64_t added;      /* queued so far */
+};
+
+struct tw__lb;
+
+struct tw_proxy_live {
+	char *key;                   /* owns */
+	uint32_t refs;               /* control thread */
+	uint32_t number;
+	struct tw__side_live fe, be;
+	struct tw__queue queue;      /* the backend's */
+	struct tw__lb *_Atomic balance; /* owns: servers in force; retired when replaced */
+	_Atomic uint64_t changed_ms; /* when usable went to or from 0 */
+	_Atomic uint64_t downtime_ms, chkdown;
+	_Atomic bool down;
+	_Atomic uint64_t log_count;  /* lines logged: %lc */
+	char *block;                 /* the modules' proxy_live blocks */
+};
+
+struct tw__bind_live {           /* a listener; the socket is in core/net */
+	char *key;                   /* owns */
+	uint32_t refs;
+	struct tw__side_live s;
+	int fd;
+	struct tw_bind *_Atomic bind; /* its configuration in the current generation */
+	_Atomic bool paused;
+	void *net;                   /* owns: core/net */
+};
+
+struct tw_server_live {
+	char *key;                   /* owns */
+	uint32_t refs;
+	uint32_t number;             /* small and unique: index of the workers' pools */
+	struct tw__side_live s;
+	_Atomic uint32_t served;     /* slots taken, against maxconn */
+	_Atomic uint32_t maxconn;    /* of the current generation; 0: none */
+	_Atomic uint32_t index;      /* the same: position in the backend; a hint */
+	_Atomic bool in_use;         /* in the set that is balanced over */
+	_Atomic uint32_t weight;     /* user weight in force; UINT32_MAX: as configured */
+	_Atomic uint8_t health;      /* enum tw_health */
+	_Atomic uint8_t admin;       /* TW_ADM_... */
+	_Atomic uint32_t idle;       /* idle connections, all workers */
+	_Atomic uint64_t changed_ms;
+	_Atomic uint32_t epoch;      /* raised to end its sessions (shutdown sessions) */
+	struct tw__queue queue;
+	pthread_mutex_t lock;        /* last */
+	struct tw_check_result last; /* lock */
+	struct tw_server *_Atomic srv; /* its configuration in the current generation */
+	char *block;                 /* the modules' server_live blocks */
+};
+
+/* A request begins to use a server (slot taken) and stops using it. */
+/** tw__server_take - a slot, if there is one below maxconn and (unless
+ * `queued`) nobody waits. context: any worker. */
+bool tw__server_take(struct tw_server *srv);
+/** tw__server_drop - gives the slot back, or hands it to who waits longest (the
+ * server's queue first, then the backend's when the server is usable): the
+ * pend's `granted` is set and tw__pend_granted(pend) is posted to its worker. */
+void tw__server_drop(struct tw_server *srv);
+/** tw__queue_add - waits in the server's queue (srv given) or the backend's. A slot
+ * that became free meanwhile is granted at once (posted as above). */
+void tw__queue_add(struct tw__pend *pend, struct tw_proxy *be, struct tw_server *srv);
+/** tw__queue_cancel - leaves the queue. returns: false when a grant is already
+ * on its way: its slot is the caller's and must be dropped. */
+bool tw__queue_cancel(struct tw__pend *pend);
+/** tw__queue_flush - a server went down or away: its waiting requests are granted
+ * NULL and choose again. */
+void tw__queue_flush(struct tw_server *srv);
+/** tw__queue_kick - slots or servers appeared: grants what can be granted. */
+void tw__queue_kick(struct tw_proxy *be);
+/* Provided by core/flow: runs on the request's worker. arg: the pend. */
+void tw__pend_granted(void *pend);
+
+/** tw__balance_rebuild - after any change of servers, health, weights. control. */
+void tw__balance_rebuild(struct tw_proxy *be);
+/** tw__balance_moved - tells the algorithm that a server's load changed. */
+void tw__balance_moved(struct tw_server *srv);
+
+/** tw__live_tick - once a second on the control thread: rates and downtime. */
+void tw__live_tick(void);
+/** tw__time_add - one request's time into a sliding average. in: i, index of
+ * time_sum; ms. context: worker (own cells). */
+void tw__time_add(struct tw__side_live *s, int worker, int i, uint32_t ms);
+/** tw__session_begin / tw__session_end - cur, max, last. context: worker. */
+void tw__session_begin(struct tw__side_live *s);
+void tw__session_end(struct tw__side_live *s);
+
+static inline void
+tw__cnt(struct tw__side_live *s, int worker, enum tw_cnt id, uint64_t n)
+{
+	_Atomic uint64_t *v = &s->cells[worker].v[id];
+
+	atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + n,
+	    memory_order_relaxed);
+}
+
+#endif

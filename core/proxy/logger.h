@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * proxy/logger.h - where log lines go.
+ *
+ * A logger is one `log` line of a generation; a target is the socket or
+ * descriptor behind it, one for the whole process however many lines and
+ * reloads name it. Workers format into a buffer of their own, which leaves
+ * once in each turn of the loop.
+ */
+#ifndef TW_PROXY_LOGGER_H
+#define TW_PROXY_LOGGER_H
+
+#include <sys/queue.h>
+
+#include <tideway/conf.h>
+#include <tideway/conn.h>
+#include <tideway/log.h>
+
+#define TW__LOGGERS_MAX 32     /* in one section */
+#define TW__LOG_LEN_MAX 65535
+
+struct tw__log_target;
+struct tw_worker;
+
+/* HAProxy's `format` names; see the manual's keyword `log`. */
+enum tw__log_format {
+	TW__LOG_DEFAULT, /* local, or rfc3164 with log-send-hostname */
+	TW__LOG_LOCAL, TW__LOG_RFC3164, TW__LOG_RFC5424, TW__LOG_PRIORITY,
+	TW__LOG_SHORT, TW__LOG_TIMED, TW__LOG_ISO, TW__LOG_RAW,
+	TW__N_LOG_FORMATS
+};
+
+struct tw__logger {
+	SLIST_ENTRY(tw__logger) link;
+	struct tw__log_target *target; /* borrow: for ever */
+	uint32_t max_len;   /* bytes of a line, header included */
+	uint8_t format;     /* enum tw__log_format */
+	uint8_t facility;
+	uint8_t max_level;  /* less important messages are not sent */
+	uint8_t min_level;  /* more important ones are lowered to this */
+};
+
+/** tw__log_register - the keywords (`log`, `log-format`, ...). At start-up. */
+int tw__log_register(struct tw_err *err);
+/** tw__log_check - when all files are read: formats against modes, and the
+ * format of those that have none. returns: 0 or -1 (reported). */
+int tw__log_check(struct tw_gen *gen);
+/** tw__log_open - connects the targets of a generation, so that paths are found
+ * before chroot. Those that fail are tried again when a line is due. */
+void tw__log_open(struct tw_gen *gen);
+
+/** tw__log_worker_up / tw__log_worker_down - the calling worker's buffer; down
+ * sends what is in it. errors: -1: out of memory. */
+int tw__log_worker_up(struct tw_worker *w);
+void tw__log_worker_down(struct tw_worker *w);
+
+/** tw__log_request - one line about an exchange to the frontend's targets.
+ * context: the request's worker. */
+void tw__log_request(struct tw_req *req);
+/** tw__log_sink - for tw__oplog_sink_set(): to the global targets. */
+void tw__log_sink(enum tw_level level, const char *text, size_t len);
+/** tw__log_dropped - lines lost since the start: receivers slow or absent. */
+uint64_t tw__log_dropped(void);
+/** tw__log_pid - this process's id, asked for once (again after a fork). */
+int tw__log_pid(void);
+
+/* Targets (logtarget.c). */
+/** tw__log_target_addr - a datagram socket's address; tw__log_target_fd - a
+ * descriptor. returns: the one there is for it, or a new one. control. */
+struct tw__log_target *tw__log_target_addr(const struct tw_addr *addr);
+struct tw__log_target *tw__log_target_fd(int fd);
+void tw__log_target_open(struct tw__log_target *t);
+/** tw__log_target_send - never waits. in: n messages, each with its newline;
+ * iov, iov_per_msg of them for each. context: any thread. */
+void tw__log_target_send(struct tw__log_target *t, struct iovec *iov,
+    int iov_per_msg, int n);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * proxy/process.h - numbers of the whole process, for tw_process_info().
+ *
+ * core/run may fill in what only it knows; the rest is taken, summed and
+ * sampled in stats.c.
+ */
+#ifndef TW_PROXY_PROCESS_H
+#define TW_PROXY_PROCESS_H
+
+#include "core/proxy/live.h"
+
+struct tw__process {
+	/* By core/run, at any time. */
+	_Atomic uint32_t maxsock; /* 0: ulimit_n */
+	_Atomic uint32_t idle_pct, n_tasks;
+	/* By stats.c. */
+	_Atomic uint64_t start_ms; /* monotonic; of the first publication */
+	_Atomic uint32_t maxconn;
+	_Atomic uint64_t kept_conns, kept_req; /* of proxies that are gone */
+	struct tw__rate sess, conn, bytes_out;
+};
+
+extern struct tw__process tw__process;
+
+/** tw__counters_init - room for the modules' own counters; once. */
+void tw__counters_init(void);
+/** tw__process_published - takes what the generation says of the process. */
+void tw__process_published(const struct tw_gen *gen);
+/** tw__process_keep - counts a frontend that is about to go. control. */
+void tw__process_keep(const struct tw__side_live *s);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * proxy/proxy.h - frontends, backends, listeners and servers from the inside.
+ *
+ * Everything here is configuration: it hangs off a generation and is
+ * read-only once that has started. What changes at run time is in live.h.
+ * A `listen` section is one struct tw_proxy with both sides.
+ */
+#ifndef TW_PROXY_PROXY_H
+#define TW_PROXY_PROXY_H
+
+#include <sys/queue.h>
+#include <sys/un.h>
+
+#include <tideway/balance.h>
+#include <tideway/expr.h>
+#include <tideway/proto.h>
+#include <tideway/proxy.h>
+#include "core/module/module_int.h"
+#include "core/proxy/live.h"
+#include "core/run/gen.h"
+
+/* Timeouts, ms; 0: none. Named as the keyword's second word. */
+#define TW__TIMEOUTS(X)                                                       \
+	X(connect) X(client) X(server) X(http_request) X(http_keep_alive)     \
+	X(queue) X(tunnel) X(client_fin) X(server_fin) X(check) X(tarpit)
+
+struct tw__timeouts {
+#define X(name) uint32_t name;
+	TW__TIMEOUTS(X)
+#undef X
+};
+
+enum tw__http_mode { TW__KEEP_ALIVE, TW__SERVER_CLOSE, TW__CLOSE };
+enum tw__reuse { TW__REUSE_SAFE, TW__REUSE_NEVER, TW__REUSE_AGGRESSIVE, TW__REUSE_ALWAYS };
+
+/* Settings that a defaults section hands on: copied as bytes. */
+struct tw__proxy_conf {
+	struct tw__timeouts timeout;
+	uint32_t maxconn;      /* frontend; 0: the process's limit */
+	uint32_t fullconn;     /* backend */
+	uint32_t backlog;
+	uint32_t retries;      /* 3 */
+	uint8_t mode;          /* enum tw_mode */
+	uint8_t http_mode;     /* enum tw__http_mode */
+	uint8_t reuse;         /* enum tw__reuse */
+	bool redispatch;       /* option redispatch */
+	int32_t redispatch_every; /* n: every n-th retry; -n: the n-th from the last; -1 */
+	bool dontlognull, log_separate_errors, dontlog_normal, logasap;
+	bool tcpka_client, tcpka_server;
+	bool abortonclose;
+	bool allbackups;
+	bool disabled;
+	bool splice_off;       /* reserved: no option splice-auto */
+	const char *default_backend; /* as written */
+	const char *default_backend_file;
+	int default_backend_line;
+	const struct tw_balance *balance; /* NULL: roundrobin */
+	const struct tw_self *balance_owner;
+	void *balance_conf;
+	bool log_global;       /* `log global` */
+	bool log_inherited;    /* loggers below come from defaults */
+	struct tw__logger_list loggers;
+	const struct tw_logfmt *logfmt; /* option httplog|tcplog, log-format */
+	const char *logfmt_text;
+	const char *error_logfmt_text;
+	const char *log_tag;
+	uint8_t logfmt_kind;   /* 0 default, 1 tcplog, 2 httplog, 3 log-format */
+	const char *description;
+};
+
+/* One `use_backend` line. */
+struct tw__use {
+	STAILQ_ENTRY(tw__use) link;
+	struct tw_cond *cond;    /* NULL: always */
+	const char *name;        /* as written, until checked */
+	struct tw_expr *expr;    /* reserved: names computed at run time */
+	struct tw_proxy *backend;
+	struct tw_origin origin; /* "use_backend", file, line */
+};
+STAILQ_HEAD(tw__use_list, tw__use);
+
+struct tw__acl;
+SLIST_HEAD(tw__acl_list, tw__acl);
+
+#define TW_PROXY_MAGIC 0x54575058u
+
+struct tw_proxy {
+	uint32_t magic;
+	uint32_t id;            /* iid: 1, 2, ... over all proxies */
+	TAILQ_ENTRY(tw_proxy) link;
+	struct tw_gen *gen;     /* borrow: contains this */
+	const char *name;
+	uint32_t name_hash;     /* tw__name_hash(name) */
+	unsigned scope;         /* TW_SC_FRONTEND, _LISTEN, _BACKEND, _DEFAULTS */
+	const char *file;
+	int line;
+	struct tw__proxy_conf c;
+
+	/* Frontend's side. */
+	struct tw_bind **bind;
+	int n_binds;
+	struct tw__acl_list acls;
+	struct tw__use_list uses;
+	struct tw_proxy *default_backend; /* NULL: none (a listen: itself) */
+	struct tw_origin default_origin;
+	const struct tw_proto *proto;     /* mode http: "h1"; NULL in mode tcp */
+
+	/* Backend's side. */
+	struct tw_server **server;
+	int n_servers;
+	struct tw_server *proto_server;   /* what default-server lines made */
+	struct tw_origin balance_origin;
+	uint64_t fe_maxconn;     /* of all frontends that may come here */
+	const struct tw_proxy *fe_counted; /* the last of them */
+
+	const struct tw__hook_entry *chain[TW_N_POINTS]; /* NULL: empty */
+	char *block;            /* the modules' blocks */
+	struct tw_proxy_live *live; /* from start on */
+};
+
+/* Connection options that a `bind` line has. */
+#define TW_BIND_MAGIC 0x54574264u
+struct tw_bind {
+	uint32_t magic;
+	uint32_t id;            /* within the proxy: 1, 2, ... */
+	struct tw_proxy *proxy;
+	struct tw_addr addr;
+	int fd;                 /* fd@N; -1: to be opened */
+	const char *name;       /* NULL: not named */
+	const char *key;        /* "127.0.0.1:80": finds the listener across reloads */
+	const char *file;
+	int line;
+	bool accept_proxy, v6only, v4v6;
+	uint32_t maxconn, backlog;
+	const char *user, *group, *interface;
+	uint32_t uid, gid;      /* unix sockets; -1: not set */
+	uint32_t mode;          /* unix sockets; 0: not set */
+	char *block;
+	struct tw__bind_live *live;
+};
+
+#define TW_SERVER_MAGIC 0x54575356u
+struct tw_server {
+	uint32_t magic;
+	uint32_t id;            /* puid: 1, 2, ... */
+	int index;              /* in the backend */
+	struct tw_proxy *proxy;
+	const char *name;
+	const char *file;
+	int line;
+	struct tw_addr addr;    /* resolved */
+	const char *addr_text, *host; /* as written; the name to resolve or NULL */
+	uint16_t family;        /* by prefix: AF_INET, AF_INET6; AF_UNSPEC */
+	bool has_addr;          /* false: init-addr none and not resolved */
+	uint8_t map_port;       /* 0: as addr.port; 1: the client's port plus addr.port */
+	uint32_t weight;        /* 1; 0..256 */
+	uint32_t maxconn;       /* 0: none */
+	uint32_t minconn, maxqueue;
+	bool backup, disabled, check, send_proxy;
+	uint32_t inter_ms, fastinter_ms, downinter_ms, rise, fall; /* 2000, 0, 0, 2, 3 */
+	uint32_t check_port;    /* 0: as addr.port */
+	const struct tw_addr *check_addr; /* NULL: as addr */
+	const char *init_addr;
+	struct sockaddr_storage ss; /* of addr, for connect() */
+	uint32_t ss_len;
+	struct tw_origin origin;
+	char *block;
+	struct tw_server_live *live; /* from start on */
+};
+
+/** tw__proxy_register - sections and keywords of core/proxy. At start-up. */
+int tw__proxy_register(struct tw_err *err);
+/** tw__proxies_check - after all files are read: names resolved, modes and
+ * timeouts checked, warnings as HAProxy's, chains not yet built. 0 or -1. */
+int tw__proxies_check(struct tw_gen *gen);
+/** tw__proxies_start - attaches (finds or makes) the live parts. */
+int tw__proxies_start(struct tw_gen *gen, struct tw_err *err);
+/** tw__proxies_published - on publication: live servers point at their new
+ * configuration, balance states are rebuilt. */
+void tw__proxies_published(struct tw_gen *gen);
+/** tw__proxies_stop - lets go of the live parts. */
+void tw__proxies_stop(struct tw_gen *gen);
+
+/** tw__route - runs the use_backend rules, then default_backend. returns: NULL
+ * when none applies; *origin says who. */
+struct tw_proxy *tw__route(const struct tw_proxy *fe, struct tw_req *req,
+    const struct tw_origin **origin);
+/** tw__balance_pick - by the backend's algorithm. returns: NULL: all full or
+ * none usable (*any tells which: true when some server is usable). */
+struct tw_server *tw__balance_pick(const struct tw_proxy *be, struct tw_req *req, bool *any);
+
+#endif

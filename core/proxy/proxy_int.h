@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * proxy/proxy_int.h - what the files of core/proxy share with each other only.
+ */
+#ifndef TW_PROXY_PROXY_INT_H
+#define TW_PROXY_PROXY_INT_H
+
+#include <tideway/assert.h>
+#include <tideway/log.h>
+#include "core/proxy/proxy.h"
+
+/* The tables of keywords, registered by tw__proxy_register. */
+extern const struct tw_kw tw__proxy_kw[];
+extern const struct tw_kw tw__timeout_kw[];
+extern const struct tw_kw tw__bind_kw[];
+extern const struct tw_kw tw__server_kw[];
+
+/** tw__kw_ignored - the setter of words that stand in a section without the
+ * side they speak of: warns as HAProxy does. returns: 0. */
+int tw__kw_ignored(struct tw_line *ln);
+/** tw__line_add_bind / _server / _default_server / _use - those lines. */
+int tw__line_add_bind(struct tw_line *ln);
+int tw__line_add_server(struct tw_line *ln);
+int tw__line_default_server(struct tw_line *ln);
+/** tw__name_bad_char - the first character that a proxy's or a server's name
+ * may not have; 0: none. */
+char tw__name_bad_char(const char *name);
+/** tw__name_hash - FNV-1a. */
+uint32_t tw__name_hash(const char *name);
+/** tw__proxy_type - "frontend", "backend", "proxy" (listen), "defaults". */
+const char *tw__proxy_type(const struct tw_proxy *px);
+/** tw__grow - room for one more pointer in an arena's array that has `n`. */
+void *tw__grow(struct tw_arena *arena, void *array, int n);
+
+static inline bool
+tw__is_fe(const struct tw_proxy *px)
+{
+	return (px->scope & (TW_SC_FRONTEND | TW_SC_LISTEN)) != 0;
+}
+
+static inline bool
+tw__is_be(const struct tw_proxy *px)
+{
+	return (px->scope & (TW_SC_BACKEND | TW_SC_LISTEN)) != 0;
+}
+
+/** tw__servers_resolve - addresses of all servers whose host is a name; each
+ * name is asked for once. returns: 0 or -1 (reported). */
+int tw__servers_resolve(struct tw_gen *gen);
+
+/* The registry of live objects; control thread. */
+/** tw__live_server_find - NULL: there is none of this name yet. */
+struct tw_server_live *tw__live_server_find(const struct tw_server *srv);
+/** tw__live_each_proxy / _server / _bind - calls fn for each. */
+void tw__live_each_proxy(void (*fn)(void *live, void *arg), void *arg);
+void tw__live_each_server(void (*fn)(void *live, void *arg), void *arg);
+void tw__live_each_bind(void (*fn)(void *live, void *arg), void *arg);
+
+/* The servers in force, as workers see them: one pointer, replaced whole. */
+struct tw__lb {
+	const struct tw_balance *algo; /* static */
+	const void *conf;              /* borrow: gen of the servers */
+	void *state;                   /* owns: the algorithm's */
+	const struct tw_proxy *be;     /* borrow: gen of the servers */
+	int n_active, n_backup;        /* usable ones */
+	uint32_t weight;               /* of the set in use */
+	bool on_backup;                /* that set is the backups' */
+};
+/** tw__lb_free - at once; see tw_retire for one that was published. */
+void tw__lb_free(void *lb);
+
+/** tw__backend_publish - its servers, as configured here, are in force. */
+void tw__backend_publish(struct tw_proxy *be);
+/** tw__balance_forget - its generation is going: the state that refers to it
+ * is retired. */
+void tw__balance_forget(const struct tw_proxy *be);
+
+/** tw__server_runs - whether a server runs, apart from its weight: up (or
+ * NOLB) and not in maintenance. */
+static inline bool
+tw__server_runs(const struct tw_server_live *l)
+{
+	return atomic_load_explicit(&l->health, memory_order_relaxed) != TW_DOWN &&
+	    !(atomic_load_explicit(&l->admin, memory_order_relaxed) & TW_ADM_MAINT);
+}
+
+/** tw__queue_flush_n - tw__queue_flush that tells how many there were. */
+uint32_t tw__queue_flush_n(struct tw_server *srv);
+
+/** tw__server_state_start - first state of a server that has just come to
+ * life. */
+void tw__server_state_start(struct tw_server *srv);
+
+/** tw__live_ms - monotonic ms on any thread. */
+static inline uint64_t
+tw__live_ms(void)
+{
+	return tw_now_us() / 1000;
+}
+
+#endif
