@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * client.c - steps accept, hello, inspect, read, request, route; and the
+ * client's connection between requests.
+ *
+ * An idle keep-alive connection holds no request and no buffer. The first
+ * bytes of a request make one, on the generation that is current then: so a
+ * long-lived connection follows a reload at its next request. source:
+ * RFC 9112. One worker's thread.
+ */
+#include "config.h"
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+/* --- between requests --- */
+
+static uint32_t
+first_of(uint32_t a, uint32_t b, uint32_t c)
+{
+	return a != 0 ? a : b != 0 ? b : c;
+}
+
+/* HAProxy: the first request waits `http-request`, later ones
+ * `http-keep-alive`; each falls back to the next, and then to `client`. */
+void
+tw__client_idle(struct tw_conn *cli)
+{
+	const struct tw__timeouts *const t = &cli->bind->proxy->c.timeout;
+	const uint32_t ms = cli->n_requests == 0 ?
+	    first_of(t->http_request, t->client, 0) :
+	    first_of(t->http_keep_alive, t->http_request, t->client);
+
+	tw_timer_set(&cli->timer, ms != 0 ? tw_now_ms() + ms : 0);
+}
+
+void
+tw__client_end(struct tw_conn *cli)
+{
+	struct tw_conn *conn = cli;
+	struct tw_gen *const gen = cli->gen;
+
+	if (cli->kept != NULL) {
+		cli->kept->kept_by = NULL;
+		tw__conn_free(&cli->kept);
+	}
+	TAILQ_REMOVE(&cli->worker->net->clients, cli, link);
+	tw__client_closed(cli);
+	if (cli->linger_wanted && !cli->failed)
+		tw__conn_linger(&conn);
+	else
+		tw__conn_free(&conn);
+	tw__gen_unref(gen);
+}
+
+/* The generation may have changed since the last request. returns: false
+ * when the new one has no such listener. */
+static bool
+follow_generation(struct tw_conn *cli)
+{
+	struct tw_bind *const bind = atomic_load_explicit(&cli->bind->live->bind,
+	    memory_order_acquire);
+
+	if (TW_LIKELY(bind == cli->bind))
+		return true;
+	if (bind == NULL || bind->proxy->live != cli->bind->proxy->live)
+		return bind == NULL; /* gone: the last one on the old generation */
+	tw__gen_ref(bind->proxy->gen);
+	tw__gen_unref(cli->gen);
+	cli->gen = bind->proxy->gen;
+	cli->bind = bind;
+	return true;
+}
+
+/* A pipelined request moves to the front when little room is left behind it. */
+static void
+to_front(struct tw_buf *in)
+{
+	if (in->head == 0 || in->tail <= in->size / 2)
+		return;
+	memmove(in->base, in->base + in->head, in->tail - in->head);
+	in->tail -= in->head;
+	in->head = 0;
+}
+
+struct tw_req *
+tw__client_request(struct tw_conn *cli)
+{
+	if (cli->in.base != NULL)
+		to_front(&cli->in);
+	if (!follow_generation(cli))
+		return NULL;
+	struct tw_req *const req = tw__req_new(cli);
+	if (req == NULL)
+		return NULL;
+	tw_now_ms();
+	req->t_first = cli->worker->now_us;
+	req->step = TW__READ;
+	const uint32_t ms = first_of(req->fe->c.timeout.http_request, 0, 0);
+	req->t_fail_head = ms != 0 ? tw_now_ms() + ms : 0;
+	return req;
+}
+
+void
+tw__flow_accepted(struct tw_conn *cli)
+{
+	const struct tw_proxy *const fe = cli->bind->proxy;
+
+	if (fe->c.mode == TW_MODE_HTTP && !cli->proxy_wanted && fe->chain[TW_ON_CONN] == NULL) {
+		tw__client_idle(cli);
+		return;
+	}
+	struct tw_req *const req = tw__req_new(cli);
+	if (req == NULL) {
+		tw__client_end(cli);
+		return;
+	}
+	req->step = TW__ACCEPT;
+	tw__flow_run(req);
+}
+
+static void
+close_each(struct tw_worker *w, bool hard)
+{
+	struct tw_conn *cli, *next;
+
+	for (cli = TAILQ_FIRST(&w->net->clients); cli != NULL; cli = next) {
+		next = TAILQ_NEXT(cli, link);
+		if (cli->req == NULL && (hard || (cli->n_requests > 0 && !cli->readable)))
+			tw__client_end(cli);
+		else if (hard)
+			tw__req_abort(cli->req);
+	}
+}
+
+void
+tw__flow_close_clients(struct tw_worker *w, bool hard)
+{
+	if (hard || atomic_load(&tw__stopping))
+		close_each(w, hard);
+}
+
+/* --- accept --- */
+
+static enum tw_io
+proxy_header(struct tw_conn *cli)
+{
+	struct tw_addr src, dst;
+
+	for (;;) {
+		const enum tw_io io = cli->in.base == NULL ? TW_IO_AGAIN :
+		    tw__proxy_hdr_read(&cli->in, &src, &dst);
+		if (io == TW_IO_OK && src.family != 0) {
+			cli->src = src;
+			cli->dst = dst;
+			cli->dst_known = true;
+		}
+		if (io != TW_IO_AGAIN)
+			return io;
+		if (cli->in.base != NULL && cli->in.tail == cli->in.size)
+			return TW_IO_ERR;
+		const enum tw_io rd = tw__conn_recv(cli, 0);
+		if (rd != TW_IO_OK)
+			return rd == TW_IO_AGAIN ? TW_IO_AGAIN : TW_IO_ERR;
+	}
+}
+
+enum tw__next
+tw__step_accept(struct tw_req *req)
+{
+	struct tw_conn *const cli = req->cli;
+
+	if (cli->proxy_wanted) {
+		const enum tw_io io = proxy_header(cli);
+		if (io == TW_IO_AGAIN)
+			return TW__WAIT;
+		if (io == TW_IO_ERR) {
+			tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+			return tw__flow_fail(req, 0, 'P', 'R', "bad PROXY header");
+		}
+		cli->proxy_wanted = false;
+	}
+	switch (tw__hooks_run(req, req->fe, TW_ON_CONN)) {
+	case TW__H_WAIT:
+		return TW__WAIT;
+	case TW__H_FAIL:
+		return tw__hooks_fail(req);
+	default:
+		break;
+	}
+	req->step = TW__HELLO;
+	return TW__MORE;
+}
+
+/* The transport's handshake comes here with the tls module. */
+enum tw__next
+tw__step_hello(struct tw_req *req)
+{
+	struct tw_conn *const cli = req->cli;
+
+	if (cli->transport != NULL) {
+		switch (cli->transport->handshake(cli, cli->transport_state)) {
+		case TW_IO_OK:
+			break;
+		case TW_IO_AGAIN:
+			return TW__WAIT;
+		default:
+			return tw__flow_fail(req, 0, 'P', 'R', "handshake failed");
+		}
+	}
+	req->step = TW__INSPECT;
+	return TW__MORE;
+}
+
+/* Mode tcp goes on to routing; mode http lets the connection wait for its
+ * first request without a request object. */
+enum tw__next
+tw__step_inspect(struct tw_req *req)
+{
+	struct tw_conn *const cli = req->cli;
+
+	if (!req->http) {
+		tw_now_ms();
+		req->t_first = req->t_head = req->worker->now_us;
+		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_SESS, 1);
+		tw__cnt(&req->cli->bind->live->s, req->worker->id, TW_CNT_SESS, 1);
+		req->step = TW__ROUTE;
+		return TW__MORE;
+	}
+	cli->req = NULL;
+	cli->n_requests = 0;
+	tw__req_free(&req);
+	return TW__KEEP;
+}
+
+/* --- read --- */
+
+static struct tw_str
+first_line(const struct tw_buf *in)
+{
+	const char *p = in->base + in->head;
+	size_t len = in->tail - in->head;
+
+	while (len > 0 && (*p == '\r' || *p == '\n')) {
+		p++;
+		len--;
+	}
+	const char *const nl = len > 0 ? memchr(p, '\n', len) : NULL;
+	if (nl != NULL)
+		len = (size_t)(nl - p);
+	if (len > 0 && p[len - 1] == '\r')
+		len--;
+	return (struct tw_str){ p, len };
+}
+
+static enum tw__next
+bad_request(struct tw_req *req)
+{
+	const int status = req->up.in.status != 0 ? req->up.in.status : 400;
+
+	req->start_line = first_line(&req->cli->in);
+	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	req->cli->linger_wanted = true;
+	return tw__flow_fail(req, status, 'P', 'R', req->up.in.why);
+}
+
+static enum tw__next
+client_left(struct tw_req *req, bool reset)
+{
+	const bool silent = req->cli->in.head == req->cli->in.tail;
+
+	if (!silent)
+		req->start_line = first_line(&req->cli->in);
+	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	return tw__flow_fail(req, reset || silent ? 0 : 400, 'C', 'R', "client left");
+}
+
+static void
+head_read(struct tw_req *req)
+{
+	struct tw_worker *const w = req->worker;
+
+	tw_now_ms();
+	req->t_head = w->now_us;
+	req->start_line = (struct tw_str){ req->req.method_name.p,
+		req->req.raw.len > 0 ? (size_t)((const char *)memchr(req->req.raw.p, '\n',
+		    req->req.raw.len) - req->req.method_name.p) : 0 };
+	while (req->start_line.len > 0 && req->start_line.p[req->start_line.len - 1] == '\r')
+		req->start_line.len--;
+	req->up.keep = req->cli->in.head;
+	req->keep = (req->req.flags & TW_MSG_KEEP_ALIVE) != 0 &&
+	    req->fe->c.http_mode != TW__CLOSE;
+	tw__cnt(&req->fe->live->fe, w->id, TW_CNT_REQ, 1);
+	if (req->cli->n_requests == 1) {
+		tw__cnt(&req->fe->live->fe, w->id, TW_CNT_SESS, 1);
+		tw__cnt(&req->cli->bind->live->s, w->id, TW_CNT_SESS, 1);
+	}
+	req->step = TW__REQUEST;
+	req->moved = true;
+}
+
+enum tw__next
+tw__step_read(struct tw_req *req)
+{
+	struct tw_conn *const cli = req->cli;
+
+	for (;;) {
+		switch (req->proto->read_head(&req->up.in, &cli->in, &req->req, NULL, cli->eof)) {
+		case TW_IO_OK:
+			head_read(req);
+			return TW__MORE;
+		case TW_IO_END:
+			return client_left(req, false);
+		case TW_IO_ERR:
+			return bad_request(req);
+		case TW_IO_AGAIN:
+			break;
+		}
+		switch (tw__conn_recv(cli, 0)) {
+		case TW_IO_OK:
+			req->moved = true;
+			break;
+		case TW_IO_AGAIN:
+			return TW__WAIT;
+		case TW_IO_END:
+			return client_left(req, false);
+		case TW_IO_ERR:
+			return client_left(req, true);
+		}
+	}
+}
+
+/* --- request, route --- */
+
+static enum tw__next
+after_hooks(struct tw_req *req, enum tw__hooks verdict)
+{
+	switch (verdict) {
+	case TW__H_WAIT:
+		return TW__WAIT;
+	case TW__H_FAIL:
+		return tw__hooks_fail(req);
+	case TW__H_DONE:
+		TW_ASSERT(req->step == TW__REPLY || req->be != NULL);
+		return TW__MORE;
+	default:
+		return TW__MORE;
+	}
+}
+
+/* A hook that waits has a deadline; past it the request fails. */
+static bool
+hook_overdue(struct tw_req *req)
+{
+	const bool late = req->waiting && req->timed_out;
+
+	req->timed_out = false;
+	return late;
+}
+
+enum tw__next
+tw__step_request(struct tw_req *req)
+{
+	if (hook_overdue(req))
+		return tw__flow_fail(req, 503, 'I', 'R', "a hook did not resume in time");
+	const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_REQUEST);
+	if (v == TW__H_NEXT || (v == TW__H_DONE && req->step == TW__REQUEST))
+		req->step = TW__ROUTE;
+	return after_hooks(req, v);
+}
+
+static enum tw__next
+no_backend(struct tw_req *req)
+{
+	return tw__flow_fail(req, 503, 'S', 'C', "no backend");
+}
+
+static void
+enter_backend(struct tw_req *req)
+{
+	tw__session_begin(&req->be->live->be);
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_SESS, 1);
+	if (req->http)
+		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_REQ, 1);
+	req->be_counted = true;
+}
+
+/* sub 0: choose; 1: the frontend's ROUTE chain; 2: the backend's REQUEST. */
+enum tw__next
+tw__step_route(struct tw_req *req)
+{
+	const struct tw_origin *origin = NULL;
+	enum tw__hooks v = TW__H_NEXT;
+
+	if (hook_overdue(req))
+		return tw__flow_fail(req, 503, 'I', 'R', "a hook did not resume in time");
+	if (req->sub == 0) {
+		struct tw_proxy *const be = tw__route(req->fe, req, &origin);
+		if (be != NULL)
+			tw_decide_backend(req, be, origin);
+		req->sub = 1;
+	}
+	if (req->sub == 1) {
+		v = tw__hooks_run(req, req->fe, TW_ON_ROUTE);
+		if (v == TW__H_WAIT || v == TW__H_FAIL || req->step != TW__ROUTE)
+			return after_hooks(req, v);
+		if (req->be == NULL)
+			return no_backend(req);
+		enter_backend(req);
+		req->sub = 2;
+	}
+	if (req->be != req->fe) {
+		v = tw__hooks_run(req, req->be, TW_ON_REQUEST);
+		if (v == TW__H_WAIT || v == TW__H_FAIL || req->step != TW__ROUTE)
+			return after_hooks(req, v);
+	}
+	req->sub = 0;
+	req->step = TW__PICK;
+	return TW__MORE;
+}

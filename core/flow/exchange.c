@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * exchange.c - steps send, response, deliver: the two halves at work.
+ *
+ * The request's head leaves together with what is there of its body; the
+ * rest follows while the response may already be coming. A response that is
+ * complete before its request is ends both connections afterwards, so that
+ * nothing is left in doubt. After 101, a successful CONNECT, and always in
+ * mode tcp, both halves are tunnels until each side has closed. source:
+ * RFC 9110 sections 7.5, 7.8, 15.2; RFC 9112 section 9. One worker's thread.
+ */
+#include "config.h"
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+static struct tw_out
+scratch_out(struct tw_req *req)
+{
+	struct tw__net *const net = req->worker->net;
+
+	return tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
+}
+
+static void
+note_now(struct tw_req *req, uint64_t *t)
+{
+	tw_now_ms();
+	*t = req->worker->now_us;
+}
+
+/* --- send --- */
+
+static int
+request_head(struct tw_req *req, struct tw_out *out)
+{
+	const bool close = req->be->c.http_mode != TW__KEEP_ALIVE;
+
+	if (req->srv->send_proxy && !req->reused)
+		tw__proxy_hdr_write(out, tw_conn_src(req->cli), tw_conn_dst(req->cli));
+	if (!req->http)
+		return 0;
+	return req->proto->write_head(&req->up.out, &req->req, out,
+	    close ? TW_HEAD_CLOSE : 0);
+}
+
+static enum tw__next
+send_failed(struct tw_req *req)
+{
+	if (req->srvc->connecting || (req->reused && tw__can_replay(req)))
+		return tw__server_failed(req, false);
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
+	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
+	return tw__flow_fail(req, 502, 'S', 'H', "the server closed the connection");
+}
+
+static enum tw__next
+body_bad(struct tw_req *req)
+{
+	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	req->cli->linger_wanted = true;
+	return tw__flow_fail(req, req->up.in.status != 0 ? req->up.in.status : 400, 'P', 'D',
+	    req->up.in.why);
+}
+
+static void
+tunnel_begin(struct tw_req *req)
+{
+	req->tunnel = true;
+	if (!req->http)
+		return;
+	req->up.in = req->up.out = (struct tw_stream){ .body = TW_BODY_TUNNEL };
+	req->down.in.body = req->down.out.body = TW_BODY_TUNNEL;
+	req->up.done = false;
+}
+
+enum tw__next
+tw__step_send(struct tw_req *req)
+{
+	struct tw_out out = scratch_out(req);
+	const char *const start = out.p;
+
+	switch (tw__hooks_run(req, req->be, TW_ON_SEND)) {
+	case TW__H_WAIT:
+		return TW__WAIT;
+	case TW__H_FAIL:
+		return tw__hooks_fail(req);
+	default:
+		break;
+	}
+	if (request_head(req, &out) != 0)
+		return tw__flow_fail(req, 431, 'P', 'R', "the edited head is too long");
+	const enum tw__pump p = tw__half_begin(req, &req->up,
+	    (struct tw_str){ start, (size_t)(out.p - start) });
+	if (p == TW__P_OUT_ERR)
+		return send_failed(req);
+	if (p == TW__P_IN_BAD)
+		return body_bad(req);
+	req->srvc->connecting = false;
+	note_now(req, &req->t_connect);
+	req->sub = 0;
+	req->step = req->http ? TW__RESPONSE : TW__DELIVER;
+	if (!req->http) {
+		tunnel_begin(req);
+		req->t_response = req->t_connect;
+	}
+	return TW__MORE;
+}
+
+/* --- the request's rest, while the response comes --- */
+
+/* returns: true when the exchange has to end; *next says how. */
+static bool
+upload(struct tw_req *req, enum tw__next *next)
+{
+	if (req->up.done || req->up_broken)
+		return false;
+	switch (tw__half_pump(req, &req->up)) {
+	case TW__P_IN_ERR:
+		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_CLI_ABRT, 1);
+		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_CLI_ABRT, 1);
+		tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_CLI_ABRT, 1);
+		*next = tw__flow_fail(req, req->answered || req->tunnel ? 0 : 400, 'C',
+		    req->answered || req->tunnel ? 'D' : 'H', "client left");
+		return true;
+	case TW__P_IN_BAD:
+		*next = body_bad(req);
+		return true;
+	case TW__P_OUT_ERR:
+		req->up_broken = true; /* it may have answered before it closed */
+		req->srvc->failed = false;
+		req->srvc->shut = true;
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* --- response --- */
+
+static enum tw__next
+response_bad(struct tw_req *req, const char *why)
+{
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
+	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
+	return tw__flow_fail(req, 502, 'P', 'H', why);
+}
+
+static enum tw__next
+response_missing(struct tw_req *req)
+{
+	const bool nothing = req->srvc->in.head == req->srvc->in.tail;
+
+	if (req->reused && nothing && tw__can_replay(req))
+		return tw__server_failed(req, false);
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
+	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
+	return tw__flow_fail(req, 502, 'S', 'H', "the server closed without an answer");
+}
+
+static void
+msg_reset(struct tw_msg *msg)
+{
+	memset(msg, 0, offsetof(struct tw_msg, hdr));
+}
+
+/* 100, 103 and the like pass on; the real response follows. */
+static enum tw__next
+interim(struct tw_req *req)
+{
+	struct tw_out out = scratch_out(req);
+	struct tw_stream st = { 0 };
+	struct iovec iov = { out.p, 0 };
+
+	if (req->req.minor >= 1 &&
+	    req->proto->write_head(&st, &req->res, &out, 0) == 0) {
+		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
+		req->down.bytes += iov.iov_len;
+		if (tw__conn_send(req->cli, &iov, 1) == TW_IO_ERR)
+			return tw__flow_fail(req, 0, 'C', 'H', "client left");
+	}
+	msg_reset(&req->res);
+	req->down.in = (struct tw_stream){ 0 };
+	return TW__MORE;
+}
+
+static bool
+is_tunnel(const struct tw_req *req)
+{
+	return req->down.in.body == TW_BODY_TUNNEL;
+}
+
+static void
+head_arrived(struct tw_req *req)
+{
+	req->status = (int16_t)req->res.status;
+	req->down.keep = req->srvc->in.head;
+	note_now(req, &req->t_response);
+	req->srv_keep = (req->res.flags & TW_MSG_KEEP_ALIVE) != 0 &&
+	    req->be->c.http_mode == TW__KEEP_ALIVE && req->res.body != TW_BODY_CLOSE;
+	if (is_tunnel(req))
+		req->keep = req->srv_keep = false;
+}
+
+/* sub 0: reading; 1: the backend's RESPONSE chain; 2: the frontend's. */
+static enum tw__next
+response_hooks(struct tw_req *req)
+{
+	while (req->sub > 0 && req->sub <= 2) {
+		const enum tw__hooks v = tw__hooks_run(req, req->sub == 1 ? req->be : req->fe,
+		    TW_ON_RESPONSE);
+		if (v == TW__H_WAIT)
+			return TW__WAIT;
+		if (v == TW__H_FAIL)
+			return tw__hooks_fail(req);
+		if (v == TW__H_DONE && req->step == TW__REPLY)
+			tw__server_leave(req, false);
+		if (req->step != TW__RESPONSE)
+			return TW__MORE;
+		req->sub = req->sub == 1 && req->be != req->fe ? 2 : 3;
+	}
+	req->sub = 0;
+	req->step = TW__DELIVER;
+	return TW__MORE;
+}
+
+static enum tw__next
+response_read(struct tw_req *req)
+{
+	struct tw_conn *const srvc = req->srvc;
+
+	for (;;) {
+		const enum tw_io io = srvc->in.base == NULL ? TW_IO_AGAIN :
+		    req->proto->read_head(&req->down.in, &srvc->in, &req->res, &req->req, srvc->eof);
+		if (io == TW_IO_OK) {
+			if (req->res.status >= 200 || req->res.status == 101)
+				break;
+			const enum tw__next next = interim(req);
+			if (req->step != TW__RESPONSE)
+				return next;
+			continue;
+		}
+		if (io == TW_IO_ERR)
+			return response_bad(req, req->down.in.why);
+		if (io == TW_IO_END)
+			return response_missing(req);
+		switch (tw__conn_recv(srvc, 0)) {
+		case TW_IO_OK:
+			req->moved = true;
+			break;
+		case TW_IO_AGAIN:
+			return TW__WAIT;
+		case TW_IO_END:
+			if (srvc->in.head == srvc->in.tail)
+				return response_missing(req);
+			break; /* the codec sees eof and decides */
+		case TW_IO_ERR:
+			return response_missing(req);
+		}
+	}
+	head_arrived(req);
+	req->sub = 1;
+	return TW__MORE;
+}
+
+enum tw__next
+tw__step_response(struct tw_req *req)
+{
+	enum tw__next next;
+
+	if (upload(req, &next))
+		return next;
+	if (req->sub == 0) {
+		next = response_read(req);
+		if (req->sub == 0)
+			return next;
+	}
+	return response_hooks(req);
+}
+
+/* --- deliver --- */
+
+unsigned
+tw__response_how(const struct tw_req *req)
+{
+	const bool old = req->req.minor == 0;
+
+	return (!req->keep ? TW_HEAD_CLOSE : old ? TW_HEAD_KEEP : 0) |
+	    (old ? TW_HEAD_HTTP10 : 0) | (req->req.method == TW_M_HEAD ? TW_HEAD_NO_BODY : 0);
+}
+
+static enum tw__next
+deliver_head(struct tw_req *req)
+{
+	struct tw_out out = scratch_out(req);
+	const char *const start = out.p;
+
+	if (!req->up.done && !is_tunnel(req))
+		req->keep = req->srv_keep = false; /* answered early */
+	if (atomic_load_explicit(&tw__stopping, memory_order_relaxed))
+		req->keep = false;
+	if (req->proto->write_head(&req->down.out, &req->res, &out, tw__response_how(req)) != 0)
+		return response_bad(req, "the edited head is too long");
+	if (req->down.out.last)
+		req->keep = false;
+	if (is_tunnel(req))
+		tunnel_begin(req);
+	req->answered = true;
+	const enum tw__pump p = tw__half_begin(req, &req->down,
+	    (struct tw_str){ start, (size_t)(out.p - start) });
+	if (p == TW__P_OUT_ERR || p == TW__P_IN_BAD)
+		req->sub = p == TW__P_OUT_ERR ? 2 : 3;
+	else
+		req->sub = 1;
+	return TW__MORE;
+}
+
+static enum tw__next
+client_gone(struct tw_req *req)
+{
+	const int id = req->worker->id;
+
+	tw__cnt(&req->fe->live->fe, id, TW_CNT_CLI_ABRT, 1);
+	tw__cnt(&req->be->live->be, id, TW_CNT_CLI_ABRT, 1);
+	tw__cnt(&req->srv->live->s, id, TW_CNT_CLI_ABRT, 1);
+	return tw__flow_fail(req, 0, 'C', 'D', "client left");
+}
+
+static enum tw__next
+server_gone(struct tw_req *req, char who)
+{
+	const int id = req->worker->id;
+
+	tw__cnt(&req->be->live->be, id, TW_CNT_SRV_ABRT, 1);
+	tw__cnt(&req->srv->live->s, id, TW_CNT_SRV_ABRT, 1);
+	if (who == 'P')
+		tw__cnt(&req->be->live->be, id, TW_CNT_ERESP, 1);
+	return tw__flow_fail(req, 0, who, 'D', "the server broke off");
+}
+
+/* Passes FIN on once everything before it has been sent. */
+static void
+pass_fin(struct tw__half *h, struct tw_conn *to)
+{
+	if (h->done && !h->shut && !tw__conn_backlog(to)) {
+		h->shut = true;
+		tw__conn_shut(to);
+	}
+}
+
+static enum tw__next
+finish(struct tw_req *req)
+{
+	if (!req->up.done) {
+		req->keep = false;
+		req->cli->linger_wanted = true;
+	}
+	note_now(req, &req->t_end);
+	tw__server_leave(req, req->srv_keep && req->up.done && !req->up_broken &&
+	    !req->down.in.last);
+	req->step = TW__LOG;
+	return TW__MORE;
+}
+
+static enum tw__next
+tunnel_turn(struct tw_req *req)
+{
+	if (tw__conn_backlog(req->srvc) && tw__conn_flush(req->srvc) == TW_IO_ERR)
+		req->up_broken = true;
+	pass_fin(&req->up, req->srvc);
+	pass_fin(&req->down, req->cli);
+	if (req->down.done && (req->up.done || req->up_broken) && !tw__conn_backlog(req->cli))
+		return finish(req);
+	return TW__WAIT;
+}
+
+enum tw__next
+tw__step_deliver(struct tw_req *req)
+{
+	enum tw__next next;
+
+	if (req->http && req->sub == 0 && deliver_head(req) != TW__MORE)
+		return TW__WAIT;
+	if (req->step != TW__DELIVER)
+		return TW__MORE;
+	if (req->sub >= 2)
+		return req->sub == 2 ? client_gone(req) : server_gone(req, 'P');
+	switch (tw__half_pump(req, &req->down)) {
+	case TW__P_OUT_ERR:
+		return client_gone(req);
+	case TW__P_IN_ERR:
+		return server_gone(req, 'S');
+	case TW__P_IN_BAD:
+		return server_gone(req, 'P');
+	default:
+		break;
+	}
+	if (tw__conn_backlog(req->cli) && tw__conn_flush(req->cli) != TW_IO_OK)
+		return req->cli->failed ? client_gone(req) : TW__WAIT;
+	if (req->down.done && !req->tunnel)
+		return finish(req);
+	if (upload(req, &next))
+		return next;
+	return req->tunnel ? tunnel_turn(req) : TW__WAIT;
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * flow/log.c - step log: one record for each exchange, then the next request
+ * or the end; and the deadlines of whoever waits.
+ *
+ * Counters are added once, at the end (and every megabyte of a long
+ * transfer). Deadlines are stored in lazy timers, so setting them anew after
+ * each bit of progress costs two stores. One worker's thread.
+ */
+#include "config.h"
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+#define COUNT_EVERY (1u << 20)
+
+/* --- deadlines --- */
+
+static uint64_t
+deadline(uint32_t ms)
+{
+	return ms != 0 ? tw_now_ms() + ms : 0;
+}
+
+static void
+tunnel_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
+{
+	const struct tw__timeouts *const f = &req->fe->c.timeout, *const b = &req->be->c.timeout;
+
+	*cli = deadline(b->tunnel != 0 ? b->tunnel : f->client);
+	*srv = deadline(b->tunnel != 0 ? b->tunnel : b->server);
+	if (req->up.done && f->client_fin != 0)
+		*cli = deadline(f->client_fin);
+	if (req->down.done && b->server_fin != 0)
+		*srv = deadline(b->server_fin);
+}
+
+static void
+exchange_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
+{
+	const uint32_t client_ms = req->fe->c.timeout.client;
+	const uint32_t server_ms = req->be->c.timeout.server;
+
+	if (req->tunnel) {
+		tunnel_timers(req, cli, srv);
+		return;
+	}
+	if (tw__conn_backlog(req->cli) || (!req->up.done && !req->up_broken &&
+	    !tw__conn_backlog(req->srvc)))
+		*cli = deadline(client_ms);
+	if (!tw__conn_backlog(req->cli) && (req->up.done || req->up_broken ||
+	    tw__conn_backlog(req->srvc)))
+		*srv = deadline(server_ms);
+}
+
+void
+tw__flow_timers(struct tw_req *req)
+{
+	uint64_t cli = 0, srv = 0;
+
+	if (!req->moved && req->timers_step == req->step)
+		return;
+	req->moved = false;
+	req->timers_step = req->step;
+	switch (req->step) {
+	case TW__ACCEPT:
+	case TW__HELLO:
+		cli = deadline(req->fe->c.timeout.client);
+		break;
+	case TW__READ:
+		cli = req->t_fail_head != 0 ? req->t_fail_head :
+		    deadline(req->fe->c.timeout.client);
+		break;
+	case TW__REPLY:
+	case TW__LOG:
+		cli = deadline(req->fe->c.timeout.client);
+		break;
+	case TW__CONNECT:
+		return; /* the connection's timer runs already */
+	case TW__RESPONSE:
+	case TW__DELIVER:
+		exchange_timers(req, &cli, &srv);
+		break;
+	default:
+		break;
+	}
+	tw_timer_set(&req->cli->timer, cli);
+	if (req->srvc != NULL)
+		tw_timer_set(&req->srvc->timer, srv);
+	if (req->up.bytes + req->down.bytes - req->counted_in - req->counted_out > COUNT_EVERY)
+		tw__flow_count_bytes(req);
+}
+
+/* --- counters --- */
+
+static void
+count_bytes_in(struct tw__side_live *s, int id, uint64_t in, uint64_t out)
+{
+	tw__cnt(s, id, TW_CNT_BIN, in);
+	tw__cnt(s, id, TW_CNT_BOUT, out);
+}
+
+void
+tw__flow_count_bytes(struct tw_req *req)
+{
+	const uint64_t in = req->up.bytes - req->counted_in;
+	const uint64_t out = req->down.bytes - req->counted_out;
+	const int id = req->worker->id;
+
+	req->counted_in = req->up.bytes;
+	req->counted_out = req->down.bytes;
+	count_bytes_in(&req->fe->live->fe, id, in, out);
+	count_bytes_in(&req->cli->bind->live->s, id, in, out);
+	if (req->be_counted)
+		count_bytes_in(&req->be->live->be, id, in, out);
+	if (req->srv != NULL)
+		count_bytes_in(&req->srv->live->s, id, in, out);
+}
+
+static enum tw_cnt
+status_class(int status)
+{
+	return status >= 100 && status < 600 ?
+	    (enum tw_cnt)(TW_CNT_HRSP_1XX + status / 100 - 1) : TW_CNT_HRSP_OTHER;
+}
+
+static uint32_t
+ms_of(const struct tw_req *req, enum tw_time which)
+{
+	const int64_t ms = tw_req_time_ms(req, which);
+
+	return ms > 0 ? (uint32_t)ms : 0;
+}
+
+static void
+count_times(struct tw_req *req, struct tw__side_live *s)
+{
+	const int id = req->worker->id;
+
+	tw__time_add(s, id, 0, ms_of(req, TW_T_QUEUE));
+	tw__time_add(s, id, 1, ms_of(req, TW_T_CONNECT));
+	tw__time_add(s, id, 2, ms_of(req, TW_T_RESPONSE));
+	tw__time_add(s, id, 3, ms_of(req, req->http ? TW_T_ACTIVE : TW_T_TOTAL));
+}
+
+static void
+count(struct tw_req *req)
+{
+	const int id = req->worker->id;
+
+	if (req->up.bytes == 0)
+		req->up.bytes = req->req.raw.len;
+	tw__flow_count_bytes(req);
+	if (req->http && req->status > 0) {
+		const enum tw_cnt c = status_class(req->status);
+		tw__cnt(&req->fe->live->fe, id, c, 1);
+		if (req->be_counted)
+			tw__cnt(&req->be->live->be, id, c, 1);
+		if (req->srv != NULL && req->t_response != 0)
+			tw__cnt(&req->srv->live->s, id, c, 1);
+	}
+	if (req->be_counted && req->t_response != 0)
+		count_times(req, &req->be->live->be);
+	if (req->srv != NULL && req->t_response != 0)
+		count_times(req, &req->srv->live->s);
+}
+
+/* --- the record --- */
+
+static bool
+shall_log(const struct tw_req *req)
+{
+	const struct tw__proxy_conf *const c = &req->fe->c;
+	const bool normal = !req->failed && req->status < 500 && req->retries == 0 &&
+	    !req->redispatched;
+
+	if (c->dontlognull && req->up.bytes == 0 && req->start_line.len == 0 &&
+	    req->down.bytes == 0 && req->t_connect == 0)
+		return false;
+	return !(c->dontlog_normal && normal);
+}
+
+/* Everything that must not survive into the next exchange. */
+static void
+reset(struct tw_req *req)
+{
+	tw__hooks_run(req, req->fe, TW_ON_RESET);
+	if (req->be_counted)
+		tw__session_end(&req->be->live->be);
+	tw__half_end(req, &req->up);
+	tw__half_end(req, &req->down);
+}
+
+enum tw__next
+tw__step_log(struct tw_req *req)
+{
+	struct tw_conn *const cli = req->cli;
+
+	tw_now_ms();
+	if (req->t_end == 0)
+		req->t_end = req->worker->now_us;
+	if (!req->failed && tw__conn_backlog(cli) && tw__conn_flush(cli) == TW_IO_AGAIN)
+		return TW__WAIT;
+	count(req);
+	tw__hooks_run(req, req->fe, TW_ON_LOG);
+	if (shall_log(req))
+		tw__log_request(req);
+	const bool keep = req->keep && !cli->failed && !cli->shut &&
+	    !atomic_load_explicit(&tw__stopping, memory_order_relaxed);
+	if (!keep)
+		tw__hooks_run(req, req->fe, TW_ON_CLOSE);
+	reset(req);
+	cli->req = NULL;
+	cli->idle_us = req->t_end;
+	tw__req_free(&req);
+	if (keep)
+		return TW__KEEP;
+	tw__client_end(cli);
+	return TW__GONE;
+}

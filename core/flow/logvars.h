@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * flow/logvars.h - the variables of log-formats.
+ */
+#ifndef TW_FLOW_LOGVARS_H
+#define TW_FLOW_LOGVARS_H
+
+#include <tideway/expr.h>
+
+extern const struct tw_logvar tw__core_logvars[];
+
+/** tw__logvars_register - makes them known to log-formats. At start-up. */
+int tw__logvars_register(struct tw_err *err);
+/** tw__log_pid - this process's id; provided by core/proxy/logger.c. */
+int tw__log_pid(void);
+
+#endif

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * pick.c - step pick: which server, and waiting for a slot of it.
+ *
+ * Persistence comes first (hook PICK), then the balance algorithm. A server
+ * below its maxconn gives a slot at once; otherwise the request waits in that
+ * server's queue (persistent) or in the backend's (any server will do). One
+ * worker's thread; grants arrive as messages.
+ */
+#include "config.h"
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+#define PICK_TRIES 4
+#define MAX_RESTARTS 5
+
+enum { CHOOSE, QUEUED };
+
+void
+tw__server_taken(struct tw_req *req)
+{
+	struct tw__side_live *const s = &req->srv->live->s;
+
+	req->slot = true;
+	req->srv_counted = true;
+	tw__session_begin(s);
+	tw__cnt(s, req->worker->id, TW_CNT_SESS, 1);
+	tw__cnt(s, req->worker->id, TW_CNT_REQ, req->http ? 1 : 0);
+	tw_now_ms();
+	req->t_queue = req->worker->now_us;
+	req->step = TW__CONNECT;
+	req->sub = 0;
+}
+
+static enum tw__next
+enqueue(struct tw_req *req, struct tw_server *srv)
+{
+	const struct tw__timeouts *const t = &req->be->c.timeout;
+	const uint32_t ms = t->queue != 0 ? t->queue : t->connect;
+
+	req->sub = QUEUED;
+	req->granted = false;
+	req->timed_out = false;
+	tw_timer_set(&req->timer, ms != 0 ? tw_now_ms() + ms : 0);
+	tw__queue_add(&req->pend, req->be, srv);
+	return TW__WAIT;
+}
+
+/* Runs on the request's worker when a queue has spoken. */
+void
+tw__pend_granted(void *arg)
+{
+	struct tw__pend *const pend = arg;
+
+	pend->req->granted = true;
+	tw__flow_run(pend->req);
+}
+
+static enum tw__next
+no_server(struct tw_req *req)
+{
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ECON, 1);
+	return tw__flow_fail(req, 503, 'S', 'C', "no server is available");
+}
+
+static enum tw__next
+queued(struct tw_req *req)
+{
+	if (req->granted) {
+		tw_timer_set(&req->timer, 0);
+		req->granted = false;
+		req->sub = CHOOSE;
+		if (req->pend.granted == NULL) { /* the server went away */
+			req->srv = NULL;
+			req->persist = false;
+			req->redispatched = true;
+			return TW__MORE;
+		}
+		if (req->srv != req->pend.granted)
+			tw_decide_server(req, req->pend.granted, &req->be->balance_origin);
+		tw__server_taken(req);
+		return TW__MORE;
+	}
+	const bool left = req->be->c.abortonclose && req->cli->rdhup;
+	if ((!req->timed_out && !left && !req->cli->failed) || !tw__queue_cancel(&req->pend))
+		return TW__WAIT;
+	req->sub = CHOOSE;
+	if (left || req->cli->failed) {
+		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_CLI_ABRT, 1);
+		return tw__flow_fail(req, 400, 'C', 'Q', "client left the queue");
+	}
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ECON, 1);
+	return tw__flow_fail(req, 503, 's', 'Q', "waited too long in the queue");
+}
+
+static enum tw__next
+by_balance(struct tw_req *req)
+{
+	bool any = false;
+
+	for (int i = 0; i < PICK_TRIES; i++) {
+		struct tw_server *const srv = tw__balance_pick(req->be, req, &any);
+		if (srv == NULL)
+			break;
+		if (!tw__server_take(srv))
+			continue;
+		tw_decide_server(req, srv, &req->be->balance_origin);
+		tw__cnt(&srv->live->s, req->worker->id, TW_CNT_LBTOT, 1);
+		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_LBTOT, 1);
+		tw__server_taken(req);
+		return TW__MORE;
+	}
+	return any ? enqueue(req, NULL) : no_server(req);
+}
+
+static enum tw__next
+restart(struct tw_req *req)
+{
+	if (++req->restarts > MAX_RESTARTS)
+		return tw__flow_fail(req, 500, 'I', 'Q', "too many restarts");
+	if (req->be_counted)
+		tw__session_end(&req->be->live->be);
+	req->be_counted = false;
+	req->step = TW__ROUTE;
+	req->sub = 0;
+	return TW__MORE;
+}
+
+static enum tw__next
+choose(struct tw_req *req)
+{
+	const enum tw__hooks v = req->redispatched ? TW__H_NEXT :
+	    tw__hooks_run(req, req->be, TW_ON_PICK);
+
+	if (v == TW__H_WAIT)
+		return TW__WAIT;
+	if (v == TW__H_FAIL)
+		return tw__hooks_fail(req);
+	if (v == TW__H_RESTART)
+		return restart(req);
+	if (req->step != TW__PICK)
+		return TW__MORE;
+	if (v != TW__H_DONE || req->srv == NULL)
+		return by_balance(req);
+	if (!tw__server_take(req->srv))
+		return enqueue(req, req->srv);
+	tw__server_taken(req);
+	return TW__MORE;
+}
+
+enum tw__next
+tw__step_pick(struct tw_req *req)
+{
+	return req->sub == QUEUED ? queued(req) : choose(req);
+}

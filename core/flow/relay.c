@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * relay.c - moving bodies: one function for both directions.
+ *
+ * A half reads its sender's buffer through the codec, frames what comes for
+ * its receiver and sends it. When the receiver has a backlog the half stops
+ * reading, so a slow peer holds back a fast one. Long plain bodies without
+ * filters go through a pipe inside the kernel (splice) and are never seen.
+ * Steps `send`, `response` and `deliver`. One worker's thread.
+ */
+#include "config.h"
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+/* Below this many bytes to come a copy is cheaper than a pipe. */
+#define SPLICE_MIN (64u * 1024)
+#define RAW_IOV (TW_PROTO_IOV + 1)
+
+/* --- the codec of mode tcp: opaque bytes until the end --- */
+
+static enum tw_io
+raw_read_body(struct tw_stream *st, struct tw_buf *in, struct tw_str *data, bool eof)
+{
+	(void)st;
+	*data = (struct tw_str){ in->base + in->head, in->tail - in->head };
+	in->head = in->tail;
+	if (data->len > 0)
+		return TW_IO_OK;
+	return eof ? TW_IO_END : TW_IO_AGAIN;
+}
+
+static int
+raw_write_body(struct tw_stream *st, struct tw_str data, bool end, struct tw_out *scratch,
+    struct iovec *iov)
+{
+	(void)st;
+	(void)end;
+	(void)scratch;
+	iov[0] = (struct iovec){ (void *)(uintptr_t)data.p, data.len };
+	return data.len > 0 ? 1 : 0;
+}
+
+static uint64_t
+raw_raw(const struct tw_stream *in, const struct tw_stream *out)
+{
+	(void)in;
+	(void)out;
+	return UINT64_MAX;
+}
+
+static void
+raw_moved(struct tw_stream *in, struct tw_stream *out, uint64_t n)
+{
+	(void)out;
+	in->own[0] += n;
+}
+
+const struct tw_proto tw__raw_proto = {
+	.name = "raw",
+	.read_body = raw_read_body,
+	.write_body = raw_write_body,
+	.raw = raw_raw,
+	.moved = raw_moved,
+};
+
+/* --- one half --- */
+
+static bool
+is_up(const struct tw_req *req, const struct tw__half *h)
+{
+	return h == &req->up;
+}
+
+static struct tw_conn *
+sender(const struct tw_req *req, const struct tw__half *h)
+{
+	return is_up(req, h) ? req->cli : req->srvc;
+}
+
+static struct tw_conn *
+receiver(const struct tw_req *req, const struct tw__half *h)
+{
+	return is_up(req, h) ? req->srvc : req->cli;
+}
+
+static size_t
+iov_bytes(const struct iovec *iov, int n)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += iov[i].iov_len;
+	return sum;
+}
+
+/* Sends a head (may be empty) and framed payload in one call. */
+static enum tw_io
+half_send(struct tw_req *req, struct tw__half *h, struct tw_str head, struct tw_str data,
+    bool end)
+{
+	struct tw__net *const net = req->worker->net;
+	struct tw_out scratch = { net->scratch + head.len,
+		net->scratch + sizeof(net->scratch), false };
+	struct iovec iov[RAW_IOV];
+	int n = 0;
+
+	if (head.len > 0)
+		iov[n++] = (struct iovec){ (void *)(uintptr_t)head.p, head.len };
+	if (data.len > 0 || end) {
+		h->out.trailers = h->in.trailers;
+		n += req->proto->write_body(&h->out, data, end, &scratch, iov + n);
+	}
+	TW_ASSERT(!scratch.over);
+	if (n == 0)
+		return TW_IO_OK;
+	h->bytes += iov_bytes(iov, n);
+	req->moved = true;
+	return tw__conn_send(receiver(req, h), iov, n);
+}
+
+/* Passes payload through the filters in the order they were attached. */
+static enum tw_io
+filters_data(struct tw_req *req, struct tw__half *h, struct tw_str *data)
+{
+	for (int i = 0; i < h->n_filters && data->len > 0; i++) {
+		const struct tw__attached *const a = &h->filters[i];
+		struct tw_str out = { NULL, 0 };
+		if (a->filter->data(req, a->state, *data, &out) == TW_IO_ERR)
+			return TW_IO_ERR;
+		*data = out;
+	}
+	return TW_IO_OK;
+}
+
+/* What each filter has left at the end passes through those behind it. */
+static enum tw_io
+filters_end(struct tw_req *req, struct tw__half *h)
+{
+	for (int i = 0; i < h->n_filters; i++) {
+		struct tw_str rest = { NULL, 0 };
+		if (h->filters[i].filter->end(req, h->filters[i].state, &rest) == TW_IO_ERR)
+			return TW_IO_ERR;
+		for (int j = i + 1; j < h->n_filters && rest.len > 0; j++) {
+			struct tw_str out = { NULL, 0 };
+			if (h->filters[j].filter->data(req, h->filters[j].state, rest, &out) ==
+			    TW_IO_ERR)
+				return TW_IO_ERR;
+			rest = out;
+		}
+		if (rest.len > 0 && half_send(req, h, (struct tw_str){ NULL, 0 }, rest, false) ==
+		    TW_IO_ERR)
+			return TW_IO_ERR;
+	}
+	return TW_IO_OK;
+}
+
+static enum tw_io
+half_pass(struct tw_req *req, struct tw__half *h, struct tw_str head, struct tw_str data,
+    bool end)
+{
+	if (TW_UNLIKELY(h->n_filters > 0)) {
+		if (filters_data(req, h, &data) == TW_IO_ERR)
+			return TW_IO_ERR;
+		if (end) {
+			if (half_send(req, h, head, data, false) == TW_IO_ERR ||
+			    filters_end(req, h) == TW_IO_ERR)
+				return TW_IO_ERR;
+			head.len = data.len = 0;
+		}
+	}
+	return half_send(req, h, head, data, end);
+}
+
+/* The next payload: gathered earlier by tw_req_body(), or from the buffer. */
+static enum tw_io
+half_read(struct tw_req *req, struct tw__half *h, struct tw_str *data)
+{
+	struct tw_conn *const from = sender(req, h);
+
+	*data = (struct tw_str){ NULL, 0 };
+	if (is_up(req, h) && TW_UNLIKELY(req->body_read)) {
+		*data = (struct tw_str){ req->body, req->body_len };
+		return TW_IO_END;
+	}
+	if (h->in.body == TW_BODY_NONE && req->http)
+		return TW_IO_END;
+	return req->proto->read_body(&h->in, &from->in, data, from->eof);
+}
+
+static enum tw__pump
+half_finish(struct tw_req *req, struct tw__half *h)
+{
+	h->done = true;
+	req->moved = true;
+	tw__half_end(req, h);
+	return TW__P_DONE;
+}
+
+void
+tw__half_end(struct tw_req *req, struct tw__half *h)
+{
+	if (h->pipe != NULL)
+		tw__pipe_put(req->worker, &h->pipe);
+}
+
+enum tw__pump
+tw__half_begin(struct tw_req *req, struct tw__half *h, struct tw_str head)
+{
+	struct tw_str data;
+	const enum tw_io io = half_read(req, h, &data);
+
+	if (io == TW_IO_ERR)
+		return TW__P_IN_BAD;
+	const enum tw_io sent = half_pass(req, h, head, data, io == TW_IO_END);
+	if (sent == TW_IO_ERR)
+		return TW__P_OUT_ERR;
+	h->begun = true;
+	return io == TW_IO_END ? half_finish(req, h) : TW__P_WAIT;
+}
+
+static bool
+can_splice(const struct tw_req *req, const struct tw__half *h)
+{
+	const struct tw_conn *const from = sender(req, h), *const to = receiver(req, h);
+
+	if (h->pipe != NULL && h->pipe->held > 0)
+		return true;
+	return from->in.head == from->in.tail && h->n_filters == 0 &&
+	    (from->transport == NULL || from->transport->splices) &&
+	    (to->transport == NULL || to->transport->splices);
+}
+
+/* Bytes worth a pipe: a known long rest; for an unknown one, only after a
+ * read has filled the whole buffer. */
+static uint64_t
+splice_want(const struct tw_req *req, const struct tw__half *h)
+{
+	const struct tw_conn *const from = sender(req, h);
+	const uint64_t raw = req->proto->raw(&h->in, &h->out);
+
+	if (h->pipe != NULL && h->pipe->held > 0)
+		return raw;
+	if (raw < SPLICE_MIN)
+		return 0;
+	if (raw == UINT64_MAX && (h->pipe == NULL && from->in.tail < from->in.size))
+		return 0;
+	return raw;
+}
+
+static enum tw__pump
+splice_ended(struct tw_req *req, struct tw__half *h, enum tw_io io)
+{
+	struct tw_conn *const from = sender(req, h), *const to = receiver(req, h);
+
+	if (io == TW_IO_ERR)
+		return to->failed || to->shut ? TW__P_OUT_ERR : TW__P_IN_ERR;
+	if (io == TW_IO_AGAIN && h->pipe->held == 0 && !from->readable)
+		tw__half_end(req, h); /* idle again: give the pipe back */
+	return TW__P_WAIT;
+}
+
+/* returns: WAIT, an error, or DONE when the caller shall go on reading. */
+static enum tw__pump
+half_splice(struct tw_req *req, struct tw__half *h, uint64_t want)
+{
+	struct tw_conn *const from = sender(req, h), *const to = receiver(req, h);
+	uint64_t n;
+
+	if (h->pipe == NULL) {
+		h->pipe = tw__pipe_get(req->worker);
+		if (h->pipe == NULL)
+			return TW__P_DONE; /* no descriptors: copy */
+	}
+	const uint32_t before = h->pipe->held;
+	const enum tw_io io = tw__conn_splice(from, to, h->pipe, want, &n);
+	if (n > 0 || h->pipe->held != before)
+		req->moved = true;
+	h->bytes += n;
+	/* Counted when taken from the sender: the pipe is ours. */
+	const uint64_t taken = n + h->pipe->held - before;
+	if (taken > 0)
+		req->proto->moved(&h->in, &h->out, taken);
+	if (io == TW_IO_OK || io == TW_IO_END)
+		return TW__P_DONE;
+	return splice_ended(req, h, io);
+}
+
+static enum tw__pump
+half_recv(struct tw_req *req, struct tw__half *h)
+{
+	struct tw_conn *const from = sender(req, h);
+
+	if (TW_UNLIKELY(from->in.size < h->keep + TW_BUF_RESERVE))
+		from->in.size = h->keep + TW_BUF_RESERVE; /* a head took it all */
+	switch (tw__conn_recv(from, h->keep)) {
+	case TW_IO_OK:
+		req->moved = true;
+		return TW__P_DONE;
+	case TW_IO_AGAIN:
+		if (!req->http)
+			tw__buf_put(from);
+		return TW__P_WAIT;
+	case TW_IO_END:
+		return TW__P_DONE;
+	default:
+		return TW__P_IN_ERR;
+	}
+}
+
+/* One turn of the pump. returns: DONE to turn again. */
+static enum tw__pump
+half_turn(struct tw_req *req, struct tw__half *h, bool *finished)
+{
+	struct tw_conn *const from = sender(req, h);
+	struct tw_str data;
+
+	if (can_splice(req, h)) {
+		const uint64_t want = splice_want(req, h);
+		if (want > 0) {
+			const enum tw__pump p = half_splice(req, h, want);
+			if (p != TW__P_DONE || h->pipe == NULL || h->pipe->held > 0 || !from->eof)
+				return p;
+		}
+	}
+	const bool eof = from->eof;
+	const enum tw_io io = half_read(req, h, &data);
+	if (io == TW_IO_ERR)
+		return TW__P_IN_BAD;
+	if (data.len > 0 || io == TW_IO_END) {
+		if (half_pass(req, h, (struct tw_str){ NULL, 0 }, data, io == TW_IO_END) ==
+		    TW_IO_ERR)
+			return TW__P_OUT_ERR;
+		*finished = io == TW_IO_END;
+		return TW__P_DONE;
+	}
+	return eof ? TW__P_IN_ERR : half_recv(req, h);
+}
+
+enum tw__pump
+tw__half_pump(struct tw_req *req, struct tw__half *h)
+{
+	struct tw_conn *const to = receiver(req, h);
+	bool finished = false;
+
+	if (h->done)
+		return TW__P_DONE;
+	for (;;) {
+		if (tw__conn_backlog(to) && tw__conn_flush(to) != TW_IO_OK)
+			return to->failed ? TW__P_OUT_ERR : TW__P_WAIT;
+		const enum tw__pump p = half_turn(req, h, &finished);
+		if (finished)
+			return half_finish(req, h);
+		if (p != TW__P_DONE)
+			return p;
+	}
+}
+
+int
+tw_req_filter(struct tw_req *req, const struct tw_filter *filter, bool response)
+{
+	struct tw__half *const h = response ? &req->down : &req->up;
+	struct tw_msg *const msg = response ? &req->res : &req->req;
+
+	if (h->begun || h->n_filters == TW__MAX_FILTERS)
+		return -1;
+	void *const state = tw_arena_try(tw_req_arena(req), filter->state_size + 1);
+	if (state == NULL)
+		return -1;
+	memset(state, 0, filter->state_size + 1);
+	if (filter->begin(req, msg, state) != 0)
+		return 0;
+	if (msg->body == TW_BODY_LENGTH)
+		msg->body = TW_BODY_CHUNKED;
+	h->filters[h->n_filters++] = (struct tw__attached){ filter, state };
+	return 0;
+}

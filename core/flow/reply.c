@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * reply.c - step reply: an answer that a module or service gives itself.
+ *
+ * The answer becomes a response message like a server's, so that the codec
+ * frames it; a long one is produced piece by piece as the client takes it.
+ * One worker's thread.
+ */
+#include "config.h"
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+enum { HEAD, BODY, LAST };
+
+static int
+fill_response(struct tw_req *req)
+{
+	const struct tw_reply *const r = &req->reply;
+	struct tw_msg *const msg = &req->res;
+	int rc = 0;
+
+	memset(msg, 0, offsetof(struct tw_msg, hdr));
+	msg->flags = TW_MSG_RESPONSE | TW_MSG_EDITED;
+	msg->major = msg->minor = 1;
+	msg->status = (uint16_t)r->status;
+	msg->reason = tw_str_of(r->reason != NULL ? r->reason : tw_status_reason(r->status));
+	msg->body = r->produce != NULL ? TW_BODY_CHUNKED : TW_BODY_LENGTH;
+	msg->content_length = r->body.len;
+	if (r->produce == NULL) {
+		char *const p = tw_arena_try(tw_req_arena(req), 24);
+		if (p == NULL)
+			return -1;
+		struct tw_out out = tw_out_of(p, 24);
+		tw_out_u64(&out, r->body.len);
+		rc |= tw_msg_add(msg, TW_STR("content-length"),
+		    (struct tw_str){ p, (size_t)(out.p - p) });
+	}
+	if (r->content_type.p != NULL)
+		rc |= tw_msg_add(msg, TW_STR("content-type"), r->content_type);
+	for (int i = 0; i < r->n_headers; i++)
+		rc |= tw_msg_add(msg, r->headers[2 * i], r->headers[2 * i + 1]);
+	return rc;
+}
+
+static enum tw__next
+send_head(struct tw_req *req)
+{
+	struct tw__net *const net = req->worker->net;
+	struct tw_out out = tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
+	const bool no_body = req->req.method == TW_M_HEAD;
+	struct iovec iov[2] = { { net->scratch, 0 }, { NULL, 0 } };
+
+	if (!req->body_read && req->up.in.body != TW_BODY_NONE) {
+		req->keep = false;
+		req->cli->linger_wanted = true;
+	}
+	if (req->reply.close || atomic_load(&tw__stopping))
+		req->keep = false;
+	if (fill_response(req) != 0 || req->proto->write_head(&req->down.out, &req->res, &out,
+	    tw__response_how(req)) != 0)
+		return tw__flow_fail(req, 500, 'I', 'L', "the answer's head is too long");
+	if (req->down.out.last)
+		req->keep = false;
+	iov[0].iov_len = (size_t)(out.p - net->scratch);
+	if (!no_body && req->reply.produce == NULL)
+		iov[1] = (struct iovec){ (void *)(uintptr_t)req->reply.body.p, req->reply.body.len };
+	req->status = (int16_t)req->reply.status;
+	req->answered = true;
+	tw_now_ms();
+	req->t_response = req->worker->now_us;
+	req->down.bytes += iov[0].iov_len + iov[1].iov_len;
+	if (tw__conn_send(req->cli, iov, iov[1].iov_len > 0 ? 2 : 1) == TW_IO_ERR)
+		return tw__flow_fail(req, 0, 'C', 'D', "client left");
+	req->sub = req->reply.produce != NULL && !no_body ? BODY : LAST;
+	return TW__MORE;
+}
+
+static enum tw__next
+send_piece(struct tw_req *req)
+{
+	struct tw__net *const net = req->worker->net;
+	struct tw_out scratch = tw_out_of(net->scratch, sizeof(net->scratch));
+	struct iovec iov[TW_PROTO_IOV];
+
+	if (req->reply_buf == NULL && (req->reply_buf = tw__pool_get(&net->bufs)) == NULL)
+		return tw__flow_fail(req, 0, 'R', 'D', "out of memory");
+	struct tw_out out = tw_out_of(req->reply_buf, net->buf_size);
+	const enum tw_io io = req->reply.produce(req, &out, req->reply.arg);
+	if (io == TW_IO_ERR)
+		return tw__flow_fail(req, 0, 'I', 'D', "the answer could not be made");
+	const struct tw_str piece = { req->reply_buf, (size_t)(out.p - req->reply_buf) };
+	TW_ASSERT(piece.len > 0 || io != TW_IO_OK);
+	const int n = req->proto->write_body(&req->down.out, piece, io == TW_IO_END, &scratch, iov);
+	for (int i = 0; i < n; i++)
+		req->down.bytes += iov[i].iov_len;
+	if (io == TW_IO_END)
+		req->sub = LAST;
+	if (n > 0 && tw__conn_send(req->cli, iov, n) == TW_IO_ERR)
+		return tw__flow_fail(req, 0, 'C', 'D', "client left");
+	req->moved = true;
+	return io == TW_IO_AGAIN ? TW__WAIT : TW__MORE;
+}
+
+enum tw__next
+tw__step_reply(struct tw_req *req)
+{
+	if (tw__conn_backlog(req->cli) && tw__conn_flush(req->cli) != TW_IO_OK)
+		return req->cli->failed ?
+		    tw__flow_fail(req, 0, 'C', 'D', "client left") : TW__WAIT;
+	switch (req->sub) {
+	case HEAD:
+		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_INTERCEPTED, 1);
+		req->term[0] = 'L';
+		req->term[1] = 'R';
+		return send_head(req);
+	case BODY:
+		return send_piece(req);
+	default:
+		tw_now_ms();
+		req->t_end = req->worker->now_us;
+		req->step = TW__LOG;
+		return TW__MORE;
+	}
+}

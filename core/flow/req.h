@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * flow/req.h - one exchange from the inside.
+ *
+ * A request owns two halves that mirror each other: `up` moves the client's
+ * bytes to the server, `down` the server's to the client; one relay function
+ * serves both. Steps (core/tbl/steps.h) are run by tw__flow_run() until one
+ * waits; every event on either connection, a timer or tw_resume() runs them
+ * again from the step where they stood. One worker's thread.
+ */
+#ifndef TW_FLOW_REQ_H
+#define TW_FLOW_REQ_H
+
+#include <tideway/filter.h>
+#include <tideway/proto.h>
+#include <tideway/req.h>
+#include "core/net/conn.h"
+#include "core/proxy/proxy.h"
+
+enum tw__step {
+#define X(name, fn, term, what) TW__##name,
+#include "core/tbl/steps.h"
+#undef X
+	TW__N_STEPS
+};
+
+/* What a step returns. */
+enum tw__next {
+	TW__MORE, /* run the step that req->step names now */
+	TW__WAIT, /* an event will run it again */
+	TW__KEEP, /* the request is gone, its connection waits for the next */
+	TW__GONE, /* the connection is gone, too */
+};
+
+#define TW__MAX_FILTERS 4
+
+struct tw__attached {
+	const struct tw_filter *filter;
+	void *state;
+};
+
+struct tw__half {
+	struct tw_stream in, out;
+	struct tw__pipe *pipe;     /* owns: while splicing */
+	uint64_t bytes;            /* payload and heads passed on */
+	uint32_t keep;             /* bytes at the buffer's start that must stay */
+	bool begun;                /* its head has left */
+	bool done;                 /* all of it was handed to the receiver */
+	bool shut;                 /* FIN was passed on */
+	uint8_t n_filters;
+	struct tw__attached filters[TW__MAX_FILTERS];
+};
+
+#define TW_REQ_MAGIC 0x54575251u
+
+/* Everything before `req.hdr` is cleared for each request. */
+struct tw_req {
+	uint32_t magic;
+	uint8_t step;              /* enum tw__step */
+	uint8_t sub;               /* where inside a step, when it waits */
+	bool http;
+	bool persist;              /* a cookie chose the server */
+	bool redispatched;
+	bool slot;                 /* holds a slot of srv */
+	bool be_counted;           /* counted in the backend's sessions */
+	bool srv_counted;
+	bool keep;                 /* the client's connection goes on */
+	bool srv_keep;             /* the server's may be used again */
+	bool reused;               /* this exchange runs on a reused connection */
+	bool fresh;                /* must not reuse: the last one broke */
+	bool tunnel;
+	bool answered;             /* bytes of a response have left */
+	bool failed;
+	bool waiting;              /* a hook returned WAIT */
+	bool resumed;
+	bool moved;                /* progress since the timers were set */
+	bool early_log;            /* logged already (logasap) */
+	bool granted;              /* a queue has spoken: pend.granted */
+	bool up_broken;            /* the server stopped reading the request */
+	bool body_read;            /* tw_req_body() took the whole body */
+	uint8_t timers_step;
+	uint8_t restarts;
+	char term[2];              /* who, when; 0: not set */
+	char cookie[2];            /* persistence letters; 0: not set */
+	int16_t status;            /* -1: none */
+	int16_t retries;
+	uint16_t fail_status;
+	const char *fail_why;
+	struct tw_worker *worker;
+	struct tw_conn *cli, *srvc;
+	struct tw_proxy *fe, *be, *chain_px;
+	struct tw_server *srv;
+	const struct tw_proto *proto; /* of both sides */
+	const struct tw__hook_entry *hook_at;
+	struct tw__half up, down;
+	struct tw__pend pend;
+	struct tw_timer timer;     /* queue, hook, turn-around */
+	bool timed_out;            /* timer fired */
+	uint64_t id;
+	/* Microseconds of the monotonic clock; 0: not reached. */
+	uint64_t t_accept, t_idle, t_first, t_head, t_queue, t_connect, t_sent, t_response, t_end;
+	uint64_t t_fail_head;      /* when a slow head must be complete; ms */
+	uint64_t counted_in, counted_out; /* bytes already in the counters */
+	struct tw_reply reply;
+	char *reply_buf;           /* owns: pooled; for produce */
+	char *body;                /* arena: gathered by tw_req_body */
+	size_t body_len, body_max;
+	struct tw_arena *arena;    /* owns: kept for the next request when pooled */
+	struct tw_str start_line;  /* borrow: receive buffer */
+	uint8_t n_trail;
+	struct tw_trail trail[TW_TRAIL_MAX];
+	char *block;               /* the modules' blocks; behind the struct */
+	struct tw_msg req;
+	struct tw_msg res;
+};
+
+/* One worker's part of core/flow. */
+struct tw__flow {
+	struct tw__pool reqs;
+	uint32_t block_bytes;
+	uint64_t next_id;
+	struct tw_req *running;    /* for the crash report */
+};
+
+int tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block);
+void tw__flow_down(struct tw_worker *w);
+
+/* req.c */
+struct tw_req *tw__req_new(struct tw_conn *cli);
+void tw__req_free(struct tw_req **req);
+struct tw_origin;
+extern const struct tw_origin tw__origin_core;
+
+/* client.c: the client's connection between requests */
+void tw__client_idle(struct tw_conn *cli);
+/** tw__client_end - closes it. */
+void tw__client_end(struct tw_conn *cli);
+/** tw__client_request - bytes came: a request begins. returns: NULL: out of
+ * memory. */
+struct tw_req *tw__client_request(struct tw_conn *cli);
+
+/* run.c */
+/** tw__req_abort - ends it without an answer; when the program stops. */
+void tw__req_abort(struct tw_req *req);
+void tw__flow_run(struct tw_req *req);
+/** tw__flow_fail - ends the exchange: answers `status` when nothing was answered
+ * yet (0: nothing is sent), notes who and when for the log. returns: TW__MORE,
+ * the next step being LOG. */
+enum tw__next tw__flow_fail(struct tw_req *req, int status, char who, char when,
+    const char *why);
+char tw__step_term(const struct tw_req *req);
+const char *tw__step_name(unsigned step);
+
+/* hooks.c */
+enum tw__hooks { TW__H_NEXT, TW__H_DONE, TW__H_WAIT, TW__H_RESTART, TW__H_FAIL };
+/** tw__hooks_run - the rest of a proxy's chain at a point. After H_FAIL the
+ * caller returns tw__hooks_fail(req). */
+enum tw__hooks tw__hooks_run(struct tw_req *req, struct tw_proxy *px, enum tw_point point);
+enum tw__next tw__hooks_fail(struct tw_req *req);
+
+/* relay.c */
+enum tw__pump {
+	TW__P_WAIT,    /* for one of the two connections */
+	TW__P_DONE,    /* complete */
+	TW__P_IN_ERR,  /* the sender went away before the end */
+	TW__P_IN_BAD,  /* the sender broke its framing */
+	TW__P_OUT_ERR, /* the receiver went away */
+};
+/** tw__half_begin - sends a head together with what is there of the body. in:
+ * head, in the worker's scratch memory; end of it in `room`. */
+enum tw__pump tw__half_begin(struct tw_req *req, struct tw__half *h, struct tw_str head);
+/** tw__half_pump - moves what can be moved. */
+enum tw__pump tw__half_pump(struct tw_req *req, struct tw__half *h);
+void tw__half_end(struct tw_req *req, struct tw__half *h);
+extern const struct tw_proto tw__raw_proto;
+
+/* exchange.c */
+/** tw__response_how - TW_HEAD_... flags for the head that the client gets. */
+unsigned tw__response_how(const struct tw_req *req);
+
+/* upstream side (server.c) */
+/** tw__server_leave - lets go of connection and slot. in: reuse, the connection is
+ * clean and may be kept. */
+void tw__server_leave(struct tw_req *req, bool reuse);
+/** tw__server_failed - the connection attempt, or a reused connection, broke before
+ * anything came back: retry, redispatch or give up. */
+enum tw__next tw__server_failed(struct tw_req *req, bool timed_out);
+bool tw__can_replay(const struct tw_req *req);
+/** tw__kept_event - a private connection between requests had an event. */
+void tw__kept_event(struct tw_conn *srvc);
+/** tw__server_taken - a slot of req->srv is ours: counts it. */
+void tw__server_taken(struct tw_req *req);
+
+/* log.c */
+void tw__flow_count_bytes(struct tw_req *req);
+void tw__flow_timers(struct tw_req *req);
+/* provided by core/proxy/logger.c */
+void tw__log_request(struct tw_req *req);
+
+#define X(name, fn, term, what) enum tw__next fn(struct tw_req *req);
+#include "core/tbl/steps.h"
+#undef X
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * run.c - the step table, the loop that runs it, and the events that call it.
+ *
+ * Start here to follow a request: core/tbl/steps.h names the steps in order;
+ * each is a function of its name in this folder. A step returns MORE (run
+ * what req->step says now), WAIT (an event will run it again) or, from LOG,
+ * KEEP or GONE. One worker's thread.
+ */
+#include "config.h"
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+/* Requests begun from one buffer before others get their turn. */
+#define PIPELINE_TURN 32
+
+struct step {
+	enum tw__next (*fn)(struct tw_req *req);
+	const char *name, *what;
+	char term;
+};
+
+static const struct step steps[TW__N_STEPS] = {
+#define X(name, fn, term, what) [TW__##name] = { fn, #name, what, term },
+#include "core/tbl/steps.h"
+#undef X
+};
+
+const char *
+tw__step_name(unsigned step)
+{
+	return step < TW__N_STEPS ? steps[step].name : "?";
+}
+
+char
+tw__step_term(const struct tw_req *req)
+{
+	return steps[req->step].term;
+}
+
+/* --- ends --- */
+
+static void
+answer_status(struct tw_req *req, int status)
+{
+	const struct tw_str text = req->http && req->proto->error_text != NULL ?
+	    req->proto->error_text(req->be != NULL ? req->be : req->fe, status) :
+	    (struct tw_str){ NULL, 0 };
+	struct iovec iov = { (void *)(uintptr_t)text.p, text.len };
+
+	req->status = (int16_t)status;
+	if (text.len == 0 || req->cli->failed)
+		return;
+	req->down.bytes += text.len;
+	req->answered = true;
+	req->cli->linger_wanted = true;
+	tw__conn_send(req->cli, &iov, 1);
+}
+
+enum tw__next
+tw__flow_fail(struct tw_req *req, int status, char who, char when, const char *why)
+{
+	if (req->term[0] == 0) {
+		req->term[0] = who;
+		req->term[1] = when;
+	}
+	req->fail_why = why;
+	req->keep = false;
+	req->failed = true;
+	if (req->answered)
+		req->cli->failed = true; /* cut: the client must not take it for whole */
+	else if (status != 0)
+		answer_status(req, status);
+	tw__server_leave(req, false);
+	req->step = TW__LOG;
+	return TW__MORE;
+}
+
+/* --- timeouts --- */
+
+static enum tw__next
+client_timed_out(struct tw_req *req)
+{
+	const char when = tw__step_term(req);
+
+	req->cli->timed_out = false;
+	switch (req->step) {
+	case TW__ACCEPT:
+	case TW__READ:
+		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+		return tw__flow_fail(req, req->http ? 408 : 0, 'c', 'R', "request timed out");
+	case TW__RESPONSE:
+		return tw__flow_fail(req, 408, 'c', 'D', "client stalled");
+	default:
+		return tw__flow_fail(req, 0, 'c', when, "client stalled");
+	}
+}
+
+static enum tw__next
+server_timed_out(struct tw_req *req)
+{
+	req->srvc->timed_out = false;
+	switch (req->step) {
+	case TW__CONNECT:
+	case TW__SEND:
+		return tw__server_failed(req, true);
+	case TW__RESPONSE:
+		if (!req->tunnel) {
+			tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
+			tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
+		}
+		return tw__flow_fail(req, 504, 's', 'H', "server did not answer in time");
+	default:
+		return tw__flow_fail(req, 0, 's', tw__step_term(req), "server stalled");
+	}
+}
+
+/* --- the loop --- */
+
+/* A connection that ends before its first byte still is an exchange to be
+ * answered (408) and logged; one that ends between requests is not. */
+static struct tw_req *
+nothing_came(struct tw_conn *cli)
+{
+	struct tw_req *req = NULL;
+
+	if (cli->n_requests == 0 && (cli->timed_out || !cli->bind->proxy->c.dontlognull))
+		req = tw__client_request(cli);
+	if (req == NULL)
+		tw__client_end(cli);
+	return req;
+}
+
+/* What the connection holds already, or can read now, begins a request. */
+static struct tw_req *
+client_next(struct tw_conn *cli)
+{
+	if (cli->in.head == cli->in.tail) {
+		switch (tw__conn_recv(cli, 0)) {
+		case TW_IO_OK:
+			break;
+		case TW_IO_AGAIN:
+			tw__buf_put(cli);
+			tw__client_idle(cli);
+			return NULL;
+		default:
+			return nothing_came(cli);
+		}
+	}
+	struct tw_req *const req = tw__client_request(cli);
+	if (req == NULL)
+		tw__client_end(cli);
+	return req;
+}
+
+static enum tw__next
+run_steps(struct tw_req *req)
+{
+	enum tw__next next = TW__MORE;
+
+	if (TW_UNLIKELY(req->cli->timed_out))
+		next = client_timed_out(req);
+	else if (TW_UNLIKELY(req->srvc != NULL && req->srvc->timed_out))
+		next = server_timed_out(req);
+	while (next == TW__MORE)
+		next = steps[req->step].fn(req);
+	return next;
+}
+
+void
+tw__flow_run(struct tw_req *req)
+{
+	struct tw__flow *const f = req->worker->flow;
+
+	for (int n = 0; req != NULL; n++) {
+		struct tw_conn *const cli = req->cli;
+		TW_CHECK_MAGIC(req, TW_REQ_MAGIC);
+		f->running = req;
+		const enum tw__next next = run_steps(req);
+		f->running = NULL;
+		if (next == TW__WAIT) {
+			tw__flow_timers(req);
+			return;
+		}
+		if (next == TW__GONE)
+			return;
+		if (n == PIPELINE_TURN) {
+			event_active(&cli->ev, EV_READ, 0);
+			return;
+		}
+		req = client_next(cli);
+	}
+}
+
+void
+tw__req_abort(struct tw_req *req)
+{
+	if (req->step == TW__LOG)
+		return;
+	tw__flow_fail(req, 0, 'K', tw__step_term(req), "the program stops");
+	tw__flow_run(req);
+}
+
+/* --- events --- */
+
+void
+tw__flow_client_event(struct tw_conn *cli)
+{
+	struct tw_conn *conn = cli;
+
+	if (TW_UNLIKELY(cli->lingering)) {
+		tw__conn_linger(&conn);
+		return;
+	}
+	if (cli->req != NULL) {
+		tw__flow_run(cli->req);
+		return;
+	}
+	if (!cli->timed_out && !cli->readable && cli->in.head == cli->in.tail)
+		return;
+	struct tw_req *const req = cli->timed_out ? nothing_came(cli) : client_next(cli);
+	if (req != NULL)
+		tw__flow_run(req);
+}
+
+void
+tw__flow_server_event(struct tw_conn *srvc)
+{
+	struct tw_conn *conn = srvc;
+
+	if (srvc->req != NULL)
+		tw__flow_run(srvc->req);
+	else if (srvc->kept_by != NULL)
+		tw__kept_event(srvc);
+	else if (srvc->readable || srvc->rdhup || srvc->failed)
+		tw__upstream_lost(&conn);
+}

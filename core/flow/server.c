@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * server.c - step connect: a connection to the chosen server, and what to do
+ * when there is none.
+ *
+ * An idle connection is used again when the policy allows it, and always
+ * when the request can be replayed: should the server have closed it just
+ * then, the request goes out once more on a fresh one and the client never
+ * knows (RFC 9110 section 9.2.2). A failed attempt is retried on the same
+ * server after a second, or at once on another (redispatch), as HAProxy
+ * counts it. One worker's thread.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+#define TURN_AROUND_MS 1000
+
+enum { BEGIN, CONNECTING, TURN_AROUND };
+
+/* Nothing of the body has to be sent again, and twice does no harm. */
+bool
+tw__can_replay(const struct tw_req *req)
+{
+	if (!req->http || req->req.body != TW_BODY_NONE || req->answered)
+		return false;
+	switch (req->req.method) {
+	case TW_M_GET:
+	case TW_M_HEAD:
+	case TW_M_OPTIONS:
+	case TW_M_TRACE:
+	case TW_M_PUT:
+	case TW_M_DELETE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* --- letting go --- */
+
+static void
+keep_private(struct tw_req *req)
+{
+	struct tw_conn *const cli = req->cli, *const srvc = req->srvc;
+
+	TW_ASSERT(cli->kept == NULL);
+	tw__buf_put(srvc);
+	tw_timer_set(&srvc->timer, 0);
+	srvc->req = NULL;
+	srvc->used_before = true;
+	srvc->kept_by = cli;
+	cli->kept = srvc;
+}
+
+void
+tw__kept_event(struct tw_conn *srvc)
+{
+	struct tw_conn *conn = srvc;
+
+	if (!srvc->readable && !srvc->rdhup && !srvc->failed && !srvc->timed_out)
+		return;
+	srvc->kept_by->kept = NULL;
+	tw__conn_free(&conn);
+}
+
+static void
+connection_leave(struct tw_req *req, bool reuse)
+{
+	const bool own = req->srvc->private || req->be->c.reuse == TW__REUSE_NEVER;
+
+	tw__half_end(req, &req->up);
+	tw__half_end(req, &req->down);
+	if (reuse && own && req->keep)
+		keep_private(req);
+	else if (reuse && !own)
+		tw__upstream_put(&req->srvc);
+	else
+		tw__conn_free(&req->srvc);
+	req->srvc = NULL;
+}
+
+void
+tw__server_leave(struct tw_req *req, bool reuse)
+{
+	if (req->srvc != NULL)
+		connection_leave(req, reuse);
+	if (req->srv_counted) {
+		req->srv_counted = false;
+		tw__session_end(&req->srv->live->s);
+	}
+	if (req->slot) {
+		req->slot = false;
+		tw__server_drop(req->srv);
+	}
+}
+
+/* --- failing --- */
+
+static bool
+redispatch_now(const struct tw_req *req)
+{
+	const struct tw__proxy_conf *const c = &req->be->c;
+	const int32_t every = (int32_t)c->redispatch_every;
+
+	if (!tw_server_is_alive(req->srv))
+		return true;
+	if (!c->redispatch)
+		return false;
+	if (every > 0)
+		return req->retries % every == 0;
+	return req->retries == (int32_t)c->retries + 1 + every; /* -1: the last one */
+}
+
+static enum tw__next
+try_again(struct tw_req *req)
+{
+	const uint32_t connect_ms = req->be->c.timeout.connect;
+	const int id = req->worker->id;
+
+	req->retries++;
+	if (redispatch_now(req)) {
+		tw__cnt(&req->srv->live->s, id, TW_CNT_WREDIS, 1);
+		tw__cnt(&req->be->live->be, id, TW_CNT_WREDIS, 1);
+		tw_decide_note(req, TW_REDISPATCHED, req->srv->name, &tw__origin_core);
+		tw__server_leave(req, false);
+		req->srv = NULL;
+		req->persist = false;
+		req->redispatched = true;
+		req->step = TW__PICK;
+		req->sub = 0;
+		return TW__MORE;
+	}
+	tw__cnt(&req->srv->live->s, id, TW_CNT_WRETR, 1);
+	tw__cnt(&req->be->live->be, id, TW_CNT_WRETR, 1);
+	tw_decide_note(req, TW_RETRIED, req->srv->name, &tw__origin_core);
+	req->step = TW__CONNECT;
+	req->sub = TURN_AROUND;
+	req->timed_out = false;
+	tw_timer_set(&req->timer, tw_now_ms() + (connect_ms != 0 && connect_ms < TURN_AROUND_MS ?
+	    connect_ms : TURN_AROUND_MS));
+	return TW__WAIT;
+}
+
+static enum tw__next
+give_up(struct tw_req *req, bool timed_out)
+{
+	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ECON, 1);
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ECON, 1);
+	return tw__flow_fail(req, 503, timed_out ? 's' : 'S', 'C', "server unreachable");
+}
+
+enum tw__next
+tw__server_failed(struct tw_req *req, bool timed_out)
+{
+	const bool stale = req->reused && !timed_out;
+
+	if (req->srvc != NULL) {
+		tw__half_end(req, &req->up);
+		tw__conn_free(&req->srvc);
+		req->srvc = NULL;
+	}
+	req->up.begun = req->up.done = req->reused = false;
+	req->t_connect = 0;
+	req->step = TW__CONNECT;
+	req->sub = BEGIN;
+	if (stale) { /* closed while idle: not the server's failure */
+		req->fresh = true;
+		return TW__MORE;
+	}
+	switch (tw__hooks_run(req, req->be, TW_ON_CONNECT_FAIL)) {
+	case TW__H_FAIL:
+		return tw__hooks_fail(req);
+	case TW__H_RESTART:
+		tw__server_leave(req, false);
+		req->srv = NULL;
+		req->step = TW__PICK;
+		return TW__MORE;
+	default:
+		break;
+	}
+	return (uint32_t)req->retries < req->be->c.retries ? try_again(req) :
+	    give_up(req, timed_out);
+}
+
+/* --- connecting --- */
+
+static bool
+may_reuse(const struct tw_req *req)
+{
+	if (!req->http || req->fresh || req->be->c.http_mode != TW__KEEP_ALIVE)
+		return false;
+	switch (req->be->c.reuse) {
+	case TW__REUSE_NEVER:
+		return false;
+	case TW__REUSE_SAFE:
+		return req->cli->n_requests > 1 || tw__can_replay(req);
+	default:
+		return true;
+	}
+}
+
+/* A request that cannot be replayed goes out only on a connection that the
+ * server has not closed as far as the kernel knows. */
+static bool
+looks_open(struct tw_conn *srvc)
+{
+	char c;
+
+	return srvc->transport != NULL ||
+	    (recv(srvc->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN);
+}
+
+static struct tw_conn *
+take_kept(struct tw_req *req)
+{
+	struct tw_conn *srvc = req->cli->kept;
+
+	if (srvc == NULL)
+		return NULL;
+	req->cli->kept = NULL;
+	srvc->kept_by = NULL;
+	if (srvc->server == req->srv->live && !req->fresh)
+		return srvc;
+	tw__conn_free(&srvc);
+	return NULL;
+}
+
+static struct tw_conn *
+idle_connection(struct tw_req *req)
+{
+	struct tw_conn *srvc = take_kept(req);
+
+	while (srvc == NULL && may_reuse(req)) {
+		srvc = tw__upstream_get(req->worker, req->srv);
+		if (srvc == NULL)
+			return NULL;
+		if (!tw__can_replay(req) && !looks_open(srvc))
+			tw__conn_free(&srvc);
+	}
+	return srvc;
+}
+
+static void
+attach(struct tw_req *req, struct tw_conn *srvc)
+{
+	req->srvc = srvc;
+	srvc->req = req;
+	srvc->n_requests++;
+}
+
+static enum tw__next
+begin(struct tw_req *req)
+{
+	const int id = req->worker->id;
+	struct tw_conn *srvc = idle_connection(req);
+
+	req->reused = srvc != NULL;
+	if (srvc != NULL) {
+		attach(req, srvc);
+		tw__cnt(&req->srv->live->s, id, TW_CNT_REUSE, 1);
+		tw__cnt(&req->be->live->be, id, TW_CNT_REUSE, 1);
+		req->step = TW__SEND;
+		return TW__MORE;
+	}
+	tw__cnt(&req->srv->live->s, id, TW_CNT_CONNECT, 1);
+	tw__cnt(&req->be->live->be, id, TW_CNT_CONNECT, 1);
+	srvc = tw__upstream_connect(req->worker, req->srv, req->cli);
+	if (srvc == NULL)
+		return tw__server_failed(req, false);
+	attach(req, srvc);
+	req->sub = CONNECTING;
+	if (!srvc->connecting)
+		return TW__MORE;
+	const uint32_t ms = req->be->c.timeout.connect;
+	tw_timer_set(&srvc->timer, ms != 0 ? tw_now_ms() + ms : 0);
+	return TW__WAIT;
+}
+
+/* Mode http learns of a failed connect() from its first send; without bytes
+ * to send the socket has to be asked. */
+static bool
+has_error(struct tw_conn *srvc)
+{
+	int e = 0;
+	socklen_t len = sizeof(e);
+
+	return getsockopt(srvc->fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0 || e != 0;
+}
+
+static enum tw__next
+connecting(struct tw_req *req)
+{
+	struct tw_conn *const srvc = req->srvc;
+
+	if (req->be->c.abortonclose && req->cli->rdhup) {
+		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_CLI_ABRT, 1);
+		return tw__flow_fail(req, 0, 'C', 'C', "client left");
+	}
+	if (!srvc->writable && !srvc->readable)
+		return TW__WAIT;
+	if (!req->http && has_error(srvc))
+		return tw__server_failed(req, false);
+	req->step = TW__SEND;
+	req->sub = 0;
+	return TW__MORE;
+}
+
+enum tw__next
+tw__step_connect(struct tw_req *req)
+{
+	switch (req->sub) {
+	case BEGIN:
+		return begin(req);
+	case CONNECTING:
+		return connecting(req);
+	case TURN_AROUND:
+		if (!req->timed_out)
+			return TW__WAIT;
+		req->timed_out = false;
+		req->sub = BEGIN;
+		if (tw_server_is_alive(req->srv))
+			return TW__MORE;
+		tw__server_leave(req, false);
+		req->srv = NULL;
+		req->redispatched = true;
+		req->step = TW__PICK;
+		return TW__MORE;
+	default:
+		TW_WRONG("no such place in step connect");
+	}
+}
