@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * http.h - what the files of the http module share, besides the codec.
+ */
+#ifndef TW_HTTP_H
+#define TW_HTTP_H
+
+#include <tideway/conn.h>
+#include <tideway/expr.h>
+#include <tideway/module.h>
+#include <tideway/proto.h>
+#include <tideway/proxy.h>
+
+#define HTTP_N_PAGES 22
+
+struct http_page {
+	int status;
+	struct tw_str text;
+};
+/* Ends with status 0. */
+extern const struct http_page tw__http_pages[HTTP_N_PAGES + 1];
+/** tw__http_page_index - returns: -1 for a status without a page. */
+int tw__http_page_index(int status);
+
+/* `option forwardfor`; a plain value. */
+struct http_forward {
+	bool on;
+	bool if_none;
+	const char *name;       /* gen; NULL: the usual one */
+	uint16_t except_family; /* 0: none */
+	uint8_t except[16];
+	uint8_t except_mask[16];
+};
+
+/* The module's block in a proxy. Copied as bytes from the defaults. */
+struct http_proxy {
+	struct tw_str error[HTTP_N_PAGES]; /* gen; p NULL: the built-in page */
+	struct http_forward forward;
+};
+
+/* The module's block in a request. */
+struct http_req {
+	bool forwarded; /* the field is in: a retry adds no second one */
+};
+
+/* Set once by load(), before there are threads. */
+extern const struct tw_self *tw__http_self;
+
+extern const struct tw_kw tw__http_keywords[];
+extern const struct tw_fetch tw__http_fetches[];
+
+/** tw__http_errorfile - reads and checks an answer. returns: gen; p NULL with
+ * err. An empty file gives length 0 and p not NULL. */
+struct tw_str tw__http_errorfile(struct tw_arena *arena, const char *path,
+    struct tw_err *err);
+
+#endif

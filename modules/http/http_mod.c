@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * http_mod.c - the http module: descriptor and hooks.
+ *
+ * Brings the HTTP/1 codec, its fetches, error pages and X-Forwarded-For. The
+ * field is added at SEND, when frontend and backend are both known and rules
+ * have seen the request as the client sent it. Hooks run on workers.
+ */
+#include "config.h"
+
+#include "h1.h"
+#include "http.h"
+
+const struct tw_self *tw__http_self;
+
+static int
+http_load(const struct tw_self *self, struct tw_err *err)
+{
+	(void)err;
+	tw__http_self = self;
+	return 0;
+}
+
+static bool
+is_http(const struct tw_proxy *px)
+{
+	return tw_proxy_mode(px) == TW_MODE_HTTP;
+}
+
+static bool
+is_excepted(const struct http_forward *f, const struct tw_addr *src)
+{
+	const uint8_t *ip = src->family == AF_INET6 ? src->u.v6 : src->u.v4;
+	const size_t len = src->family == AF_INET6 ? 16 : 4;
+
+	if (!f->on || f->except_family != src->family)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if ((ip[i] ^ f->except[i]) & f->except_mask[i])
+			return false;
+	}
+	return true;
+}
+
+/* Frontend and backend may both ask for it: the backend's name wins, and one
+ * that does not say if-none wins. source: HAProxy's manual, option forwardfor */
+static void
+forward_add(struct tw_req *req, const struct http_forward *fe,
+    const struct http_forward *be)
+{
+	const struct tw_addr *src = tw_conn_src(tw_req_conn(req));
+	struct tw_msg *msg = tw_req_request(req);
+	const bool if_none = (!fe->on || fe->if_none) && (!be->on || be->if_none);
+	struct tw_str name = TW_STR("x-forwarded-for");
+	char text[64];
+	struct tw_out o = tw_out_of(text, sizeof(text));
+
+	if ((src->family != AF_INET && src->family != AF_INET6) ||
+	    is_excepted(fe, src) || is_excepted(be, src))
+		return;
+	if (be->on && be->name)
+		name = tw_str_of(be->name);
+	else if (fe->on && fe->name)
+		name = tw_str_of(fe->name);
+	if (if_none && tw_msg_find(msg, name, NULL))
+		return;
+	tw_addr_out(&o, src);
+	struct tw_str value = tw_req_copy(req, (struct tw_str){ text, (size_t)(o.p - text) });
+
+	if (!value.p || tw_msg_add(msg, name, value) != 0)
+		tw_proxy_count(tw_req_backend(req), TW_BACKEND, TW_CNT_WREW, 1);
+}
+
+static enum tw_verdict
+http_on_send(struct tw_req *req, void *state)
+{
+	struct http_req *r = state;
+	const struct http_proxy *fe = tw_proxy_block(tw_req_frontend(req), tw__http_self);
+	const struct http_proxy *be = tw_proxy_block(tw_req_backend(req), tw__http_self);
+
+	if ((fe->forward.on || be->forward.on) && !r->forwarded) {
+		r->forwarded = true;
+		forward_add(req, &fe->forward, &be->forward);
+	}
+	return TW_NEXT;
+}
+
+static bool
+asks_for_login(struct tw_msg *msg, enum tw_hdr_id id)
+{
+	for (struct tw_hdr *h = tw_msg_first(msg, id); h; h = tw_msg_next(msg, h)) {
+		if ((h->value_len >= 4 && strncasecmp(h->value, "NTLM", 4) == 0) ||
+		    (h->value_len >= 9 && strncasecmp(h->value, "Negotiate", 9) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* NTLM and Negotiate log a connection in, not a request: nobody else may use it
+ * from now on. */
+static enum tw_verdict
+http_on_response(struct tw_req *req, void *state)
+{
+	struct tw_msg *msg = tw_req_response(req);
+
+	(void)state;
+	if ((msg->status == 401 && asks_for_login(msg, TW_H_WWW_AUTHENTICATE)) ||
+	    (msg->status == 407 && asks_for_login(msg, TW_H_PROXY_AUTHENTICATE)))
+		tw_req_private(req);
+	return TW_NEXT;
+}
+
+static struct tw_str
+h1_error_text(const struct tw_proxy *px, int status)
+{
+	int i = tw__http_page_index(status);
+
+	if (i < 0)
+		i = tw__http_page_index(status >= 400 && status < 500 ? 400 : 500);
+	if (px) {
+		const struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
+
+		if (conf->error[i].p)
+			return conf->error[i];
+	}
+	return tw__http_pages[i].text;
+}
+
+static const struct tw_proto protos[] = {
+	{ .name = "h1",
+	    .alpn = "http/1.1",
+	    .read_head = tw__h1_read_head,
+	    .write_head = tw__h1_write_head,
+	    .read_body = tw__h1_read_body,
+	    .write_body = tw__h1_write_body,
+	    .raw = tw__h1_raw,
+	    .moved = tw__h1_moved,
+	    .error_text = h1_error_text },
+	{ .name = NULL },
+};
+
+static const struct tw_hook hooks[] = {
+	{ TW_ON_SEND, http_on_send, "http_on_send", is_http },
+	{ TW_ON_RESPONSE, http_on_response, "http_on_response", is_http },
+	{ .fn = NULL },
+};
+
+TW_API const struct tw_module tideway_module = {
+	TW_MODULE_HEAD,
+	.name = "http",
+	.version = PACKAGE_VERSION,
+	.summary = "HTTP/1.0 and 1.1, error pages, X-Forwarded-For",
+	.size_of = { [TW_IN_PROXY] = sizeof(struct http_proxy),
+	    [TW_IN_REQ] = sizeof(struct http_req) },
+	.keywords = tw__http_keywords,
+	.hooks = hooks,
+	.fetches = tw__http_fetches,
+	.protos = protos,
+	.load = http_load,
+};

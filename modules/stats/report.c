@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * report.c - walks over all proxies and hands the report out in pieces.
+ *
+ * A row is written whole into memory of the request and copied out as room
+ * appears, so a report of ten thousand servers holds its worker for one
+ * buffer at a time and never a lock. The generation is the request's own, so
+ * a reload in between does no harm. Worker.
+ */
+#include <tideway/assert.h>
+
+#include "st.h"
+
+enum phase { AT_BEGIN, AT_PROXY, AT_ROWS, AT_PROXY_END, AT_END, AT_DONE };
+
+static const struct st_writer *
+writer_of(const struct st_report *rp)
+{
+	switch (rp->opt.format) {
+	case ST_HTML:
+		return &st_html;
+	case ST_CSV:
+		return &st_csv;
+	case ST_JSON:
+		return &st_json;
+	}
+	TW_WRONG("format");
+}
+
+static int
+n_binds(const struct tw_proxy *px)
+{
+	int n = 0;
+
+	while (tw_proxy_bind(px, n) != NULL)
+		n++;
+	return n;
+}
+
+/* Rows of a proxy: frontend, listeners, servers, backend. in: i, from 0.
+ * returns: false: there is no i-th. */
+static bool
+row_choose(struct st_report *rp, int i)
+{
+	struct st_row *row = &rp->row;
+	const bool fe = tw_proxy_has(rp->px, TW_FRONTEND);
+	const bool be = tw_proxy_has(rp->px, TW_BACKEND);
+	const int n_listeners = fe && rp->sockets ? n_binds(rp->px) : 0;
+
+	row->px = rp->px;
+	if (fe && i == 0)
+		return row->kind = ST_FRONTEND, true;
+	i -= fe;
+	if (i < n_listeners) {
+		row->kind = ST_LISTENER;
+		row->bind = tw_proxy_bind(rp->px, i);
+		return true;
+	}
+	i -= n_listeners;
+	if (be && i < tw_proxy_n_servers(rp->px)) {
+		row->kind = ST_SERVER;
+		row->srv = tw_proxy_server(rp->px, i);
+		return true;
+	}
+	row->kind = ST_BACKEND;
+	return be && i == tw_proxy_n_servers(rp->px);
+}
+
+static bool
+is_hidden(const struct st_report *rp)
+{
+	const struct st_row *row = &rp->row;
+
+	if (row->kind != ST_SERVER)
+		return false;
+	if (rp->opt.no_maint && (tw_server_admin(row->srv) & TW_ADM_MAINT))
+		return true;
+	return rp->opt.up && !tw_server_is_alive(row->srv);
+}
+
+static void
+row_next(struct st_report *rp, struct tw_out *o)
+{
+	if (!row_choose(rp, rp->i_row++)) {
+		rp->phase = AT_PROXY_END;
+		return;
+	}
+	if (is_hidden(rp))
+		return;
+	st_row_fill(&rp->row);
+	writer_of(rp)->row(rp, o);
+	rp->any = true;
+}
+
+static void
+proxy_next(struct st_report *rp, struct tw_gen *gen)
+{
+	do
+		rp->px = tw_gen_proxy(gen, rp->i_proxy++);
+	while (rp->px != NULL && tw_proxy_is_disabled(rp->px));
+	rp->i_row = 0;
+	rp->phase = rp->px != NULL ? AT_PROXY : AT_END;
+	if (rp->px != NULL)
+		rp->sockets = st_conf_of(rp->px)->socket_stats;
+}
+
+/* Writes the next part of the report into rp->text; it may be empty. */
+static void
+part_next(struct st_report *rp, struct tw_gen *gen, struct tw_out *o)
+{
+	const struct st_writer *w = writer_of(rp);
+
+	switch (rp->phase) {
+	case AT_BEGIN:
+		if (w->begin != NULL)
+			w->begin(rp, o);
+		proxy_next(rp, gen);
+		return;
+	case AT_PROXY:
+		if (w->proxy_begin != NULL)
+			w->proxy_begin(rp, o);
+		rp->phase = AT_ROWS;
+		return;
+	case AT_ROWS:
+		row_next(rp, o);
+		return;
+	case AT_PROXY_END:
+		if (w->proxy_end != NULL)
+			w->proxy_end(rp, o);
+		proxy_next(rp, gen);
+		return;
+	case AT_END:
+		if (w->end != NULL)
+			w->end(rp, o);
+		rp->phase = AT_DONE;
+		return;
+	default:
+		TW_WRONG("phase of a report");
+	}
+}
+
+static void
+text_copy(struct st_report *rp, struct tw_out *out)
+{
+	const size_t room = (size_t)(out->end - out->p);
+	size_t n = rp->text_len - rp->text_sent;
+
+	if (n > room)
+		n = room;
+	tw_out_mem(out, rp->text + rp->text_sent, n);
+	rp->text_sent += n;
+}
+
+enum tw_io
+st_report_produce(struct tw_req *req, struct tw_out *out, void *arg)
+{
+	struct st_report *rp = arg;
+
+	for (;;) {
+		text_copy(rp, out);
+		if (rp->text_sent < rp->text_len)
+			return TW_IO_OK;
+		if (rp->phase == AT_DONE)
+			return TW_IO_END;
+		struct tw_out o = tw_out_of(rp->text, ST_ROW_MAX);
+		part_next(rp, tw_req_gen(req), &o);
+		rp->text_len = (size_t)(o.p - rp->text);
+		rp->text_sent = 0;
+	}
+}
