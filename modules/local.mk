@@ -86,14 +86,34 @@ modules_demo_la_LDFLAGS = $(MODULE_LINK)
 # ---- stats
 noinst_LTLIBRARIES += modules/stats/libstats.la
 modules_stats_libstats_la_SOURCES = \
+	modules/stats/admin.c \
 	modules/stats/auth.c \
 	modules/stats/csv.c \
 	modules/stats/fields.c \
 	modules/stats/guard.c \
+	modules/stats/html.c \
+	modules/stats/html_more.c \
+	modules/stats/html_row.c \
+	modules/stats/html_text.c \
 	modules/stats/json.c \
 	modules/stats/report.c \
 	modules/stats/stats_kw.c \
+	modules/stats/stats_mod.c \
 	modules/stats/uri.c
+module_LTLIBRARIES += modules/stats.la
+modules_stats_la_SOURCES =
+modules_stats_la_LIBADD = modules/stats/libstats.la
+modules_stats_la_LDFLAGS = $(MODULE_LINK)
+# The page's style and script become C strings.
+nodist_modules_stats_libstats_la_SOURCES = modules/stats/assets.c
+stats_assets = $(srcdir)/modules/stats/page.css $(srcdir)/modules/stats/page.js
+EXTRA_DIST += $(stats_assets) contrib/dev/embed.sh
+CLEANFILES += modules/stats/assets.c
+modules/stats/assets.c: $(stats_assets) $(srcdir)/contrib/dev/embed.sh
+	$(AM_V_GEN)$(MKDIR_P) modules/stats && \
+	$(SHELL) $(srcdir)/contrib/dev/embed.sh \
+		st_page_css=$(srcdir)/modules/stats/page.css \
+		st_page_js=$(srcdir)/modules/stats/page.js > $@.tmp && mv $@.tmp $@
 
 # ---- skeleton
 # The example to start a module from: built and tested in a directory of its
@@ -101,3 +121,16 @@ modules_stats_libstats_la_SOURCES = \
 check_LTLIBRARIES += modules/skeleton/skeleton.la
 modules_skeleton_skeleton_la_SOURCES = modules/skeleton/skeleton_mod.c
 modules_skeleton_skeleton_la_LDFLAGS = $(MODULE_LINK) -rpath $(moduledir)
+
+# ---- cookie
+noinst_LTLIBRARIES += modules/cookie/libcookie.la
+modules_cookie_libcookie_la_SOURCES = \
+	modules/cookie/cookie_conf.c \
+	modules/cookie/cookie_edit.c \
+	modules/cookie/cookie_mod.c \
+	modules/cookie/cookie_request.c \
+	modules/cookie/cookie_response.c
+module_LTLIBRARIES += modules/cookie.la
+modules_cookie_la_SOURCES =
+modules_cookie_la_LIBADD = modules/cookie/libcookie.la
+modules_cookie_la_LDFLAGS = $(MODULE_LINK)

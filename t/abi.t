@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the tideway authors
 #
-# The module ABI is what modules were compiled against: the symbols that the
-# program exports and the sizes and offsets of public structs. Both are listed in
-# t/abi; a difference here means: raise TW_ABI_MINOR (something was added) or
-# TW_ABI_MAJOR (something changed), then write the lists anew with
-#   TW_ABI_UPDATE=1 prove t/abi.t
+# The ABI is what is written down in t/abi: the symbols that the program
+# exports to modules, and the sizes and fields' offsets of the public structs
+# (of x86-64). When this fails, decide: undo the change, or raise TW_ABI_MINOR
+# (something was added) or TW_ABI_MAJOR (something changed) in abi.h and write
+# the lists anew: TW_ABI_WRITE=1 make check T=t/abi.t
 use strict;
 use warnings;
 use Cwd qw(abs_path);
@@ -13,60 +13,107 @@ use File::Temp qw(tempdir);
 use FindBin;
 use Test::More;
 
-my $src     = abs_path("$FindBin::Bin/..");
-my $build   = abs_path($ENV{builddir} // $src);
+my $src = abs_path("$FindBin::Bin/..");
+my $build = abs_path($ENV{builddir} // $src);
 my $program = $ENV{TIDEWAY} // "$build/tideway";
-my $cc      = $ENV{CC} || 'cc';
-plan skip_all => "no $program" unless -x $program;
-plan skip_all => 'sanitizers export symbols of their own' if $ENV{TW_SANITIZER};
+my $cc = $ENV{CC} // 'cc';
 
-sub lines_of {
-    my ($file) = @_;
-    open my $fh, '<', $file or return;
-    chomp(my @lines = <$fh>);
-    return @lines;
+plan skip_all => 'not in a build tree' unless -x $program;
+plan skip_all => 'the lists are of x86-64' unless `uname -m` =~ /x86_64/;
+
+my $tmp = tempdir(CLEANUP => 1);
+
+sub slurp
+{
+	open my $fh, '<', $_[0] or return '';
+	local $/;
+	return <$fh> // '';
 }
 
-sub compare {
-    my ($file, $what, @now) = @_;
-    if ($ENV{TW_ABI_UPDATE}) {
-        open my $fh, '>', $file or die "$file: $!";
-        print $fh "$_\n" for @now;
-        close $fh;
-    }
-    my @then = lines_of($file);
-    my %then = map { $_ => 1 } @then;
-    my %now  = map { $_ => 1 } @now;
-    is_deeply([sort grep { !$now{$_} } @then], [], "$what: nothing is gone or changed");
-    is_deeply([sort grep { !$then{$_} } @now], [], "$what: nothing is new");
+sub spew
+{
+	open my $fh, '>', $_[0] or die "$_[0]: $!";
+	print $fh $_[1];
+	close $fh or die "$_[0]: $!";
 }
 
-my %seen;
-my @symbols = sort grep { !$seen{$_}++ }
-    map { /\s[TDBR]\s+(tw_\w+)$/ ? $1 : () } `nm -D --defined-only '$program'`;
-ok(@symbols > 50, 'the program exports its API');
-my @private = grep { /^tw__/ } @symbols;
-is_deeply(\@private, [], 'no private symbol is exported');
-compare("$src/t/abi/symbols", 'exported symbols', @symbols);
-
-# Every struct of the public headers that is defined there, with its fields.
-my (%fields, @order);
-for my $header (sort glob "$src/core/tideway/*.h") {
-    open my $fh, '<', $header or die "$header: $!";
-    my $text = do { local $/; <$fh> };
-    $text =~ s{/\*.*?\*/}{}gs;
-    push @order, $1 while $text =~ /^struct (tw_\w+) \{/gm;
+# the tw_ symbols that a module can link with
+sub symbols
+{
+	return join '', sort map { /\s[A-Z] (tw_\w+)$/ ? "$1\n" : () }
+	    `nm -D --defined-only '$program'`;
 }
-my $dir = tempdir(CLEANUP => 1);
-open my $c, '>', "$dir/sizes.c" or die;
-print $c "#include <stdio.h>\n";
-print $c "#include <tideway/$_>\n" for map { m{([^/]+)$} } sort glob "$src/core/tideway/*.h";
-print $c "int main(void) {\n";
-print $c "printf(\"struct $_ %zu\\n\", sizeof(struct $_));\n" for sort @order;
-print $c "printf(\"abi %d.%d\\n\", TW_ABI_MAJOR, TW_ABI_MINOR);\nreturn 0; }\n";
-close $c;
-is(system("$cc -std=gnu11 -D_GNU_SOURCE -I$src/core -o $dir/sizes $dir/sizes.c"), 0,
-    'the public headers compile together');
-chomp(my @sizes = `$dir/sizes`);
-compare("$src/t/abi/sizes", 'struct sizes', @sizes);
+
+# "struct NAME SIZE" and "  FIELD OFFSET" for each struct the headers show
+sub structs
+{
+	my (%seen, @calls);
+
+	for my $header (sort glob "$src/core/tideway/*.h") {
+		my $text = slurp($header);
+		$text =~ s{/\*.*?\*/}{}gs;
+		$text =~ s{^#(?:.*\\\n)*.*}{}gm;
+		while ($text =~ /^struct (tw_\w+) (\{(?:[^{}]++|(?2))*\})\s*;/gm) {
+			my ($name, $body) = ($1, $2);
+			next if $seen{$name}++;
+			push @calls, "\tSIZE($name);\n",
+			    map { "\tFIELD($name, $_);\n" } fields($body);
+		}
+	}
+	my $includes = join '', map { "#include <tideway/$_>\n" }
+	    map { m{([^/]+\.h)$} } sort glob "$src/core/tideway/*.h";
+	spew("$tmp/structs.c", <<"END" . join('', @calls) . "\treturn 0;\n}\n");
+#include <stdio.h>
+$includes
+#define SIZE(s) printf("struct %s %zu\\n", #s, sizeof(struct s))
+#define FIELD(s, f) printf("  %s %zu\\n", #f, offsetof(struct s, f))
+int main(void)
+{
+END
+	my $out = `$cc -std=gnu11 -I'$src/core' '$tmp/structs.c' -o '$tmp/structs' 2>&1`;
+	is($?, 0, 'the public headers show their structs') or diag($out);
+	return scalar `'$tmp/structs'`;
+}
+
+# the outermost members' names; bit-fields have no offset
+sub fields
+{
+	my ($body) = @_;
+	my @names;
+
+	$body =~ s/^\{|\}$//g;
+	1 while $body =~ s/(\{(?:[^{}]++|(?1))*\})//s;
+	for my $member (split /;/, $body) {
+		if ($member =~ /\(\s*\*\s*(?:const\s+)?(\w+)\s*\)\s*\(/) {
+			push @names, $1;
+			next;
+		}
+		$member =~ s/__attribute__\s*\(\(.*?\)\)//gs;
+		$member =~ s/\[[^\]]*\]//g;
+		next if $member =~ /:/;
+		for my $part (split /,/, $member) {
+			push @names, $1 if $part =~ /(\w+)\s*$/;
+		}
+	}
+	return @names;
+}
+
+for (['symbols', symbols()], ['structs', structs()]) {
+	my ($name, $now) = @$_;
+	my $file = "$src/t/abi/$name";
+
+	spew($file, $now) if $ENV{TW_ABI_WRITE};
+	cmp_ok(length $now, '>', 100, "there are $name");
+	is($now, slurp($file), "the $name are those in t/abi/$name") or do {
+		spew("$tmp/now", $now);
+		diag(`diff -u '$file' '$tmp/now'`);
+	};
+}
+
+my ($major) = slurp("$src/core/tideway/abi.h") =~ /TW_ABI_MAJOR (\d+)/;
+my ($minor) = slurp("$src/core/tideway/abi.h") =~ /TW_ABI_MINOR (\d+)/;
+spew("$src/t/abi/version", "$major.$minor\n") if $ENV{TW_ABI_WRITE};
+is("$major.$minor\n", slurp("$src/t/abi/version"),
+    'the lists were written for this version');
+
 done_testing;

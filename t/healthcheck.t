@@ -5,7 +5,7 @@
 # and where the requests of a dead server go.
 use Tideway::Test;
 
-my $log = syslog_unix();
+my $log;
 my @o = map { origin(name => "s$_", greet => sub {
 	my ($c, $o) = @_;
 	$c->reset if $o->is_set('reset');
@@ -30,6 +30,7 @@ sub proxy
 {
 	my ($options, $server) = @_;
 	my $lines = join '', map { "    $_\n" } @$options;
+	$log = syslog_unix();
 
 	return start_proxy("global\n    log $log->{addr} local0\n"
 	    . defaults('log global', 'option httplog', 'option redispatch') . "
@@ -157,6 +158,7 @@ subtest 'bad answers' => sub {
 
 subtest 'a check that hangs' => sub {
 	my $l = listener();
+	$log = syslog_unix();
 	my $p = start_proxy("global\n    log $log->{addr} local0\n"
 	    . defaults('log global') . "
 listen web
@@ -172,6 +174,7 @@ listen web
 };
 
 subtest 'queued requests move on' => sub {
+	$log = syslog_unix();
 	my $p = start_proxy("global\n    log $log->{addr} local0\n"
 	    . defaults('log global', 'timeout queue 5s', 'option redispatch') . "
 listen web
@@ -199,6 +202,7 @@ listen web
 };
 
 subtest 'check port' => sub {
+	$log = syslog_unix();
 	my $p = start_proxy("global\n    log $log->{addr} local0\n"
 	    . defaults('log global') . "
 listen web

@@ -10,11 +10,17 @@
 # needs a module's code, also t_unit_test_NAME_LDADD (see the end of it).
 
 UNIT_TESTS = \
+	t/unit/test_acl \
+	t/unit/test_addr \
 	t/unit/test_arena \
+	t/unit/test_balance \
+	t/unit/test_cond \
+	t/unit/test_cookie_edit \
 	t/unit/test_dead_forms \
 	t/unit/test_h1_body \
 	t/unit/test_h1_parse \
 	t/unit/test_h1_write \
+	t/unit/test_http_pages \
 	t/unit/test_lexer \
 	t/unit/test_limits \
 	t/unit/test_msg \
@@ -23,6 +29,7 @@ UNIT_TESTS = \
 	t/unit/test_order \
 	t/unit/test_predicate \
 	t/unit/test_proxy_hdr \
+	t/unit/test_queue \
 	t/unit/test_read \
 	t/unit/test_registry \
 	t/unit/test_report \
@@ -42,7 +49,10 @@ EXTRA_PROGRAMS += $(UNIT_TESTS)
 # A fuzz target is one function. Without libFuzzer the driver is its main():
 # it replays files and varies them a little, so make check always has a run.
 FUZZ_TARGETS = \
+	t/fuzz/fuzz_chunk \
 	t/fuzz/fuzz_conf \
+	t/fuzz/fuzz_cookie \
+	t/fuzz/fuzz_h1 \
 	t/fuzz/fuzz_proxy_hdr
 check_PROGRAMS += $(FUZZ_TARGETS)
 if FUZZING
@@ -84,3 +94,12 @@ check-local:
 			-r $(srcdir)/t $(UNIT_RUN))
 t_fuzz_fuzz_conf_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_proxy_hdr_LDADD = $(FUZZ_LINK)
+t_unit_test_h1_body_LDADD = modules/http/libhttp.la $(LDADD)
+t_unit_test_h1_parse_LDADD = modules/http/libhttp.la $(LDADD)
+t_unit_test_h1_write_LDADD = modules/http/libhttp.la $(LDADD)
+t_fuzz_fuzz_chunk_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
+t_fuzz_fuzz_cookie_LDADD = modules/cookie/libcookie.la $(FUZZ_LINK)
+t_fuzz_fuzz_h1_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
+t_unit_test_balance_LDADD = modules/balance/libbalance.la $(LDADD)
+t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
+t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)

@@ -15,7 +15,7 @@ listen web
 sub status_of
 {
 	my ($pid) = @_;
-	my %s = slurp("/proc/$pid/status") =~ /^(\w+):\s*(.*)$/mg;
+	my %s = slurp("/proc/$pid/status") =~ /^(\w+):[ \t]*(.*)$/mg;
 
 	return \%s;
 }

@@ -143,8 +143,9 @@ subtest 'maxconn and the queue' => sub {
 	$p = proxy("    balance roundrobin\n    server s1 $a[0] maxconn 1
     server s2 $a[1] maxconn 1\n", 'timeout queue 5s');
 	@held = map { hold($p, 'q') } 1 .. 6;
-	is(count(release('q', @held)), 's1=3 s2=3',
-	    'a queue in front of two servers') or 1;
+	my $who = count(release('q', @held));
+	like($who, qr/^s1=[1-5] s2=[1-5]$/, 'a queue in front of two servers');
+	unlike($who, qr/-/, 'all of it is served');
 	stop_proxy($p);
 };
 

@@ -52,10 +52,13 @@ condition(struct tw__parser *p, const char *text, size_t len)
 	if (p->lx.n_words == 0)
 		return 0;
 	const int v = tw__predicate_eval(p->lx.word[0], &at, &err);
-	if (v < 0)
-		tw__parse_fail(p, condition_column(text, from + p->lx.column[0], p->lx.word[0], at), "%s in '%s'",
-		    err.text, is_elif ? ".elif" : ".if");
-	return v;
+	if (v >= 0)
+		return v;
+	const int column = condition_column(text, from + p->lx.column[0],
+	    p->lx.word[0], at);
+	tw__parse_fail(p, column, "%s in '%s'", err.text,
+	    is_elif ? ".elif" : ".if");
+	return -1;
 }
 
 static enum tw__branch
@@ -148,8 +151,9 @@ directive_message(struct tw__parser *p)
 	const char *const text = p->lx.n_words > 1 ? p->lx.word[1] : "";
 
 	if (p->lx.n_words > 2)
-		tw__parse_fail(p, p->lx.column[2], "Unexpected argument '%s' for "
-						   "'.%s'. Use quotes if the message should contain spaces.",
+		tw__parse_fail(p, p->lx.column[2],
+		    "Unexpected argument '%s' for "
+		    "'.%s'. Use quotes if the message should contain spaces.",
 		    p->lx.word[2], kind);
 	else if (strcmp(kind, "alert") == 0)
 		tw__parse_fail(p, -1, "'%s'.", text);
@@ -185,8 +189,9 @@ tw__directive(struct tw__parser *p, const char *text, size_t len)
 	else if (is_message(word))
 		directive_message(p);
 	else
-		tw__parse_fail(p, p->lx.column[0], "unknown directive '%s'; there "
-						   "are .if, .elif, .else, .endif, .diag, .notice, .warning "
-						   "and .alert",
+		tw__parse_fail(p, p->lx.column[0],
+		    "unknown directive '%s'; there "
+		    "are .if, .elif, .else, .endif, .diag, .notice, .warning "
+		    "and .alert",
 		    word);
 }

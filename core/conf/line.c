@@ -24,8 +24,11 @@ take_prefix(struct tw_line *ln)
 
 	if (ln->n_words - ln->pos < 2)
 		return PREFIX_NONE;
-	const enum prefix prefix = strcmp(word, "no") == 0 ? PREFIX_NO : strcmp(word, "default") == 0 ? PREFIX_DEFAULT
-												      : PREFIX_NONE;
+	enum prefix prefix = PREFIX_NONE;
+	if (strcmp(word, "no") == 0)
+		prefix = PREFIX_NO;
+	else if (strcmp(word, "default") == 0)
+		prefix = PREFIX_DEFAULT;
 	ln->pos += prefix != PREFIX_NONE;
 	return prefix;
 }

@@ -92,7 +92,8 @@ group_collect(struct tw__place at, const char *match, size_t *n)
 	for (int i = 0; (e = tw__kw_at(i)) != NULL; i++) {
 		if (!(e->kw->scopes & at.scope) || !is_matched(e, match))
 			continue;
-		if (at.section != NULL && (e->kw->section == NULL || strcmp(e->kw->section, at.section) != 0))
+		const char *const own = e->kw->section;
+		if (at.section != NULL && (!own || strcmp(own, at.section) != 0))
 			continue;
 		const struct tw__kw_entry **more =
 		    realloc(list, sizeof(*list) * (*n + 1));

@@ -81,10 +81,11 @@ cut_at_emptied(struct tw__parser *p)
 		if (!p->lx.emptied[i])
 			continue;
 		if (i + 1 < p->lx.n_words)
-			tw_line_warn(&p->ln, i - 1, "this word is empty, because "
-						    "its variable is, and ends the line; the words after "
-						    "it are left out (\"${NAME[*]}\" leaves out only "
-						    "itself)");
+			tw_line_warn(&p->ln, i - 1,
+			    "this word is empty, because "
+			    "its variable is, and ends the line; the words after "
+			    "it are left out (\"${NAME[*]}\" leaves out only "
+			    "itself)");
 		p->lx.word[i] = NULL;
 		p->lx.n_words = i;
 		p->ln.n_words = i;
@@ -112,7 +113,11 @@ section_begin(struct tw__parser *p, const struct tw__section_entry *s,
 		p->ln.n_words = p->ln.n_words > 2 ? 2 : p->ln.n_words;
 		p->ln.n_args = p->ln.n_words - 1;
 	}
-	const int rc = s->core ? s->core->open(&p->ln) : s->module->open(&p->ln, &p->ln.section);
+	int rc;
+	if (s->core != NULL)
+		rc = s->core->open(&p->ln);
+	else
+		rc = s->module->open(&p->ln, &p->ln.section);
 	p->skip = rc != 0;
 	p->failed |= rc != 0;
 }

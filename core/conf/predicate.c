@@ -290,8 +290,8 @@ arg_parse(struct eval *e, const struct predicate *pr, int n, char *arg)
 	*o.p = '\0';
 	if (o.over || quote) {
 		e->at = from;
-		return tw_err_set(e->err, o.over ? "argument %d of predicate '%s' is too long" : "unmatched quote in argument %d of predicate '%s'",
-		    n + 1, pr->name);
+		return tw_err_set(e->err, "argument %d of predicate '%s' %s", n + 1,
+		    pr->name, o.over ? "is too long" : "has an unmatched quote");
 	}
 	return 0;
 }
@@ -433,8 +433,9 @@ tw__predicate_eval(const char *expression, const char **at, struct tw_err *err)
 	skip_blanks(&e);
 	if (v >= 0 && *e.p != '\0') {
 		e.at = e.p;
-		v = tw_err_set(err, "unexpected character '%c' at the end of "
-				    "conditional expression '%.200s'",
+		v = tw_err_set(err,
+		    "unexpected character '%c' at the end of "
+		    "conditional expression '%.200s'",
 		    isprint((unsigned char)*e.p) ? *e.p : '?', expression);
 	}
 	if (at != NULL)

@@ -69,8 +69,9 @@ take_line(struct tw__parser *p, char *line, char *end)
 	*stop = '\0';
 	tw__parse_line(p, line, (size_t)(stop - line));
 	if (nl == NULL)
-		tw__parse_fail(p, (int)(stop - line), "Missing LF on last line, "
-						      "file might have been truncated at position %d.",
+		tw__parse_fail(p, (int)(stop - line),
+		    "Missing LF on last line, "
+		    "file might have been truncated at position %d.",
 		    (int)(stop - line) + 1);
 	return nl ? nl + 1 : end;
 }

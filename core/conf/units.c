@@ -64,27 +64,32 @@ not_a_number(const char *word, const char *what, struct tw_err *err)
 	    isprint((unsigned char)*rest) ? *rest : '?', what, word);
 }
 
+static int
+too_long(const char *word, struct tw_err *err)
+{
+	return tw_err_set(err,
+	    "time '%.40s' is too large (at most %u ms, or 24.8 days)",
+	    word, MAX_MS);
+}
+
 int
 tw_parse_ms(const char *word, uint64_t unit_us, uint32_t *ms, struct tw_err *err)
 {
 	uint64_t v, us;
 	const char *suffix;
 
-	if (!take_digits(word, &v, &suffix))
-		return suffix > word ? tw_err_set(err, "time '%.40s' is too large "
-						       "(at most %u ms, or 24.8 days)",
-					   word, MAX_MS)
-				     : not_a_number(word, "time", err);
+	const bool ok = take_digits(word, &v, &suffix);
+	if (suffix == word)
+		return not_a_number(word, "time", err);
 	const uint64_t unit = time_unit_us(suffix, unit_us);
 	if (unit == 0)
-		return tw_err_set(err, "unexpected '%.20s' in time '%.40s': the "
-				       "units are us, ms, s, m, h and d",
+		return tw_err_set(err,
+		    "unexpected '%.20s' in time '%.40s': the units are us, ms, s, "
+		    "m, h and d",
 		    suffix, word);
-	if (__builtin_mul_overflow(v, unit, &us) ||
+	if (!ok || __builtin_mul_overflow(v, unit, &us) ||
 	    us > (uint64_t)MAX_MS * 1000)
-		return tw_err_set(err, "time '%.40s' is too large "
-				       "(at most %u ms, or 24.8 days)",
-		    word, MAX_MS);
+		return too_long(word, err);
 	*ms = (uint32_t)((us + 999) / 1000);
 	return 0;
 }
@@ -100,8 +105,9 @@ tw_parse_uint(const char *word, uint64_t min, uint64_t max, uint64_t *out,
 	if (*rest != '\0' || rest == word)
 		return not_a_number(word, "number", err);
 	if (!ok || v < min || v > max)
-		return tw_err_set(err, "number '%.40s' is out of range: from "
-				       "%" PRIu64 " to %" PRIu64,
+		return tw_err_set(err,
+		    "number '%.40s' is out of range: from "
+		    "%" PRIu64 " to %" PRIu64,
 		    word, min, max);
 	*out = v;
 	return 0;
@@ -136,8 +142,9 @@ tw_parse_size(const char *word, uint64_t *out, struct tw_err *err)
 		return not_a_number(word, "size", err);
 	const int shift = size_shift(suffix);
 	if (shift < 0)
-		return tw_err_set(err, "unexpected '%.20s' in size '%.40s': the "
-				       "suffixes are k, m and g",
+		return tw_err_set(err,
+		    "unexpected '%.20s' in size '%.40s': the "
+		    "suffixes are k, m and g",
 		    suffix, word);
 	if (v > UINT64_MAX >> shift)
 		return tw_err_set(err, "size '%.40s' is too large", word);

@@ -161,8 +161,9 @@ report_dead(const struct tw_line *ln, const char *form, const char *lines)
 	char text[2048];
 	struct tw_out o = tw_out_of(text, sizeof(text) - 1);
 
-	tw_out_printf(&o, "'%s' is no longer part of HAProxy's language; write "
-			  "instead:",
+	tw_out_printf(&o,
+	    "'%s' is no longer part of HAProxy's language; write "
+	    "instead:",
 	    form);
 	while (*lines != '\0') {
 		const size_t len = strcspn(lines, "\n");
@@ -227,8 +228,9 @@ answer_known(const struct fault *f)
 
 	if (k == NULL || !(k->sections & here))
 		return 0;
-	return tw_line_fail(&f->ln, -1, "'%s%s%s' is known to HAProxy 3.4 but "
-					"not supported by tideway yet",
+	return tw_line_fail(&f->ln, -1,
+	    "'%s%s%s' is known to HAProxy 3.4 but "
+	    "not supported by tideway yet",
 	    k->word, k->second[0] ? " " : "",
 	    k->second);
 }
@@ -247,8 +249,9 @@ answer_elsewhere(const struct fault *f)
 	*o.p = '\0';
 	if (names[0] == '\0')
 		return 0;
-	return tw_line_fail(&f->ln, -1, "'%s' is not allowed %s; it belongs "
-					"%s %s",
+	return tw_line_fail(&f->ln, -1,
+	    "'%s' is not allowed %s; it belongs "
+	    "%s %s",
 	    word, place_text(f->at, place, sizeof(place)),
 	    scopes & (TW_SC_BIND | TW_SC_SERVER) ? "on" : "in", names);
 }
@@ -257,12 +260,15 @@ static int
 answer_known_elsewhere(const struct fault *f)
 {
 	const struct known *k = known_best(f);
+	const unsigned no_keyword =
+	    TW_KN_FETCH | TW_KN_ACL | TW_KN_CONVERTER | TW_KN_LOGVAR;
 	char place[128];
 
-	if (k == NULL || !(k->sections & ~(TW_KN_FETCH | TW_KN_ACL | TW_KN_CONVERTER | TW_KN_LOGVAR)))
+	if (k == NULL || !(k->sections & ~no_keyword))
 		return 0;
-	return tw_line_fail(&f->ln, -1, "'%s' is not allowed %s, and where "
-					"HAProxy 3.4 allows it, it is not supported by tideway yet",
+	return tw_line_fail(&f->ln, -1,
+	    "'%s' is not allowed %s, and where "
+	    "HAProxy 3.4 allows it, it is not supported by tideway yet",
 	    f->both, place_text(f->at, place, sizeof(place)));
 }
 
@@ -286,12 +292,14 @@ answer_nearest(const struct fault *f)
 		    list);
 	ln.pos += group;
 	if (word != NULL)
-		return tw_line_fail(&ln, -1, "unknown keyword '%s' %s; did you "
-					     "mean '%s' maybe ?",
+		return tw_line_fail(&ln, -1,
+		    "unknown keyword '%s' %s; did you "
+		    "mean '%s' maybe ?",
 		    group ? f->both : f->first, place, word);
 	if (group)
-		return tw_line_fail(&ln, -1, "unknown keyword '%s' %s; after "
-					     "'%s' there may be %s",
+		return tw_line_fail(&ln, -1,
+		    "unknown keyword '%s' %s; after "
+		    "'%s' there may be %s",
 		    f->both, place, f->first, list);
 	return tw_line_fail(&ln, -1, "unknown keyword '%s' %s", f->first, place);
 }
@@ -348,13 +356,15 @@ tw__unknown_section(const struct tw_line *ln)
 	if (tw__dead_section(ln))
 		return -1;
 	if (tw__is_foreign_section(word))
-		return tw_line_fail(ln, -1, "section '%s' is known to HAProxy 3.4 "
-					    "but not supported by tideway yet; its lines are passed over",
+		return tw_line_fail(ln, -1,
+		    "section '%s' is known to HAProxy 3.4 "
+		    "but not supported by tideway yet; its lines are passed over",
 		    word);
 	const char *const near = tw__section_nearest(word);
 	if (near != NULL)
-		return tw_line_fail(ln, -1, "unknown keyword '%s' out of section; "
-					    "did you mean '%s' maybe ?",
+		return tw_line_fail(ln, -1,
+		    "unknown keyword '%s' out of section; "
+		    "did you mean '%s' maybe ?",
 		    word, near);
 	return tw_line_fail(ln, -1, "unknown keyword '%s' out of section.", word);
 }

@@ -215,9 +215,9 @@ unknown_variable(struct parser *ps, struct tw_str name)
 {
 	const char *const near = tw__logvar_nearest(name);
 
-	return tw_err_set(ps->cx->err, "no such format variable '%.*s'%s%s%s. "
+	return tw_err_set(ps->cx->err, "no such format variable '%.*s'%s%s%s "
 	    "If you wanted to emit the '%%' character verbatim, you need to "
-	    "use '%%%%'", TW_STR_FMT(name), near ? "; did you mean '%" : "",
+	    "use '%%%%'", TW_STR_FMT(name), near ? "; did you mean '%" : ".",
 	    near ? near : "", near ? "'?" : "");
 }
 
@@ -343,7 +343,10 @@ tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
 	for (const struct node *n = f->node; n < end && !o->over; n++) {
 		switch (n->kind) {
 		case NODE_TEXT:
-			tw_out_str(o, n->u.text);
+			if (n->u.text.len == 1)
+				tw_out_char(o, n->u.text.p[0]);
+			else
+				tw_out_str(o, n->u.text);
 			break;
 		case NODE_SPACE:
 			if (o->p == space)

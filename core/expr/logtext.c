@@ -111,6 +111,19 @@ is_control(char c)
 	return (unsigned char)c < 0x20 && c != '\t';
 }
 
+/* How many bytes go out as they are. */
+static size_t
+word_prefix(struct tw_str s, unsigned flags)
+{
+	const bool escape = (flags & TW_LOG_ESCAPE) != 0;
+	size_t i = 0;
+
+	while (i < s.len && !is_control(s.p[i]) &&
+	    !(escape && is_escaped(s.p[i])))
+		i++;
+	return i;
+}
+
 void
 tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags)
 {
@@ -118,14 +131,19 @@ tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags)
 		tw_out_char(o, '"');
 	else if (s.len == 0 && (flags & TW_LOG_MANDATORY))
 		tw_out_char(o, '-');
-	for (size_t i = 0; i < s.len && !o->over; i++) {
-		if (TW_UNLIKELY(is_control(s.p[i]))) {
-			put_hex(o, (unsigned char)s.p[i]);
-			continue;
-		}
-		if ((flags & TW_LOG_ESCAPE) && is_escaped(s.p[i]))
+	while (s.len > 0 && !o->over) {
+		const size_t n = word_prefix(s, flags);
+		put_cut(o, s.p, n);
+		s = (struct tw_str){ s.p + n, s.len - n };
+		if (s.len == 0)
+			break;
+		if (is_control(*s.p)) {
+			put_hex(o, (unsigned char)*s.p);
+		} else {
 			tw_out_char(o, '\\');
-		tw_out_char(o, s.p[i]);
+			tw_out_char(o, *s.p);
+		}
+		s = (struct tw_str){ s.p + 1, s.len - 1 };
 	}
 	if (flags & TW_LOG_QUOTE)
 		tw_out_char(o, '"');

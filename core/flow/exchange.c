@@ -370,7 +370,10 @@ tunnel_turn(struct tw_req *req)
 		req->up_broken = true;
 	pass_fin(&req->up, req->srvc);
 	pass_fin(&req->down, req->cli);
-	if (req->down.done && (req->up.done || req->up_broken) && !tw__conn_backlog(req->cli))
+	/* RFC 9110 section 9.3.6: a side that closes ends an HTTP tunnel; the
+	 * client's FIN alone is passed on, as the answer may still be coming. */
+	if (req->down.done && (req->http || req->up.done || req->up_broken) &&
+	    !tw__conn_backlog(req->cli))
 		return finish(req);
 	return TW__WAIT;
 }

@@ -30,12 +30,23 @@ tunnel_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 
 	*cli = deadline(b->tunnel != 0 ? b->tunnel : f->client);
 	*srv = deadline(b->tunnel != 0 ? b->tunnel : b->server);
-	if (req->up.done && f->client_fin != 0)
-		*cli = deadline(f->client_fin);
-	if (req->down.done && b->server_fin != 0)
-		*srv = deadline(b->server_fin);
+	if (req->up.done || req->down.done) { /* half closed */
+		if (f->client_fin != 0)
+			*cli = deadline(f->client_fin);
+		if (b->server_fin != 0)
+			*srv = deadline(b->server_fin);
+	}
 }
 
+/* Bytes wait for this half's receiver to take them. */
+static bool
+is_blocked(const struct tw__half *h, const struct tw_conn *to)
+{
+	return tw__conn_backlog(to) || (h->pipe != NULL && h->pipe->held > 0);
+}
+
+/* Who is waited for: the receiver of what is blocked, the sender of what is
+ * not complete. */
 static void
 exchange_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 {
@@ -46,11 +57,13 @@ exchange_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 		tunnel_timers(req, cli, srv);
 		return;
 	}
-	if (tw__conn_backlog(req->cli) || (!req->up.done && !req->up_broken &&
-	    !tw__conn_backlog(req->srvc)))
+	const bool up_over = req->up.done || req->up_broken;
+	const bool up_blocked = is_blocked(&req->up, req->srvc);
+	const bool down_blocked = is_blocked(&req->down, req->cli);
+
+	if (down_blocked || (!up_over && !up_blocked))
 		*cli = deadline(client_ms);
-	if (!tw__conn_backlog(req->cli) && (req->up.done || req->up_broken ||
-	    tw__conn_backlog(req->srvc)))
+	if (!down_blocked && (up_over || up_blocked))
 		*srv = deadline(server_ms);
 }
 
@@ -186,8 +199,6 @@ static void
 reset(struct tw_req *req)
 {
 	tw__hooks_run(req, req->fe, TW_ON_RESET);
-	if (req->be_counted)
-		tw__session_end(&req->be->live->be);
 	tw__half_end(req, &req->up);
 	tw__half_end(req, &req->down);
 }
@@ -203,6 +214,8 @@ tw__step_log(struct tw_req *req)
 	if (!req->failed && tw__conn_backlog(cli) && tw__conn_flush(cli) == TW_IO_AGAIN)
 		return TW__WAIT;
 	count(req);
+	if (req->be_counted) /* before the record: it shows who is left */
+		tw__session_end(&req->be->live->be);
 	tw__hooks_run(req, req->fe, TW_ON_LOG);
 	if (shall_log(req))
 		tw__log_request(req);

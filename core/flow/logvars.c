@@ -44,6 +44,25 @@ static __thread struct date local_date, gmt_date;
 
 /* ---- pieces ------------------------------------------------------------- */
 
+/* Most numbers in a log line have one digit. */
+static inline void
+put_u64(struct tw_out *o, uint64_t n)
+{
+	if (n < 10)
+		tw_out_char(o, (char)('0' + n));
+	else
+		tw_out_u64(o, n);
+}
+
+static inline void
+put_ms(struct tw_out *o, int64_t ms)
+{
+	if (TW_LIKELY(ms >= 0))
+		put_u64(o, (uint64_t)ms);
+	else
+		tw_out_i64(o, ms);
+}
+
 static void
 put_word(struct tw_out *o, const char *z, unsigned flags)
 {
@@ -70,7 +89,7 @@ put_number(struct tw_out *o, uint64_t n, unsigned flags, int hex_width)
 	if (TW_UNLIKELY(flags & TW_LOG_HEX))
 		put_hex(o, n, hex_width);
 	else
-		tw_out_u64(o, n);
+		put_u64(o, n);
 }
 
 static inline char *
@@ -334,7 +353,7 @@ VAR(pid)
 	VAR(name)                                                             \
 	{                                                                     \
 		(void)flags;                                                  \
-		tw_out_i64(o, tw_req_time_ms(req, which));                    \
+		put_ms(o, tw_req_time_ms(req, which));                        \
 	}
 
 /* A total that is still growing: option logasap. */
@@ -344,7 +363,7 @@ VAR(pid)
 		(void)flags;                                                  \
 		if (TW_UNLIKELY(!tw_req_complete(req)))                       \
 			tw_out_char(o, '+');                                  \
-		tw_out_i64(o, tw_req_time_ms(req, which));                    \
+		put_ms(o, tw_req_time_ms(req, which));                        \
 	}
 
 VAR_TIME(Th, TW_T_HANDSHAKE)
@@ -428,13 +447,13 @@ VAR(ac)
 	for (int i = 1; i <= tw_n_workers(); i++)
 		sum += atomic_load_explicit(&tw_worker_at(i)->conns,
 		    memory_order_relaxed);
-	tw_out_u64(o, sum);
+	put_u64(o, sum);
 }
 
 VAR(fc)
 {
 	(void)flags;
-	tw_out_u64(o, side_now(&tw_req_frontend(req)->live->fe));
+	put_u64(o, side_now(&tw_req_frontend(req)->live->fe));
 }
 
 VAR(bc)
@@ -442,7 +461,7 @@ VAR(bc)
 	const struct tw_proxy *const be = tw_req_backend(req);
 
 	(void)flags;
-	tw_out_u64(o, be && be->live ? side_now(&be->live->be) : 0);
+	put_u64(o, be && be->live ? side_now(&be->live->be) : 0);
 }
 
 VAR(sc)
@@ -450,7 +469,7 @@ VAR(sc)
 	const struct tw_server *const srv = tw_req_server(req);
 
 	(void)flags;
-	tw_out_u64(o, srv && srv->live ? side_now(&srv->live->s) : 0);
+	put_u64(o, srv && srv->live ? side_now(&srv->live->s) : 0);
 }
 
 /* "+" before the number: the request was redispatched. */
@@ -461,19 +480,19 @@ VAR(rc)
 	(void)flags;
 	if (TW_UNLIKELY(retries < 0))
 		tw_out_char(o, '+');
-	tw_out_u64(o, (uint64_t)(retries < 0 ? -retries : retries));
+	put_u64(o, (uint64_t)(retries < 0 ? -retries : retries));
 }
 
 VAR(sq)
 {
 	(void)flags;
-	tw_out_u64(o, tw_req_server_queue(req));
+	put_u64(o, tw_req_server_queue(req));
 }
 
 VAR(bq)
 {
 	(void)flags;
-	tw_out_u64(o, tw_req_backend_queue(req));
+	put_u64(o, tw_req_backend_queue(req));
 }
 
 VAR(B)
@@ -481,13 +500,13 @@ VAR(B)
 	(void)flags;
 	if (TW_UNLIKELY(!tw_req_complete(req)))
 		tw_out_char(o, '+');
-	tw_out_u64(o, tw_req_bytes_out(req));
+	put_u64(o, tw_req_bytes_out(req));
 }
 
 VAR(U)
 {
 	(void)flags;
-	tw_out_u64(o, tw_req_bytes_in(req));
+	put_u64(o, tw_req_bytes_in(req));
 }
 
 VAR(ST)
@@ -529,15 +548,24 @@ VAR(tsc)
 	tw_out_mem(o, t, 4);
 }
 
-/* The request line, split at its blanks. p NULL: there is none. */
+/* The request line, split at its blanks. */
 struct line {
 	struct tw_str method, uri, version;
 };
 
+/* Only of a head that was understood to its end, as in HAProxy. */
+static struct tw_str
+start_line(struct tw_req *req)
+{
+	if (TW_UNLIKELY(tw_req_time_ms(req, TW_T_REQUEST) < 0))
+		return (struct tw_str){ NULL, 0 };
+	return tw_req_start_line(req);
+}
+
 static bool
 split_line(struct tw_req *req, struct line *l)
 {
-	const struct tw_str s = tw_req_start_line(req);
+	const struct tw_str s = start_line(req);
 	const char *const end = s.p + s.len;
 	const char *const sp = s.len ? memchr(s.p, ' ', s.len) : NULL;
 	const char *const last = s.len ? memrchr(s.p, ' ', s.len) : NULL;
@@ -552,7 +580,7 @@ split_line(struct tw_req *req, struct line *l)
 
 VAR(r)
 {
-	const struct tw_str s = tw_req_start_line(req);
+	const struct tw_str s = start_line(req);
 
 	tw_log_text(o, s.len > 0 ? s : TW_STR("<BADREQ>"), flags);
 }

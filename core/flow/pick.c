@@ -87,6 +87,8 @@ queued(struct tw_req *req)
 	if ((!req->timed_out && !left && !req->cli->failed) || !tw__queue_cancel(&req->pend))
 		return TW__WAIT;
 	req->sub = CHOOSE;
+	tw_now_ms();
+	req->t_queue = req->worker->now_us;
 	if (left || req->cli->failed) {
 		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_CLI_ABRT, 1);
 		return tw__flow_fail(req, 400, 'C', 'Q', "client left the queue");

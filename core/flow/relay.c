@@ -244,7 +244,8 @@ splice_want(const struct tw_req *req, const struct tw__half *h)
 		return raw;
 	if (raw < SPLICE_MIN)
 		return 0;
-	if (raw == UINT64_MAX && (h->pipe == NULL && from->in.tail < from->in.size))
+	if (raw == UINT64_MAX && h->pipe == NULL &&
+	    (from->in.size == 0 || from->in.tail < from->in.size))
 		return 0;
 	return raw;
 }

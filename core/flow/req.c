@@ -29,7 +29,8 @@ tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block)
 	f->block_bytes = req_block;
 	f->reqs.size = (uint32_t)sizeof(struct tw_req) + req_block;
 	f->next_id = (uint64_t)w->id << 56;
-	conn_block_bytes = conn_block;
+	if (w->id == 0) /* the control worker comes up first, alone */
+		conn_block_bytes = conn_block;
 	w->flow = f;
 	return 0;
 }

@@ -42,14 +42,26 @@ tw__step_term(const struct tw_req *req)
 
 /* --- ends --- */
 
+/* An answer to HEAD ends with its head. */
+static void
+head_only(struct tw_str *text)
+{
+	const char *const end = memmem(text->p, text->len, "\r\n\r\n", 4);
+
+	if (end != NULL)
+		text->len = (size_t)(end + 4 - text->p);
+}
+
 static void
 answer_status(struct tw_req *req, int status)
 {
-	const struct tw_str text = req->http && req->proto->error_text != NULL ?
+	struct tw_str text = req->http && req->proto->error_text != NULL ?
 	    req->proto->error_text(req->be != NULL ? req->be : req->fe, status) :
 	    (struct tw_str){ NULL, 0 };
-	struct iovec iov = { (void *)(uintptr_t)text.p, text.len };
 
+	if (req->req.method == TW_M_HEAD && text.len > 0)
+		head_only(&text);
+	struct iovec iov = { (void *)(uintptr_t)text.p, text.len };
 	req->status = (int16_t)status;
 	if (text.len == 0 || req->cli->failed)
 		return;

@@ -28,7 +28,8 @@ enum { BEGIN, CONNECTING, TURN_AROUND };
 bool
 tw__can_replay(const struct tw_req *req)
 {
-	if (!req->http || req->req.body != TW_BODY_NONE || req->answered)
+	if (!req->http || req->req.body != TW_BODY_NONE || req->answered ||
+	    req->cli->rdhup || req->cli->failed)
 		return false;
 	switch (req->req.method) {
 	case TW_M_GET:

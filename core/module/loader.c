@@ -15,9 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tideway/assert.h>
 #include <tideway/stats.h>
+#include "core/base/panic.h"
 #include "core/conf/conf.h"
 #include "core/module/module_int.h"
 
@@ -35,6 +37,7 @@ struct loaded {
 static struct loaded **loaded;  /* owns: by load order */
 static const struct tw_self **hook_order; /* owns */
 static int n_loaded;
+static int n_registered; /* of these: seen by everyone else */
 static size_t block_bytes[TW_N_BLOCKS];
 static uint32_t n_counters;
 static const char *dir_used; /* owns; NULL: not loaded yet */
@@ -54,13 +57,13 @@ tw__modules_dir(const char *chosen)
 int
 tw__modules_count(void)
 {
-	return n_loaded;
+	return n_registered;
 }
 
 const struct tw_self *
 tw__module_at(int i)
 {
-	return i >= 0 && i < n_loaded ? &loaded[i]->self : NULL;
+	return i >= 0 && i < n_registered ? &loaded[i]->self : NULL;
 }
 
 const struct tw_self *
@@ -72,7 +75,7 @@ tw_module_each(int i)
 const struct tw_self *
 tw__module_in_hook_order(int i)
 {
-	return i >= 0 && i < n_loaded ? hook_order[i] : NULL;
+	return i >= 0 && i < n_registered ? hook_order[i] : NULL;
 }
 
 size_t
@@ -297,6 +300,7 @@ module_register(int i, struct tw_err *err)
 	self->module = &m->object.desc;
 	self->path = m->path;
 	self->id = (uint32_t)i;
+	n_registered = i + 1;
 	self->counter = n_counters;
 	n_counters += counters_len(self->module->counters);
 	if (blocks_place(self, err) != 0 || words_add(self, err) != 0)
@@ -315,6 +319,25 @@ module_greet(const struct tw_self *self, struct tw_err *err)
 	    self->module->name, self->path, why.text);
 }
 
+/* For the crash report: no malloc, no stdio. */
+static void
+modules_report(int fd)
+{
+	char buf[1024];
+	struct tw_out o = tw_out_of(buf, sizeof(buf));
+
+	tw_out_lit(&o, "Modules:");
+	for (int i = 0; i < n_registered; i++) {
+		tw_out_char(&o, ' ');
+		tw_out_str(&o, tw_str_of(loaded[i]->object.desc.name));
+		tw_out_char(&o, '-');
+		tw_out_str(&o, tw_str_of(loaded[i]->object.desc.version));
+	}
+	tw_out_char(&o, '\n');
+	if (write(fd, buf, (size_t)(o.p - buf)) < 0)
+		return; /* nobody to tell */
+}
+
 int
 tw__modules_load(const struct tw__module_choice *choice, struct tw_err *err)
 {
@@ -322,6 +345,7 @@ tw__modules_load(const struct tw__module_choice *choice, struct tw_err *err)
 
 	TW_ASSERT(n_loaded == 0);
 	dir_used = strdup(dir);
+	tw__panic_add(modules_report);
 	if ((choice->names != NULL ? load_named(dir, choice->names, err) :
 	    load_all(dir, err)) != 0)
 		return -1;

@@ -264,7 +264,8 @@ is_full(const struct tw_bind *b)
 {
 	const struct tw_proxy *const px = b->proxy;
 
-	if (atomic_load_explicit(&tw__n_conns, memory_order_relaxed) >= tw__maxconn)
+	if (atomic_load_explicit(&tw__n_conns, memory_order_relaxed) >=
+	    __atomic_load_n(&tw__maxconn, __ATOMIC_RELAXED)) /* a reload may set it */
 		return true;
 	if (px->c.maxconn != 0 &&
 	    atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed) >= px->c.maxconn)

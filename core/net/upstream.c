@@ -179,12 +179,28 @@ tw__upstream_close_all(struct tw_worker *w)
 	tw_timer_del(&net->purge);
 }
 
+/* Descriptors ran out: an idle connection is worth less than this one. */
+static bool
+idle_sacrifice(struct tw__net *net)
+{
+	for (uint32_t i = 0; i < net->n_idle_slots; i++) {
+		if (net->idle[i] != NULL && net->idle[i]->n > 0) {
+			idle_trim(net->idle[i], 1);
+			return true;
+		}
+	}
+	return false;
+}
+
 static int
-socket_for(const struct tw_server *srv)
+socket_for(struct tw_worker *w, const struct tw_server *srv)
 {
 	const int one = 1;
-	const int fd = socket(srv->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd;
 
+	do
+		fd = socket(srv->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	while (fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
 	if (fd >= 0 && srv->ss.ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (fd >= 0 && srv->proxy->c.tcpka_server)
@@ -206,7 +222,7 @@ tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
     const struct tw_conn *client)
 {
 	struct sockaddr_storage ss = srv->ss;
-	const int fd = socket_for(srv);
+	const int fd = socket_for(w, srv);
 
 	if (fd < 0)
 		return NULL;

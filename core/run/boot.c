@@ -260,6 +260,7 @@ tw__boot_run(struct tw__run *run)
 	struct tw_err err = { "" };
 
 	tw__signals_default();
+	tw__signals_hold(true);
 	for (int i = 0; i < n; i++) {
 		if (steps[i].up(run, &err) == 0)
 			continue;
@@ -285,15 +286,18 @@ tw__boot_run(struct tw__run *run)
 /* Death by signal would skip the leak checker, and a confined process has no
  * /proc for it to read. */
 static void
-leaks_check(const struct tw__run *run)
+leaks_check(const struct tw__run *run, int status)
 {
 #ifdef TW__LSAN
 	void __lsan_do_leak_check(void);
 
+	if (run->is_confined && run->end_signal == 0)
+		_exit(status);
 	if (!run->is_confined)
 		__lsan_do_leak_check();
 #else
 	(void)run;
+	(void)status;
 #endif
 }
 
@@ -301,9 +305,9 @@ void
 tw__run_end(const struct tw__run *run, int status)
 {
 	fflush(NULL);
-	leaks_check(run);
+	leaks_check(run, status);
 	if (run->end_signal == 0)
-		_exit(status);
+		exit(status);
 	signal(run->end_signal, SIG_DFL);
 	raise(run->end_signal);
 	_exit(128 + run->end_signal); /* it was blocked */

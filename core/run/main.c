@@ -63,6 +63,8 @@ environment_set(const struct tw__options *o)
 	gethostname(host, sizeof(host) - 1);
 	setenv("HAPROXY_LOCALPEER",
 	    o->local_peer != NULL ? o->local_peer : host, 1);
+	if (o->master)
+		setenv("HAPROXY_MWORKER", "1", 1);
 	if (f == NULL)
 		return;
 	for (int i = 0; i < o->n_files; i++)

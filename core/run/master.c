@@ -96,15 +96,11 @@ static void
 worker_main(struct master *m, int fd)
 {
 	struct tw__run *const run = m->run;
-	sigset_t none;
 
 	if (m->worker_fd >= 0)
 		close(m->worker_fd);
 	close(m->signal_fd);
 	tw__processes_in_worker();
-	tw__signals_default();
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	run->report_fd = fd;
 	run->opt.n_old = 0; /* the master's to tell */
 	if (run->ready_fd >= 0)
@@ -336,7 +332,7 @@ master_up(struct master *m, struct tw_err *err)
 	sigset_t set;
 
 	mask_of(&set);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	tw__signals_hold(true);
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (m->signal_fd < 0)
 		return tw_err_errno(err, "the master cannot watch for signals");
@@ -356,7 +352,6 @@ tw__master_run(struct tw__run *run)
 	struct tw_err err = { "" };
 
 	tw__signals_default();
-	setenv("HAPROXY_MWORKER", "1", 1);
 	if (master_up(&m, &err) != 0) {
 		tw_log(TW_ALERT, "Cannot start: %s", err.text);
 		tw__processes_stop();

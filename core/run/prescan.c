@@ -44,27 +44,50 @@ names_add(struct scan *s, char *const *word, int n)
 	s->choice->names = names;
 }
 
-static void
-words_take(struct scan *s, char *const *word, int n)
+/* The first word of a line, unquoted as it stands. */
+static struct tw_str
+first_word(const char *line, size_t len)
 {
-	/* A section begins at the left margin or not: only its word tells. */
-	static const char *const openers[] = { "defaults", "frontend",
-		"backend", "listen", "peers", "resolvers", "userlist", "program",
-		"mailers", "cache", "ring", "http-errors", "fcgi-app",
-		"log-forward", "crt-store", "traces", "log-profile", "acme" };
+	const struct tw_str s = tw_str_trim((struct tw_str){ line, len });
+	size_t n = 0;
 
-	if (strcmp(word[0], "global") == 0)
-		s->in_global = true;
-	for (size_t i = 0; i < TW_N_ELEMENTS(openers); i++) {
-		if (strcmp(word[0], openers[i]) == 0)
-			s->in_global = false;
+	while (n < s.len && !tw__is_blank(s.p[n]))
+		n++;
+	return (struct tw_str){ s.p, n };
+}
+
+static bool
+is_section(struct tw_str word)
+{
+	static const char *const words[] = { "defaults", "frontend", "backend",
+		"listen", "peers", "resolvers", "userlist", "program", "mailers",
+		"cache", "ring", "http-errors", "fcgi-app", "log-forward",
+		"crt-store", "traces", "log-profile", "acme" };
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
+		if (tw_str_eq(word, tw_str_of(words[i])))
+			return true;
 	}
-	if (!s->in_global || n < 2)
+	return false;
+}
+
+/* Most lines are done with after their first word: they are many. */
+static void
+line_take(struct scan *s, struct tw__lexer *lx, const char *line, size_t len)
+{
+	const struct tw_str word = first_word(line, len);
+
+	if (tw_str_eq(word, TW_STR("global")))
+		s->in_global = true;
+	else if (s->in_global && is_section(word))
+		s->in_global = false;
+	if (!s->in_global || !tw_str_has_prefix(word, TW_STR("module-")) ||
+	    tw__lex(lx, line, len, 0) != 0 || lx->n_words < 2)
 		return;
-	if (strcmp(word[0], "module-path") == 0)
-		s->choice->dir = tw_arena_strdup(s->arena, word[1]);
-	else if (strcmp(word[0], "module-load") == 0)
-		names_add(s, word + 1, n - 1);
+	if (strcmp(lx->word[0], "module-path") == 0)
+		s->choice->dir = tw_arena_strdup(s->arena, lx->word[1]);
+	else if (strcmp(lx->word[0], "module-load") == 0)
+		names_add(s, lx->word + 1, lx->n_words - 1);
 }
 
 static void
@@ -83,8 +106,7 @@ file_scan(struct scan *s, const char *path)
 		while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
 			len--;
 		lx.line++;
-		if (tw__lex(&lx, line, (size_t)len, 0) == 0 && lx.n_words > 0)
-			words_take(s, lx.word, lx.n_words);
+		line_take(s, &lx, line, (size_t)len);
 	}
 	free(line);
 	fclose(f);

@@ -74,6 +74,8 @@ int tw__signals_up(struct tw__run *run, struct tw_err *err);
 void tw__signals_down(void);
 /** tw__tell_master - one TW__TELL_ byte; nothing without a master. */
 void tw__tell_master(const struct tw__run *run, char what);
+/** tw__signals_hold - they wait, while the process comes up. */
+void tw__signals_hold(bool hold);
 /** tw__signals_default - as a fresh process has them, SIGPIPE ignored. */
 void tw__signals_default(void);
 /** tw__reload - builds, checks, starts and publishes a new generation from

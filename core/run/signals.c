@@ -28,7 +28,9 @@
 
 #define DRAIN_POLL_MS 20
 
-enum watched { USR1, USR2, HUP, TERM, INT, CHLD, N_WATCHED };
+static const int numbers[] = { SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT,
+	SIGCHLD };
+#define N_WATCHED TW_N_ELEMENTS(numbers)
 
 static struct {
 	struct tw__run *run;      /* borrow: the process's */
@@ -177,13 +179,11 @@ on_master(evutil_socket_t fd, short what, void *arg)
 int
 tw__signals_up(struct tw__run *run, struct tw_err *err)
 {
-	static const int numbers[N_WATCHED] = { SIGUSR1, SIGUSR2, SIGHUP,
-		SIGTERM, SIGINT, SIGCHLD };
 	struct event_base *const base = tw_worker_base(tw_worker_at(0));
 	int failed = 0;
 
 	sig.run = run;
-	for (int i = 0; i < N_WATCHED; i++) {
+	for (size_t i = 0; i < N_WATCHED; i++) {
 		evsignal_assign(&sig.event[i], base, numbers[i], on_signal, NULL);
 		failed |= evsignal_add(&sig.event[i], NULL);
 	}
@@ -192,26 +192,36 @@ tw__signals_up(struct tw__run *run, struct tw_err *err)
 		    EV_READ | EV_PERSIST, on_master, NULL);
 		failed |= event_add(&sig.master_event, NULL);
 	}
-	return failed == 0 ? 0 :
-	    tw_err_set(err, "cannot watch for signals");
+	if (failed != 0)
+		return tw_err_set(err, "cannot watch for signals");
+	tw__signals_hold(false); /* those that came meanwhile are served now */
+	return 0;
 }
 
 void
 tw__signals_down(void)
 {
 	tw_timer_del(&sig.drain);
-	for (int i = 0; i < N_WATCHED; i++)
+	for (size_t i = 0; i < N_WATCHED; i++)
 		evsignal_del(&sig.event[i]);
 	if (sig.run->report_fd >= 0)
 		event_del(&sig.master_event);
 }
 
 void
+tw__signals_hold(bool hold)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < TW_N_ELEMENTS(numbers); i++)
+		sigaddset(&set, numbers[i]);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+void
 tw__signals_default(void)
 {
-	static const int numbers[] = { SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT,
-		SIGCHLD };
-
 	for (size_t i = 0; i < TW_N_ELEMENTS(numbers); i++)
 		signal(numbers[i], SIG_DFL);
 	signal(SIGPIPE, SIG_IGN);

@@ -117,6 +117,9 @@ struct tw_module {
 	void (*describe)(void (*line)(void *arg, const char *text), void *arg);
 };
 
+/* The one symbol that a module exports; this gives it its visibility. */
+extern TW_API const struct tw_module tideway_module;
+
 /* A module's block in ... (self as given to load). never NULL for size > 0. */
 TW_API void *tw_gen_block(struct tw_gen *gen, const struct tw_self *self);
 TW_API void *tw_proxy_block(const struct tw_proxy *px, const struct tw_self *self);

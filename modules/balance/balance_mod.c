@@ -30,7 +30,7 @@ static const struct tw_balance balances[] = {
 	{ .name = NULL },
 };
 
-TW_API const struct tw_module tideway_module = {
+const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
 	.name = "balance",
 	.version = "1.0",

@@ -138,16 +138,20 @@ demo_on_request(struct tw_req *req, void *state)
 	static const struct tw_origin origin = { "demo-origin", NULL, 0 };
 	const struct demo_proxy *p = tw_proxy_block(tw_req_proxy(req), self);
 	char *page = tw_arena_try(tw_req_arena(req), PAGE_MAX);
-	struct tw_str headers[] = { TW_STR("X-Origin"), tw_str_of(p->name),
-		TW_STR("Cache-Control"), TW_STR("no-store") };
+	struct tw_str *headers =
+	    tw_arena_try(tw_req_arena(req), 4 * sizeof(*headers));
 	struct tw_out o;
 
 	(void)state;
-	if (page == NULL)
+	if (page == NULL || headers == NULL)
 		return tw_req_fail(req, 503, "out of memory", &origin);
-	tw_count(self, 0, 1);
+	headers[0] = TW_STR("X-Origin");
+	headers[1] = tw_str_of(p->name);
+	headers[2] = TW_STR("Cache-Control");
+	headers[3] = TW_STR("no-store");
 	o = tw_out_of(page, PAGE_MAX);
-	out_page(&o, req, p->name, tw_count_sum(self, 0));
+	out_page(&o, req, p->name,
+	    tw_proxy_sum(tw_req_proxy(req), TW_FRONTEND, TW_CNT_REQ));
 	return tw_req_reply(req,
 	    &(struct tw_reply){
 		.status = 200,
@@ -180,12 +184,7 @@ static const struct tw_hook hooks[] = {
 	{ .fn = NULL },
 };
 
-static const struct tw_counter counters[] = {
-	{ "demo_requests_total", "Requests answered by demo-origin." },
-	{ .name = NULL },
-};
-
-TW_API const struct tw_module tideway_module = {
+const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
 	.name = "demo",
 	.version = "1.0",
@@ -193,6 +192,5 @@ TW_API const struct tw_module tideway_module = {
 	.size_of = { [TW_IN_PROXY] = sizeof(struct demo_proxy) },
 	.keywords = keywords,
 	.hooks = hooks,
-	.counters = counters,
 	.load = demo_load,
 };

@@ -96,7 +96,7 @@ healthcheck_worker_fini(struct tw_worker *w, void *state)
 		hc_runner_stop();
 }
 
-TW_API const struct tw_module tideway_module = {
+const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
 	.name = "healthcheck",
 	.version = "0.1.0",

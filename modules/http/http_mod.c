@@ -146,7 +146,7 @@ static const struct tw_hook hooks[] = {
 	{ .fn = NULL },
 };
 
-TW_API const struct tw_module tideway_module = {
+const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
 	.name = "http",
 	.version = PACKAGE_VERSION,

@@ -72,7 +72,7 @@ static const struct tw_counter counters[] = {
 	{ .name = NULL },
 };
 
-TW_API const struct tw_module tideway_module = {
+const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
 	.name = "skeleton",
 	.version = "1.0",

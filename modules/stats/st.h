@@ -183,7 +183,6 @@ extern const struct st_action st_actions[];
 /* The module's block of a request. */
 struct st_req {
 	struct st_job *job; /* owns a share; NULL: none */
-	bool posted;
 };
 
 #endif

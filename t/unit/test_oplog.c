@@ -81,8 +81,9 @@ test_shape(void **state)
 	(void)state;
 	assert_int_equal(run(child_levels), 0);
 	assert_int_equal(sscanf(output, "[NOTICE]   (%d)", &pid), 1);
-	snprintf(want, sizeof(want), "[NOTICE]   (%d) : a 1\n"
-				     "[WARNING]  (%d) : b\n[ALERT]    (%d) : c?[31m\n",
+	snprintf(want, sizeof(want),
+	    "[NOTICE]   (%d) : a 1\n"
+	    "[WARNING]  (%d) : b\n[ALERT]    (%d) : c?[31m\n",
 	    pid, pid, pid);
 	assert_string_equal(output, want);
 }

@@ -122,8 +122,9 @@ test_byte_order_mark(void **state)
 	struct tw_report r = { 0 };
 
 	(void)state;
-	put_file("bom", "\xef\xbb\xbf"
-			"global\n daemon\n");
+	put_file("bom",
+	    "\xef\xbb\xbf"
+	    "global\n daemon\n");
 	assert_int_equal(read_path(path_of("bom"), &r), 0);
 }
 

@@ -80,8 +80,9 @@ test_duplicate_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(tw__kw_add(table, &self, &err), -1);
-	assert_string_equal(err.text, "keyword 'color' is claimed by paint and "
-				      "by brush; load only one");
+	assert_string_equal(err.text,
+	    "keyword 'color' is claimed by paint and "
+	    "by brush; load only one");
 	assert_null(tw__kw_find(TW_SC_PROXY, "fresh", NULL, &n, NULL));
 	assert_non_null(tw__kw_find(TW_SC_BACKEND, "color", NULL, &n, NULL));
 }
@@ -94,8 +95,9 @@ test_duplicate_section_is_refused(void **state)
 
 	(void)state;
 	assert_int_equal(tw__module_section_add(&s, &lang_self, &err), -1);
-	assert_string_equal(err.text, "section 'listen' is claimed by the core "
-				      "and by paint; load only one");
+	assert_string_equal(err.text,
+	    "section 'listen' is claimed by the core "
+	    "and by paint; load only one");
 }
 
 static void
@@ -108,8 +110,9 @@ test_distance(void **state)
 	assert_int_equal(tw__distance("wieght", "weight"), 1);
 	assert_int_equal(tw__distance("kitten", "sitting"), 3);
 	assert_int_equal(tw__distance("ab", "ba"), 1);
-	assert_true(tw__distance("a", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-				      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa") >= 64);
+	assert_true(tw__distance("a",
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa") >= 64);
 }
 
 static void

@@ -186,8 +186,9 @@ static void
 test_directives(void **state)
 {
 	(void)state;
-	check(".endif\n", "A parsing [t:1] : lone '.endif' with no matching "
-			  "'.if'.\n  .endif\n  ^\n");
+	check(".endif\n",
+	    "A parsing [t:1] : lone '.endif' with no matching "
+	    "'.if'.\n  .endif\n  ^\n");
 	check(".if 1\n", "A parsing [t:1] : non-terminated '.if' block.\n");
 	check(".if 0\n.else\n.else\n.endif\n",
 	    "A parsing [t:3] : '.else' after '.else' is not permitted.\n"
@@ -201,8 +202,9 @@ test_directives(void **state)
 	    "if the message should contain spaces.\n  .alert a b\n"
 	    "           ^\n");
 	check(".warning w\n", "W parsing [t:1] : 'w'.\n  .warning w\n  ^\n");
-	check(".if 0\n.if foo(\n.elif bar(\n.endif\n.alert x\n.nonsense\n"
-	      "any 'x y'\n.endif\n",
+	check(
+	    ".if 0\n.if foo(\n.elif bar(\n.endif\n.alert x\n.nonsense\n"
+	    "any 'x y'\n.endif\n",
 	    "");
 }
 
@@ -307,8 +309,9 @@ dump(const char *text)
 static void
 test_dump(void **state)
 {
-	char *const once = dump("global#x\n any \"a b\" 'it\"s' \"it's \\$x\" "
-				"\\# a\\\\b \"\\x01\" ''\n.if 0\n any\n.endif\n any caf\xc3\xa9\n");
+	char *const once = dump(
+	    "global#x\n any \"a b\" 'it\"s' \"it's \\$x\" "
+	    "\\# a\\\\b \"\\x01\" ''\n.if 0\n any\n.endif\n any caf\xc3\xa9\n");
 	char *const twice = dump(once);
 
 	(void)state;

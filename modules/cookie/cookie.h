@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * cookie.h - what the files of the cookie module share.
+ */
+#ifndef TW_COOKIE_H
+#define TW_COOKIE_H
+
+#include <tideway/module.h>
+#include <tideway/proxy.h>
+#include <tideway/req.h>
+
+enum cookie_mode { COOKIE_WATCH, COOKIE_INSERT, COOKIE_PREFIX, COOKIE_REWRITE };
+
+struct cookie_slot {
+	struct tw_str value;      /* p NULL: free */
+	struct tw_server *server; /* borrow: gen */
+};
+
+/* The module's block in a proxy. A plain value until start. */
+struct cookie_proxy {
+	struct tw_str name;  /* gen; p NULL: no cookie */
+	uint8_t mode;        /* enum cookie_mode */
+	bool on;             /* some option was given: without one nothing is done */
+	bool indirect, nocache, postonly, preserve;
+	bool persist;        /* option persist */
+	uint32_t idle_s, life_s;
+	struct tw_str tail;  /* what an inserted cookie ends with: "; path=/..." */
+	struct tw_origin origin;
+	/* Open addressing; servers that share a value stand in their order. */
+	struct cookie_slot *slots; /* gen */
+	uint32_t mask;
+};
+
+/* The module's block in a server. */
+struct cookie_server {
+	struct tw_str value; /* gen; p NULL: none */
+};
+
+/* The module's block in a request. */
+struct cookie_req {
+	const struct cookie_proxy *conf; /* for which the request was read */
+	struct tw_server *server;        /* that the cookie names; NULL: none */
+	uint32_t last, first;            /* its dates; 0: none */
+	char in;                         /* the log's letter; 0: none yet */
+};
+
+#define COOKIE_MARK '~'  /* prefix mode: between server and value */
+#define COOKIE_DATES '|' /* before each date */
+
+/* Set once by load(), before there are threads. */
+extern const struct tw_self *tw__cookie_self;
+extern const struct tw_kw tw__cookie_keywords[];
+
+/** tw__cookie_index - fills the slots from the backend's servers. */
+void tw__cookie_index(struct tw_gen *gen, struct cookie_proxy *conf,
+    const struct tw_proxy *px);
+/** tw__cookie_server - the i-th server of that cookie value, from 0. */
+struct tw_server *tw__cookie_server(const struct cookie_proxy *conf,
+    struct tw_str value, int i);
+
+/** tw__cookie_request - reads the cookie, fills `r`, edits the request. errors:
+ * -1: out of memory. */
+int tw__cookie_request(struct tw_req *req, struct cookie_req *r,
+    const struct cookie_proxy *conf);
+/** tw__cookie_response - edits the response. returns: the log's letter; 0: out
+ * of memory or fields. */
+char tw__cookie_response(struct tw_req *req, const struct cookie_req *r,
+    const struct cookie_proxy *conf);
+
+/** tw__cookie_now - the date that goes into a cookie now: four seconds each. */
+uint32_t tw__cookie_now(void);
+
+#endif

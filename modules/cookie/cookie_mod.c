@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * cookie_mod.c - the cookie module: descriptor and hooks.
+ *
+ * PICK reads and edits the request and proposes the server that the cookie
+ * names; RESPONSE edits the answer. A request is read once for each backend,
+ * however often a server has to be chosen. Hooks run on workers.
+ */
+#include "config.h"
+
+#include "cookie.h"
+
+const struct tw_self *tw__cookie_self;
+
+static int
+cookie_load(const struct tw_self *self, struct tw_err *err)
+{
+	(void)err;
+	tw__cookie_self = self;
+	return 0;
+}
+
+static int
+cookie_start(struct tw_gen *gen, struct tw_err *err)
+{
+	struct tw_proxy *px;
+
+	(void)err;
+	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
+		struct cookie_proxy *conf = tw_proxy_block(px, tw__cookie_self);
+
+		if (conf->on && tw_proxy_has(px, TW_BACKEND))
+			tw__cookie_index(gen, conf, px);
+	}
+	return 0;
+}
+
+static bool
+cookie_wants(const struct tw_proxy *px)
+{
+	const struct cookie_proxy *conf = tw_proxy_block(px, tw__cookie_self);
+
+	return conf->on && tw_proxy_has(px, TW_BACKEND) && tw_proxy_mode(px) == TW_MODE_HTTP;
+}
+
+static enum tw_verdict
+cookie_on_pick(struct tw_req *req, void *state)
+{
+	struct cookie_req *r = state;
+	const struct cookie_proxy *conf = tw_proxy_block(tw_req_backend(req), tw__cookie_self);
+
+	if (r->conf != conf && tw__cookie_request(req, r, conf) != 0)
+		return tw_req_fail(req, 503, "out of memory for a cookie", &conf->origin);
+	tw_req_cookie_state(req, r->in, 'N');
+	/* It may have died since this request was read. */
+	if (!r->server || (r->in == 'V' && !tw_server_is_alive(r->server)))
+		return TW_NEXT;
+	tw_decide_server(req, r->server, &conf->origin);
+	tw_req_persist(req);
+	return TW_DONE;
+}
+
+static enum tw_verdict
+cookie_on_response(struct tw_req *req, void *state)
+{
+	struct cookie_req *r = state;
+	const struct cookie_proxy *conf = tw_proxy_block(tw_req_backend(req), tw__cookie_self);
+
+	/* Not on the frontend's chain, not for 1xx, not without a server. */
+	if (tw_req_proxy(req) != tw_req_backend(req) || r->conf != conf ||
+	    tw_req_response(req)->status < 200 || !tw_req_server(req))
+		return TW_NEXT;
+	const char out = tw__cookie_response(req, r, conf);
+
+	if (out == '\0')
+		return tw_req_fail(req, 502, "no room for the cookie", &conf->origin);
+	if (r->in == 'V' && r->server != tw_req_server(req))
+		r->in = 'D';
+	tw_req_cookie_state(req, r->in, out);
+	return TW_NEXT;
+}
+
+static const struct tw_hook hooks[] = {
+	{ TW_ON_PICK, cookie_on_pick, "cookie_on_pick", cookie_wants },
+	{ TW_ON_RESPONSE, cookie_on_response, "cookie_on_response", cookie_wants },
+	{ .fn = NULL },
+};
+
+static const char *const requires[] = { "http", NULL };
+
+const struct tw_module tideway_module = {
+	TW_MODULE_HEAD,
+	.name = "cookie",
+	.version = PACKAGE_VERSION,
+	.summary = "Session persistence with a cookie",
+	.requires = requires,
+	.size_of = { [TW_IN_PROXY] = sizeof(struct cookie_proxy),
+	    [TW_IN_SERVER] = sizeof(struct cookie_server),
+	    [TW_IN_REQ] = sizeof(struct cookie_req) },
+	.keywords = tw__cookie_keywords,
+	.hooks = hooks,
+	.load = cookie_load,
+	.start = cookie_start,
+};
