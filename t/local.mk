@@ -20,14 +20,18 @@ UNIT_TESTS = \
 	t/unit/test_h1_body \
 	t/unit/test_h1_parse \
 	t/unit/test_h1_write \
+	t/unit/test_http_fetch \
 	t/unit/test_http_pages \
 	t/unit/test_lexer \
 	t/unit/test_limits \
+	t/unit/test_logfmt \
+	t/unit/test_logtext \
 	t/unit/test_msg \
 	t/unit/test_oplog \
 	t/unit/test_options \
 	t/unit/test_order \
 	t/unit/test_predicate \
+	t/unit/test_proxy \
 	t/unit/test_proxy_hdr \
 	t/unit/test_queue \
 	t/unit/test_read \
@@ -52,6 +56,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_chunk \
 	t/fuzz/fuzz_conf \
 	t/fuzz/fuzz_cookie \
+	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_h1 \
 	t/fuzz/fuzz_proxy_hdr
 check_PROGRAMS += $(FUZZ_TARGETS)
@@ -103,3 +108,5 @@ t_fuzz_fuzz_h1_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
 t_unit_test_balance_LDADD = modules/balance/libbalance.la $(LDADD)
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
+t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
+t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)

@@ -71,12 +71,15 @@ need_packages()
 	fi
 }
 
-# copy_sources TREE DEST: what the build needs, with its times, so that a
-# second build compiles only what changed; what was deleted goes too.
+# copy_sources TREE DEST: what the build needs. A file that changed gets the
+# time of the copy and not its own, which may be before that of an object made
+# from its former text; what did not change keeps its time, so that a second
+# build compiles only what it must. What was deleted goes too.
 copy_sources()
 {
-	mkdir -p "$2"
-	(cd "$2" && rm -rf core modules lua conf t contrib .ci)
+	local new=$2.new f
+	rm -rf "$new"
+	mkdir -p "$2" "$new"
 	tar -C "$1" -cf - --exclude=./.git --exclude=./build \
 		--exclude=./autom4te.cache --exclude=./config.status \
 		--exclude=./config.log --exclude=./config.h \
@@ -86,9 +89,24 @@ copy_sources()
 		--exclude=./contrib/systemd/tideway.service \
 		--exclude='*.o' --exclude='*.lo' --exclude='*.a' \
 		--exclude='*.la' --exclude=.libs --exclude=.deps \
-		--exclude=.dirstamp . | tar -C "$2" -xf -
+		--exclude=.dirstamp . | tar -C "$new" -xf -
 	# Programs of a build in place, which make would take for its own.
-	find "$2/t/unit" "$2/t/fuzz" -maxdepth 1 -type f ! -name '*.*' -delete
+	find "$new/t/unit" "$new/t/fuzz" -maxdepth 1 -type f ! -name '*.*' \
+		-delete
+	(cd "$new" && find . -type f) | while read -r f; do
+		if [ ! -e "$2/$f" ]; then
+			mkdir -p "$2/${f%/*}"
+			cp -p "$new/$f" "$2/$f"
+		elif ! cmp -s "$new/$f" "$2/$f"; then
+			cp "$new/$f" "$2/$f"
+		fi
+	done
+	for f in core modules lua conf t contrib; do
+		[ ! -d "$2/$f" ] || find "$2/$f" -type f
+	done | while read -r f; do
+		[ -e "$new/${f#"$2/"}" ] || rm -f "$f"
+	done
+	rm -rf "$new"
 }
 
 # configure_in DIR [VAR=VALUE | --option]...: DIR/src to DIR/b; again only

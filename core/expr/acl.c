@@ -245,10 +245,14 @@ read_patterns(struct reader *r)
 			return -1;
 	if (need_method(r) != 0)
 		return -1;
-	for (; r->i < r->n; r->i++, r->n_patterns++)
+	for (; r->i < r->n; r->i++) {
+		if (r->word[r->i][0] == '\0')
+			continue; /* matches nothing, as in HAProxy */
 		if (tw__pats_add(r->cx, r->pats, r->word[r->i], r->fold,
 		    !r->no_resolve) != 0)
 			return -1;
+		r->n_patterns++;
+	}
 	tw__pats_close(r->cx, r->pats);
 	r->test->pats = r->pats;
 	return 0;

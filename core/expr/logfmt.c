@@ -338,9 +338,9 @@ tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
 {
 	char *const start = o->p;
 	const char *space = start; /* where a separator would be the second */
-	const struct node *const end = f->node + f->n;
 
-	for (const struct node *n = f->node; n < end && !o->over; n++) {
+	for (uint32_t i = 0; i < f->n && !o->over; i++) {
+		const struct node *const n = &f->node[i];
 		switch (n->kind) {
 		case NODE_TEXT:
 			if (n->u.text.len == 1)

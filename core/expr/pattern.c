@@ -255,7 +255,8 @@ ints_have(const struct vec *v, int64_t value)
 
 /* ---- addresses ---------------------------------------------------------- */
 
-/* "192.168.1": what is missing is 0 in the middle, the last part is last. */
+/* "192.168.1": what is missing is 0 in the middle, the last part is last; a
+ * number alone is 0.0.0.n, as in HAProxy. */
 static bool
 parse_v4(const char *text, size_t len, uint32_t *addr)
 {
@@ -275,7 +276,7 @@ parse_v4(const char *text, size_t len, uint32_t *addr)
 	}
 	if (n == 0 || i < len)
 		return false;
-	*addr = n == 1 ? part[0] << 24 : part[0] << 24 | part[n - 1];
+	*addr = n == 1 ? part[0] : part[0] << 24 | part[n - 1];
 	if (n >= 3)
 		*addr |= part[1] << 16;
 	if (n == 4)
@@ -569,6 +570,27 @@ add_text(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
 	return 0;
 }
 
+/* A known method is what it is; -i is for the others. */
+static int
+add_method(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
+    bool fold)
+{
+	const struct tw_str s = tw_str_of(text);
+
+	tw__strset_add(tw_gen_arena(cx->gen), &ps->exact, s);
+	if (fold && tw_method_of(s) == TW_M_OTHER)
+		tw__strset_add(tw_gen_arena(cx->gen), &ps->folded, s);
+	return 0;
+}
+
+static bool
+method_match(const struct tw__pats *ps, struct tw_req *req, struct tw_str s)
+{
+	return tw__strset_has(&ps->exact, req, s) ||
+	    (ps->folded.n > 0 && tw_method_of(s) == TW_M_OTHER &&
+	    tw__strset_has(&ps->folded, req, s));
+}
+
 static int
 add_reg(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
     bool fold)
@@ -598,6 +620,8 @@ tw__pats_add(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
 		return add_reg(cx, ps, text, fold);
 	case TW__BIN:
 		return add_hex(cx, ps, text);
+	case TW__METH:
+		return add_method(cx, ps, text, fold);
 	default:
 		return add_text(cx, ps, text, fold);
 	}
@@ -638,9 +662,10 @@ tw__pats_match(const struct tw__pats *ps, struct tw_req *req,
 		return ints_have(&ps->ints, (int64_t)s->u.str.len);
 	case TW__IP:
 		return ip_match(ps, s);
+	case TW__METH:
+		return method_match(ps, req, s->u.str);
 	case TW__STR:
 	case TW__BIN:
-	case TW__METH:
 		return tw__strset_has(&ps->exact, req, s->u.str) ||
 		    tw__strset_has(&ps->folded, req, s->u.str);
 	case TW__BEG:

@@ -566,10 +566,12 @@ static bool
 split_line(struct tw_req *req, struct line *l)
 {
 	const struct tw_str s = start_line(req);
-	const char *const end = s.p + s.len;
-	const char *const sp = s.len ? memchr(s.p, ' ', s.len) : NULL;
-	const char *const last = s.len ? memrchr(s.p, ' ', s.len) : NULL;
 
+	if (s.len == 0)
+		return false;
+	const char *const end = s.p + s.len;
+	const char *const sp = memchr(s.p, ' ', s.len);
+	const char *const last = memrchr(s.p, ' ', s.len);
 	if (sp == NULL || last == sp)
 		return false;
 	l->method = (struct tw_str){ s.p, (size_t)(sp - s.p) };

@@ -4,10 +4,10 @@
  * server.c - step connect: a connection to the chosen server, and what to do
  * when there is none.
  *
- * An idle connection is used again when the policy allows it, and always
- * when the request can be replayed: should the server have closed it just
- * then, the request goes out once more on a fresh one and the client never
- * knows (RFC 9110 section 9.2.2). A failed attempt is retried on the same
+ * An idle connection is used again when the policy allows it. Should the
+ * server have closed it just then, a request that can be replayed goes out
+ * once more on a fresh one and the client never knows (RFC 9110 section
+ * 9.2.2). A failed attempt is retried on the same
  * server after a second, or at once on another (redispatch), as HAProxy
  * counts it. One worker's thread.
  */
@@ -53,6 +53,7 @@ keep_private(struct tw_req *req)
 
 	TW_ASSERT(cli->kept == NULL);
 	tw__buf_put(srvc);
+	tw__upstream_unuse(srvc);
 	tw_timer_set(&srvc->timer, 0);
 	srvc->req = NULL;
 	srvc->used_before = true;
@@ -201,7 +202,7 @@ may_reuse(const struct tw_req *req)
 	case TW__REUSE_NEVER:
 		return false;
 	case TW__REUSE_SAFE:
-		return req->cli->n_requests > 1 || tw__can_replay(req);
+		return req->cli->n_requests > 1;
 	default:
 		return true;
 	}
@@ -216,6 +217,14 @@ looks_open(struct tw_conn *srvc)
 
 	return srvc->transport != NULL ||
 	    (recv(srvc->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN);
+}
+
+/* Policy `aggressive`: a first request goes only over a connection that has
+ * proven that it can be used again. */
+static bool
+wants_proven(const struct tw_req *req)
+{
+	return req->be->c.reuse == TW__REUSE_AGGRESSIVE && req->cli->n_requests == 1;
 }
 
 static struct tw_conn *
@@ -239,7 +248,7 @@ idle_connection(struct tw_req *req)
 	struct tw_conn *srvc = take_kept(req);
 
 	while (srvc == NULL && may_reuse(req)) {
-		srvc = tw__upstream_get(req->worker, req->srv);
+		srvc = tw__upstream_get(req->worker, req->srv, wants_proven(req));
 		if (srvc == NULL)
 			return NULL;
 		if (!tw__can_replay(req) && !looks_open(srvc))
@@ -254,6 +263,7 @@ attach(struct tw_req *req, struct tw_conn *srvc)
 	req->srvc = srvc;
 	srvc->req = req;
 	srvc->n_requests++;
+	tw__upstream_use(srvc);
 }
 
 static enum tw__next

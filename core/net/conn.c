@@ -97,6 +97,7 @@ tw__conn_free(struct tw_conn **pconn)
 	TW_CHECK_MAGIC(conn, TW_CONN_MAGIC);
 	*pconn = NULL;
 	tw_timer_del(&conn->timer);
+	tw__upstream_unuse(conn);
 	if (conn->transport != NULL)
 		conn->transport->fini(conn, conn->transport_state);
 	event_del(&conn->ev);

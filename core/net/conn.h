@@ -53,6 +53,7 @@ struct tw_conn {
 	bool eof;           /* FIN was read */
 	bool failed;        /* reset, or another error: no more I/O */
 	bool shut;          /* we sent FIN */
+	bool in_use;        /* server side: counted as carrying a request */
 	bool connecting;    /* server side: connect() is under way */
 	bool server_side;
 	bool timed_out;     /* its timer fired; the flow clears it */
@@ -86,6 +87,8 @@ struct tw_conn {
 struct tw__idle {
 	struct tw__conn_list list;
 	uint32_t n, least; /* idle now; the least since the last purge */
+	uint32_t used;     /* carrying requests now */
+	uint32_t peak, peak_before; /* the most of them, this period and the last */
 };
 
 /* One worker's part of core/net. */
@@ -148,8 +151,13 @@ tw__conn_backlog(const struct tw_conn *conn)
 void tw__conn_linger(struct tw_conn **conn);
 
 /* upstream (upstream.c) */
-/** tw__upstream_get - an idle connection to the server, or NULL. */
-struct tw_conn *tw__upstream_get(struct tw_worker *w, const struct tw_server *srv);
+/** tw__upstream_get - an idle connection to the server, or NULL. in: proven,
+ * only one that was used again before. */
+struct tw_conn *tw__upstream_get(struct tw_worker *w, const struct tw_server *srv,
+    bool proven);
+/** tw__upstream_use - a request begins on it; tw__upstream_unuse - ends. */
+void tw__upstream_use(struct tw_conn *conn);
+void tw__upstream_unuse(struct tw_conn *conn);
 /** tw__upstream_put - keeps it idle for the next request. */
 void tw__upstream_put(struct tw_conn **conn);
 /** tw__upstream_connect - begins to connect. in: src, the client's address

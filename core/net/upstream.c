@@ -6,8 +6,9 @@
  * Each worker keeps its own idle connections for each server, found by the
  * live server's number, so taking one costs no lock and no search. The one
  * used last is taken first: it is the least likely to be closed by the
- * server. Every five seconds half of those that nobody needed since the last
- * look are closed (as HAProxy's pool-purge-delay).
+ * server. No more are kept than were busy together lately, and every five
+ * seconds half of those that nobody needed since the last look are closed (as
+ * HAProxy's pool-purge-delay).
  */
 #include "config.h"
 
@@ -60,7 +61,7 @@ idle_remove(struct tw__idle *idle, struct tw_conn *conn)
 }
 
 struct tw_conn *
-tw__upstream_get(struct tw_worker *w, const struct tw_server *srv)
+tw__upstream_get(struct tw_worker *w, const struct tw_server *srv, bool proven)
 {
 	struct tw__idle *const idle = idle_of(w->net, srv->live->number, false);
 
@@ -68,15 +69,54 @@ tw__upstream_get(struct tw_worker *w, const struct tw_server *srv)
 		return NULL;
 	for (;;) {
 		struct tw_conn *conn = TAILQ_FIRST(&idle->list);
-		if (conn == NULL)
+		if (conn == NULL || (proven && conn->n_requests < 2))
 			return NULL;
 		idle_remove(idle, conn);
 		tw_timer_set(&conn->timer, 0);
 		conn->timed_out = false;
-		if (!conn->rdhup && !conn->failed && !conn->readable)
+		if (!conn->rdhup && !conn->failed && !conn->readable &&
+		    conn->epoch == srv->epoch)
 			return conn;
 		tw__conn_free(&conn);
 	}
+}
+
+/* The server has left the configuration, or has another address there. */
+static bool
+is_outdated(const struct tw_conn *conn)
+{
+	const struct tw_server_live *const l = conn->server;
+
+	return atomic_load_explicit(&l->epoch, memory_order_relaxed) != conn->epoch ||
+	    atomic_load_explicit(&l->gen, memory_order_relaxed) != tw__gen_current()->number;
+}
+
+void
+tw__upstream_use(struct tw_conn *conn)
+{
+	struct tw__idle *const idle = idle_of(conn->worker->net, conn->server->number, true);
+
+	conn->in_use = idle != NULL;
+	if (idle != NULL && ++idle->used > idle->peak)
+		idle->peak = idle->used;
+}
+
+void
+tw__upstream_unuse(struct tw_conn *conn)
+{
+	if (!conn->in_use)
+		return;
+	conn->in_use = false;
+	conn->worker->net->idle[conn->server->number]->used--;
+}
+
+/* As many as were busy at once are worth keeping. */
+static bool
+is_surplus(const struct tw__idle *idle)
+{
+	const uint32_t peak = idle->peak > idle->peak_before ? idle->peak : idle->peak_before;
+
+	return idle->n + idle->used >= peak;
 }
 
 /* Nothing unread, nothing unsent, not closed by either side. `readable` may
@@ -87,8 +127,7 @@ is_clean(struct tw_conn *conn)
 	char c;
 
 	if (conn->rdhup || conn->failed || conn->shut || conn->out != NULL ||
-	    conn->in.head != conn->in.tail ||
-	    atomic_load_explicit(&conn->server->epoch, memory_order_relaxed) != conn->epoch)
+	    conn->in.head != conn->in.tail || is_outdated(conn))
 		return false;
 	if (!conn->readable)
 		return true;
@@ -105,7 +144,8 @@ tw__upstream_put(struct tw_conn **pconn)
 	struct tw__net *const net = conn->worker->net;
 	struct tw__idle *const idle = idle_of(net, conn->server->number, true);
 
-	if (idle == NULL || !is_clean(conn)) {
+	tw__upstream_unuse(conn);
+	if (idle == NULL || is_surplus(idle) || !is_clean(conn)) {
 		tw__conn_free(pconn);
 		return;
 	}
@@ -152,11 +192,15 @@ tw__upstream_purge(struct tw_worker *w)
 
 	for (uint32_t i = 0; i < net->n_idle_slots; i++) {
 		struct tw__idle *const idle = net->idle[i];
-		if (idle == NULL || idle->n == 0)
+		if (idle == NULL)
 			continue;
-		const struct tw_server_live *const live = TAILQ_FIRST(&idle->list)->server;
-		const bool gone = atomic_load(&live->srv) == NULL;
-		idle_trim(idle, gone ? idle->n : (idle->least + 1) / 2);
+		idle->peak_before = idle->peak;
+		idle->peak = idle->used;
+		any |= idle->peak_before > 0;
+		if (idle->n == 0)
+			continue;
+		idle_trim(idle, is_outdated(TAILQ_FIRST(&idle->list)) ? idle->n :
+		    (idle->least + 1) / 2);
 		idle->least = idle->n;
 		any |= idle->n > 0;
 	}
@@ -248,6 +292,6 @@ tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
 	conn->connecting = rc != 0;
 	conn->writable = rc == 0;
 	conn->server = srv->live;
-	conn->epoch = atomic_load_explicit(&srv->live->epoch, memory_order_relaxed);
+	conn->epoch = srv->epoch;
 	return conn;
 }

@@ -119,6 +119,20 @@ tw__balance_rebuild(struct tw_proxy *be)
 		rebuild(lb->be); /* of the generation in force */
 }
 
+/* Idle connections to another address, or begun otherwise, are of no use. */
+static uint32_t
+epoch_of(const struct tw_server *srv, const struct tw_server *old)
+{
+	struct tw_server_live *l = srv->live;
+
+	if (old == NULL)
+		return atomic_load(&l->epoch);
+	if (tw_addr_eq(&old->addr, &srv->addr) && old->map_port == srv->map_port &&
+	    old->send_proxy == srv->send_proxy)
+		return old->epoch;
+	return atomic_fetch_add(&l->epoch, 1) + 1;
+}
+
 /* The same servers have a new configuration. */
 static void
 server_publish(struct tw_server *srv)
@@ -136,6 +150,8 @@ server_publish(struct tw_server *srv)
 		atomic_store(&l->health, TW_UP);
 	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->index, (uint32_t)srv->index);
+	srv->epoch = epoch_of(srv, old);
+	atomic_store(&l->gen, srv->proxy->gen->number);
 	atomic_store(&l->srv, srv);
 }
 

@@ -102,7 +102,8 @@ struct tw_server_live {
 	_Atomic uint8_t admin;       /* TW_ADM_... */
 	_Atomic uint32_t idle;       /* idle connections, all workers */
 	_Atomic uint64_t changed_ms;
-	_Atomic uint32_t epoch;      /* raised to end its sessions (shutdown sessions) */
+	_Atomic uint32_t epoch;      /* raised when its address changes */
+	_Atomic uint64_t gen;        /* number of the newest generation that has it */
 	struct tw__queue queue;
 	pthread_mutex_t lock;        /* last */
 	struct tw_check_result last; /* lock */

@@ -68,6 +68,7 @@ struct tw__proxy_conf {
 	const char *log_tag;
 	uint8_t logfmt_kind;   /* 0 default, 1 tcplog, 2 httplog, 3 log-format */
 	const char *description;
+	const char *cookie;    /* its name, for reports; NULL: none */
 };
 
 /* One `use_backend` line. */
@@ -163,9 +164,11 @@ struct tw_server {
 	uint32_t check_port;    /* 0: as addr.port */
 	const struct tw_addr *check_addr; /* NULL: as addr */
 	const char *init_addr;
+	const char *cookie;     /* its value, for reports; NULL: none */
 	struct sockaddr_storage ss; /* of addr, for connect() */
 	uint32_t ss_len;
 	struct tw_origin origin;
+	uint32_t epoch;         /* connections of another epoch lead elsewhere; set on publication */
 	char *block;
 	struct tw_server_live *live; /* from start on */
 };

@@ -144,6 +144,7 @@ global_set_module_load(struct tw_line *ln)
 
 /* --- tables --- */
 
+/* clang-format off */
 static const struct tw_kw keywords[] = {
 	{ .word = "maxconn", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = tw_set_uint, AT(maxconn), .usage = "<number>",
@@ -232,6 +233,7 @@ static const struct tw_kw keywords[] = {
 	  .flags = TW_KW_NO },
 	{ .word = NULL },
 };
+/* clang-format on */
 
 static int
 global_open(struct tw_line *ln)

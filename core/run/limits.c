@@ -23,7 +23,7 @@
 #include "core/run/limits.h"
 
 #define FDS_PROCESS 32u    /* standard ones, files, control, module processes */
-#define FDS_PER_THREAD 24u /* event base, wake-up, pipes of splice */
+#define FDS_PER_THREAD 4u  /* event base, wake-up; splice pipes are optional */
 #define FDS_PER_CONN 2u
 
 static struct tw__limits in_force; /* start-up and control thread */

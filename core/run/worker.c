@@ -35,6 +35,11 @@ static struct tw_worker *workers; /* owns: [n_workers + 1] */
 static int n_workers;
 static int n_started; /* control thread only */
 
+/* Threads in their loops: nobody takes down what another may still post to. */
+static pthread_mutex_t end_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t end_cond = PTHREAD_COND_INITIALIZER;
+static int n_looping; /* shared: end_lock */
+
 static uint64_t
 clock_us(clockid_t id)
 {
@@ -171,6 +176,19 @@ posts_run(struct tw_worker *w)
 	}
 }
 
+/* For a worker whose parts are gone: what could its messages work on? */
+static void
+posts_drop(struct tw_worker *w)
+{
+	struct tw__post *p = atomic_exchange(&w->posts, NULL);
+
+	while (p != NULL) {
+		struct tw__post *const next = p->next;
+		free(p);
+		p = next;
+	}
+}
+
 static void
 on_post(evutil_socket_t fd, short what, void *arg)
 {
@@ -245,8 +263,10 @@ on_wheel(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	w->wheel_armed_ms = UINT64_MAX;
+	/* A callback that sets a timer must not fire others in its midst. */
+	w->wheel_armed_ms = 0;
 	tw__wheel_advance(&w->wheel, tw_now_ms());
+	w->wheel_armed_ms = UINT64_MAX;
 	const uint64_t next = tw__wheel_next(&w->wheel);
 	if (next < w->wheel_armed_ms)
 		wheel_arm(w, next);
@@ -361,6 +381,26 @@ struct start {
 	void (*down)(struct tw_worker *);
 };
 
+/* Returns when no worker thread is in its loop any more. */
+static void
+loops_wait(void)
+{
+	pthread_mutex_lock(&end_lock);
+	if (--n_looping == 0)
+		pthread_cond_broadcast(&end_cond);
+	while (n_looping > 0)
+		pthread_cond_wait(&end_cond, &end_lock);
+	pthread_mutex_unlock(&end_lock);
+}
+
+static void
+looping_add(int n)
+{
+	pthread_mutex_lock(&end_lock);
+	n_looping += n;
+	pthread_mutex_unlock(&end_lock);
+}
+
 static void *
 thread_main(void *arg)
 {
@@ -373,6 +413,8 @@ thread_main(void *arg)
 	tw__self = s.w;
 	TW_ASSERT(s.up(s.w) == 0);
 	tw__worker_run(s.w);
+	loops_wait();
+	posts_run(s.w); /* the last ones: connections handed over, too */
 	s.down(s.w);
 	return NULL;
 }
@@ -387,9 +429,13 @@ tw__workers_start(int (*up)(struct tw_worker *), void (*down)(struct tw_worker *
 		struct start *const s = malloc(sizeof(*s));
 		TW_ASSERT(s != NULL);
 		*s = (struct start){ &workers[i], up, down };
+		looping_add(1);
 		const int rc = pthread_create(&workers[i].thread, NULL, thread_main, s);
-		if (rc != 0)
+		if (rc != 0) {
+			looping_add(-1);
+			free(s);
 			return tw_err_set(err, "cannot start worker %d: %s", i, strerror(rc));
+		}
 		n_started = i;
 	}
 	return 0;
@@ -425,7 +471,7 @@ tw__turn_hook_add(struct tw_worker *w, struct tw__turn_hook *h)
 static void
 worker_fini(struct tw_worker *w)
 {
-	posts_run(w);
+	posts_drop(w);
 	event_del(&w->post_event);
 	event_del(&w->wheel_event);
 	event_base_free(w->base);
@@ -436,9 +482,12 @@ worker_fini(struct tw_worker *w)
 void
 tw__workers_wait(void)
 {
+	if (n_started == 0)
+		return;
 	for (int i = 1; i <= n_started; i++)
 		pthread_join(workers[i].thread, NULL);
 	n_started = 0;
+	posts_run(&workers[0]); /* what they told the control thread at last */
 }
 
 void

@@ -47,6 +47,11 @@ TW_API int64_t tw_backend_changed_s(const struct tw_proxy *px);
 TW_API uint64_t tw_backend_downtime_s(const struct tw_proxy *px);
 TW_API uint64_t tw_backend_chkdown(const struct tw_proxy *px);
 
+/** tw_proxy_cookie - the name of the persistence cookie, for reports; NULL:
+ * none. The module that owns the cookie tells it when it reads the line. */
+TW_API const char *tw_proxy_cookie(const struct tw_proxy *px);
+TW_API void tw_proxy_set_cookie(struct tw_proxy *px, const char *name); /* gen */
+
 /** tw_proxy_timeout_ms - by the keyword's second word ("client", "server",
  * "check", "queue", ...); 0: none set. */
 TW_API uint32_t tw_proxy_timeout_ms(const struct tw_proxy *px, const char *which);

@@ -31,6 +31,10 @@ TW_API int tw_server_index(const struct tw_server *srv);   /* position in the ba
 TW_API const struct tw_addr *tw_server_addr(const struct tw_server *srv);
 TW_API bool tw_server_is_backup(const struct tw_server *srv);
 TW_API bool tw_server_is_checked(const struct tw_server *srv);
+TW_API uint32_t tw_server_maxqueue(const struct tw_server *srv); /* 0: unlimited */
+/** tw_server_cookie - its value of the persistence cookie; as tw_proxy_cookie. */
+TW_API const char *tw_server_cookie(const struct tw_server *srv);
+TW_API void tw_server_set_cookie(struct tw_server *srv, const char *value); /* gen */
 TW_API uint32_t tw_server_maxconn(const struct tw_server *srv); /* 0: unlimited */
 
 /* How the server is to be checked; what is not configured is filled in. */

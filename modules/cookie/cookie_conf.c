@@ -161,6 +161,7 @@ cookie_set_cookie(struct tw_line *ln)
 	    w.httponly ? "; HttpOnly" : "", w.secure ? "; Secure" : "", w.attrs));
 	c.origin = (struct tw_origin){ "cookie", ln->file, ln->number };
 	*state = c;
+	tw_proxy_set_cookie(ln->proxy, c.name.p);
 	return 0;
 }
 
@@ -175,6 +176,7 @@ cookie_set_value(struct tw_line *ln)
 	if (!is_plain(value) || strpbrk(value, " ,"))
 		return tw_line_fail(ln, 0, "'%s' cannot be the value of a cookie", value);
 	conf->value = tw_arena_str(tw_gen_arena(ln->gen), tw_str_of(value));
+	tw_server_set_cookie(ln->server, conf->value.p);
 	return 0;
 }
 

@@ -43,8 +43,9 @@ is_excepted(const struct http_forward *f, const struct tw_addr *src)
 	return true;
 }
 
-/* Frontend and backend may both ask for it: the backend's name wins, and one
- * that does not say if-none wins. source: HAProxy's manual, option forwardfor */
+/* Frontend and backend may both ask for it: the backend's name wins (the usual
+ * one, too), and one that does not say if-none wins. source: HAProxy's manual,
+ * option forwardfor */
 static void
 forward_add(struct tw_req *req, const struct http_forward *fe,
     const struct http_forward *be)
@@ -59,10 +60,8 @@ forward_add(struct tw_req *req, const struct http_forward *fe,
 	if ((src->family != AF_INET && src->family != AF_INET6) ||
 	    is_excepted(fe, src) || is_excepted(be, src))
 		return;
-	if (be->on && be->name)
-		name = tw_str_of(be->name);
-	else if (fe->on && fe->name)
-		name = tw_str_of(fe->name);
+	if (be->on ? be->name != NULL : fe->name != NULL)
+		name = tw_str_of(be->on ? be->name : fe->name);
 	if (if_none && tw_msg_find(msg, name, NULL))
 		return;
 	tw_addr_out(&o, src);

@@ -81,9 +81,9 @@ bodies_fill(struct st_row *row)
 	U64(comp_in, sum(row, TW_CNT_COMP_IN));
 	U64(comp_out, sum(row, TW_CNT_COMP_OUT));
 	U64(comp_byp, sum(row, TW_CNT_COMP_BYP));
+	U64(comp_rsp, sum(row, TW_CNT_COMP_RSP));
 	if (tw_proxy_mode(row->px) != TW_MODE_HTTP)
 		return;
-	U64(comp_rsp, sum(row, TW_CNT_COMP_RSP));
 	U64(cache_lookups, sum(row, TW_CNT_CACHE_LOOKUPS));
 	U64(cache_hits, sum(row, TW_CNT_CACHE_HITS));
 }
@@ -222,6 +222,10 @@ server_fill(struct st_row *row)
 	U32(lastchg, tw_server_changed_s(srv));
 	U32(sid, tw_server_id(srv));
 	STR(addr, row->addr);
+	if (tw_server_cookie(srv) != NULL)
+		STR(cookie, tw_server_cookie(srv));
+	if (tw_server_maxqueue(srv) != 0)
+		U32(qlimit, tw_server_maxqueue(srv));
 	U32(srv_icur, g.idle);
 	U32(idle_conn_cur, 0);
 	U32(safe_conn_cur, g.idle);
@@ -256,6 +260,8 @@ backend_fill(struct st_row *row)
 	if (tw_proxy_n_servers(row->px) > 0)
 		U32(downtime, tw_backend_downtime_s(row->px));
 	STR(algo, tw_proxy_balance(row->px));
+	if (tw_proxy_cookie(row->px) != NULL)
+		STR(cookie, tw_proxy_cookie(row->px));
 	U32(agg_server_status, 0);
 	U32(agg_server_check_status, 0);
 	U32(agg_check_status, 0);

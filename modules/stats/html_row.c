@@ -185,9 +185,10 @@ st_html_thead(struct tw_out *o)
 			    "%s</th>", columns[i].group_span, columns[i].group);
 	tw_out_lit(o, "</tr><tr>");
 	for (size_t i = 0; i < TW_N_ELEMENTS(columns); i++)
-		tw_out_printf(o, "<th%s scope=\"col\" title=\"%s\">%s</th>",
-		    columns[i].group != NULL ? " class=\"g\"" : "", columns[i].title,
-		    columns[i].head);
+		tw_out_printf(o, "<th class=\"%s%s\" scope=\"col\" title=\"%s\">%s"
+		    "</th>", columns[i].group != NULL ? "g" : "",
+		    columns[i].cell == cell_status || columns[i].cell == cell_check ?
+		    " wide" : "", columns[i].title, columns[i].head);
 	tw_out_lit(o, "</tr></thead>\n");
 }
 
@@ -251,7 +252,10 @@ row_name(const struct st_report *rp, struct tw_out *o)
 	tw_out_lit(o, "</button>");
 	if (row->kind == ST_SERVER && tw_server_is_backup(row->srv))
 		tw_out_lit(o, "<small>backup</small>");
-	tw_out_lit(o, "</th>");
+	/* For narrow screens, where the status is out of sight. */
+	tw_out_lit(o, " <span class=\"brief st\">");
+	st_html_text(o, row->v[ST_F_status].str);
+	tw_out_lit(o, "</span></th>");
 }
 
 void

@@ -66,7 +66,8 @@
 			if (!now.classList.contains("details"))
 				old.classList.add("changed");
 		}
-		/* The name cell holds the box and the button: never touched. */
+		/* The name cell holds the box and the button, which stay. */
+		swap(old.querySelector(".brief"), now.querySelector(".brief"));
 		for (let i = now.classList.contains("details") ? 0 : 1; i < now.cells.length; i++)
 			swap(old.cells[i], now.cells[i]);
 	};

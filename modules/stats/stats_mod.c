@@ -20,10 +20,28 @@ const struct tw_self *st_self;
 
 #define MAX_HEADERS 8
 
+/* In the request's memory: they go out after the hook has returned. */
 struct headers {
 	struct tw_str h[MAX_HEADERS * 2];
 	int n;
 };
+
+static struct headers *
+headers_new(struct tw_req *req)
+{
+	struct tw_arena *arena = tw_req_arena(req);
+	struct headers *hs = arena ? tw_arena_try(arena, sizeof(*hs)) : NULL;
+
+	if (hs != NULL)
+		hs->n = 0;
+	return hs;
+}
+
+static enum tw_verdict
+out_of_memory(struct tw_req *req, const struct st_conf *c)
+{
+	return tw_req_fail(req, 503, "out of memory", &c->origin);
+}
 
 static void
 header_add(struct headers *hs, struct tw_str name, struct tw_str value)
@@ -65,16 +83,18 @@ authorization(struct tw_req *req)
 static enum tw_verdict
 reply_login(struct tw_req *req, const struct st_conf *c)
 {
-	struct headers hs = { .n = 0 };
+	struct headers *hs = headers_new(req);
 
-	header_add(&hs, TW_STR("WWW-Authenticate"), printed(req,
+	if (hs == NULL)
+		return out_of_memory(req, c);
+	header_add(hs, TW_STR("WWW-Authenticate"), printed(req,
 	    "Basic realm=\"%s\"", c->realm != NULL ? c->realm : ST_REALM));
-	header_add(&hs, TW_STR("Cache-Control"), TW_STR("no-cache"));
+	header_add(hs, TW_STR("Cache-Control"), TW_STR("no-cache"));
 	const struct tw_reply reply = {
 		.status = 401,
 		.content_type = TW_STR("text/html"),
-		.headers = hs.h,
-		.n_headers = hs.n,
+		.headers = hs->h,
+		.n_headers = hs->n,
 		.body = TW_STR("<html><body><h1>401 Unauthorized</h1>\n"
 		    "You need a valid user and password to access this content.\n"
 		    "</body></html>\n"),
@@ -86,22 +106,24 @@ static enum tw_verdict
 reply_redirect(struct tw_req *req, const struct st_conf *c,
     const struct st_options *o, const char *code)
 {
-	struct headers hs = { .n = 0 };
+	struct headers *hs = headers_new(req);
 	char to[1024];
 	const struct tw_str uri = uri_of(c);
 	const int n = snprintf(to, sizeof(to), "%.*s;st=%s%s%s%s", TW_STR_FMT(uri),
 	    code, o->up ? ";up" : "", o->no_refresh ? ";norefresh" : "",
 	    o->no_maint ? ";no-maint" : "");
 
+	if (hs == NULL)
+		return out_of_memory(req, c);
 	if (n < 0 || (size_t)n >= sizeof(to))
 		return tw_req_fail(req, 500, "stats uri too long", &c->origin);
-	header_add(&hs, TW_STR("Location"), printed(req, "%s", to));
-	header_add(&hs, TW_STR("Cache-Control"), TW_STR("no-cache"));
+	header_add(hs, TW_STR("Location"), printed(req, "%s", to));
+	header_add(hs, TW_STR("Cache-Control"), TW_STR("no-cache"));
 	const struct tw_reply reply = {
 		.status = 303,
 		.content_type = TW_STR("text/plain"),
-		.headers = hs.h,
-		.n_headers = hs.n,
+		.headers = hs->h,
+		.n_headers = hs->n,
 	};
 	return tw_req_reply(req, &reply, &c->origin);
 }
@@ -171,16 +193,16 @@ reply_report(struct tw_req *req, const struct st_conf *c,
 		[ST_JSON] = { "application/json", 16 },
 	};
 	struct st_report *rp = report_new(req, c, o, admin);
-	struct headers hs = { .n = 0 };
+	struct headers *hs = headers_new(req);
 
-	if (rp == NULL)
-		return tw_req_fail(req, 503, "out of memory", &c->origin);
-	report_headers(req, rp, &hs);
+	if (rp == NULL || hs == NULL)
+		return out_of_memory(req, c);
+	report_headers(req, rp, hs);
 	const struct tw_reply reply = {
 		.status = 200,
 		.content_type = types[o->format],
-		.headers = hs.h,
-		.n_headers = hs.n,
+		.headers = hs->h,
+		.n_headers = hs->n,
 		.produce = st_report_produce,
 		.arg = rp,
 	};

@@ -8,12 +8,7 @@
 #ifndef T_UNIT_EXPR_HELP_H
 #define T_UNIT_EXPR_HELP_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdlib.h>
-#include <cmocka.h>
 
 #include "core/expr/expr_int.h"
 #include "core/run/gen.h"
@@ -105,7 +100,33 @@ get_echo(struct tw_req *req, const struct tw_arg_val *args,
 	return true;
 }
 
+static bool
+get_fixed(struct tw_req *req, const struct tw_arg_val *args,
+    struct tw_cursor *cur, struct tw_sample *out)
+{
+	(void)req;
+	(void)cur;
+	out->type = TW_BOOL;
+	out->u.n = args[0].type != TW_ANY;
+	return true;
+}
+
+static bool
+get_true(struct tw_req *req, const struct tw_arg_val *args,
+    struct tw_cursor *cur, struct tw_sample *out)
+{
+	const struct tw_arg_val present = { .type = TW_SINT };
+
+	(void)args;
+	return get_fixed(req, &present, cur, out);
+}
+
+extern const struct tw_conv tw__core_convs[];
+
 static const struct tw_fetch test_fetches[] = {
+	{ "always_false", "", TW_BOOL, TW_AT_ANY, get_fixed, NULL, NULL, "" },
+	{ "always_true", "", TW_BOOL, TW_AT_ANY, get_true, NULL, NULL, "" },
+	{ "src", "", TW_IPV4, TW_AT_ANY, get_ip, "ip", NULL, "" },
 	{ "t_bin", "", TW_BINARY, TW_AT_ANY, get_str, NULL, NULL, "" },
 	{ "t_bool", "", TW_BOOL, TW_AT_ANY, get_bool, NULL, NULL, "" },
 	{ "t_echo", "s,[i]", TW_STRING, TW_AT_ANY, get_echo, NULL, NULL, "" },
@@ -133,7 +154,7 @@ expr_setup(void **state)
 	(void)state;
 	test_gen.magic = TW_GEN_MAGIC;
 	test_gen.conf.arena = tw_arena_new(0);
-	return tw__expr_register(&test_err) != 0 ||
+	return tw__expr_add_convs(tw__core_convs, &test_err) != 0 ||
 	    tw__expr_add_fetches(test_fetches, &test_err) != 0;
 }
 

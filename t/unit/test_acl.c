@@ -9,6 +9,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
 #include "expr_help.h"
 
 /* "t_str -i a b" against what is given. */
@@ -174,6 +181,8 @@ test_addresses(void **state)
 	assert_false(address("192.168.4.1", "t_ip 192.168.0.1/22"));
 	assert_true(address("10.9.8.7", "t_ip 10.12/8"));
 	assert_true(address("127.0.0.1", "t_ip 127.1"));
+	assert_false(address("10.0.0.1", "t_ip 10/8"));
+	assert_true(address("0.0.0.10", "t_ip 10"));
 	assert_true(address("192.168.0.1", "t_ip 192.168.1"));
 	assert_true(address("1.2.77.4", "t_ip 1.2.0.4/255.255.0.255"));
 	assert_false(address("1.2.77.5", "t_ip 1.2.0.4/255.255.0.255"));
@@ -181,12 +190,12 @@ test_addresses(void **state)
 	assert_true(address("2001:db8::5", "t_ip 2001:db8::/32"));
 	assert_false(address("2001:db9::5", "t_ip 2001:db8::/32"));
 	assert_true(address("::1", "t_ip 127.0.0.1/8 ::1"));
-	assert_true(address("::ffff:10.0.0.1", "t_ip 10/8"));
-	assert_true(address("2002:a00:1::", "t_ip 10/8"));
+	assert_true(address("::ffff:10.0.0.1", "t_ip 10.0/8"));
+	assert_true(address("2002:a00:1::", "t_ip 10.0/8"));
 	assert_true(address("10.0.0.1", "t_ip ::ffff:0:0/96"));
 	assert_false(address("10.0.0.1", "t_ip ::1"));
 	given.str = tw_str_of("10.1.1.1");
-	assert_true(matches("t_str -m ip 10/8"));
+	assert_true(matches("t_str -m ip 10.0/8"));
 	given.str = tw_str_of("not an address");
 	assert_false(matches("t_str -m ip 0.0.0.0/0"));
 }
@@ -222,6 +231,17 @@ test_suffixes(void **state)
 	assert_true(str("ABC", "t_str,lower,length 3"));
 	assert_true(is_refused("t_int_beg 1"));
 	assert_true(is_refused("t_str_nope a"));
+}
+
+static void
+test_methods(void **state)
+{
+	(void)state;
+	assert_true(str("GET", "t_str -m meth HEAD GET"));
+	assert_true(str("GET", "t_str -m meth -i GET"));
+	assert_false(str("GET", "t_str -m meth -i get"));
+	assert_true(str("PURGE", "t_str -m meth -i purge"));
+	assert_false(str("PURGE", "t_str -m meth purge"));
 }
 
 static void
@@ -365,6 +385,7 @@ main(void)
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_values),
 		cmocka_unit_test(test_suffixes),
+		cmocka_unit_test(test_methods),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_names),

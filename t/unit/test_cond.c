@@ -8,6 +8,13 @@
 
 #include <stdio.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
 #include "expr_help.h"
 
 static struct tw__acl *acls;

@@ -97,7 +97,8 @@ static const struct refusal refused[] = {
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: \r\n\r\n", 400 },
 	{ "POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n", 501 },
-	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n", 501 },
+	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip\r\n"
+	  "Transfer-Encoding: chunked\r\n\r\n", 501 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n", 501 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked;q=1\r\n\r\n", 501 },
 	{ "\nGET / HTTP/1.1\r\n" H "\r\n", 400 },
@@ -122,7 +123,8 @@ bad_requests(void **state)
 static void
 nul_bytes(void **state)
 {
-	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\nX-Long-Value: 01234567890123456789\r\n\r\n";
+	static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\n"
+				   "X-Long-Value: 01234567890123456789\r\n\r\n";
 	struct h1_in t;
 
 	(void)state;

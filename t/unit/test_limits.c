@@ -25,8 +25,13 @@ fixed_of(struct tw__limits_want want)
 	return l.maxsock - 2;
 }
 
-static const struct tw__limits_want BASE = { .n_threads = 2, .n_binds = 3,
-	.n_checks = 4, .n_loggers = 3, .system_n = 20000 };
+static const struct tw__limits_want BASE = {
+	.n_threads = 2,
+	.n_binds = 3,
+	.n_checks = 4,
+	.n_loggers = 3,
+	.system_n = 20000,
+};
 
 static void
 test_enough(void **state)

@@ -12,6 +12,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
 #include "expr_help.h"
 #include "core/flow/logvars.h"
 #include "core/flow/req.h"

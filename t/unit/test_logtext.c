@@ -7,6 +7,13 @@
 
 #include <stdio.h>
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
 #include "expr_help.h"
 
 static const char *

@@ -16,7 +16,7 @@
 #include "core/run/options.h"
 
 #define MAX_ARGS 16
-#define PARSE(o, err, ...)                                                    \
+#define PARSE(o, err, ...) \
 	parse((o), (err), (const char *const[]){ "tideway", __VA_ARGS__, NULL })
 
 static int
@@ -38,7 +38,8 @@ test_files(void **state)
 
 	(void)state;
 	assert_int_equal(PARSE(&o, &err, "-f", "a", "-c", "-f", "b", "--", "c",
-	    "-d"), 0);
+			     "-d"),
+	    0);
 	assert_int_equal(o.n_files, 4);
 	assert_string_equal(o.files[0], "a");
 	assert_string_equal(o.files[1], "b");
@@ -57,7 +58,8 @@ test_flags(void **state)
 
 	(void)state;
 	assert_int_equal(PARSE(&o, &err, "-f", "a", "-Ws", "-D", "-db", "-dW",
-	    "-p", "pid", "-C", "dir", "-L", "me", "-dC"), 0);
+			     "-p", "pid", "-C", "dir", "-L", "me", "-dC"),
+	    0);
 	assert_true(o.master && o.notify && o.daemon && o.foreground);
 	assert_true(o.zero_warning && o.dump);
 	assert_false(o.debug);
@@ -80,7 +82,8 @@ test_numbers(void **state)
 
 	(void)state;
 	assert_int_equal(PARSE(&o, &err, "-f", "a", "-n", "10", "-N", "20",
-	    "-m", "30"), 0);
+			     "-m", "30"),
+	    0);
 	assert_int_equal(o.maxconn, 10);
 	assert_int_equal(o.proxy_maxconn, 20);
 	assert_int_equal(o.memory_mb, 30);
@@ -148,8 +151,7 @@ test_other_work(void **state)
 	struct tw_err err;
 
 	(void)state;
-	assert_int_equal(parse(&o, &err, (const char *const[]){ "tideway",
-	    NULL }), 0);
+	assert_int_equal(parse(&o, &err, (const char *const[]){ "tideway", NULL }), 0);
 	assert_int_equal(o.todo, TW__DO_USAGE);
 	assert_int_equal(PARSE(&o, &err, "-c"), 0);
 	assert_int_equal(o.todo, TW__DO_USAGE);

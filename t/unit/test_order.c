@@ -14,7 +14,11 @@
 
 #include "core/module/module_int.h"
 
-#define NAMES(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define NAMES(...)                \
+	(const char *const[])     \
+	{                         \
+		__VA_ARGS__, NULL \
+	}
 #define MAX_ITEMS 8
 
 typedef int order_fn(const struct tw__order_item *items, int n, int *order,
