@@ -36,6 +36,7 @@ sub proxy
 	    . defaults('log global', 'option httplog', 'option redispatch') . "
 listen web
     bind {BIND:web}
+    timeout check 2s
     default-server inter 30ms $server
 $lines    server s1 ${\ $o[0]->addr} check
     server s2 ${\ $o[1]->addr}
@@ -141,7 +142,7 @@ subtest 'fall and rise count' => sub {
 };
 
 subtest 'bad answers' => sub {
-	my $p = proxy(['option httpchk GET /check', 'timeout check 200ms'],
+	my $p = proxy(['option httpchk GET /check', ],
 	    'fall 1 rise 1');
 	$o[0]->set('mute');
 	like(wait_log(qr{web/s1 is DOWN}), qr/reason: (?:Socket error|Layer7 invalid response)/,

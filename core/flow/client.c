@@ -28,9 +28,9 @@ void
 tw__client_idle(struct tw_conn *cli)
 {
 	const struct tw__timeouts *const t = &cli->bind->proxy->c.timeout;
-	const uint32_t ms = cli->n_requests == 0 ?
-	    first_of(t->http_request, t->client, 0) :
-	    first_of(t->http_keep_alive, t->http_request, t->client);
+	const uint32_t ms = cli->n_requests == 0
+	    ? first_of(t->http_request, t->client, 0)
+	    : first_of(t->http_keep_alive, t->http_request, t->client);
 
 	tw_timer_set(&cli->timer, ms != 0 ? tw_now_ms() + ms : 0);
 }
@@ -59,8 +59,8 @@ tw__client_end(struct tw_conn *cli)
 static bool
 follow_generation(struct tw_conn *cli)
 {
-	struct tw_bind *const bind = atomic_load_explicit(&cli->bind->live->bind,
-	    memory_order_acquire);
+	struct tw_bind *const bind =
+	    atomic_load_explicit(&cli->bind->live->bind, memory_order_acquire);
 
 	if (TW_LIKELY(bind == cli->bind))
 		return true;
@@ -107,7 +107,8 @@ tw__flow_accepted(struct tw_conn *cli)
 {
 	const struct tw_proxy *const fe = cli->bind->proxy;
 
-	if (fe->c.mode == TW_MODE_HTTP && !cli->proxy_wanted && fe->chain[TW_ON_CONN] == NULL) {
+	if (fe->c.mode == TW_MODE_HTTP && !cli->proxy_wanted &&
+	    fe->chain[TW_ON_CONN] == NULL) {
 		tw__client_idle(cli);
 		return;
 	}
@@ -127,7 +128,8 @@ close_each(struct tw_worker *w, bool hard)
 
 	for (cli = TAILQ_FIRST(&w->net->clients); cli != NULL; cli = next) {
 		next = TAILQ_NEXT(cli, link);
-		if (cli->req == NULL && (hard || (cli->n_requests > 0 && !cli->readable)))
+		if (cli->req == NULL &&
+		    (hard || (cli->n_requests > 0 && !cli->readable)))
 			tw__client_end(cli);
 		else if (hard)
 			tw__req_abort(cli->req);
@@ -149,8 +151,9 @@ proxy_header(struct tw_conn *cli)
 	struct tw_addr src, dst;
 
 	for (;;) {
-		const enum tw_io io = cli->in.base == NULL ? TW_IO_AGAIN :
-		    tw__proxy_hdr_read(&cli->in, &src, &dst);
+		const enum tw_io io = cli->in.base == NULL
+		    ? TW_IO_AGAIN
+		    : tw__proxy_hdr_read(&cli->in, &src, &dst);
 		if (io == TW_IO_OK && src.family != 0) {
 			cli->src = src;
 			cli->dst = dst;
@@ -284,9 +287,12 @@ head_read(struct tw_req *req)
 	tw_now_ms();
 	req->t_head = w->now_us;
 	req->start_line = (struct tw_str){ req->req.method_name.p,
-		req->req.raw.len > 0 ? (size_t)((const char *)memchr(req->req.raw.p, '\n',
-		    req->req.raw.len) - req->req.method_name.p) : 0 };
-	while (req->start_line.len > 0 && req->start_line.p[req->start_line.len - 1] == '\r')
+		req->req.raw.len > 0 ? (size_t)((const char *)memchr(req->req.raw.p,
+						    '\n', req->req.raw.len) -
+					   req->req.method_name.p)
+				     : 0 };
+	while (req->start_line.len > 0 &&
+	    req->start_line.p[req->start_line.len - 1] == '\r')
 		req->start_line.len--;
 	req->up.keep = req->cli->in.head;
 	req->keep = (req->req.flags & TW_MSG_KEEP_ALIVE) != 0 &&
@@ -306,7 +312,8 @@ tw__step_read(struct tw_req *req)
 	struct tw_conn *const cli = req->cli;
 
 	for (;;) {
-		switch (req->proto->read_head(&req->up.in, &cli->in, &req->req, NULL, cli->eof)) {
+		switch (req->proto->read_head(
+		    &req->up.in, &cli->in, &req->req, NULL, cli->eof)) {
 		case TW_IO_OK:
 			head_read(req);
 			return TW__MORE;
@@ -363,7 +370,8 @@ enum tw__next
 tw__step_request(struct tw_req *req)
 {
 	if (hook_overdue(req))
-		return tw__flow_fail(req, 503, 'I', 'R', "a hook did not resume in time");
+		return tw__flow_fail(
+		    req, 503, 'I', 'R', "a hook did not resume in time");
 	const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_REQUEST);
 	if (v == TW__H_NEXT || (v == TW__H_DONE && req->step == TW__REQUEST))
 		req->step = TW__ROUTE;
@@ -394,7 +402,8 @@ tw__step_route(struct tw_req *req)
 	enum tw__hooks v = TW__H_NEXT;
 
 	if (hook_overdue(req))
-		return tw__flow_fail(req, 503, 'I', 'R', "a hook did not resume in time");
+		return tw__flow_fail(
+		    req, 503, 'I', 'R', "a hook did not resume in time");
 	if (req->sub == 0) {
 		struct tw_proxy *const be = tw__route(req->fe, req, &origin);
 		if (be != NULL)

@@ -41,8 +41,8 @@ request_head(struct tw_req *req, struct tw_out *out)
 		tw__proxy_hdr_write(out, tw_conn_src(req->cli), tw_conn_dst(req->cli));
 	if (!req->http)
 		return 0;
-	return req->proto->write_head(&req->up.out, &req->req, out,
-	    close ? TW_HEAD_CLOSE : 0);
+	return req->proto->write_head(
+	    &req->up.out, &req->req, out, close ? TW_HEAD_CLOSE : 0);
 }
 
 static enum tw__next
@@ -60,8 +60,8 @@ body_bad(struct tw_req *req)
 {
 	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
 	req->cli->linger_wanted = true;
-	return tw__flow_fail(req, req->up.in.status != 0 ? req->up.in.status : 400, 'P', 'D',
-	    req->up.in.why);
+	return tw__flow_fail(req, req->up.in.status != 0 ? req->up.in.status : 400, 'P',
+	    'D', req->up.in.why);
 }
 
 static void
@@ -91,8 +91,8 @@ tw__step_send(struct tw_req *req)
 	}
 	if (request_head(req, &out) != 0)
 		return tw__flow_fail(req, 431, 'P', 'R', "the edited head is too long");
-	const enum tw__pump p = tw__half_begin(req, &req->up,
-	    (struct tw_str){ start, (size_t)(out.p - start) });
+	const enum tw__pump p = tw__half_begin(
+	    req, &req->up, (struct tw_str){ start, (size_t)(out.p - start) });
 	if (p == TW__P_OUT_ERR)
 		return send_failed(req);
 	if (p == TW__P_IN_BAD)
@@ -110,6 +110,16 @@ tw__step_send(struct tw_req *req)
 
 /* --- the request's rest, while the response comes --- */
 
+static void
+count_client_abort(struct tw_req *req)
+{
+	const int id = req->worker->id;
+
+	tw__cnt(&req->fe->live->fe, id, TW_CNT_CLI_ABRT, 1);
+	tw__cnt(&req->be->live->be, id, TW_CNT_CLI_ABRT, 1);
+	tw__cnt(&req->srv->live->s, id, TW_CNT_CLI_ABRT, 1);
+}
+
 /* returns: true when the exchange has to end; *next says how. */
 static bool
 upload(struct tw_req *req, enum tw__next *next)
@@ -118,9 +128,7 @@ upload(struct tw_req *req, enum tw__next *next)
 		return false;
 	switch (tw__half_pump(req, &req->up)) {
 	case TW__P_IN_ERR:
-		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_CLI_ABRT, 1);
-		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_CLI_ABRT, 1);
-		tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_CLI_ABRT, 1);
+		count_client_abort(req);
 		*next = tw__flow_fail(req, req->answered || req->tunnel ? 0 : 400, 'C',
 		    req->answered || req->tunnel ? 'D' : 'H', "client left");
 		return true;
@@ -208,8 +216,8 @@ static enum tw__next
 response_hooks(struct tw_req *req)
 {
 	while (req->sub > 0 && req->sub <= 2) {
-		const enum tw__hooks v = tw__hooks_run(req, req->sub == 1 ? req->be : req->fe,
-		    TW_ON_RESPONSE);
+		const enum tw__hooks v = tw__hooks_run(
+		    req, req->sub == 1 ? req->be : req->fe, TW_ON_RESPONSE);
 		if (v == TW__H_WAIT)
 			return TW__WAIT;
 		if (v == TW__H_FAIL)
@@ -225,14 +233,30 @@ response_hooks(struct tw_req *req)
 	return TW__MORE;
 }
 
+/* Option abortonclose: nobody waits for the answer any more. */
+static bool
+abandoned(const struct tw_req *req)
+{
+	return req->be->c.abortonclose && req->up.done && req->cli->rdhup;
+}
+
+static enum tw__next
+client_left(struct tw_req *req)
+{
+	count_client_abort(req);
+	return tw__flow_fail(req, 400, 'C', 'H', "client left");
+}
+
 static enum tw__next
 response_read(struct tw_req *req)
 {
 	struct tw_conn *const srvc = req->srvc;
 
 	for (;;) {
-		const enum tw_io io = srvc->in.base == NULL ? TW_IO_AGAIN :
-		    req->proto->read_head(&req->down.in, &srvc->in, &req->res, &req->req, srvc->eof);
+		const enum tw_io io = srvc->in.base == NULL
+		    ? TW_IO_AGAIN
+		    : req->proto->read_head(
+			  &req->down.in, &srvc->in, &req->res, &req->req, srvc->eof);
 		if (io == TW_IO_OK) {
 			if (req->res.status >= 200 || req->res.status == 101)
 				break;
@@ -250,7 +274,7 @@ response_read(struct tw_req *req)
 			req->moved = true;
 			break;
 		case TW_IO_AGAIN:
-			return TW__WAIT;
+			return abandoned(req) ? client_left(req) : TW__WAIT;
 		case TW_IO_END:
 			if (srvc->in.head == srvc->in.tail)
 				return response_missing(req);
@@ -286,8 +310,11 @@ tw__response_how(const struct tw_req *req)
 {
 	const bool old = req->req.minor == 0;
 
-	return (!req->keep ? TW_HEAD_CLOSE : old ? TW_HEAD_KEEP : 0) |
-	    (old ? TW_HEAD_HTTP10 : 0) | (req->req.method == TW_M_HEAD ? TW_HEAD_NO_BODY : 0);
+	return (!req->keep   ? TW_HEAD_CLOSE
+		       : old ? TW_HEAD_KEEP
+			     : 0) |
+	    (old ? TW_HEAD_HTTP10 : 0) |
+	    (req->req.method == TW_M_HEAD ? TW_HEAD_NO_BODY : 0);
 }
 
 static enum tw__next
@@ -300,15 +327,16 @@ deliver_head(struct tw_req *req)
 		req->keep = req->srv_keep = false; /* answered early */
 	if (atomic_load_explicit(&tw__stopping, memory_order_relaxed))
 		req->keep = false;
-	if (req->proto->write_head(&req->down.out, &req->res, &out, tw__response_how(req)) != 0)
+	if (req->proto->write_head(
+		&req->down.out, &req->res, &out, tw__response_how(req)) != 0)
 		return response_bad(req, "the edited head is too long");
 	if (req->down.out.last)
 		req->keep = false;
 	if (is_tunnel(req))
 		tunnel_begin(req);
 	req->answered = true;
-	const enum tw__pump p = tw__half_begin(req, &req->down,
-	    (struct tw_str){ start, (size_t)(out.p - start) });
+	const enum tw__pump p = tw__half_begin(
+	    req, &req->down, (struct tw_str){ start, (size_t)(out.p - start) });
 	if (p == TW__P_OUT_ERR || p == TW__P_IN_BAD)
 		req->sub = p == TW__P_OUT_ERR ? 2 : 3;
 	else
@@ -319,11 +347,7 @@ deliver_head(struct tw_req *req)
 static enum tw__next
 client_gone(struct tw_req *req)
 {
-	const int id = req->worker->id;
-
-	tw__cnt(&req->fe->live->fe, id, TW_CNT_CLI_ABRT, 1);
-	tw__cnt(&req->be->live->be, id, TW_CNT_CLI_ABRT, 1);
-	tw__cnt(&req->srv->live->s, id, TW_CNT_CLI_ABRT, 1);
+	count_client_abort(req);
 	return tw__flow_fail(req, 0, 'C', 'D', "client left");
 }
 
@@ -357,8 +381,8 @@ finish(struct tw_req *req)
 		req->cli->linger_wanted = true;
 	}
 	note_now(req, &req->t_end);
-	tw__server_leave(req, req->srv_keep && req->up.done && !req->up_broken &&
-	    !req->down.in.last);
+	tw__server_leave(req,
+	    req->srv_keep && req->up.done && !req->up_broken && !req->down.in.last);
 	req->step = TW__LOG;
 	return TW__MORE;
 }

@@ -59,5 +59,6 @@ tw__hooks_fail(struct tw_req *req)
 		return tw__flow_fail(req, 0, 'P', tw__step_term(req), req->fail_why);
 	if (req->fail_status < 500)
 		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_DREQ, 1);
-	return tw__flow_fail(req, req->fail_status, 'P', tw__step_term(req), req->fail_why);
+	return tw__flow_fail(
+	    req, req->fail_status, 'P', tw__step_term(req), req->fail_why);
 }

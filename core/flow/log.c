@@ -26,7 +26,8 @@ deadline(uint32_t ms)
 static void
 tunnel_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 {
-	const struct tw__timeouts *const f = &req->fe->c.timeout, *const b = &req->be->c.timeout;
+	const struct tw__timeouts *const f = &req->fe->c.timeout,
+					 *const b = &req->be->c.timeout;
 
 	*cli = deadline(b->tunnel != 0 ? b->tunnel : f->client);
 	*srv = deadline(b->tunnel != 0 ? b->tunnel : b->server);
@@ -82,8 +83,8 @@ tw__flow_timers(struct tw_req *req)
 		cli = deadline(req->fe->c.timeout.client);
 		break;
 	case TW__READ:
-		cli = req->t_fail_head != 0 ? req->t_fail_head :
-		    deadline(req->fe->c.timeout.client);
+		cli = req->t_fail_head != 0 ? req->t_fail_head
+					    : deadline(req->fe->c.timeout.client);
 		break;
 	case TW__REPLY:
 	case TW__LOG:
@@ -101,7 +102,8 @@ tw__flow_timers(struct tw_req *req)
 	tw_timer_set(&req->cli->timer, cli);
 	if (req->srvc != NULL)
 		tw_timer_set(&req->srvc->timer, srv);
-	if (req->up.bytes + req->down.bytes - req->counted_in - req->counted_out > COUNT_EVERY)
+	if (req->up.bytes + req->down.bytes - req->counted_in - req->counted_out >
+	    COUNT_EVERY)
 		tw__flow_count_bytes(req);
 }
 
@@ -134,8 +136,9 @@ tw__flow_count_bytes(struct tw_req *req)
 static enum tw_cnt
 status_class(int status)
 {
-	return status >= 100 && status < 600 ?
-	    (enum tw_cnt)(TW_CNT_HRSP_1XX + status / 100 - 1) : TW_CNT_HRSP_OTHER;
+	return status >= 100 && status < 600
+	    ? (enum tw_cnt)(TW_CNT_HRSP_1XX + status / 100 - 1)
+	    : TW_CNT_HRSP_OTHER;
 }
 
 static uint32_t

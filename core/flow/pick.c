@@ -79,12 +79,14 @@ queued(struct tw_req *req)
 			return TW__MORE;
 		}
 		if (req->srv != req->pend.granted)
-			tw_decide_server(req, req->pend.granted, &req->be->balance_origin);
+			tw_decide_server(
+			    req, req->pend.granted, &req->be->balance_origin);
 		tw__server_taken(req);
 		return TW__MORE;
 	}
 	const bool left = req->be->c.abortonclose && req->cli->rdhup;
-	if ((!req->timed_out && !left && !req->cli->failed) || !tw__queue_cancel(&req->pend))
+	if ((!req->timed_out && !left && !req->cli->failed) ||
+	    !tw__queue_cancel(&req->pend))
 		return TW__WAIT;
 	req->sub = CHOOSE;
 	tw_now_ms();
@@ -133,8 +135,8 @@ restart(struct tw_req *req)
 static enum tw__next
 choose(struct tw_req *req)
 {
-	const enum tw__hooks v = req->redispatched ? TW__H_NEXT :
-	    tw__hooks_run(req, req->be, TW_ON_PICK);
+	const enum tw__hooks v =
+	    req->redispatched ? TW__H_NEXT : tw__hooks_run(req, req->be, TW_ON_PICK);
 
 	if (v == TW__H_WAIT)
 		return TW__WAIT;

@@ -32,8 +32,8 @@ raw_read_body(struct tw_stream *st, struct tw_buf *in, struct tw_str *data, bool
 }
 
 static int
-raw_write_body(struct tw_stream *st, struct tw_str data, bool end, struct tw_out *scratch,
-    struct iovec *iov)
+raw_write_body(struct tw_stream *st, struct tw_str data, bool end,
+    struct tw_out *scratch, struct iovec *iov)
 {
 	(void)st;
 	(void)end;
@@ -97,8 +97,8 @@ iov_bytes(const struct iovec *iov, int n)
 
 /* Sends a head (may be empty) and framed payload in one call. */
 static enum tw_io
-half_send(struct tw_req *req, struct tw__half *h, struct tw_str head, struct tw_str data,
-    bool end)
+half_send(struct tw_req *req, struct tw__half *h, struct tw_str head,
+    struct tw_str data, bool end)
 {
 	struct tw__net *const net = req->worker->net;
 	struct tw_out scratch = { net->scratch + head.len,
@@ -140,25 +140,27 @@ filters_end(struct tw_req *req, struct tw__half *h)
 {
 	for (int i = 0; i < h->n_filters; i++) {
 		struct tw_str rest = { NULL, 0 };
-		if (h->filters[i].filter->end(req, h->filters[i].state, &rest) == TW_IO_ERR)
+		if (h->filters[i].filter->end(req, h->filters[i].state, &rest) ==
+		    TW_IO_ERR)
 			return TW_IO_ERR;
 		for (int j = i + 1; j < h->n_filters && rest.len > 0; j++) {
 			struct tw_str out = { NULL, 0 };
-			if (h->filters[j].filter->data(req, h->filters[j].state, rest, &out) ==
-			    TW_IO_ERR)
+			if (h->filters[j].filter->data(
+				req, h->filters[j].state, rest, &out) == TW_IO_ERR)
 				return TW_IO_ERR;
 			rest = out;
 		}
-		if (rest.len > 0 && half_send(req, h, (struct tw_str){ NULL, 0 }, rest, false) ==
-		    TW_IO_ERR)
+		if (rest.len > 0 &&
+		    half_send(req, h, (struct tw_str){ NULL, 0 }, rest, false) ==
+			TW_IO_ERR)
 			return TW_IO_ERR;
 	}
 	return TW_IO_OK;
 }
 
 static enum tw_io
-half_pass(struct tw_req *req, struct tw__half *h, struct tw_str head, struct tw_str data,
-    bool end)
+half_pass(struct tw_req *req, struct tw__half *h, struct tw_str head,
+    struct tw_str data, bool end)
 {
 	if (TW_UNLIKELY(h->n_filters > 0)) {
 		if (filters_data(req, h, &data) == TW_IO_ERR)
@@ -212,7 +214,7 @@ tw__half_begin(struct tw_req *req, struct tw__half *h, struct tw_str head)
 	const enum tw_io io = half_read(req, h, &data);
 
 	if (io == TW_IO_ERR)
-		return TW__P_IN_BAD;
+		return sender(req, h)->eof ? TW__P_IN_ERR : TW__P_IN_BAD;
 	const enum tw_io sent = half_pass(req, h, head, data, io == TW_IO_END);
 	if (sent == TW_IO_ERR)
 		return TW__P_OUT_ERR;
@@ -228,8 +230,7 @@ can_splice(const struct tw_req *req, const struct tw__half *h)
 	if (h->pipe != NULL && h->pipe->held > 0)
 		return true;
 	return from->in.head == from->in.tail && h->n_filters == 0 &&
-	    (from->transport == NULL || from->transport->splices) &&
-	    (to->transport == NULL || to->transport->splices);
+	    tw__conn_splices(from) && tw__conn_splices(to);
 }
 
 /* Bytes worth a pipe: a known long rest; for an unknown one, only after a
@@ -321,17 +322,18 @@ half_turn(struct tw_req *req, struct tw__half *h, bool *finished)
 		const uint64_t want = splice_want(req, h);
 		if (want > 0) {
 			const enum tw__pump p = half_splice(req, h, want);
-			if (p != TW__P_DONE || h->pipe == NULL || h->pipe->held > 0 || !from->eof)
+			if (p != TW__P_DONE || h->pipe == NULL || h->pipe->held > 0 ||
+			    !from->eof)
 				return p;
 		}
 	}
 	const bool eof = from->eof;
 	const enum tw_io io = half_read(req, h, &data);
-	if (io == TW_IO_ERR)
-		return TW__P_IN_BAD;
+	if (io == TW_IO_ERR) /* cut short, or malformed */
+		return eof ? TW__P_IN_ERR : TW__P_IN_BAD;
 	if (data.len > 0 || io == TW_IO_END) {
-		if (half_pass(req, h, (struct tw_str){ NULL, 0 }, data, io == TW_IO_END) ==
-		    TW_IO_ERR)
+		if (half_pass(req, h, (struct tw_str){ NULL, 0 }, data,
+			io == TW_IO_END) == TW_IO_ERR)
 			return TW__P_OUT_ERR;
 		*finished = io == TW_IO_END;
 		return TW__P_DONE;

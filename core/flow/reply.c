@@ -25,7 +25,8 @@ fill_response(struct tw_req *req)
 	msg->flags = TW_MSG_RESPONSE | TW_MSG_EDITED;
 	msg->major = msg->minor = 1;
 	msg->status = (uint16_t)r->status;
-	msg->reason = tw_str_of(r->reason != NULL ? r->reason : tw_status_reason(r->status));
+	msg->reason =
+	    tw_str_of(r->reason != NULL ? r->reason : tw_status_reason(r->status));
 	msg->body = r->produce != NULL ? TW_BODY_CHUNKED : TW_BODY_LENGTH;
 	msg->content_length = r->body.len;
 	if (r->produce == NULL) {
@@ -58,14 +59,17 @@ send_head(struct tw_req *req)
 	}
 	if (req->reply.close || atomic_load(&tw__stopping))
 		req->keep = false;
-	if (fill_response(req) != 0 || req->proto->write_head(&req->down.out, &req->res, &out,
-	    tw__response_how(req)) != 0)
-		return tw__flow_fail(req, 500, 'I', 'L', "the answer's head is too long");
+	if (fill_response(req) != 0 ||
+	    req->proto->write_head(
+		&req->down.out, &req->res, &out, tw__response_how(req)) != 0)
+		return tw__flow_fail(
+		    req, 500, 'I', 'L', "the answer's head is too long");
 	if (req->down.out.last)
 		req->keep = false;
 	iov[0].iov_len = (size_t)(out.p - net->scratch);
 	if (!no_body && req->reply.produce == NULL)
-		iov[1] = (struct iovec){ (void *)(uintptr_t)req->reply.body.p, req->reply.body.len };
+		iov[1] = (struct iovec){ (void *)(uintptr_t)req->reply.body.p,
+			req->reply.body.len };
 	req->status = (int16_t)req->reply.status;
 	req->answered = true;
 	tw_now_ms();
@@ -84,15 +88,18 @@ send_piece(struct tw_req *req)
 	struct tw_out scratch = tw_out_of(net->scratch, sizeof(net->scratch));
 	struct iovec iov[TW_PROTO_IOV];
 
-	if (req->reply_buf == NULL && (req->reply_buf = tw__pool_get(&net->bufs)) == NULL)
+	if (req->reply_buf == NULL &&
+	    (req->reply_buf = tw__pool_get(&net->bufs)) == NULL)
 		return tw__flow_fail(req, 0, 'R', 'D', "out of memory");
 	struct tw_out out = tw_out_of(req->reply_buf, net->buf_size);
 	const enum tw_io io = req->reply.produce(req, &out, req->reply.arg);
 	if (io == TW_IO_ERR)
 		return tw__flow_fail(req, 0, 'I', 'D', "the answer could not be made");
-	const struct tw_str piece = { req->reply_buf, (size_t)(out.p - req->reply_buf) };
+	const struct tw_str piece = { req->reply_buf,
+		(size_t)(out.p - req->reply_buf) };
 	TW_ASSERT(piece.len > 0 || io != TW_IO_OK);
-	const int n = req->proto->write_body(&req->down.out, piece, io == TW_IO_END, &scratch, iov);
+	const int n = req->proto->write_body(
+	    &req->down.out, piece, io == TW_IO_END, &scratch, iov);
 	for (int i = 0; i < n; i++)
 		req->down.bytes += iov[i].iov_len;
 	if (io == TW_IO_END)
@@ -107,8 +114,8 @@ enum tw__next
 tw__step_reply(struct tw_req *req)
 {
 	if (tw__conn_backlog(req->cli) && tw__conn_flush(req->cli) != TW_IO_OK)
-		return req->cli->failed ?
-		    tw__flow_fail(req, 0, 'C', 'D', "client left") : TW__WAIT;
+		return req->cli->failed ? tw__flow_fail(req, 0, 'C', 'D', "client left")
+					: TW__WAIT;
 	switch (req->sub) {
 	case HEAD:
 		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_INTERCEPTED, 1);

@@ -196,7 +196,8 @@ tw_req_id(const struct tw_req *req)
 bool
 tw_req_is_ssl(const struct tw_req *req)
 {
-	return req->cli->transport != NULL && strcmp(req->cli->transport->name, "tls") == 0;
+	return req->cli->transport != NULL &&
+	    strcmp(req->cli->transport->name, "tls") == 0;
 }
 
 void *
@@ -226,22 +227,23 @@ void
 tw_decide_note(struct tw_req *req, enum tw_what what, const char *name,
     const struct tw_origin *origin)
 {
-	const uint8_t i = req->n_trail < TW_TRAIL_MAX ? req->n_trail++ : TW_TRAIL_MAX - 1;
+	const uint8_t i =
+	    req->n_trail < TW_TRAIL_MAX ? req->n_trail++ : TW_TRAIL_MAX - 1;
 
 	req->trail[i] = (struct tw_trail){ origin, what, name };
 }
 
 void
-tw_decide_backend(struct tw_req *req, struct tw_proxy *backend,
-    const struct tw_origin *origin)
+tw_decide_backend(
+    struct tw_req *req, struct tw_proxy *backend, const struct tw_origin *origin)
 {
 	req->be = backend;
 	tw_decide_note(req, TW_CHOSE_BACKEND, backend->name, origin);
 }
 
 void
-tw_decide_server(struct tw_req *req, struct tw_server *server,
-    const struct tw_origin *origin)
+tw_decide_server(
+    struct tw_req *req, struct tw_server *server, const struct tw_origin *origin)
 {
 	req->srv = server;
 	tw_decide_note(req, TW_CHOSE_SERVER, server->name, origin);
@@ -276,7 +278,8 @@ tw_req_private(struct tw_req *req)
 /* --- answers and waiting --- */
 
 enum tw_verdict
-tw_req_reply(struct tw_req *req, const struct tw_reply *reply, const struct tw_origin *origin)
+tw_req_reply(
+    struct tw_req *req, const struct tw_reply *reply, const struct tw_origin *origin)
 {
 	req->reply = *reply;
 	tw_decide_note(req, TW_ANSWERED, origin != NULL ? origin->who : NULL, origin);
@@ -286,7 +289,8 @@ tw_req_reply(struct tw_req *req, const struct tw_reply *reply, const struct tw_o
 }
 
 enum tw_verdict
-tw_req_fail(struct tw_req *req, int status, const char *why, const struct tw_origin *origin)
+tw_req_fail(
+    struct tw_req *req, int status, const char *why, const struct tw_origin *origin)
 {
 	req->fail_status = (uint16_t)status;
 	req->fail_why = why;
@@ -311,7 +315,7 @@ tw_req_deadline(struct tw_req *req, uint32_t ms)
 static void
 say_continue(struct tw_req *req)
 {
-	struct iovec iov = { (void *)(uintptr_t)"HTTP/1.1 100 Continue\r\n\r\n", 25 };
+	struct iovec iov = { (void *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25 };
 
 	if ((req->req.flags & TW_MSG_EXPECT) != 0 && req->req.minor >= 1)
 		tw__conn_send(req->cli, &iov, 1);
@@ -321,8 +325,8 @@ static enum tw_io
 body_more(struct tw_req *req, size_t max)
 {
 	struct tw_str data = { NULL, 0 };
-	const enum tw_io io = req->proto->read_body(&req->up.in, &req->cli->in, &data,
-	    req->cli->eof);
+	const enum tw_io io =
+	    req->proto->read_body(&req->up.in, &req->cli->in, &data, req->cli->eof);
 
 	if (io == TW_IO_ERR || req->body_len + data.len > max)
 		return TW_IO_ERR;
@@ -344,7 +348,8 @@ tw_req_body(struct tw_req *req, size_t max, struct tw_str *body)
 		req->body = tw_arena_try(tw_req_arena(req), max + 1);
 		if (req->body == NULL)
 			return TW_IO_ERR;
-		if (req->up.in.body != TW_BODY_NONE && req->cli->in.head == req->cli->in.tail)
+		if (req->up.in.body != TW_BODY_NONE &&
+		    req->cli->in.head == req->cli->in.tail)
 			say_continue(req);
 	}
 	while (!req->body_read && io == TW_IO_OK) {
@@ -407,8 +412,9 @@ uint64_t
 tw_req_wall_us(const struct tw_req *req, bool accepted)
 {
 	const uint64_t now = req->worker->now_us;
-	const uint64_t then = accepted || !req->http ? req->t_accept :
-	    req->t_first != 0 ? req->t_first : req->t_idle;
+	const uint64_t then = accepted || !req->http ? req->t_accept
+	    : req->t_first != 0                      ? req->t_first
+						     : req->t_idle;
 
 	return tw_wall_us() - (now > then ? now - then : 0);
 }

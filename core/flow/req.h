@@ -99,7 +99,8 @@ struct tw_req {
 	bool timed_out;            /* timer fired */
 	uint64_t id;
 	/* Microseconds of the monotonic clock; 0: not reached. */
-	uint64_t t_accept, t_idle, t_first, t_head, t_queue, t_connect, t_sent, t_response, t_end;
+	uint64_t t_accept, t_idle, t_first, t_head, t_queue, t_connect, t_sent, t_response,
+    t_end;
 	uint64_t t_fail_head;      /* when a slow head must be complete; ms */
 	uint64_t counted_in, counted_out; /* bytes already in the counters */
 	struct tw_reply reply;

@@ -55,9 +55,9 @@ head_only(struct tw_str *text)
 static void
 answer_status(struct tw_req *req, int status)
 {
-	struct tw_str text = req->http && req->proto->error_text != NULL ?
-	    req->proto->error_text(req->be != NULL ? req->be : req->fe, status) :
-	    (struct tw_str){ NULL, 0 };
+	struct tw_str text = req->http && req->proto->error_text != NULL
+	    ? req->proto->error_text(req->be != NULL ? req->be : req->fe, status)
+	    : (struct tw_str){ NULL, 0 };
 
 	if (req->req.method == TW_M_HEAD && text.len > 0)
 		head_only(&text);
@@ -81,8 +81,8 @@ tw__flow_fail(struct tw_req *req, int status, char who, char when, const char *w
 	req->fail_why = why;
 	req->keep = false;
 	req->failed = true;
-	if (req->answered)
-		req->cli->failed = true; /* cut: the client must not take it for whole */
+	if (req->answered) /* cut: the client must not take it for whole */
+		req->cli->failed = true;
 	else if (status != 0)
 		answer_status(req, status);
 	tw__server_leave(req, false);
@@ -102,7 +102,8 @@ client_timed_out(struct tw_req *req)
 	case TW__ACCEPT:
 	case TW__READ:
 		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
-		return tw__flow_fail(req, req->http ? 408 : 0, 'c', 'R', "request timed out");
+		return tw__flow_fail(
+		    req, req->http ? 408 : 0, 'c', 'R', "request timed out");
 	case TW__RESPONSE:
 		return tw__flow_fail(req, 408, 'c', 'D', "client stalled");
 	default:
@@ -123,7 +124,8 @@ server_timed_out(struct tw_req *req)
 			tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
 			tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
 		}
-		return tw__flow_fail(req, 504, 's', 'H', "server did not answer in time");
+		return tw__flow_fail(
+		    req, 504, 's', 'H', "server did not answer in time");
 	default:
 		return tw__flow_fail(req, 0, 's', tw__step_term(req), "server stalled");
 	}
@@ -138,7 +140,8 @@ nothing_came(struct tw_conn *cli)
 {
 	struct tw_req *req = NULL;
 
-	if (cli->n_requests == 0 && (cli->timed_out || !cli->bind->proxy->c.dontlognull))
+	if (cli->n_requests == 0 &&
+	    (cli->timed_out || !cli->bind->proxy->c.dontlognull))
 		req = tw__client_request(cli);
 	if (req == NULL)
 		tw__client_end(cli);
@@ -211,6 +214,8 @@ tw__req_abort(struct tw_req *req)
 {
 	if (req->step == TW__LOG)
 		return;
+	if (req->step == TW__PICK)
+		tw__queue_cancel(&req->pend);
 	tw__flow_fail(req, 0, 'K', tw__step_term(req), "the program stops");
 	tw__flow_run(req);
 }
@@ -232,7 +237,8 @@ tw__flow_client_event(struct tw_conn *cli)
 	}
 	if (!cli->timed_out && !cli->readable && cli->in.head == cli->in.tail)
 		return;
-	struct tw_req *const req = cli->timed_out ? nothing_came(cli) : client_next(cli);
+	struct tw_req *const req =
+	    cli->timed_out ? nothing_came(cli) : client_next(cli);
 	if (req != NULL)
 		tw__flow_run(req);
 }

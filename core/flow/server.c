@@ -145,8 +145,10 @@ try_again(struct tw_req *req)
 	req->step = TW__CONNECT;
 	req->sub = TURN_AROUND;
 	req->timed_out = false;
-	tw_timer_set(&req->timer, tw_now_ms() + (connect_ms != 0 && connect_ms < TURN_AROUND_MS ?
-	    connect_ms : TURN_AROUND_MS));
+	tw_timer_set(&req->timer,
+	    tw_now_ms() +
+		(connect_ms != 0 && connect_ms < TURN_AROUND_MS ? connect_ms
+								: TURN_AROUND_MS));
 	return TW__WAIT;
 }
 
@@ -155,7 +157,8 @@ give_up(struct tw_req *req, bool timed_out)
 {
 	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ECON, 1);
 	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ECON, 1);
-	return tw__flow_fail(req, 503, timed_out ? 's' : 'S', 'C', "server unreachable");
+	return tw__flow_fail(
+	    req, 503, timed_out ? 's' : 'S', 'C', "server unreachable");
 }
 
 enum tw__next
@@ -187,8 +190,8 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 	default:
 		break;
 	}
-	return (uint32_t)req->retries < req->be->c.retries ? try_again(req) :
-	    give_up(req, timed_out);
+	return (uint32_t)req->retries < req->be->c.retries ? try_again(req)
+							   : give_up(req, timed_out);
 }
 
 /* --- connecting --- */

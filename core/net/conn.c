@@ -147,8 +147,8 @@ static enum tw_io
 transport_recv(struct tw_conn *conn, size_t room)
 {
 	size_t n = 0;
-	const enum tw_io io = conn->transport->recv(conn, conn->transport_state,
-	    conn->in.base + conn->in.tail, room, &n);
+	const enum tw_io io = conn->transport->recv(
+	    conn, conn->transport_state, conn->in.base + conn->in.tail, room, &n);
 
 	conn->in.tail += (uint32_t)n;
 	if (io == TW_IO_AGAIN)
@@ -200,7 +200,8 @@ send_some(struct tw_conn *conn, const struct iovec *iov, int n_iov, size_t *sent
 
 	*sent = 0;
 	if (conn->transport != NULL)
-		return conn->transport->send(conn, conn->transport_state, iov, n_iov, sent);
+		return conn->transport->send(
+		    conn, conn->transport_state, iov, n_iov, sent);
 	do {
 		if (n_iov == 1) {
 			n = send(conn->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
@@ -223,8 +224,10 @@ backlog_add(struct tw_conn *conn, const char *p, size_t len)
 	const uint32_t cap = conn->worker->net->buf_size;
 
 	while (len > 0) {
-		struct tw__out *o = conn->out == NULL ? NULL :
-		    (struct tw__out *)((char *)conn->out_end - offsetof(struct tw__out, next));
+		struct tw__out *o = conn->out == NULL
+		    ? NULL
+		    : (struct tw__out *)((char *)conn->out_end -
+			  offsetof(struct tw__out, next));
 		if (o == NULL || o->off + o->len == cap) {
 			o = tw__pool_get(&conn->worker->net->outs);
 			if (o == NULL)
@@ -253,7 +256,7 @@ backlog_rest(struct tw_conn *conn, const struct iovec *iov, int n_iov, size_t sk
 			continue;
 		}
 		if (!backlog_add(conn, (const char *)iov[i].iov_base + skip,
-		    iov[i].iov_len - skip)) {
+			iov[i].iov_len - skip)) {
 			conn->failed = true;
 			return TW_IO_ERR;
 		}
@@ -325,7 +328,8 @@ pipe_fill(struct tw_conn *from, struct tw__pipe *pipe, uint64_t want)
 	if (!from->readable)
 		return TW_IO_AGAIN;
 	do
-		n = splice(from->fd, NULL, pipe->wr, NULL, want < (1u << 30) ? want : 1u << 30,
+		n = splice(from->fd, NULL, pipe->wr, NULL,
+		    want < (1u << 30) ? want : 1u << 30,
 		    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)

@@ -139,6 +139,12 @@ enum tw_io tw__conn_flush(struct tw_conn *conn);
  * all of it delivered), AGAIN (see *blocked_on), END, ERR. */
 enum tw_io tw__conn_splice(struct tw_conn *from, struct tw_conn *to,
     struct tw__pipe *pipe, uint64_t want, uint64_t *n);
+/** tw__conn_splices - its bytes may pass through a pipe. */
+static inline bool
+tw__conn_splices(const struct tw_conn *conn)
+{
+	return conn->transport == NULL || conn->transport->splices;
+}
 /** tw__conn_shut - FIN to the peer, once the backlog is gone. */
 void tw__conn_shut(struct tw_conn *conn);
 static inline bool

@@ -38,7 +38,8 @@ struct tw__accept {
 
 /* The socket itself; closed when the last worker has let go. */
 struct listener {
-	SLIST_ENTRY(listener) link; /* control thread */
+	SLIST_ENTRY(listener)
+	link;                       /* control thread */
 	struct tw__bind_live *live; /* borrow: until unlisted */
 	int fd;
 	_Atomic int refs;
@@ -113,8 +114,9 @@ bind_inet(int fd, const struct tw_bind *b)
 	const socklen_t len = tw_addr_to_sockaddr(&b->addr, &ss);
 
 	inet_options(fd, b);
-	if (b->interface != NULL && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE,
-	    b->interface, (socklen_t)strlen(b->interface) + 1) != 0)
+	if (b->interface != NULL &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, b->interface,
+		(socklen_t)strlen(b->interface) + 1) != 0)
 		return -1;
 	return bind(fd, (struct sockaddr *)&ss, len);
 }
@@ -122,11 +124,14 @@ bind_inet(int fd, const struct tw_bind *b)
 static int
 open_new(const struct tw_bind *b, struct tw_err *err)
 {
-	const int fd = socket(b->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const uint32_t backlog = b->backlog != 0 ? b->backlog :
-	    b->proxy->c.backlog != 0 ? b->proxy->c.backlog : DEFAULT_BACKLOG;
+	const int fd =
+	    socket(b->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const uint32_t backlog = b->backlog != 0 ? b->backlog
+	    : b->proxy->c.backlog != 0           ? b->proxy->c.backlog
+						 : DEFAULT_BACKLOG;
 
-	if (fd >= 0 && (b->addr.family == AF_UNIX ? bind_unix(fd, b) : bind_inet(fd, b)) == 0 &&
+	if (fd >= 0 &&
+	    (b->addr.family == AF_UNIX ? bind_unix(fd, b) : bind_inet(fd, b)) == 0 &&
 	    listen(fd, (int)backlog) == 0)
 		return fd;
 	tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot bind socket [%s]",
@@ -143,11 +148,13 @@ open_inherited(const struct tw_bind *b, struct tw_err *err)
 	socklen_t len = sizeof(listening);
 
 	if (getsockopt(b->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
-		return tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot use descriptor fd@%d",
+		return tw_err_errno(err,
+		    "[%s:%d] : Starting frontend %s: cannot use descriptor fd@%d",
 		    b->file, b->line, b->proxy->name, b->fd);
 	if (!listening && listen(b->fd, DEFAULT_BACKLOG) != 0)
-		return tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot listen on fd@%d",
-		    b->file, b->line, b->proxy->name, b->fd);
+		return tw_err_errno(err,
+		    "[%s:%d] : Starting frontend %s: cannot listen on fd@%d", b->file,
+		    b->line, b->proxy->name, b->fd);
 	fcntl(b->fd, F_SETFL, fcntl(b->fd, F_GETFL) | O_NONBLOCK);
 	fcntl(b->fd, F_SETFD, FD_CLOEXEC);
 	set_opt(b->fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -268,7 +275,8 @@ is_full(const struct tw_bind *b)
 	    __atomic_load_n(&tw__maxconn, __ATOMIC_RELAXED)) /* a reload may set it */
 		return true;
 	if (px->c.maxconn != 0 &&
-	    atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed) >= px->c.maxconn)
+	    atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed) >=
+		px->c.maxconn)
 		return true;
 	return b->maxconn != 0 &&
 	    atomic_load_explicit(&b->live->s.cur, memory_order_relaxed) >= b->maxconn;
@@ -335,7 +343,8 @@ least_loaded(struct tw_worker *self)
 
 	for (int i = 1; i <= n; i++) {
 		struct tw_worker *const w = tw_worker_at(i);
-		const uint32_t c = atomic_load_explicit(&w->conns, memory_order_relaxed);
+		const uint32_t c =
+		    atomic_load_explicit(&w->conns, memory_order_relaxed);
 		if (c + 1 < least) {
 			best = w;
 			least = c;
@@ -367,7 +376,8 @@ accept_error(struct tw_worker *w, struct tw__accept *a, const struct tw_bind *bi
 {
 	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
 		return;
-	tw_log_limited(TW_WARNING, "Proxy %s: cannot accept: %s (%u connections); "
+	tw_log_limited(TW_WARNING,
+	    "Proxy %s: cannot accept: %s (%u connections); "
 	    "accepting again when there is room. Raise ulimit-n or lower maxconn.",
 	    bind->proxy->name, strerror(errno), tw__conns_active());
 	unwatch_full(w, a);
@@ -392,7 +402,8 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			unwatch_full(w, a);
 			return;
 		}
-		const int c = accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		const int c = accept4(
+		    fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (c < 0) {
 			if (errno == EINTR || errno == ECONNABORTED)
 				continue;

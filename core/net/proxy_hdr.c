@@ -42,7 +42,8 @@ v1_addr(struct tw_str *rest, struct tw_addr *a, int family)
 
 	a->family = (uint16_t)family;
 	return word_next(rest, word, sizeof(word)) &&
-	    inet_pton(family, word, family == AF_INET ? (void *)a->u.v4 : (void *)a->u.v6) == 1;
+	    inet_pton(family, word,
+		family == AF_INET ? (void *)a->u.v4 : (void *)a->u.v6) == 1;
 }
 
 static bool
@@ -73,12 +74,14 @@ v1_read(struct tw_buf *in, struct tw_addr *src, struct tw_addr *dst)
 	struct tw_str rest = { p + 6, (size_t)(nl - 1 - p) - 6 };
 	if ((size_t)(nl - 1 - p) < 6 || !word_next(&rest, proto, sizeof(proto)))
 		return TW_IO_ERR;
-	const int family = strcmp(proto, "TCP4") == 0 ? AF_INET :
-	    strcmp(proto, "TCP6") == 0 ? AF_INET6 : 0;
+	const int family = strcmp(proto, "TCP4") == 0 ? AF_INET
+	    : strcmp(proto, "TCP6") == 0              ? AF_INET6
+						      : 0;
 	if (family == 0 && strcmp(proto, "UNKNOWN") != 0)
 		return TW_IO_ERR;
-	if (family != 0 && (!v1_addr(&rest, src, family) || !v1_addr(&rest, dst, family) ||
-	    !v1_port(&rest, src) || !v1_port(&rest, dst) || rest.len != 0))
+	if (family != 0 &&
+	    (!v1_addr(&rest, src, family) || !v1_addr(&rest, dst, family) ||
+		!v1_port(&rest, src) || !v1_port(&rest, dst) || rest.len != 0))
 		return TW_IO_ERR;
 	in->head += (uint32_t)(nl + 1 - p);
 	return TW_IO_OK;
@@ -147,16 +150,18 @@ tw__proxy_hdr_read(struct tw_buf *in, struct tw_addr *src, struct tw_addr *dst)
 }
 
 size_t
-tw__proxy_hdr_write(struct tw_out *out, const struct tw_addr *src,
-    const struct tw_addr *dst)
+tw__proxy_hdr_write(
+    struct tw_out *out, const struct tw_addr *src, const struct tw_addr *dst)
 {
 	const char *const start = out->p;
 
-	if ((src->family != AF_INET && src->family != AF_INET6) || src->family != dst->family) {
+	if ((src->family != AF_INET && src->family != AF_INET6) ||
+	    src->family != dst->family) {
 		tw_out_lit(out, "PROXY UNKNOWN\r\n");
 		return (size_t)(out->p - start);
 	}
-	tw_out_str(out, src->family == AF_INET ? TW_STR("PROXY TCP4 ") : TW_STR("PROXY TCP6 "));
+	tw_out_str(out,
+	    src->family == AF_INET ? TW_STR("PROXY TCP4 ") : TW_STR("PROXY TCP6 "));
 	tw_addr_out(out, src);
 	tw_out_char(out, ' ');
 	tw_addr_out(out, dst);

@@ -32,7 +32,8 @@ idle_of(struct tw__net *net, uint32_t number, bool make)
 		if (!make)
 			return NULL;
 		const uint32_t n = (number + 64) & ~63u;
-		struct tw__idle **const p = realloc(net->idle, n * sizeof(struct tw__idle *));
+		struct tw__idle **const p =
+		    realloc(net->idle, n * sizeof(struct tw__idle *));
 		if (p == NULL)
 			return NULL;
 		memset(p + net->n_idle_slots, 0,
@@ -88,13 +89,15 @@ is_outdated(const struct tw_conn *conn)
 	const struct tw_server_live *const l = conn->server;
 
 	return atomic_load_explicit(&l->epoch, memory_order_relaxed) != conn->epoch ||
-	    atomic_load_explicit(&l->gen, memory_order_relaxed) != tw__gen_current()->number;
+	    atomic_load_explicit(&l->gen, memory_order_relaxed) !=
+	    tw__gen_current()->number;
 }
 
 void
 tw__upstream_use(struct tw_conn *conn)
 {
-	struct tw__idle *const idle = idle_of(conn->worker->net, conn->server->number, true);
+	struct tw__idle *const idle =
+	    idle_of(conn->worker->net, conn->server->number, true);
 
 	conn->in_use = idle != NULL;
 	if (idle != NULL && ++idle->used > idle->peak)
@@ -114,7 +117,8 @@ tw__upstream_unuse(struct tw_conn *conn)
 static bool
 is_surplus(const struct tw__idle *idle)
 {
-	const uint32_t peak = idle->peak > idle->peak_before ? idle->peak : idle->peak_before;
+	const uint32_t peak =
+	    idle->peak > idle->peak_before ? idle->peak : idle->peak_before;
 
 	return idle->n + idle->used >= peak;
 }
@@ -131,7 +135,8 @@ is_clean(struct tw_conn *conn)
 		return false;
 	if (!conn->readable)
 		return true;
-	if (conn->transport != NULL || recv(conn->fd, &c, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
+	if (conn->transport != NULL || recv(conn->fd, &c, 1, MSG_PEEK) >= 0 ||
+	    errno != EAGAIN)
 		return false;
 	conn->readable = false;
 	return true;
@@ -167,7 +172,8 @@ void
 tw__upstream_lost(struct tw_conn **pconn)
 {
 	struct tw_conn *const conn = *pconn;
-	struct tw__idle *const idle = idle_of(conn->worker->net, conn->server->number, false);
+	struct tw__idle *const idle =
+	    idle_of(conn->worker->net, conn->server->number, false);
 
 	TW_ASSERT(idle != NULL);
 	idle_remove(idle, conn);
@@ -199,8 +205,9 @@ tw__upstream_purge(struct tw_worker *w)
 		any |= idle->peak_before > 0;
 		if (idle->n == 0)
 			continue;
-		idle_trim(idle, is_outdated(TAILQ_FIRST(&idle->list)) ? idle->n :
-		    (idle->least + 1) / 2);
+		idle_trim(idle,
+		    is_outdated(TAILQ_FIRST(&idle->list)) ? idle->n
+							  : (idle->least + 1) / 2);
 		idle->least = idle->n;
 		any |= idle->n > 0;
 	}
@@ -243,8 +250,10 @@ socket_for(struct tw_worker *w, const struct tw_server *srv)
 	int fd;
 
 	do
-		fd = socket(srv->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	while (fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
+		fd = socket(
+		    srv->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	while (
+	    fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
 	if (fd >= 0 && srv->ss.ss_family != AF_UNIX)
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (fd >= 0 && srv->proxy->c.tcpka_server)
@@ -262,8 +271,8 @@ port_map(struct sockaddr_storage *ss, int port)
 }
 
 struct tw_conn *
-tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
-    const struct tw_conn *client)
+tw__upstream_connect(
+    struct tw_worker *w, const struct tw_server *srv, const struct tw_conn *client)
 {
 	struct sockaddr_storage ss = srv->ss;
 	const int fd = socket_for(w, srv);
@@ -271,7 +280,9 @@ tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
 	if (fd < 0)
 		return NULL;
 	if (srv->map_port != 0)
-		port_map(&ss, tw_conn_dst((struct tw_conn *)client)->port + (int16_t)srv->addr.port);
+		port_map(&ss,
+		    tw_conn_dst((struct tw_conn *)client)->port +
+			(int16_t)srv->addr.port);
 	int rc;
 	do
 		rc = connect(fd, (struct sockaddr *)&ss, srv->ss_len);

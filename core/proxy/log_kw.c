@@ -378,6 +378,17 @@ check_tcp(struct tw_gen *gen, struct tw_proxy *px,
 	    tw__proxy_type(px), px->name, name);
 }
 
+static void
+warn_unused(struct tw_gen *gen, const struct tw_proxy *px)
+{
+	if (px->c.logfmt_kind == KIND_DEFAULT || px->c.log_global ||
+	    !SLIST_EMPTY(&px->c.loggers))
+		return;
+	tw_gen_warn(gen, px->file, px->line, "log format ignored for %s '%s' "
+	    "since it has no log address: add a 'log' line",
+	    tw__proxy_type(px), px->name);
+}
+
 int
 tw__log_check(struct tw_gen *gen)
 {
@@ -397,6 +408,7 @@ tw__log_check(struct tw_gen *gen)
 		else if (px->c.mode == TW_MODE_TCP &&
 		    check_tcp(gen, px, tcplog) != 0)
 			result = -1;
+		warn_unused(gen, px);
 	}
 	return result;
 }

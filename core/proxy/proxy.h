@@ -168,7 +168,8 @@ struct tw_server {
 	struct sockaddr_storage ss; /* of addr, for connect() */
 	uint32_t ss_len;
 	struct tw_origin origin;
-	uint32_t epoch;         /* connections of another epoch lead elsewhere; set on publication */
+	/* connections of another epoch lead elsewhere; set on publication */
+	uint32_t epoch;
 	char *block;
 	struct tw_server_live *live; /* from start on */
 };

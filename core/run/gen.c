@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <tideway/assert.h>
+#include "core/conf/env.h"
 #include "core/expr/expr_int.h"
 #include "core/module/module_int.h"
 #include "core/net/conn.h"
@@ -144,6 +145,7 @@ tw__gen_build(char *const *files, int n_files, struct tw_report *report)
 	struct tw_gen *gen = gen_new(report);
 	bool is_read = true;
 
+	tw__env_begin();
 	for (int i = 0; i < n_files; i++)
 		is_read = tw__conf_read(gen, files[i]) == 0 && is_read;
 	overrides_apply(gen);

@@ -56,7 +56,9 @@ struct tw_gen {
 	char *block;           /* the modules' blocks; arena */
 	struct tw__expr_gen *expr; /* core/expr: late checks, regexes; NULL: none */
 	bool started;          /* shared: read-only after publication */
-	uint32_t *refs;        /* owns: one cell for each worker, own cache line each (16 uint32_t apart); written by its worker only */
+	/* owns: one cell for each worker, own cache line each (16 uint32_t
+	 * apart); written by its worker only */
+	uint32_t *refs;
 };
 
 /** tw__gen_build - reads and checks the files; does not start. in: report gets

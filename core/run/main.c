@@ -18,6 +18,7 @@
 #include <tideway/log.h>
 #include "core/base/oplog.h"
 #include "core/base/panic.h"
+#include "core/conf/env.h"
 #include "core/expr/expr_int.h"
 #include "core/flow/logvars.h"
 #include "core/module/module_int.h"
@@ -77,7 +78,9 @@ environment_set(const struct tw__options *o)
 static int
 core_register(struct tw_err *err)
 {
-	if (tw__global_register(err) != 0 || tw__proxy_register(err) != 0 ||
+	if (tw__global_register(err) != 0 ||
+	    tw__kw_add(tw__env_keywords, NULL, err) != 0 ||
+	    tw__proxy_register(err) != 0 ||
 	    tw__expr_register(err) != 0 || tw__logvars_register(err) != 0)
 		return -1;
 	return 0;

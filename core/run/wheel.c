@@ -100,8 +100,8 @@ tw__wheel_next(const struct tw__wheel *wh)
 		const unsigned from = (tick + 1) & (TW__WHEEL_SLOTS - 1);
 		const uint64_t turned =
 		    used >> from | (from != 0 ? used << (64 - from) : 0);
-		const uint64_t at =
-		    (tick + 1 + (uint64_t)__builtin_ctzll(turned)) << (6 * level);
+		const uint64_t at = (tick + 1 + (uint64_t)__builtin_ctzll(turned))
+		    << (6 * level);
 		if (at < best)
 			best = at;
 	}

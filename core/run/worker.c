@@ -309,8 +309,8 @@ base_new(void)
 	if (cfg == NULL)
 		return NULL;
 	event_config_set_flag(cfg, EVENT_BASE_FLAG_NOLOCK);
-	event_config_require_features(cfg, EV_FEATURE_ET | EV_FEATURE_O1 |
-	    EV_FEATURE_EARLY_CLOSE);
+	event_config_require_features(
+	    cfg, EV_FEATURE_ET | EV_FEATURE_O1 | EV_FEATURE_EARLY_CLOSE);
 	base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
 	return base;
@@ -331,8 +331,8 @@ worker_init(struct tw_worker *w, int id, size_t block_bytes, struct tw_err *err)
 		return tw_err_errno(err, "cannot make the event loop of worker %d", id);
 	tw__wheel_init(&w->wheel, tw_now_us() / 1000);
 	event_assign(&w->wheel_event, w->base, -1, 0, on_wheel, w);
-	event_assign(&w->post_event, w->base, w->post_fd, EV_READ | EV_PERSIST,
-	    on_post, w);
+	event_assign(
+	    &w->post_event, w->base, w->post_fd, EV_READ | EV_PERSIST, on_post, w);
 	event_add(&w->post_event, NULL);
 	return 0;
 }
@@ -420,8 +420,8 @@ thread_main(void *arg)
 }
 
 int
-tw__workers_start(int (*up)(struct tw_worker *), void (*down)(struct tw_worker *),
-    struct tw_err *err)
+tw__workers_start(
+    int (*up)(struct tw_worker *), void (*down)(struct tw_worker *), struct tw_err *err)
 {
 	if (up(&workers[0]) != 0)
 		return tw_err_set(err, "cannot start the control thread");
@@ -434,7 +434,8 @@ tw__workers_start(int (*up)(struct tw_worker *), void (*down)(struct tw_worker *
 		if (rc != 0) {
 			looping_add(-1);
 			free(s);
-			return tw_err_set(err, "cannot start worker %d: %s", i, strerror(rc));
+			return tw_err_set(
+			    err, "cannot start worker %d: %s", i, strerror(rc));
 		}
 		n_started = i;
 	}

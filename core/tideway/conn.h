@@ -65,7 +65,8 @@ struct tw_transport {
 	enum tw_io (*handshake)(struct tw_conn *conn, void *state);
 	/* out: n, bytes moved. */
 	enum tw_io (*recv)(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n);
-	enum tw_io (*send)(struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov, size_t *n);
+	enum tw_io (*send)(struct tw_conn *conn, void *state, const struct iovec *iov,
+	    int n_iov, size_t *n);
 	void (*shut)(struct tw_conn *conn, void *state);
 	void (*fini)(struct tw_conn *conn, void *state);
 	bool splices; /* the kernel does the work: splice is allowed */

@@ -58,7 +58,8 @@ struct tw_fetch {
 	unsigned where;       /* TW_AT_...: needs one of these */
 	bool (*get)(struct tw_req *req, const struct tw_arg_val *args,
 	    struct tw_cursor *cur, struct tw_sample *out);
-	const char *match;    /* default ACL match: "str", "beg", "ip", "int", "bool", "meth" .. */
+	/* default ACL match: "str", "beg", "ip", "int", "bool", "meth" .. */
+	const char *match;
 	int (*check)(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err);
 	const char *help;
 };

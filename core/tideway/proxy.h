@@ -31,17 +31,20 @@ TW_API struct tw_proxy *tw_gen_find(struct tw_gen *gen, const char *name, enum t
 /** tw_gen_running - the generation in force. context: control thread, or a
  * worker until its loop turn ends. */
 TW_API struct tw_gen *tw_gen_running(void);
-TW_API struct tw_server *tw_proxy_server(const struct tw_proxy *px, int i); /* NULL after the last */
+/* NULL after the last */
+TW_API struct tw_server *tw_proxy_server(const struct tw_proxy *px, int i);
 TW_API int tw_proxy_n_servers(const struct tw_proxy *px);
 TW_API struct tw_server *tw_proxy_find_server(const struct tw_proxy *px, const char *name);
-TW_API struct tw_bind *tw_proxy_bind(const struct tw_proxy *px, int i);     /* NULL after the last */
+/* NULL after the last */
+TW_API struct tw_bind *tw_proxy_bind(const struct tw_proxy *px, int i);
 TW_API const char *tw_bind_name(const struct tw_bind *bind); /* `name`, or "sock-1" */
 TW_API uint32_t tw_bind_id(const struct tw_bind *bind);
 TW_API const struct tw_addr *tw_bind_addr(const struct tw_bind *bind);
 TW_API const char *tw_bind_status_text(const struct tw_bind *bind); /* "OPEN" */
 /** tw_proxy_usable - servers that take new sessions: active and backup ones, and
  * the sum of the active ones' weights. */
-TW_API void tw_proxy_usable(const struct tw_proxy *px, int *active, int *backup, uint32_t *weight);
+TW_API void tw_proxy_usable(const struct tw_proxy *px, int *active, int *backup,
+    uint32_t *weight);
 /** tw_backend_changed_s, tw_backend_downtime_s, tw_backend_chkdown. */
 TW_API int64_t tw_backend_changed_s(const struct tw_proxy *px);
 TW_API uint64_t tw_backend_downtime_s(const struct tw_proxy *px);

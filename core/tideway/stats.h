@@ -54,7 +54,8 @@ struct tw_gauges {
 	int64_t last_session_s;       /* seconds since the last one; -1: none */
 	uint32_t idle;                /* server: idle connections */
 };
-TW_API void tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side, struct tw_gauges *out);
+TW_API void tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side,
+    struct tw_gauges *out);
 TW_API void tw_server_gauges(const struct tw_server *srv, struct tw_gauges *out);
 TW_API void tw_bind_gauges(const struct tw_bind *bind, struct tw_gauges *out);
 

@@ -76,7 +76,8 @@ tw_out_mem(struct tw_out *o, const void *p, size_t len)
 		o->over = true;
 		return;
 	}
-	memcpy(o->p, p, len);
+	if (len > 0) /* an empty slice may have no address */
+		memcpy(o->p, p, len);
 	o->p += len;
 }
 

@@ -123,11 +123,11 @@ set_word(struct tw_line *ln, int i, struct cookie_proxy *c, struct words *w)
 	if (strcmp(word, "attr") == 0)
 		return set_text(ln, i, "; ", &w->attr) == 0 ? 2 : -1;
 	if (strcmp(word, "dynamic") == 0)
-		return tw_line_fail(ln, i, "'dynamic' cookies are not supported yet; give "
-		    "each server a 'cookie <value>' instead");
-	return tw_line_fail(ln, i, "'%s' is not known here; 'cookie' takes rewrite, insert, "
-	    "prefix, indirect, nocache, postonly, preserve, httponly, secure, domain, "
-	    "maxidle, maxlife and attr", word);
+		return tw_line_fail(ln, i, "'dynamic' cookies are not supported yet; "
+		    "give each server a 'cookie <value>' instead");
+	return tw_line_fail(ln, i, "'%s' is not known here; 'cookie' takes rewrite, "
+	    "insert, prefix, indirect, nocache, postonly, preserve, httponly, secure, "
+	    "domain, maxidle, maxlife and attr", word);
 }
 
 static int
@@ -141,7 +141,8 @@ cookie_set_cookie(struct tw_line *ln)
 	w.domain = tw_out_of(w.domains, sizeof(w.domains) - 1);
 	w.attr = tw_out_of(w.attrs, sizeof(w.attrs) - 1);
 	if (*tw_arg(ln, 0) == '\0' || strpbrk(tw_arg(ln, 0), "=; \t,"))
-		return tw_line_fail(ln, 0, "'%s' cannot be the name of a cookie", tw_arg(ln, 0));
+		return tw_line_fail(ln, 0, "'%s' cannot be the name of a cookie",
+		    tw_arg(ln, 0));
 	for (int i = 1; i < ln->n_args;) {
 		const int n = set_word(ln, i, &c, &w);
 

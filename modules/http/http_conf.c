@@ -97,14 +97,16 @@ http_set_forwardfor(struct tw_line *ln)
 			continue;
 		}
 		if (strcmp(word, "except") != 0 && strcmp(word, "header") != 0)
-			return tw_line_fail(ln, i, "'%s' is not known here; 'option forwardfor' "
-			    "takes 'except <network>', 'header <name>' and 'if-none'", word);
+			return tw_line_fail(ln, i, "'%s' is not known here; 'option "
+			    "forwardfor' takes 'except <network>', 'header <name>' and "
+			    "'if-none'", word);
 		if (*word == 'e') {
 			if (!value || forward_except(&f, value) != 0)
 				return tw_line_fail(ln, i, "'except' expects <address>[/mask]");
 		} else {
 			if (!value || !is_token(value))
-				return tw_line_fail(ln, i, "'header' expects the name of a field");
+				return tw_line_fail(ln, i,
+				    "'header' expects the name of a field");
 			f.name = tw_arena_strdup(tw_gen_arena(ln->gen), value);
 		}
 		i++;

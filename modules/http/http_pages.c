@@ -42,7 +42,8 @@ const struct http_page tw__http_pages[HTTP_N_PAGES + 1] = {
 	PAGE(404, "404 Not Found", "83",
 	    "The resource could not be found."),
 	PAGE(405, "405 Method Not Allowed", "146",
-	    "A request was made of a resource using a request method not supported by that resource"),
+	    "A request was made of a resource using a request method "
+	    "not supported by that resource"),
 	PAGE(407, "407 Unauthorized", "112",
 	    "You need a valid user and password to access this content."),
 	PAGE(408, "408 Request Time-out", "110",

@@ -15,6 +15,7 @@
 	const main = document.querySelector("main");
 	const seconds = Number(document.body.dataset.refresh);
 	const filter = $("filter"), live = $("live");
+	const extras = /<(style|script)\b[^]*?<\/\1>/g; /* this page has them already */
 	let states = new Set(), paused = false, busy = false;
 
 	/* --- filter --- */
@@ -110,7 +111,7 @@
 				throw new Error(answer.status);
 			const text = await answer.text();
 			if (!paused)
-				merge(new DOMParser().parseFromString(text, "text/html"));
+				merge(new DOMParser().parseFromString(text.replace(extras, ""), "text/html"));
 			showLive(false);
 		} catch {
 			showLive(true);

@@ -128,7 +128,8 @@ set_cookie(void **state)
 	struct tw_str value, rest;
 
 	(void)state;
-	assert_true(tw__set_cookie_split(TW_STR("J = a,b ; Path=/"), TW_STR("J"), &value, &rest));
+	assert_true(tw__set_cookie_split(TW_STR("J = a,b ; Path=/"), TW_STR("J"), &value,
+	    &rest));
 	assert_true(tw_str_eq(value, TW_STR("a,b")));
 	assert_true(tw_str_eq(rest, TW_STR(" ; Path=/")));
 	assert_true(tw__set_cookie_split(TW_STR("J="), TW_STR("J"), &value, &rest));

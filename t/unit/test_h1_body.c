@@ -79,7 +79,8 @@ static void
 bad_chunks(void **state)
 {
 	static const char *const bad[] = {
-		"xyz\r\nabc\r\n0\r\n\r\n", "\r\nabc\r\n0\r\n\r\n", "-3\r\nabc\r\n", "+3\r\nabc\r\n",
+		"xyz\r\nabc\r\n0\r\n\r\n", "\r\nabc\r\n0\r\n\r\n",
+		"-3\r\nabc\r\n", "+3\r\nabc\r\n",
 		" 3\r\nabc\r\n", "0x3\r\nabc\r\n", "fffffffffffffffff\r\nabc\r\n",
 		"8000000000000000\r\nabc\r\n", "3\r\nabcd\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n",
 		"3\r\nabc\n0\r\n\r\n", "3;a\rb\r\nabc\r\n", "3;a\nabc\r\n", "3\rabc\r\n",
@@ -95,7 +96,8 @@ bad_chunks(void **state)
 			if (decode(&st, bad[i], step, false) != TW_IO_ERR)
 				fail_msg("%s: accepted in steps of %zu", bad[i], step);
 			assert_int_equal(st.status, 400);
-			st = (struct tw_stream){ .body = TW_BODY_CHUNKED, .state = H1_RESPONSE };
+			st = (struct tw_stream){ .body = TW_BODY_CHUNKED,
+				.state = H1_RESPONSE };
 			assert_int_equal(decode(&st, bad[i], step, false), TW_IO_ERR);
 			assert_int_equal(st.status, 502);
 		}

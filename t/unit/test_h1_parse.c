@@ -91,7 +91,8 @@ static const struct refusal refused[] = {
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: 1 1\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: 18446744073709551617\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: 9223372036854775808\r\n\r\n", 400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400 },
+	{ "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\n"
+	  "Transfer-Encoding: chunked\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, chunked\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, gzip\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: \r\n\r\n", 400 },
@@ -220,7 +221,8 @@ connection_fields(void **state)
 static void
 single_bytes(void **state)
 {
-	static const char text[] = "\r\nGET /abc HTTP/1.1\r\nHost: a\r\nX-Y: some value\r\n\r\n";
+	static const char text[] = "\r\nGET /abc HTTP/1.1\r\nHost: a\r\n"
+				   "X-Y: some value\r\n\r\n";
 	struct h1_in t;
 
 	(void)state;
@@ -297,17 +299,28 @@ responses(void **state)
 		enum tw_body body;
 		bool last;
 	} cases[] = {
-		{ TW_M_GET, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", TW_BODY_LENGTH, false },
-		{ TW_M_GET, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", TW_BODY_NONE, false },
-		{ TW_M_GET, "HTTP/1.1 200 OK\r\n\r\n", TW_BODY_CLOSE, true },
-		{ TW_M_GET, "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n", TW_BODY_CHUNKED, false },
-		{ TW_M_HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", TW_BODY_NONE, false },
-		{ TW_M_GET, "HTTP/1.1 204 \r\n\r\n", TW_BODY_NONE, false },
-		{ TW_M_GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n", TW_BODY_NONE, false },
-		{ TW_M_GET, "HTTP/1.1 100 Continue\r\n\r\n", TW_BODY_NONE, false },
-		{ TW_M_GET, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n", TW_BODY_LENGTH, true },
-		{ TW_M_CONNECT, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n", TW_BODY_TUNNEL, true },
-		{ TW_M_CONNECT, "HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\n", TW_BODY_LENGTH, false },
+		{ TW_M_GET, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+		    TW_BODY_LENGTH, false },
+		{ TW_M_GET, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+		    TW_BODY_NONE, false },
+		{ TW_M_GET, "HTTP/1.1 200 OK\r\n\r\n",
+		    TW_BODY_CLOSE, true },
+		{ TW_M_GET, "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n",
+		    TW_BODY_CHUNKED, false },
+		{ TW_M_HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+		    TW_BODY_NONE, false },
+		{ TW_M_GET, "HTTP/1.1 204 \r\n\r\n",
+		    TW_BODY_NONE, false },
+		{ TW_M_GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
+		    TW_BODY_NONE, false },
+		{ TW_M_GET, "HTTP/1.1 100 Continue\r\n\r\n",
+		    TW_BODY_NONE, false },
+		{ TW_M_GET, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n",
+		    TW_BODY_LENGTH, true },
+		{ TW_M_CONNECT, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
+		    TW_BODY_TUNNEL, true },
+		{ TW_M_CONNECT, "HTTP/1.1 403 No\r\nContent-Length: 3\r\n\r\n",
+		    TW_BODY_LENGTH, false },
 	};
 
 	(void)state;
