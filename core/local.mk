@@ -54,6 +54,7 @@ core_libcore_a_SOURCES = \
 	core/flow/req.c \
 	core/flow/run.c \
 	core/flow/server.c \
+	core/flow/shut.c \
 	core/module/find.c \
 	core/module/hooks.c \
 	core/module/life.c \

@@ -132,6 +132,9 @@ void tw__queue_flush(struct tw_server *srv);
 void tw__queue_kick(struct tw_proxy *be);
 /* Provided by core/flow: runs on the request's worker. arg: the pend. */
 void tw__pend_granted(void *pend);
+/* Provided by core/flow: ends the calling worker's sessions on a server. arg: its
+ * struct tw_server_live. */
+void tw__flow_shut_server(void *live);
 
 /** tw__balance_rebuild - after any change of servers, health, weights. control. */
 void tw__balance_rebuild(struct tw_proxy *be);

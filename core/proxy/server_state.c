@@ -416,5 +416,6 @@ tw_server_set_weight(struct tw_server *srv, uint32_t weight, const char *who)
 void
 tw_server_shut_sessions(struct tw_server *srv)
 {
-	atomic_fetch_add(&srv->live->epoch, 1);
+	for (int i = 1; i <= tw_n_workers(); i++)
+		tw_worker_post(tw_worker_at(i), tw__flow_shut_server, srv->live);
 }

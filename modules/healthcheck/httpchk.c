@@ -50,6 +50,8 @@ static enum tw_io
 result(struct tw_check_result *r, enum tw_chk what, const char *text)
 {
 	r->what = what;
+	if (what == TW_CHK_L7RSP)
+		r->status = 0; /* HAProxy tells no code with it */
 	snprintf(r->text, sizeof(r->text), "%s", text);
 	return TW_IO_OK;
 }

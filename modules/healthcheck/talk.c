@@ -156,8 +156,9 @@ request_send(struct hc_check *c)
 	wait_for(c, EV_READ);
 }
 
+/* in: error, ECONNRESET when the peer accepted and at once reset. */
 static void
-connected(struct hc_check *c)
+connected(struct hc_check *c, int error)
 {
 	char mem[HC_REQUEST_MAX];
 	struct tw_out out = tw_out_of(mem, sizeof(mem));
@@ -168,6 +169,10 @@ connected(struct hc_check *c)
 	c->len = (uint32_t)hc_type_of(c->srv)->request(c->srv, &out);
 	if (c->len == 0) {
 		judge(c, true);
+		return;
+	}
+	if (error != 0) {
+		talk_fail(c, TW_CHK_SOCKERR, error);
 		return;
 	}
 	c->size = c->len > FIRST_BUF ? HC_REQUEST_MAX : FIRST_BUF;
@@ -191,10 +196,10 @@ connect_ready(struct hc_check *c)
 
 	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		error = errno;
-	if (error != 0)
+	if (error != 0 && error != ECONNRESET)
 		talk_fail(c, TW_CHK_L4CON, error);
 	else
-		connected(c);
+		connected(c, error);
 }
 
 static void
@@ -264,7 +269,7 @@ hc_talk_begin(struct hc_check *c)
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	tw_timer_set(&c->timer, tw_now_ms() + connect_timeout_ms(c));
 	if (connect(c->fd, (struct sockaddr *)&ss, len) == 0)
-		connected(c);
+		connected(c, 0);
 	else if (errno == EINPROGRESS)
 		wait_for(c, EV_WRITE);
 	else

@@ -175,6 +175,15 @@ static const struct column columns[] = {
 	    cell_throttle },
 };
 
+/* Columns of the same width in every table are easier to follow. */
+static const char *
+column_css(const struct column *c)
+{
+	if (c->cell == cell_status || c->cell == cell_check)
+		return " wide";
+	return c->cell == cell_bytes || c->field == ST_F_stot ? " mid" : "";
+}
+
 void
 st_html_thead(struct tw_out *o)
 {
@@ -187,8 +196,7 @@ st_html_thead(struct tw_out *o)
 	for (size_t i = 0; i < TW_N_ELEMENTS(columns); i++)
 		tw_out_printf(o, "<th class=\"%s%s\" scope=\"col\" title=\"%s\">%s"
 		    "</th>", columns[i].group != NULL ? "g" : "",
-		    columns[i].cell == cell_status || columns[i].cell == cell_check ?
-		    " wide" : "", columns[i].title, columns[i].head);
+		    column_css(&columns[i]), columns[i].title, columns[i].head);
 	tw_out_lit(o, "</tr></thead>\n");
 }
 
