@@ -72,6 +72,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/balance.c \
 	core/proxy/bind.c \
 	core/proxy/check.c \
+	core/proxy/check_pause.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_kw.c \

@@ -20,6 +20,7 @@ UNIT_TESTS = \
 	t/unit/test_h1_body \
 	t/unit/test_h1_parse \
 	t/unit/test_h1_write \
+	t/unit/test_healthcheck \
 	t/unit/test_http_fetch \
 	t/unit/test_http_pages \
 	t/unit/test_lexer \
@@ -37,6 +38,7 @@ UNIT_TESTS = \
 	t/unit/test_read \
 	t/unit/test_registry \
 	t/unit/test_report \
+	t/unit/test_stats_text \
 	t/unit/test_str \
 	t/unit/test_units \
 	t/unit/test_wheel
@@ -110,3 +112,5 @@ t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
 t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
+t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
+t_unit_test_stats_text_LDADD = modules/stats/libstats.la $(LDADD)

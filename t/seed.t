@@ -17,7 +17,7 @@ sub up_or_500
 	}
 	$o->record('cookie', $req->header('Cookie') // '-')
 	    if $req->method eq 'GET';
-	return $o->reply($req, undef, 
+	return $o->reply($req, undef,
 	    "Set-Cookie: JSESSIONID=id$o->{name}; Path=/",
 	    'Cache-Control: max-age=60');
 }

@@ -30,7 +30,7 @@ SKIP: {
     my $dir = $ENV{TMPDIR} // '/tmp';
     chomp(my $tmp = `mktemp -d '$dir/lint.XXXXXX'`);
     skip 'no scratch directory', 1 unless -d $tmp;
-    system "mkdir -p '$tmp'/contrib/dev '$tmp'/core '$tmp'/modules/a "
+    system "mkdir -p '$tmp'/.ci '$tmp'/conf '$tmp'/contrib/dev '$tmp'/core '$tmp'/modules/a "
       . "'$tmp'/lua '$tmp'/t && cp '$lint' '$tmp'/contrib/dev/ && "
       . "touch '$tmp'/core/local.mk '$tmp'/modules/local.mk "
       . "'$tmp'/lua/local.mk '$tmp'/t/local.mk";

@@ -101,6 +101,7 @@ struct tw_server_live {
 	_Atomic uint8_t health;      /* enum tw_health */
 	_Atomic uint8_t admin;       /* TW_ADM_... */
 	_Atomic uint32_t idle;       /* idle connections, all workers */
+	_Atomic bool checks_paused;  /* by an administrator */
 	_Atomic uint64_t changed_ms;
 	_Atomic uint32_t epoch;      /* raised when its address changes */
 	_Atomic uint64_t gen;        /* number of the newest generation that has it */

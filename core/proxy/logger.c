@@ -5,8 +5,10 @@
  *
  * Hot path. A line is formatted once, straight into the worker's buffer, with
  * the header of its first logger before it; other loggers get a header of
- * their own and share the text. The buffer leaves at the end of the loop's
- * turn, or when it is full. Dates are formatted once a second; the tail of a
+ * their own and share the text. Lines leave together at the end of a loop's
+ * turn: when there are enough of them, or after a few milliseconds. What a
+ * receiver cannot take yet waits in the buffer, and is lost, and counted, only
+ * when that is full. Dates are formatted once a second; the tail of a
  * header (tag and pid) once for each tag. The control thread and threads that
  * are no workers use the same code. source: RFC 3164, RFC 5424; HAProxy's
  * manual, keyword `log`.
@@ -33,6 +35,10 @@
 #define ENTRIES_MAX 256
 #define IOV_PER_MSG 3
 #define US_PER_S 1000000u
+#define FLUSH_AT 8   /* lines that are worth a system call; a unix datagram
+                        socket takes ten by default (net.unix.max_dgram_qlen) */
+#define FLUSH_MS 4   /* the longest that fewer wait */
+#define RETRY_US 200 /* until a full receiver is tried again */
 
 /* One message: pieces of the buffer. */
 struct entry {
@@ -47,6 +53,8 @@ struct tw__logw {
 	int n;
 	struct entry entry[ENTRIES_MAX];
 	struct tw__turn_hook hook;
+	struct tw_timer timer; /* wakes the loop for what waits */
+	uint64_t retry_us;     /* a receiver was full: not before then */
 	uint64_t second;       /* of the two texts; 0: none */
 	char date[20];         /* "Nov 22 10:00:00 " */
 	char iso[24], zone[8]; /* "2026-11-22T10:00:00", "+00:00" */
@@ -112,12 +120,19 @@ entry_iov(const struct tw__logw *lw, const struct entry *e, struct iovec *iov)
 	char *const text = lw->buf + e->text;
 	const bool has_newline = text[e->text_len] == '\n';
 
+	if (e->head + e->head_len == e->text && has_newline) { /* one piece */
+		iov[0] = (struct iovec){ lw->buf + e->head,
+			e->head_len + e->text_len + 1 };
+		iov[1] = iov[2] = (struct iovec){ newline, 0 };
+		return;
+	}
 	iov[0] = (struct iovec){ lw->buf + e->head, e->head_len };
 	iov[1] = (struct iovec){ text, e->text_len + has_newline };
 	iov[2] = (struct iovec){ newline, !has_newline };
 }
 
-/* All messages for the target of entry `first`, which then is taken. */
+/* All messages for the target of entry `first`; those that were sent (or
+ * given up) are taken out. */
 static void
 flush_target(struct tw__logw *lw, int first)
 {
@@ -126,22 +141,94 @@ flush_target(struct tw__logw *lw, int first)
 	int n = 0;
 
 	for (int i = first; i < lw->n; i++) {
+		if (lw->entry[i].target == target)
+			entry_iov(lw, &lw->entry[i], iov + IOV_PER_MSG * n++);
+	}
+	n = tw__log_target_send(target, iov, IOV_PER_MSG, n);
+	for (int i = first; i < lw->n && n > 0; i++) {
 		if (lw->entry[i].target != target)
 			continue;
-		entry_iov(lw, &lw->entry[i], iov + IOV_PER_MSG * n++);
 		lw->entry[i].target = NULL;
+		n--;
 	}
-	tw__log_target_send(target, iov, IOV_PER_MSG, n);
+}
+
+/* Each target that has entries is served once. */
+static void
+flush_targets(struct tw__logw *lw)
+{
+	const struct tw__log_target *done[2 * TW__LOGGERS_MAX];
+	size_t n_done = 0;
+
+	for (int i = 0; i < lw->n; i++) {
+		const struct tw__log_target *const t = lw->entry[i].target;
+		size_t k = 0;
+
+		while (k < n_done && done[k] != t)
+			k++;
+		if (t == NULL || k < n_done)
+			continue;
+		if (n_done < TW_N_ELEMENTS(done))
+			done[n_done++] = t;
+		flush_target(lw, i);
+	}
+}
+
+/* What is left moves to the front. */
+static void
+settle(struct tw__logw *lw)
+{
+	uint32_t from = lw->used;
+	int n = 0;
+
+	for (int i = 0; i < lw->n; i++) {
+		const struct entry *const e = &lw->entry[i];
+		const uint32_t start = e->head < e->text ? e->head : e->text;
+
+		if (e->target == NULL)
+			continue;
+		if (start < from)
+			from = start;
+		lw->entry[n++] = *e;
+	}
+	memmove(lw->buf, lw->buf + from, lw->used - from);
+	for (int i = 0; i < n; i++) {
+		lw->entry[i].head -= from;
+		lw->entry[i].text -= from;
+	}
+	lw->used -= from;
+	lw->n = n;
+	lw->retry_us = n > 0 ? tw_now_us() + RETRY_US : 0;
 }
 
 static void
 flush(struct tw__logw *lw)
 {
-	for (int i = 0; i < lw->n; i++)
-		if (lw->entry[i].target != NULL)
-			flush_target(lw, i);
+	flush_targets(lw);
+	settle(lw);
+}
+
+/* Nobody can wait for this receiver any longer. */
+static void
+flush_or_drop(struct tw__logw *lw)
+{
+	flush(lw);
+	tw__log_drop(lw->n);
 	lw->n = 0;
 	lw->used = 0;
+	lw->retry_us = 0;
+}
+
+static void
+on_timer(struct tw_timer *t)
+{
+	struct tw__logw *const lw =
+	    (struct tw__logw *)((char *)t - offsetof(struct tw__logw, timer));
+
+	if (lw->n > 0)
+		flush(lw);
+	if (lw->n > 0)
+		tw_timer_set(t, tw_now_ms() + FLUSH_MS);
 }
 
 static void
@@ -150,8 +237,12 @@ on_turn(struct tw_worker *w, void *arg)
 	struct tw__logw *const lw = arg;
 
 	(void)w;
-	if (lw->n > 0)
+	if (lw->n == 0)
+		return;
+	if (lw->n >= FLUSH_AT && (lw->retry_us == 0 || tw_now_us() >= lw->retry_us))
 		flush(lw);
+	if (lw->n > 0 && lw->timer.due_ms == 0)
+		tw_timer_set(&lw->timer, tw_now_ms() + FLUSH_MS);
 }
 
 static struct tw__logw *
@@ -177,6 +268,7 @@ tw__log_worker_up(struct tw_worker *w)
 	if (lw == NULL)
 		return -1;
 	lw->hook.fn = on_turn;
+	lw->timer.fn = on_timer;
 	lw->hook.arg = lw;
 	w->log = lw;
 	tw__turn_hook_add(w, &lw->hook);
@@ -191,7 +283,8 @@ tw__log_worker_down(struct tw_worker *w)
 
 	if (lw == NULL)
 		return;
-	flush(lw);
+	flush_or_drop(lw);
+	tw_timer_del(&lw->timer);
 	while (*at != NULL && *at != &lw->hook)
 		at = &(*at)->next;
 	if (*at != NULL)
@@ -404,7 +497,7 @@ emit(struct tw__logw *lw, const struct line *l)
 
 	if (lw->used + longest(l) + (n + 1) * HEADER_MAX_BYTES > BUFFER_BYTES ||
 	    lw->n + (int)n > ENTRIES_MAX)
-		flush(lw);
+		flush_or_drop(lw);
 	for (int i = 0; i < 2; i++) {
 		if (l->list[i] == NULL)
 			continue;

@@ -71,9 +71,12 @@ int tw__log_pid(void);
 struct tw__log_target *tw__log_target_addr(const struct tw_addr *addr);
 struct tw__log_target *tw__log_target_fd(int fd);
 void tw__log_target_open(struct tw__log_target *t);
+/** tw__log_drop - counts lines that are lost. */
+void tw__log_drop(int n);
 /** tw__log_target_send - never waits. in: n messages, each with its newline;
- * iov, iov_per_msg of them for each. context: any thread. */
-void tw__log_target_send(struct tw__log_target *t, struct iovec *iov,
+ * iov, iov_per_msg of them for each. returns: how many were sent or given up;
+ * the rest may be tried again later. context: any thread. */
+int tw__log_target_send(struct tw__log_target *t, struct iovec *iov,
     int iov_per_msg, int n);
 
 #endif

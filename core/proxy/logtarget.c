@@ -49,8 +49,8 @@ tw__log_dropped(void)
 	return atomic_load_explicit(&dropped, memory_order_relaxed);
 }
 
-static void
-drop(int n)
+void
+tw__log_drop(int n)
 {
 	atomic_fetch_add_explicit(&dropped, (uint64_t)n, memory_order_relaxed);
 }
@@ -155,7 +155,8 @@ is_gone(int error)
 	    error == ENOENT;
 }
 
-static void
+/* returns: messages sent or given up; fewer than n: the receiver is full. */
+static int
 send_batch(struct tw__log_target *t, struct mmsghdr *msg, int n)
 {
 	bool again = true;
@@ -176,16 +177,28 @@ send_batch(struct tw__log_target *t, struct mmsghdr *msg, int n)
 			continue;
 		}
 		if (error == EMSGSIZE) { /* this one alone is too long */
-			drop(1);
+			tw__log_drop(1);
 			done++;
 			continue;
 		}
-		drop(n - done);
-		return;
+		if (error == EAGAIN || error == ENOBUFS)
+			return done;
+		tw__log_drop(n - done);
+		return n;
 	}
+	return n;
 }
 
-static void
+/* Empty pieces at the end cost the kernel time for nothing. */
+static size_t
+iov_count(const struct iovec *iov, int n)
+{
+	while (n > 1 && iov[n - 1].iov_len == 0)
+		n--;
+	return (size_t)n;
+}
+
+static int
 send_datagrams(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
 {
 	struct mmsghdr msg[BATCH_MAX];
@@ -195,10 +208,13 @@ send_datagrams(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
 		memset(msg, 0, sizeof(msg[0]) * (size_t)now);
 		for (int k = 0; k < now; k++) {
 			msg[k].msg_hdr.msg_iov = iov + (i + k) * per_msg;
-			msg[k].msg_hdr.msg_iovlen = (size_t)per_msg;
+			msg[k].msg_hdr.msg_iovlen = iov_count(iov + (i + k) * per_msg, per_msg);
 		}
-		send_batch(t, msg, now);
+		const int sent = send_batch(t, msg, now);
+		if (sent < now)
+			return i + sent;
 	}
+	return n;
 }
 
 /* How many messages, from the first on, one write shall take. */
@@ -227,29 +243,31 @@ has_room(int fd)
 
 /* The descriptor may be shared with other programs (a terminal, a pipe), so
  * it is not made non-blocking: room for PIPE_BUF is looked for instead. */
-static void
+static int
 write_lines(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
 {
+	int i = 0;
+
 	pthread_mutex_lock(&t->lock);
-	for (int i = 0; i < n;) {
+	while (i < n && (t->is_file || has_room(t->fd))) {
 		const int now = fits(iov + i * per_msg, per_msg, n - i,
 		    t->is_file ? SSIZE_MAX : PIPE_BUF);
-		if ((!t->is_file && !has_room(t->fd)) ||
-		    writev(t->fd, iov + i * per_msg, now * per_msg) < 0)
-			drop(now);
+		if (writev(t->fd, iov + i * per_msg, now * per_msg) < 0)
+			tw__log_drop(now);
 		i += now;
 	}
 	pthread_mutex_unlock(&t->lock);
+	return i;
 }
 
-void
+int
 tw__log_target_send(struct tw__log_target *t, struct iovec *iov, int per_msg,
     int n)
 {
 	if (t->addr.family == 0)
-		write_lines(t, iov, per_msg, n);
-	else if (is_usable(t))
-		send_datagrams(t, iov, per_msg, n);
-	else
-		drop(n);
+		return write_lines(t, iov, per_msg, n);
+	if (is_usable(t))
+		return send_datagrams(t, iov, per_msg, n);
+	tw__log_drop(n);
+	return n;
 }

@@ -93,6 +93,10 @@ TW_API void tw_server_set_admin(struct tw_server *srv, unsigned admin, const cha
 /** tw_server_force_health - as the page's and socket's "health" action. */
 TW_API void tw_server_force_health(struct tw_server *srv, enum tw_health h, const char *who);
 TW_API void tw_server_set_weight(struct tw_server *srv, uint32_t weight, const char *who);
+/** tw_server_pause_checks - stops or resumes its health checks; its health
+ * stays. context: control. */
+TW_API void tw_server_pause_checks(struct tw_server *srv, bool paused, const char *who);
+TW_API bool tw_server_checks_paused(const struct tw_server *srv); /* any */
 /** tw_server_shut_sessions - ends its sessions with "killed by an administrator". */
 TW_API void tw_server_shut_sessions(struct tw_server *srv);
 

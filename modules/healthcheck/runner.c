@@ -15,12 +15,15 @@
 
 #include "hc_run.h"
 
-#define SYNC_RETRY_MS 5 /* between a generation's start and its publication */
+/* Between a generation's start and its publication; it may never come. */
+#define SYNC_RETRY_MS 5
+#define SYNC_TRIES 2000
 
 static TAILQ_HEAD(, hc_check) checks = TAILQ_HEAD_INITIALIZER(checks);
 static const struct tw_gen *synced; /* borrow: only compared */
 static bool is_up;
 static struct tw_timer sync_timer;
+static int sync_tries; /* left */
 
 const struct tw_check_type *
 hc_type_of(const struct tw_server *srv)
@@ -88,12 +91,14 @@ hc_talk_ended(struct hc_check *c, struct tw_check_result *r)
 	turn_arm(c);
 }
 
-/* In maintenance a server is left alone; its turns go on empty. */
+/* A server in maintenance, or whose checks an administrator has stopped, is
+ * left alone; its turns go on empty. */
 static void
 turn_begin(struct hc_check *c)
 {
 	c->turn_ms = tw_now_ms();
-	if ((tw_server_admin(c->srv) & TW_ADM_MAINT) != 0 || !c->conf.has_addr)
+	if ((tw_server_admin(c->srv) & TW_ADM_MAINT) != 0 ||
+	    tw_server_checks_paused(c->srv) || !c->conf.has_addr)
 		turn_arm(c);
 	else
 		hc_talk_begin(c);
@@ -237,7 +242,7 @@ sync_due(struct tw_timer *t)
 
 	if (running != NULL && running != synced)
 		switch_to(running);
-	else
+	else if (sync_tries-- > 0)
 		tw_timer_set(t, tw_now_ms() + SYNC_RETRY_MS);
 }
 
@@ -245,6 +250,7 @@ void
 hc_runner_sync(void)
 {
 	sync_timer.fn = sync_due;
+	sync_tries = SYNC_TRIES;
 	if (is_up)
 		tw_timer_set(&sync_timer, tw_now_ms() + 1);
 }

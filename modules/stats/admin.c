@@ -33,53 +33,80 @@ struct st_job {
 	char *server[];           /* owns: names, behind the pointers */
 };
 
-static void
+static bool
 act_ready(struct tw_server *srv, const char *who)
 {
 	tw_server_set_admin(srv, 0, who);
+	return true;
 }
 
-static void
+static bool
 act_drain(struct tw_server *srv, const char *who)
 {
 	tw_server_set_admin(srv, TW_ADM_DRAIN, who);
+	return true;
 }
 
-static void
+static bool
 act_maint(struct tw_server *srv, const char *who)
 {
 	tw_server_set_admin(srv, TW_ADM_MAINT, who);
+	return true;
 }
 
-static void
+static bool
 act_up(struct tw_server *srv, const char *who)
 {
 	tw_server_force_health(srv, TW_UP, who);
+	return true;
 }
 
-static void
+static bool
 act_nolb(struct tw_server *srv, const char *who)
 {
 	tw_server_force_health(srv, TW_NOLB, who);
+	return true;
 }
 
-static void
+static bool
 act_down(struct tw_server *srv, const char *who)
 {
 	tw_server_force_health(srv, TW_DOWN, who);
+	return true;
 }
 
-static void
+static bool
+act_pause(struct tw_server *srv, const char *who)
+{
+	if (!tw_server_is_checked(srv))
+		return false;
+	tw_server_pause_checks(srv, true, who);
+	return true;
+}
+
+static bool
+act_check(struct tw_server *srv, const char *who)
+{
+	if (!tw_server_is_checked(srv))
+		return false;
+	tw_server_pause_checks(srv, false, who);
+	return true;
+}
+
+static bool
 act_shutdown(struct tw_server *srv, const char *who)
 {
 	(void)who;
 	tw_server_shut_sessions(srv);
+	return true;
 }
 
 const struct st_action st_actions[] = {
 	{ "ready", "Set state to READY", act_ready },
 	{ "drain", "Set state to DRAIN", act_drain },
 	{ "maint", "Set state to MAINT", act_maint },
+	{ "dhlth", "Health: disable checks", act_pause },
+	{ "ehlth", "Health: enable checks", act_check },
 	{ "hrunn", "Health: force UP", act_up },
 	{ "hnolb", "Health: force NOLB", act_nolb },
 	{ "hdown", "Health: force DOWN", act_down },
@@ -175,17 +202,19 @@ static const char *
 job_do(const struct st_job *job)
 {
 	const struct tw_proxy *px = backend_find(job->backend);
-	int n_done = 0;
+	int n_known = 0, n_done = 0;
 
 	for (int i = 0; px != NULL && i < job->n_servers; i++) {
 		struct tw_server *srv = tw_proxy_find_server(px, job->server[i]);
 
 		if (srv == NULL)
 			continue;
-		job->action->run(srv, job->who);
-		n_done++;
+		n_known++;
+		n_done += job->action->run(srv, job->who);
 	}
-	return n_done == 0 ? "ERRP" : n_done < job->n_servers ? "PART" : "DONE";
+	if (n_known == 0)
+		return "ERRP";
+	return n_done == 0 ? "NONE" : n_done < job->n_servers ? "PART" : "DONE";
 }
 
 static void

@@ -29,7 +29,7 @@ st_state_of(const struct tw_server *srv)
 		return ST_MAINT;
 	if (tw_server_health(srv) != TW_DOWN && (admin & TW_ADM_DRAIN))
 		return ST_DRAIN;
-	if (!tw_server_is_checked(srv))
+	if (!tw_server_is_checked(srv) || tw_server_checks_paused(srv))
 		return tw_server_health(srv) == TW_DOWN ? ST_DOWN : ST_NO_CHECK;
 	tw_server_last_check(srv, &r);
 	if (tw_server_health(srv) == TW_DOWN)

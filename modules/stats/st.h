@@ -176,7 +176,8 @@ const char *st_job_result(const struct st_job *job);
 void st_job_leave(struct st_job **job);
 struct st_action {
 	const char *word, *label;
-	void (*run)(struct tw_server *srv, const char *who);
+	/* returns: false: it does not apply to this server. */
+	bool (*run)(struct tw_server *srv, const char *who);
 };
 extern const struct st_action st_actions[];
 
