@@ -55,6 +55,7 @@ EXTRA_PROGRAMS += $(UNIT_TESTS)
 # A fuzz target is one function. Without libFuzzer the driver is its main():
 # it replays files and varies them a little, so make check always has a run.
 FUZZ_TARGETS = \
+	t/fuzz/fuzz_check \
 	t/fuzz/fuzz_chunk \
 	t/fuzz/fuzz_conf \
 	t/fuzz/fuzz_cookie \
@@ -114,3 +115,4 @@ t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
 t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_stats_text_LDADD = modules/stats/libstats.la $(LDADD)
+t_fuzz_fuzz_check_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)

@@ -13,9 +13,11 @@ cd "$(dirname "$0")/../.."
 
 checks="listed spdx length functions width spaces includes scripts"
 
+# assets.c is made by make, where the tree is built in place.
 c_files()
 {
-	find core modules lua t -name '*.[ch]' -type f | sort
+	find core modules lua t -name '*.[ch]' -type f |
+		grep -v '^modules/stats/assets\.c$' | sort
 }
 
 all_sources()
@@ -23,7 +25,7 @@ all_sources()
 	find .ci core modules lua conf t contrib -type f \( -name '*.[ch]' \
 		-o -name '*.def' -o -name '*.sh' -o -name '*.t' -o -name '*.pm' \
 		-o -name '*.pl' -o -name '*.lua' -o -name local.mk \) -print |
-		sort
+		grep -v '^modules/stats/assets\.c$' | sort
 }
 
 # A source nobody compiles is a source nobody tests.

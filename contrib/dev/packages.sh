@@ -87,6 +87,7 @@ copy_sources()
 		--exclude=./tideway --exclude='./tideway-*' \
 		--exclude=./core/tideway.pc \
 		--exclude=./contrib/systemd/tideway.service \
+		--exclude=./modules/stats/assets.c \
 		--exclude='*.o' --exclude='*.lo' --exclude='*.a' \
 		--exclude='*.la' --exclude=.libs --exclude=.deps \
 		--exclude=.dirstamp . | tar -C "$new" -xf -

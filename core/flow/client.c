@@ -141,6 +141,10 @@ tw__flow_close_clients(struct tw_worker *w, bool hard)
 {
 	if (hard || atomic_load(&tw__stopping))
 		close_each(w, hard);
+	while (hard && !TAILQ_EMPTY(&w->net->lingering)) {
+		struct tw_conn *conn = TAILQ_FIRST(&w->net->lingering);
+		tw__conn_free(&conn);
+	}
 }
 
 /* --- accept --- */

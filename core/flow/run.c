@@ -212,8 +212,7 @@ tw__flow_run(struct tw_req *req)
 void
 tw__req_abort(struct tw_req *req)
 {
-	if (req->step == TW__LOG)
-		return;
+	req->cli->failed = true;
 	if (req->step == TW__PICK)
 		tw__queue_cancel(&req->pend);
 	tw__flow_fail(req, 0, 'K', tw__step_term(req), "the program stops");

@@ -154,6 +154,7 @@ tw__net_up(struct tw_worker *w, uint32_t buf_size)
 	net->conns.size = sizeof(struct tw_conn);
 	net->purge.fn = purge_fire;
 	TAILQ_INIT(&net->clients);
+	TAILQ_INIT(&net->lingering);
 	w->net = net;
 	return 0;
 }

@@ -98,6 +98,8 @@ tw__conn_free(struct tw_conn **pconn)
 	*pconn = NULL;
 	tw_timer_del(&conn->timer);
 	tw__upstream_unuse(conn);
+	if (conn->lingering)
+		TAILQ_REMOVE(&conn->worker->net->lingering, conn, link);
 	if (conn->transport != NULL)
 		conn->transport->fini(conn, conn->transport_state);
 	event_del(&conn->ev);
@@ -432,6 +434,7 @@ tw__conn_linger(struct tw_conn **pconn)
 		return;
 	}
 	conn->lingering = true;
+	TAILQ_INSERT_TAIL(&conn->worker->net->lingering, conn, link);
 	conn->timed_out = false;
 	conn->req = NULL;
 	tw__buf_put(conn);

@@ -97,7 +97,7 @@ struct tw__net {
 	struct tw__pipe *pipes;
 	uint32_t n_pipes;
 	uint32_t buf_size;
-	struct tw__conn_list clients;
+	struct tw__conn_list clients, lingering;
 	struct tw__idle **idle;    /* owns: by tw_server_live.number */
 	uint32_t n_idle_slots;
 	struct tw_timer purge;
@@ -152,7 +152,7 @@ tw__conn_backlog(const struct tw_conn *conn)
 {
 	return conn->out != NULL;
 }
-/** tw__conn_linger - FIN, then reads and forgets for a short while so that the
+/** tw__conn_linger - a connection on no list any more: FIN, then reads and forgets for a short while so that the
  * peer sees the answer instead of a reset; then frees it. */
 void tw__conn_linger(struct tw_conn **conn);
 

@@ -314,15 +314,31 @@ stats_wants_reset(const struct tw_proxy *px)
 	    (st_conf_of(px)->admins != NULL || is_any_backend_admin);
 }
 
+/* As messages call it. */
+static const char *
+kind_of(const struct tw_proxy *px)
+{
+	if (!tw_proxy_has(px, TW_FRONTEND))
+		return "backend";
+	return tw_proxy_has(px, TW_BACKEND) ? "proxy" : "frontend";
+}
+
 static int
 stats_check(struct tw_gen *gen)
 {
 	struct tw_proxy *px;
 
 	is_any_backend_admin = false;
-	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
-		if (st_conf_of(px)->admins != NULL && !tw_proxy_has(px, TW_FRONTEND))
+	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
+		const struct st_conf *c = st_conf_of(px);
+
+		if (c->enabled && tw_proxy_mode(px) != TW_MODE_HTTP)
+			tw_gen_warn(gen, c->origin.file, c->origin.line, "'stats' "
+			    "statement ignored for %s '%s' as it requires HTTP mode",
+			    kind_of(px), tw_proxy_name(px));
+		if (c->admins != NULL && !tw_proxy_has(px, TW_FRONTEND))
 			is_any_backend_admin = true;
+	}
 	return 0;
 }
 

@@ -214,6 +214,7 @@ logger_to(struct tw__logger *lg, const char *path)
 		.format = TW__LOG_RAW };
 }
 
+/* LONG: the same two sinks live through all of it */
 static void
 test_targets(void **state)
 {

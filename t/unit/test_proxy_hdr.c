@@ -116,7 +116,8 @@ test_v2_bad(void **state)
 static void
 test_write_reads_back(void **state)
 {
-	const struct tw_addr a = { .family = AF_INET6, .port = 5, .u.v6 = { 0x20, 1, [15] = 9 } };
+	const struct tw_addr a = { .family = AF_INET6, .port = 5,
+		.u.v6 = { 0x20, 1, [15] = 9 } };
 	const struct tw_addr b = { .family = AF_INET6, .port = 65535, .u.v6 = { [15] = 1 } };
 	char mem[128];
 	struct tw_out out = tw_out_of(mem, sizeof(mem));
