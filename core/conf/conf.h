@@ -66,6 +66,12 @@ const struct tw_kw *tw__kw_find(unsigned scope, const char *first,
 int tw__line_options(struct tw_line *ln, unsigned scope, int from, void *core,
     char *block);
 
+/* Names that are no keywords. */
+enum tw__known { TW__KNOWN_FETCH, TW__KNOWN_CONV, TW__KNOWN_LOGVAR };
+/** tw__is_known - does HAProxy 3.4 have a fetch, converter or log variable of
+ * this name? For messages about what is not supported yet. */
+bool tw__is_known(enum tw__known kind, struct tw_str name);
+
 /** tw__conf_manual - -K: prints the keyword manual from the tables. in: match,
  * NULL or a word to filter by. */
 void tw__conf_manual(FILE *to, const char *match);

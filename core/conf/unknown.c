@@ -49,6 +49,21 @@ known_find(const char *word, const char *second)
 	    known_cmp);
 }
 
+bool
+tw__is_known(enum tw__known kind, struct tw_str name)
+{
+	static const unsigned masks[] = { [TW__KNOWN_FETCH] = TW_KN_FETCH | TW_KN_ACL,
+		[TW__KNOWN_CONV] = TW_KN_CONVERTER, [TW__KNOWN_LOGVAR] = TW_KN_LOGVAR };
+	char word[64];
+
+	if (name.len >= sizeof(word))
+		return false;
+	memcpy(word, name.p, name.len);
+	word[name.len] = '\0';
+	const struct known *const k = known_find(word, "");
+	return k != NULL && (k->sections & masks[kind]) != 0;
+}
+
 static unsigned
 kn_of_scope(unsigned scope)
 {

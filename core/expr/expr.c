@@ -15,6 +15,7 @@
 
 #include <tideway/assert.h>
 
+#include "conf/conf.h"
 #include "expr/expr_int.h"
 #include "module/module_int.h"
 #include "run/gen.h"
@@ -342,8 +343,9 @@ parse_fetch(const struct tw__ectx *cx, const char **text, const char **match)
 	if (f == NULL && match != NULL)
 		f = find_suffixed(name, match);
 	if (f == NULL)
-		tw_err_set(cx->err, "unknown fetch '%.*s': not supported yet, "
-		    "or misspelt", TW_STR_FMT(name));
+		tw_err_set(cx->err, tw__is_known(TW__KNOWN_FETCH, name) ?
+		    "fetch '%.*s' is known to HAProxy 3.4 but not supported by "
+		    "tideway yet" : "unknown fetch '%.*s'", TW_STR_FMT(name));
 	return f;
 }
 
@@ -355,8 +357,9 @@ parse_conv(const struct tw__ectx *cx, const char **text, enum tw_type *type,
 	const struct tw_conv *const c = tw__expr_find_conv(name);
 
 	if (c == NULL)
-		return tw_err_set(cx->err, "unknown converter '%.*s': "
-		    "not supported yet, or misspelt", TW_STR_FMT(name));
+		return tw_err_set(cx->err, tw__is_known(TW__KNOWN_CONV, name) ?
+		    "converter '%.*s' is known to HAProxy 3.4 but not supported by "
+		    "tideway yet" : "unknown converter '%.*s'", TW_STR_FMT(name));
 	if (!tw__cast_is_possible(*type, c->in))
 		return tw_err_set(cx->err, "converter '%s' takes %s, which "
 		    "cannot be made from %s", c->name, tw__type_name(c->in),

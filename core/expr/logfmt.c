@@ -15,6 +15,7 @@
 
 #include <tideway/assert.h>
 
+#include "conf/conf.h"
 #include "expr/expr_int.h"
 #include "module/module_int.h"
 
@@ -215,6 +216,9 @@ unknown_variable(struct parser *ps, struct tw_str name)
 {
 	const char *const near = tw__logvar_nearest(name);
 
+	if (tw__is_known(TW__KNOWN_LOGVAR, name))
+		return tw_err_set(ps->cx->err, "format variable '%.*s' is known to "
+		    "HAProxy 3.4 but not supported by tideway yet", TW_STR_FMT(name));
 	return tw_err_set(ps->cx->err, "no such format variable '%.*s'%s%s%s "
 	    "If you wanted to emit the '%%' character verbatim, you need to "
 	    "use '%%%%'", TW_STR_FMT(name), near ? "; did you mean '%" : ".",

@@ -240,35 +240,6 @@ VAR(fp)
 	put_port(o, tw_conn_dst(c), tw_conn_bind(c), flags);
 }
 
-/* The local address of the connection to the server, while there is one. */
-static const struct tw_addr *
-backend_source(struct tw_req *req, struct tw_addr *a)
-{
-	const struct tw_conn *const c = tw_req_server_conn(req);
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	if (c == NULL || tw_conn_fd(c) < 0 ||
-	    getsockname(tw_conn_fd(c), (struct sockaddr *)&ss, &len) != 0)
-		return NULL;
-	tw_addr_from_sockaddr(a, (struct sockaddr *)&ss, len);
-	return a;
-}
-
-VAR(bi)
-{
-	struct tw_addr a;
-
-	put_address(o, backend_source(req, &a), flags);
-}
-
-VAR(bp)
-{
-	struct tw_addr a;
-
-	put_port(o, backend_source(req, &a), NULL, flags);
-}
-
 static const struct tw_addr *
 server_address(struct tw_req *req)
 {
@@ -680,8 +651,6 @@ const struct tw_logvar tw__core_logvars[] = {
 	{ "ac", var_ac, 0, "connections of the process" },
 	{ "b", var_b, 0, "backend's name" },
 	{ "bc", var_bc, 0, "sessions of the backend" },
-	{ "bi", var_bi, 0, "source address towards the server" },
-	{ "bp", var_bp, 0, "source port towards the server" },
 	{ "bq", var_bq, 0, "requests before it in the backend's queue" },
 	{ "ci", var_ci, 0, "client's address" },
 	{ "cp", var_cp, 0, "client's port" },

@@ -52,12 +52,25 @@ head_only(struct tw_str *text)
 		text->len = (size_t)(end + 4 - text->p);
 }
 
+/* The backend's page, the frontend's, or the built-in one. */
+static struct tw_str
+page_of(const struct tw_req *req, int status)
+{
+	struct tw_str text = { NULL, 0 };
+
+	if (!req->http || req->proto->error_text == NULL)
+		return text;
+	if (req->be != NULL)
+		text = req->proto->error_text(req->be, status);
+	if (text.p == NULL)
+		text = req->proto->error_text(req->fe, status);
+	return text.p != NULL ? text : req->proto->error_text(NULL, status);
+}
+
 static void
 answer_status(struct tw_req *req, int status)
 {
-	struct tw_str text = req->http && req->proto->error_text != NULL
-	    ? req->proto->error_text(req->be != NULL ? req->be : req->fe, status)
-	    : (struct tw_str){ NULL, 0 };
+	struct tw_str text = page_of(req, status);
 
 	if (req->req.method == TW_M_HEAD && text.len > 0)
 		head_only(&text);

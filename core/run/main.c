@@ -78,6 +78,7 @@ environment_set(const struct tw__options *o)
 static int
 core_register(struct tw_err *err)
 {
+	tw__features_register();
 	if (tw__global_register(err) != 0 ||
 	    tw__kw_add(tw__env_keywords, NULL, err) != 0 ||
 	    tw__proxy_register(err) != 0 ||

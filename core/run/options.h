@@ -58,5 +58,8 @@ void tw__usage_print(FILE *to, const char *program);
 void tw__version_print(FILE *to);
 /** tw__version_all_print - -vv; modules should be loaded. */
 void tw__version_all_print(FILE *to);
+/** tw__features_register - makes feature(...) true for what -vv shows with a
+ * plus. context: start-up, before any condition is read. */
+void tw__features_register(void);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * usage.c - what -v, -vv and a wrong command line print.
+ * usage.c - what -v, -vv and a wrong command line print, and the table of
+ * features that -vv shows and feature(...) asks. Start-up only.
  */
 #include "config.h"
 
@@ -13,7 +14,11 @@
 #include <event2/event.h>
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
+#ifdef HAVE_XXHASH
+#include <xxhash.h>
+#endif
 
+#include "core/conf/predicate.h"
 #include "core/module/module_int.h"
 #include "core/run/limits.h"
 #include "core/run/options.h"
@@ -89,39 +94,76 @@ pcre2_version(char *buf, size_t size)
 	return buf;
 }
 
+/* HAProxy's names, so that feature(...) asks both programs the same, and some
+ * of our own below. One table: what -vv shows is what conditions see. */
+static const struct {
+	const char *name;
+	bool here;
+} features[] = {
+	{ "51DEGREES", false }, { "ACCEPT4", true }, { "BACKTRACE", true },
+	{ "CPU_AFFINITY", false }, { "DEVICEATLAS", false }, { "DL", true },
+	{ "ENGINE", false }, { "EPOLL", true }, { "GETADDRINFO", true },
+	{ "LIBCRYPT", false }, { "LINUX_SPLICE", true },
+	{ "LINUX_TPROXY", false }, { "LUA", false }, { "NS", false },
+	{ "OPENSSL", false }, { "OT", false }, { "PCRE", false },
+	{ "PCRE2", true }, { "PCRE2_JIT", true }, { "PRCTL", true },
+	{ "PROMEX", false }, { "QUIC", false }, { "SLZ", false },
+	{ "SYSTEMD", true }, { "TFO", false }, { "THREAD", true },
+	{ "TPROXY", false }, { "WURFL", false }, { "ZLIB", false },
+	{ "SENDMMSG", true },
+#ifdef HAVE_XXHASH
+	{ "XXHASH", true },
+#else
+	{ "XXHASH", false },
+#endif
+#ifdef TW_SANITIZER
+	{ "SANITIZER", true },
+#endif
+};
+
+/* PCRE2 may have been built without its compiler: only it knows. */
+static bool
+feature_is_here(size_t i)
+{
+	uint32_t jit = 0;
+
+	if (strcmp(features[i].name, "PCRE2_JIT") == 0)
+		return pcre2_config(PCRE2_CONFIG_JIT, &jit) == 0 && jit != 0;
+	return features[i].here;
+}
+
+void
+tw__features_register(void)
+{
+	for (size_t i = 0; i < TW_N_ELEMENTS(features); i++) {
+		if (feature_is_here(i))
+			tw__feature_add(features[i].name);
+	}
+}
+
+static bool
+is_in_table(const char *name)
+{
+	for (size_t i = 0; i < TW_N_ELEMENTS(features); i++) {
+		if (strcmp(features[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void
 features_print(FILE *to)
 {
-	static const char *const features[] = {
-#ifdef HAVE_SPLICE
-		"+SPLICE",
-#else
-		"-SPLICE",
-#endif
-#ifdef HAVE_SENDMMSG
-		"+SENDMMSG",
-#else
-		"-SENDMMSG",
-#endif
-#ifdef HAVE_LINUX_TLS_H
-		"+KTLS",
-#else
-		"-KTLS",
-#endif
-#ifdef HAVE_EXECINFO_H
-		"+BACKTRACE",
-#else
-		"-BACKTRACE",
-#endif
-#ifdef TW_SANITIZER
-		"+SANITIZER(" TW_SANITIZER ")",
-#endif
-		"+EPOLL", "+THREAD", "+SYSTEMD",
-	};
+	const char *name;
 
 	fputs("Feature list:", to);
 	for (size_t i = 0; i < TW_N_ELEMENTS(features); i++)
-		fprintf(to, " %s", features[i]);
+		fprintf(to, " %c%s", feature_is_here(i) ? '+' : '-',
+		    features[i].name);
+	for (int i = 0; (name = tw__feature_each(i)) != NULL; i++) {
+		if (!is_in_table(name))
+			fprintf(to, " +%s", name);
+	}
 	fputc('\n', to);
 }
 
@@ -144,6 +186,15 @@ libraries_print(FILE *to)
 	fprintf(to, "  PCRE2: built with %d.%d, running on %s, JIT: %s\n",
 	    PCRE2_MAJOR, PCRE2_MINOR, pcre2_version(version, sizeof(version)),
 	    jit ? "yes" : "no");
+#ifdef HAVE_XXHASH
+	fprintf(to, "  xxhash: built in, %d.%d.%d\n", XXH_VERSION_MAJOR,
+	    XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
+#else
+	fputs("  xxhash: missing; long keys are hashed more slowly\n", to);
+#endif
+#ifdef TW_SANITIZER
+	fputs("  sanitizer: " TW_SANITIZER "\n", to);
+#endif
 	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
 		if (self->module->describe != NULL)
 			self->module->describe(describe_line, to);

@@ -78,7 +78,9 @@ struct tw_proto {
 	void (*moved)(struct tw_stream *in, struct tw_stream *out, uint64_t n);
 
 	/* error_text - a whole response for a status, as bytes, for when the peer
-	 * must be told and no message exists. returns: gen or static bytes. */
+	 * must be told and no message exists. in: px, whose page (p NULL: it has
+	 * none of its own; len 0: close without a word); NULL: the built-in one.
+	 * returns: gen or static bytes. */
 	struct tw_str (*error_text)(const struct tw_proxy *px, int status);
 };
 

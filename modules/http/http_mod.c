@@ -117,13 +117,10 @@ h1_error_text(const struct tw_proxy *px, int status)
 
 	if (i < 0)
 		i = tw__http_page_index(status >= 400 && status < 500 ? 400 : 500);
-	if (px) {
-		const struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
-
-		if (conf->error[i].p)
-			return conf->error[i];
-	}
-	return tw__http_pages[i].text;
+	if (!px)
+		return tw__http_pages[i].text;
+	const struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
+	return conf->error[i];
 }
 
 static const struct tw_proto protos[] = {

@@ -154,6 +154,7 @@ test_features(void **state)
 	static const struct example after[] = { { 1, "feature(TW_TEST)" } };
 
 	(void)state;
+	tw__feature_add("THREAD");
 	CHECK(before);
 	tw__feature_add("TW_TEST");
 	tw__feature_add("TW_TEST");
