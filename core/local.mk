@@ -43,6 +43,7 @@ core_libcore_a_SOURCES = \
 	core/expr/register.c \
 	core/expr/strset.c \
 	core/flow/client.c \
+	core/flow/crash.c \
 	core/flow/exchange.c \
 	core/flow/hooks.c \
 	core/flow/log.c \

@@ -28,9 +28,11 @@ tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block)
 		return -1;
 	f->block_bytes = req_block;
 	f->reqs.size = (uint32_t)sizeof(struct tw_req) + req_block;
-	f->next_id = (uint64_t)w->id << 56;
-	if (w->id == 0) /* the control worker comes up first, alone */
+	f->next_id = (uint64_t)w->id;
+	if (w->id == 0) { /* the control worker comes up first, alone */
 		conn_block_bytes = conn_block;
+		tw__crash_init();
+	}
 	w->flow = f;
 	return 0;
 }
@@ -87,7 +89,8 @@ tw__req_new(struct tw_conn *cli)
 	req->timer.fn = on_timer;
 	req->pend.req = req;
 	req->pend.worker = w;
-	req->id = f->next_id++;
+	req->id = f->next_id; /* workers count in turns */
+	f->next_id += (uint64_t)tw_n_workers() + 1;
 	req->t_accept = cli->accepted_us;
 	req->t_idle = cli->idle_us;
 	cli->req = req;

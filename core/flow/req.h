@@ -127,6 +127,9 @@ struct tw__flow {
 int tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block);
 void tw__flow_down(struct tw_worker *w);
 
+/** tw__crash_init - the request at hand appears in crash reports. start-up. */
+void tw__crash_init(void);
+
 /* req.c */
 struct tw_req *tw__req_new(struct tw_conn *cli);
 void tw__req_free(struct tw_req **req);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/proxy/process.h"
+#include "core/run/worker.h"
 #include "core/proxy/proxy_int.h"
 #include "core/run/worker.h"
 
@@ -325,11 +326,28 @@ total_sample(struct tw__rate *r, uint64_t total)
 	rate_sample(r, total);
 }
 
+/* How much of the time since the last tick the traffic threads slept. */
+static void
+idle_sample(void)
+{
+	static uint64_t cpu_before, now_before; /* control thread */
+	const uint64_t cpu = tw__workers_cpu_us(), now = tw_now_us();
+	const uint64_t most = (now - now_before) * (uint64_t)tw_n_workers();
+	const uint64_t busy = cpu - cpu_before;
+
+	if (now_before != 0 && most > 0)
+		atomic_store(&tw__process.idle_pct,
+		    busy >= most ? 0 : (uint32_t)(100 - busy * 100 / most));
+	cpu_before = cpu;
+	now_before = now;
+}
+
 void
 tw__live_tick(void)
 {
 	struct totals t = { 0 };
 
+	idle_sample();
 	tw__live_each_proxy(proxy_tick, &t);
 	tw__live_each_server(server_tick, NULL);
 	tw__live_each_bind(bind_tick, NULL);

@@ -458,6 +458,19 @@ tw__workers_stop(void)
 		tw_worker_post(&workers[i], stop_post, &workers[i]);
 }
 
+uint64_t
+tw__workers_cpu_us(void)
+{
+	uint64_t sum = 0;
+
+	for (int i = 1; i <= n_started; i++) {
+		clockid_t id;
+		if (pthread_getcpuclockid(workers[i].thread, &id) == 0)
+			sum += clock_us(id);
+	}
+	return sum;
+}
+
 void
 tw__turn_hook_add(struct tw_worker *w, struct tw__turn_hook *h)
 {
