@@ -43,6 +43,7 @@ core_libcore_a_SOURCES = \
 	core/expr/register.c \
 	core/expr/strset.c \
 	core/flow/client.c \
+	core/flow/debug.c \
 	core/flow/crash.c \
 	core/flow/exchange.c \
 	core/flow/hooks.c \
@@ -66,6 +67,7 @@ core_libcore_a_SOURCES = \
 	core/net/conn.c \
 	core/net/listener.c \
 	core/net/proxy_hdr.c \
+	core/net/trim.c \
 	core/net/upstream.c \
 	core/proxy/access.c \
 	core/proxy/acl_kw.c \

@@ -31,6 +31,7 @@ UNIT_TESTS = \
 	t/unit/test_oplog \
 	t/unit/test_options \
 	t/unit/test_order \
+	t/unit/test_pool \
 	t/unit/test_predicate \
 	t/unit/test_proxy \
 	t/unit/test_proxy_hdr \

@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <tideway/assert.h>
+#include "core/flow/debug.h"
 #include "core/flow/req.h"
 
 /* --- between requests --- */
@@ -99,6 +100,8 @@ tw__client_request(struct tw_conn *cli)
 	req->step = TW__READ;
 	const uint32_t ms = first_of(req->fe->c.timeout.http_request, 0, 0);
 	req->t_fail_head = ms != 0 ? tw_now_ms() + ms : 0;
+	if (TW_UNLIKELY(tw__debug_on))
+		tw__debug_accept(req);
 	return req;
 }
 
@@ -230,6 +233,8 @@ tw__step_inspect(struct tw_req *req)
 	if (!req->http) {
 		tw_now_ms();
 		req->t_first = req->t_head = req->worker->now_us;
+		if (TW_UNLIKELY(tw__debug_on))
+			tw__debug_accept(req);
 		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_SESS, 1);
 		tw__cnt(&req->cli->bind->live->s, req->worker->id, TW_CNT_SESS, 1);
 		req->step = TW__ROUTE;
@@ -298,6 +303,8 @@ head_read(struct tw_req *req)
 	while (req->start_line.len > 0 &&
 	    req->start_line.p[req->start_line.len - 1] == '\r')
 		req->start_line.len--;
+	if (TW_UNLIKELY(tw__debug_on))
+		tw__debug_request(req);
 	req->up.keep = req->cli->in.head;
 	req->keep = (req->req.flags & TW_MSG_KEEP_ALIVE) != 0 &&
 	    req->fe->c.http_mode != TW__CLOSE;

@@ -13,6 +13,7 @@
 #include "config.h"
 
 #include <tideway/assert.h>
+#include "core/flow/debug.h"
 #include "core/flow/req.h"
 
 static struct tw_out
@@ -98,6 +99,8 @@ tw__step_send(struct tw_req *req)
 	if (p == TW__P_IN_BAD)
 		return body_bad(req);
 	req->srvc->connecting = false;
+	if (TW_UNLIKELY(tw__debug_on))
+		tw__debug_server(req);
 	note_now(req, &req->t_connect);
 	req->sub = 0;
 	req->step = req->http ? TW__RESPONSE : TW__DELIVER;
@@ -258,6 +261,8 @@ response_read(struct tw_req *req)
 		    : req->proto->read_head(
 			  &req->down.in, &srvc->in, &req->res, &req->req, srvc->eof);
 		if (io == TW_IO_OK) {
+			if (TW_UNLIKELY(tw__debug_on))
+				tw__debug_response(req);
 			if (req->res.status >= 200 || req->res.status == 101)
 				break;
 			const enum tw__next next = interim(req);

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include <tideway/assert.h>
+#include "core/flow/debug.h"
 #include "core/flow/req.h"
 
 #define COUNT_EVERY (1u << 20)
@@ -217,6 +218,8 @@ tw__step_log(struct tw_req *req)
 	if (!req->failed && tw__conn_backlog(cli) && tw__conn_flush(cli) == TW_IO_AGAIN)
 		return TW__WAIT;
 	count(req);
+	if (TW_UNLIKELY(tw__debug_on))
+		tw__debug_end(req);
 	if (req->be_counted) /* before the record: it shows who is left */
 		tw__session_end(&req->be->live->be);
 	tw__hooks_run(req, req->fe, TW_ON_LOG);

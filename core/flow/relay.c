@@ -16,6 +16,8 @@
 
 /* Below this many bytes to come a copy is cheaper than a pipe. */
 #define SPLICE_MIN (64u * 1024)
+/* Bodies up to here are sent as one piece with their head. */
+#define MERGE_MAX 4096u
 #define RAW_IOV (TW_PROTO_IOV + 1)
 
 /* --- the codec of mode tcp: opaque bytes until the end --- */
@@ -95,6 +97,17 @@ iov_bytes(const struct iovec *iov, int n)
 	return sum;
 }
 
+/* A small body is copied behind its head: one piece costs the kernel less
+ * than two. in: the head, in scratch memory with room behind it. */
+static int
+iov_merge(struct iovec *iov)
+{
+	memcpy(
+	    (char *)iov[0].iov_base + iov[0].iov_len, iov[1].iov_base, iov[1].iov_len);
+	iov[0].iov_len += iov[1].iov_len;
+	return 1;
+}
+
 /* Sends a head (may be empty) and framed payload in one call. */
 static enum tw_io
 half_send(struct tw_req *req, struct tw__half *h, struct tw_str head,
@@ -115,12 +128,16 @@ half_send(struct tw_req *req, struct tw__half *h, struct tw_str head,
 	TW_ASSERT(!scratch.over);
 	if (n == 0)
 		return TW_IO_OK;
+	if (n == 2 && head.len > 0 && iov[1].iov_len <= MERGE_MAX &&
+	    scratch.p == net->scratch + head.len)
+		n = iov_merge(iov);
 	h->bytes += iov_bytes(iov, n);
 	req->moved = true;
 	return tw__conn_send(receiver(req, h), iov, n);
 }
 
-/* Passes payload through the filters in the order they were attached. */
+/* Passes payload through the filters in the order they were attached. returns:
+ * END when one of them ends the transfer. */
 static enum tw_io
 filters_data(struct tw_req *req, struct tw__half *h, struct tw_str *data)
 {
@@ -128,7 +145,7 @@ filters_data(struct tw_req *req, struct tw__half *h, struct tw_str *data)
 		const struct tw__attached *const a = &h->filters[i];
 		struct tw_str out = { NULL, 0 };
 		if (a->filter->data(req, a->state, *data, &out) == TW_IO_ERR)
-			return TW_IO_ERR;
+			return TW_IO_END;
 		*data = out;
 	}
 	return TW_IO_OK;
@@ -142,12 +159,12 @@ filters_end(struct tw_req *req, struct tw__half *h)
 		struct tw_str rest = { NULL, 0 };
 		if (h->filters[i].filter->end(req, h->filters[i].state, &rest) ==
 		    TW_IO_ERR)
-			return TW_IO_ERR;
+			return TW_IO_END;
 		for (int j = i + 1; j < h->n_filters && rest.len > 0; j++) {
 			struct tw_str out = { NULL, 0 };
 			if (h->filters[j].filter->data(
 				req, h->filters[j].state, rest, &out) == TW_IO_ERR)
-				return TW_IO_ERR;
+				return TW_IO_END;
 			rest = out;
 		}
 		if (rest.len > 0 &&
@@ -159,20 +176,44 @@ filters_end(struct tw_req *req, struct tw__half *h)
 }
 
 static enum tw_io
+half_filter(struct tw_req *req, struct tw__half *h, struct tw_str head,
+    struct tw_str data, bool end)
+{
+	const struct tw_str none = { NULL, 0 };
+	enum tw_io io;
+
+	if (filters_data(req, h, &data) == TW_IO_END)
+		return TW_IO_END;
+	io = half_send(req, h, head, data, false);
+	if (io == TW_IO_ERR || !end)
+		return io;
+	io = filters_end(req, h);
+	if (io == TW_IO_ERR || io == TW_IO_END)
+		return io;
+	return half_send(req, h, none, none, true);
+}
+
+static enum tw__pump
 half_pass(struct tw_req *req, struct tw__half *h, struct tw_str head,
     struct tw_str data, bool end)
 {
-	if (TW_UNLIKELY(h->n_filters > 0)) {
-		if (filters_data(req, h, &data) == TW_IO_ERR)
-			return TW_IO_ERR;
-		if (end) {
-			if (half_send(req, h, head, data, false) == TW_IO_ERR ||
-			    filters_end(req, h) == TW_IO_ERR)
-				return TW_IO_ERR;
-			head.len = data.len = 0;
-		}
-	}
-	return half_send(req, h, head, data, end);
+	const enum tw_io io = TW_UNLIKELY(h->n_filters > 0)
+	    ? half_filter(req, h, head, data, end)
+	    : half_send(req, h, head, data, end);
+
+	return io == TW_IO_ERR ? TW__P_OUT_ERR
+	    : io == TW_IO_END  ? TW__P_IN_BAD
+			       : TW__P_DONE;
+}
+
+/* What tw_req_body() gathered goes first; it may be only a part. */
+static enum tw_io
+half_gathered(struct tw_req *req, struct tw_str *data)
+{
+	if (!req->body_sent)
+		*data = (struct tw_str){ req->body, req->body_len };
+	req->body_sent = true;
+	return req->body_read ? TW_IO_END : TW_IO_OK;
 }
 
 /* The next payload: gathered earlier by tw_req_body(), or from the buffer. */
@@ -182,10 +223,9 @@ half_read(struct tw_req *req, struct tw__half *h, struct tw_str *data)
 	struct tw_conn *const from = sender(req, h);
 
 	*data = (struct tw_str){ NULL, 0 };
-	if (is_up(req, h) && TW_UNLIKELY(req->body_read)) {
-		*data = (struct tw_str){ req->body, req->body_len };
-		return TW_IO_END;
-	}
+	if (is_up(req, h) && TW_UNLIKELY(req->body != NULL) &&
+	    (req->body_read || (!req->body_sent && req->body_len > 0)))
+		return half_gathered(req, data);
 	if (h->in.body == TW_BODY_NONE && req->http)
 		return TW_IO_END;
 	return req->proto->read_body(&h->in, &from->in, data, from->eof);
@@ -215,9 +255,9 @@ tw__half_begin(struct tw_req *req, struct tw__half *h, struct tw_str head)
 
 	if (io == TW_IO_ERR)
 		return sender(req, h)->eof ? TW__P_IN_ERR : TW__P_IN_BAD;
-	const enum tw_io sent = half_pass(req, h, head, data, io == TW_IO_END);
-	if (sent == TW_IO_ERR)
-		return TW__P_OUT_ERR;
+	const enum tw__pump p = half_pass(req, h, head, data, io == TW_IO_END);
+	if (p != TW__P_DONE)
+		return p;
 	h->begun = true;
 	return io == TW_IO_END ? half_finish(req, h) : TW__P_WAIT;
 }
@@ -242,7 +282,7 @@ splice_want(const struct tw_req *req, const struct tw__half *h)
 	const uint64_t raw = req->proto->raw(&h->in, &h->out);
 
 	if (h->pipe != NULL && h->pipe->held > 0)
-		return raw;
+		return UINT64_MAX; /* it has to leave; nothing is taken before */
 	if (raw < SPLICE_MIN)
 		return 0;
 	if (raw == UINT64_MAX && h->pipe == NULL &&
@@ -289,13 +329,21 @@ half_splice(struct tw_req *req, struct tw__half *h, uint64_t want)
 	return splice_ended(req, h, io);
 }
 
+/* The codec waits for more of what cannot be passed on in parts (trailers),
+ * and there is no room for more. */
+static enum tw__pump
+half_full(struct tw__half *h)
+{
+	h->in.status = 431;
+	h->in.why = "no room for the trailers behind so long a head";
+	return TW__P_IN_BAD;
+}
+
 static enum tw__pump
 half_recv(struct tw_req *req, struct tw__half *h)
 {
 	struct tw_conn *const from = sender(req, h);
 
-	if (TW_UNLIKELY(from->in.size < h->keep + TW_BUF_RESERVE))
-		from->in.size = h->keep + TW_BUF_RESERVE; /* a head took it all */
 	switch (tw__conn_recv(from, h->keep)) {
 	case TW_IO_OK:
 		req->moved = true;
@@ -307,7 +355,7 @@ half_recv(struct tw_req *req, struct tw__half *h)
 	case TW_IO_END:
 		return TW__P_DONE;
 	default:
-		return TW__P_IN_ERR;
+		return from->failed ? TW__P_IN_ERR : half_full(h);
 	}
 }
 
@@ -322,8 +370,8 @@ half_turn(struct tw_req *req, struct tw__half *h, bool *finished)
 		const uint64_t want = splice_want(req, h);
 		if (want > 0) {
 			const enum tw__pump p = half_splice(req, h, want);
-			if (p != TW__P_DONE || h->pipe == NULL || h->pipe->held > 0 ||
-			    !from->eof)
+			if (p != TW__P_DONE ||
+			    (h->pipe != NULL && (h->pipe->held > 0 || !from->eof)))
 				return p;
 		}
 	}
@@ -332,13 +380,20 @@ half_turn(struct tw_req *req, struct tw__half *h, bool *finished)
 	if (io == TW_IO_ERR) /* cut short, or malformed */
 		return eof ? TW__P_IN_ERR : TW__P_IN_BAD;
 	if (data.len > 0 || io == TW_IO_END) {
-		if (half_pass(req, h, (struct tw_str){ NULL, 0 }, data,
-			io == TW_IO_END) == TW_IO_ERR)
-			return TW__P_OUT_ERR;
-		*finished = io == TW_IO_END;
-		return TW__P_DONE;
+		const enum tw__pump p = half_pass(
+		    req, h, (struct tw_str){ NULL, 0 }, data, io == TW_IO_END);
+		*finished = p == TW__P_DONE && io == TW_IO_END;
+		return p;
 	}
 	return eof ? TW__P_IN_ERR : half_recv(req, h);
+}
+
+enum tw_io
+tw__flow_flush(struct tw_req *req, struct tw_conn *conn)
+{
+	if (conn->out != NULL && conn->writable)
+		req->moved = true;
+	return tw__conn_flush(conn);
 }
 
 enum tw__pump
@@ -350,7 +405,7 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 	if (h->done)
 		return TW__P_DONE;
 	for (;;) {
-		if (tw__conn_backlog(to) && tw__conn_flush(to) != TW_IO_OK)
+		if (tw__conn_backlog(to) && tw__flow_flush(req, to) != TW_IO_OK)
 			return to->failed ? TW__P_OUT_ERR : TW__P_WAIT;
 		const enum tw__pump p = half_turn(req, h, &finished);
 		if (finished)

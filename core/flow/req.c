@@ -52,6 +52,20 @@ tw__flow_down(struct tw_worker *w)
 }
 
 static void
+arena_drop(void *block)
+{
+	struct tw_req *const req = block;
+
+	tw_arena_free(&req->arena);
+}
+
+bool
+tw__flow_trim(struct tw_worker *w)
+{
+	return tw__pool_trim(&w->flow->reqs, arena_drop);
+}
+
+static void
 on_timer(struct tw_timer *t)
 {
 	struct tw_req *const req =

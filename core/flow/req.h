@@ -79,6 +79,8 @@ struct tw_req {
 	bool granted;              /* a queue has spoken: pend.granted */
 	bool up_broken;            /* the server stopped reading the request */
 	bool body_read;            /* tw_req_body() took the whole body */
+	bool body_sent;            /* what it gathered has been passed on */
+	bool body_wanted;          /* it waits for the client */
 	uint8_t timers_step;
 	uint8_t restarts;
 	char term[2];              /* who, when; 0: not set */
@@ -86,6 +88,7 @@ struct tw_req {
 	int16_t status;            /* -1: none */
 	int16_t retries;
 	uint16_t fail_status;
+	int debug_fd;              /* -d: of the server; 0: never connected */
 	const char *fail_why;
 	struct tw_worker *worker;
 	struct tw_conn *cli, *srvc;
@@ -106,7 +109,7 @@ struct tw_req {
 	struct tw_reply reply;
 	char *reply_buf;           /* owns: pooled; for produce */
 	char *body;                /* arena: gathered by tw_req_body */
-	size_t body_len, body_max;
+	size_t body_len, body_room;
 	struct tw_arena *arena;    /* owns: kept for the next request when pooled */
 	struct tw_str start_line;  /* borrow: receive buffer */
 	uint8_t n_trail;
@@ -176,6 +179,8 @@ enum tw__pump {
 enum tw__pump tw__half_begin(struct tw_req *req, struct tw__half *h, struct tw_str head);
 /** tw__half_pump - moves what can be moved. */
 enum tw__pump tw__half_pump(struct tw_req *req, struct tw__half *h);
+/** tw__flow_flush - sends a connection's backlog; that is progress, too. */
+enum tw_io tw__flow_flush(struct tw_req *req, struct tw_conn *conn);
 void tw__half_end(struct tw_req *req, struct tw__half *h);
 extern const struct tw_proto tw__raw_proto;
 

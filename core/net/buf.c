@@ -26,7 +26,8 @@ tw__pool_get(struct tw__pool *pool)
 
 	if (TW_LIKELY(p != NULL)) {
 		pool->free = *(void **)p;
-		pool->n_free--;
+		if (--pool->n_free < pool->least)
+			pool->least = pool->n_free;
 	} else {
 		void *const fresh = malloc(pool->size);
 		if (fresh == NULL)
@@ -55,7 +56,7 @@ tw__pool_drain(struct tw__pool *pool)
 		pool->free = *(void **)p;
 		free(p);
 	}
-	pool->n_free = 0;
+	pool->n_free = pool->least = 0;
 }
 
 bool
@@ -74,8 +75,11 @@ tw__buf_put(struct tw_conn *conn)
 {
 	if (conn->in.base == NULL)
 		return;
-	tw__pool_put(&conn->worker->net->bufs, conn->in.base);
+	struct tw__net *const net = conn->worker->net;
+	tw__pool_put(&net->bufs, conn->in.base);
 	conn->in = (struct tw_buf){ 0 };
+	if (TW_UNLIKELY(net->bufs.n_free > TW__POOL_KEEP))
+		tw__trim_arm(net);
 }
 
 static struct tw__pipe *
@@ -171,6 +175,7 @@ tw__net_down(struct tw_worker *w)
 		net->pipes = p->next;
 		pipe_free(p);
 	}
+	tw_timer_del(&net->trim);
 	tw__pool_drain(&net->bufs);
 	tw__pool_drain(&net->outs);
 	tw__pool_drain(&net->conns);

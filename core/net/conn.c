@@ -108,7 +108,10 @@ tw__conn_free(struct tw_conn **pconn)
 	tw__buf_put(conn);
 	free(conn->block);
 	conn->magic = 0;
-	tw__pool_put(&conn->worker->net->conns, conn);
+	struct tw__net *const net = conn->worker->net;
+	tw__pool_put(&net->conns, conn);
+	if (TW_UNLIKELY(net->conns.n_free > TW__POOL_KEEP))
+		tw__trim_arm(net);
 }
 
 static ssize_t
@@ -175,9 +178,12 @@ tw__conn_recv(struct tw_conn *conn, uint32_t keep)
 		conn->failed = true;
 		return TW_IO_ERR;
 	}
+	if (TW_UNLIKELY(conn->in.size < keep + TW_BUF_RESERVE))
+		conn->in.size = keep + TW_BUF_RESERVE; /* a head took it all */
 	buf_settle(&conn->in, keep);
 	const size_t room = conn->in.size - conn->in.tail;
-	TW_ASSERT(room > 0);
+	if (room == 0)
+		return TW_IO_ERR;
 	if (conn->transport != NULL)
 		return transport_recv(conn, room);
 	const ssize_t n = plain_recv(conn, room);

@@ -100,7 +100,7 @@ struct tw__net {
 	struct tw__conn_list clients, lingering;
 	struct tw__idle **idle;    /* owns: by tw_server_live.number */
 	uint32_t n_idle_slots;
-	struct tw_timer purge;
+	struct tw_timer purge, trim;
 	struct tw__accept *accepts; /* owns: this worker's listeners */
 	uint32_t n_full;           /* of them, waiting for room */
 	struct tw_timer accept_retry;
@@ -122,12 +122,24 @@ void *tw__pool_get(struct tw__pool *pool);
 void tw__pool_put(struct tw__pool *pool, void *p);
 void tw__pool_drain(struct tw__pool *pool);
 
+/* giving back (trim.c) */
+/** tw__pool_trim - frees some of what the last period did not need. in: fini,
+ * for what a free block still owns; may be NULL. returns: true when there is
+ * more to free. */
+bool tw__pool_trim(struct tw__pool *pool, void (*fini)(void *block));
+/** tw__trim_arm - a pool holds more than TW__POOL_KEEP free blocks. */
+void tw__trim_arm(struct tw__net *net);
+/** tw__memory_give_back - freed pages to the system, if there may be any.
+ * context: control. */
+void tw__memory_give_back(void);
+
 /* connections (conn.c) */
 struct tw_conn *tw__conn_new(struct tw_worker *w, int fd);
 /** tw__conn_free - closes and forgets it; no callback follows. */
 void tw__conn_free(struct tw_conn **conn);
 /** tw__conn_recv - reads once into conn->in. returns: OK (something came),
- * AGAIN, END, ERR. in: keep, bytes at the buffer's start that must stay. */
+ * AGAIN, END, ERR (conn->failed; false: no room). in: keep, bytes at the
+ * buffer's start that must stay. */
 enum tw_io tw__conn_recv(struct tw_conn *conn, uint32_t keep);
 /** tw__conn_send - sends all of it or keeps a copy of the rest. returns: OK,
  * AGAIN (there is a backlog now), ERR. */
@@ -152,8 +164,9 @@ tw__conn_backlog(const struct tw_conn *conn)
 {
 	return conn->out != NULL;
 }
-/** tw__conn_linger - a connection on no list any more: FIN, then reads and forgets for a short while so that the
- * peer sees the answer instead of a reset; then frees it. */
+/** tw__conn_linger - a connection on no list any more: FIN, then reads and
+ * forgets for a short while so that the peer sees the answer instead of a
+ * reset; then frees it. */
 void tw__conn_linger(struct tw_conn **conn);
 
 /* upstream (upstream.c) */
@@ -189,6 +202,9 @@ void tw__listeners_down(struct tw_worker *w);
 uint32_t tw__conns_active(void);
 /** tw__listener_room - a connection ended: full listeners may go on. */
 void tw__listener_room(struct tw_worker *w);
+/** tw__listener_fd - the socket that this worker accepts on. returns: -1 when
+ * it does not any more. */
+int tw__listener_fd(const struct tw_worker *w, const struct tw__bind_live *live);
 /** tw__client_closed - counts a client connection out. */
 void tw__client_closed(struct tw_conn *conn);
 extern _Atomic uint32_t tw__n_conns;
@@ -211,5 +227,7 @@ void tw__flow_accepted(struct tw_conn *conn);
 /** tw__flow_close_clients - ends this worker's idle client connections (draining)
  * or, hard, all of them. */
 void tw__flow_close_clients(struct tw_worker *w, bool hard);
+/** tw__flow_trim - as tw__pool_trim, for requests. */
+bool tw__flow_trim(struct tw_worker *w);
 
 #endif

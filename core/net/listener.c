@@ -427,6 +427,16 @@ tw__client_closed(struct tw_conn *conn)
 	tw__listener_room(w);
 }
 
+int
+tw__listener_fd(const struct tw_worker *w, const struct tw__bind_live *live)
+{
+	for (const struct tw__accept *a = w->net->accepts; a != NULL; a = a->next) {
+		if (a->live == live)
+			return event_get_fd(&a->ev);
+	}
+	return -1;
+}
+
 /* --- following the generations --- */
 
 static void

@@ -64,6 +64,7 @@ static void
 on_tick(struct tw_timer *t)
 {
 	tw__live_tick();
+	tw__memory_give_back();
 	tw_timer_set(t, tw_now_ms() + TICK_MS);
 }
 

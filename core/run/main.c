@@ -20,6 +20,7 @@
 #include "core/base/panic.h"
 #include "core/conf/env.h"
 #include "core/expr/expr_int.h"
+#include "core/flow/debug.h"
 #include "core/flow/logvars.h"
 #include "core/module/module_int.h"
 #include "core/proxy/proxy.h"
@@ -176,6 +177,8 @@ daemon_run(struct tw__run *run)
 	}
 	if (run->daemon && tw__daemonize(&run->ready_fd, &err) != 0)
 		return fail(&err);
+	if (o->debug)
+		tw__debug_up();
 	return run->master ? tw__master_run(run) : tw__boot_run(run);
 }
 

@@ -24,11 +24,14 @@ struct tw__wheel {
 	struct tw_timer *slot[TW__WHEEL_LEVELS][TW__WHEEL_SLOTS];
 };
 
-/* A pool of equal blocks: a free list that grows and keeps. */
+/* A pool of equal blocks: a free list that keeps what recent use needed. */
 struct tw__pool {
 	void *free;      /* singly linked through the first word */
 	uint32_t n_free, n_used, size;
+	uint32_t least;  /* the fewest free since the last trim */
 };
+
+#define TW__POOL_KEEP 64u /* free blocks that a pool may always hold */
 
 struct tw__net;  /* core/net: this worker's part */
 struct tw__flow; /* core/flow: this worker's part */

@@ -176,11 +176,14 @@ test_room(void **state)
 
 /* ---- targets ------------------------------------------------------------ */
 
+/* The end of a loop's turn, and the time after which few lines leave, too. */
 static void
 turn(void)
 {
 	for (struct tw__turn_hook *h = tw__self->turn_hooks; h; h = h->next)
 		h->fn(tw__self, h->arg);
+	tw__self->now_us += 10000;
+	tw__wheel_advance(&tw__self->wheel, tw_now_ms());
 }
 
 static const char *
@@ -328,6 +331,7 @@ request_setup(void **state)
 		return -1;
 	/* 2009-06-20 02:54:56.082 UTC, 75 ms after the connection came. */
 	tw__self->now_us = T0 + 75000;
+	tw__wheel_init(&tw__self->wheel, tw__self->now_us / 1000);
 	tw__self->wall_offset_us = 1245466496082000u - tw__self->now_us;
 	tw__self->wall_checked_us = tw__self->now_us;
 	test_gen.number = 1;
