@@ -15,7 +15,7 @@ plan skip_all => 'a sanitizer has its own allocator'
     || slurp(binary()) =~ /__[at]san_init/;
 my $lib = Tideway::Test::temp_dir() . '/count.so';
 my $cc = run_cmd({ bin => '/bin/sh', secs => 60 }, '-c',
-    "exec \${CC:-cc} -O2 -shared -fPIC -fno-builtin -o $lib "
+    "exec \${CC:-cc} -D_GNU_SOURCE -O2 -shared -fPIC -fno-builtin -o $lib "
     . test_dir() . '/preload/count.c');
 plan skip_all => "no compiler: $cc->{err}" if $cc->{code} == 127;
 is($cc->{code}, 0, 'the counting library compiles') or diag $cc->{err};

@@ -48,7 +48,10 @@ tw__client_end(struct tw_conn *cli)
 	}
 	TAILQ_REMOVE(&cli->worker->net->clients, cli, link);
 	tw__client_closed(cli);
-	if (cli->linger_wanted && !cli->failed)
+	/* closed with bytes unread, the kernel would send a reset at once */
+	const bool unread =
+	    cli->in.head != cli->in.tail || (cli->readable && !cli->rdhup);
+	if ((cli->linger_wanted || unread) && !cli->failed)
 		tw__conn_linger(&conn);
 	else
 		tw__conn_free(&conn);
@@ -240,6 +243,7 @@ tw__step_inspect(struct tw_req *req)
 		req->step = TW__ROUTE;
 		return TW__MORE;
 	}
+	tw__hooks_run(req, req->fe, TW_ON_RESET);
 	cli->req = NULL;
 	cli->n_requests = 0;
 	tw__req_free(&req);
@@ -359,30 +363,14 @@ after_hooks(struct tw_req *req, enum tw__hooks verdict)
 		return TW__WAIT;
 	case TW__H_FAIL:
 		return tw__hooks_fail(req);
-	case TW__H_DONE:
-		TW_ASSERT(req->step == TW__REPLY || req->be != NULL);
-		return TW__MORE;
 	default:
 		return TW__MORE;
 	}
 }
 
-/* A hook that waits has a deadline; past it the request fails. */
-static bool
-hook_overdue(struct tw_req *req)
-{
-	const bool late = req->waiting && req->timed_out;
-
-	req->timed_out = false;
-	return late;
-}
-
 enum tw__next
 tw__step_request(struct tw_req *req)
 {
-	if (hook_overdue(req))
-		return tw__flow_fail(
-		    req, 503, 'I', 'R', "a hook did not resume in time");
 	const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_REQUEST);
 	if (v == TW__H_NEXT || (v == TW__H_DONE && req->step == TW__REQUEST))
 		req->step = TW__ROUTE;
@@ -412,9 +400,6 @@ tw__step_route(struct tw_req *req)
 	const struct tw_origin *origin = NULL;
 	enum tw__hooks v = TW__H_NEXT;
 
-	if (hook_overdue(req))
-		return tw__flow_fail(
-		    req, 503, 'I', 'R', "a hook did not resume in time");
 	if (req->sub == 0) {
 		struct tw_proxy *const be = tw__route(req->fe, req, &origin);
 		if (be != NULL)

@@ -111,8 +111,7 @@ tw__debug_accept(const struct tw_req *req)
 
 	event_head(&o, req, req->fe, "accept");
 	tw_out_printf(&o, "(%04x)=%04x from [",
-	    (uint16_t)tw__listener_fd(req->worker, cli->bind->live),
-	    (uint16_t)cli->fd);
+	    (uint16_t)tw__listener_fd(req->worker, cli->bind->live), (uint16_t)cli->fd);
 	tw_addr_out(&o, src);
 	tw_out_printf(&o, ":%u] ALPN=<none>\n", src->port);
 	event_write(mem, (size_t)(o.p - mem));

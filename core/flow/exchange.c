@@ -184,7 +184,8 @@ interim(struct tw_req *req)
 	struct tw_stream st = { 0 };
 	struct iovec iov = { out.p, 0 };
 
-	if (req->req.minor >= 1 &&
+	/* a client that takes nothing cannot make us gather them */
+	if (req->req.minor >= 1 && !tw__conn_backlog(req->cli) &&
 	    req->proto->write_head(&st, &req->res, &out, 0) == 0) {
 		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
 		req->down.bytes += iov.iov_len;
@@ -214,6 +215,21 @@ head_arrived(struct tw_req *req)
 		req->keep = req->srv_keep = false;
 }
 
+/* The server's answer is forgotten, when the request can be sent once more. */
+static enum tw__next
+response_restart(struct tw_req *req)
+{
+	if (!req->up.done || (req->req.body != TW_BODY_NONE && !req->body_read))
+		return tw__flow_fail(
+		    req, 500, 'I', 'H', "no restart: the body is not kept");
+	msg_reset(&req->res);
+	req->down = (struct tw__half){ .bytes = req->down.bytes };
+	req->up.begun = req->up.done = req->reused = req->body_sent = false;
+	req->t_connect = req->t_response = 0;
+	req->status = -1;
+	return tw__flow_restart(req);
+}
+
 /* sub 0: reading; 1: the backend's RESPONSE chain; 2: the frontend's. */
 static enum tw__next
 response_hooks(struct tw_req *req)
@@ -225,6 +241,8 @@ response_hooks(struct tw_req *req)
 			return TW__WAIT;
 		if (v == TW__H_FAIL)
 			return tw__hooks_fail(req);
+		if (v == TW__H_RESTART)
+			return response_restart(req);
 		if (v == TW__H_DONE && req->step == TW__REPLY)
 			tw__server_leave(req, false);
 		if (req->step != TW__RESPONSE)
@@ -339,13 +357,12 @@ deliver_head(struct tw_req *req)
 		req->keep = false;
 	if (is_tunnel(req))
 		tunnel_begin(req);
-	req->answered = true;
 	const enum tw__pump p = tw__half_begin(
 	    req, &req->down, (struct tw_str){ start, (size_t)(out.p - start) });
-	if (p == TW__P_OUT_ERR || p == TW__P_IN_BAD)
-		req->sub = p == TW__P_OUT_ERR ? 2 : 3;
-	else
-		req->sub = 1;
+	if (p == TW__P_IN_BAD && req->down.n_filters == 0) /* nothing has left yet */
+		return response_bad(req, req->down.in.why);
+	req->answered = true;
+	req->sub = p == TW__P_OUT_ERR ? 2 : p == TW__P_IN_BAD ? 3 : 1;
 	return TW__MORE;
 }
 
@@ -395,7 +412,8 @@ finish(struct tw_req *req)
 static enum tw__next
 tunnel_turn(struct tw_req *req)
 {
-	if (tw__conn_backlog(req->srvc) && tw__conn_flush(req->srvc) == TW_IO_ERR)
+	if (tw__conn_backlog(req->srvc) &&
+	    tw__flow_flush(req, req->srvc) == TW_IO_ERR)
 		req->up_broken = true;
 	pass_fin(&req->up, req->srvc);
 	pass_fin(&req->down, req->cli);
@@ -428,7 +446,7 @@ tw__step_deliver(struct tw_req *req)
 	default:
 		break;
 	}
-	if (tw__conn_backlog(req->cli) && tw__conn_flush(req->cli) != TW_IO_OK)
+	if (tw__conn_backlog(req->cli) && tw__flow_flush(req, req->cli) != TW_IO_OK)
 		return req->cli->failed ? client_gone(req) : TW__WAIT;
 	if (req->down.done && !req->tunnel)
 		return finish(req);

@@ -5,12 +5,16 @@
  *
  * A chain is an array that ends with fn NULL, or NULL when nobody wants the
  * point: then it costs one comparison. A hook that waits is called again
- * when the request is resumed. One worker's thread.
+ * when the request is resumed, or when the client's bytes come that it asked
+ * tw_req_body() for; other events leave it alone. Each wait has a deadline.
+ * One worker's thread.
  */
 #include "config.h"
 
 #include <tideway/assert.h>
 #include "core/flow/req.h"
+
+#define WAIT_MS 30000 /* for hooks that set no deadline */
 
 static const unsigned legal[TW_N_POINTS] = {
 #define X(name, verdicts, text) [TW_ON_##name] = (verdicts) | 1u << TW_NEXT,
@@ -23,12 +27,34 @@ verdict_of(struct tw_req *req, const struct tw__hook_entry *e, enum tw_verdict v
 {
 	if (v == TW_WAIT) {
 		req->hook_at = e;
-		req->waiting = true;
+		if (!req->body_wanted && req->timer.due_ms == 0)
+			tw_req_deadline(req, WAIT_MS);
 		return TW__H_WAIT;
 	}
-	req->hook_at = NULL;
-	tw_timer_set(&req->timer, 0);
 	return v == TW_DONE ? TW__H_DONE : v == TW_RESTART ? TW__H_RESTART : TW__H_FAIL;
+}
+
+static enum tw__hooks
+overdue(struct tw_req *req)
+{
+	req->term[0] = 'I';
+	req->term[1] = tw__step_term(req);
+	tw_req_fail(req, 503, "a hook did not resume in time", &tw__origin_core);
+	return TW__H_FAIL;
+}
+
+/* Calls one hook, again when it resumed the request before it said WAIT. */
+static enum tw_verdict
+hook_call(struct tw_req *req, const struct tw__hook_entry *e, enum tw_point point)
+{
+	enum tw_verdict v;
+
+	do {
+		req->resumed = req->body_wanted = false;
+		v = e->fn(req, req->block + e->off);
+		TW_ASSERT((legal[point] & 1u << v) != 0);
+	} while (v == TW_WAIT && req->resumed);
+	return v;
 }
 
 enum tw__hooks
@@ -38,14 +64,20 @@ tw__hooks_run(struct tw_req *req, struct tw_proxy *px, enum tw_point point)
 
 	if (TW_LIKELY(e == NULL))
 		return TW__H_NEXT;
-	if (req->hook_at != NULL)
+	bool waited = req->hook_at != NULL;
+	if (waited && req->timed_out)
+		return overdue(req);
+	if (waited && !req->resumed && !req->body_wanted)
+		return TW__H_WAIT;
+	if (waited)
 		e = req->hook_at;
 	req->hook_at = NULL;
-	req->waiting = false;
 	req->chain_px = px;
 	for (; e->fn != NULL; e++) {
-		const enum tw_verdict v = e->fn(req, req->block + e->off);
-		TW_ASSERT((legal[point] & 1u << v) != 0);
+		const enum tw_verdict v = hook_call(req, e, point);
+		if (waited && v != TW_WAIT)
+			tw_timer_set(&req->timer, 0);
+		waited = false;
 		if (v != TW_NEXT)
 			return verdict_of(req, e, v);
 	}

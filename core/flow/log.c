@@ -91,11 +91,17 @@ tw__flow_timers(struct tw_req *req)
 	case TW__LOG:
 		cli = deadline(req->fe->c.timeout.client);
 		break;
-	case TW__CONNECT:
-		return; /* the connection's timer runs already */
+	case TW__REQUEST:
+	case TW__ROUTE:
+		cli = req->body_wanted ? deadline(req->fe->c.timeout.client) : 0;
+		break;
+	case TW__CONNECT: /* the server's timer runs already */
+		tw_timer_set(&req->cli->timer, 0);
+		return;
 	case TW__RESPONSE:
 	case TW__DELIVER:
-		exchange_timers(req, &cli, &srv);
+		if (req->hook_at == NULL) /* which has its own deadline */
+			exchange_timers(req, &cli, &srv);
 		break;
 	default:
 		break;
@@ -215,7 +221,8 @@ tw__step_log(struct tw_req *req)
 	tw_now_ms();
 	if (req->t_end == 0)
 		req->t_end = req->worker->now_us;
-	if (!req->failed && tw__conn_backlog(cli) && tw__conn_flush(cli) == TW_IO_AGAIN)
+	if (!req->failed && tw__conn_backlog(cli) &&
+	    tw__flow_flush(req, cli) == TW_IO_AGAIN)
 		return TW__WAIT;
 	count(req);
 	if (TW_UNLIKELY(tw__debug_on))

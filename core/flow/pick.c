@@ -70,6 +70,7 @@ queued(struct tw_req *req)
 {
 	if (req->granted) {
 		tw_timer_set(&req->timer, 0);
+		req->timed_out = false;
 		req->granted = false;
 		req->sub = CHOOSE;
 		if (req->pend.granted == NULL) { /* the server went away */
@@ -119,11 +120,15 @@ by_balance(struct tw_req *req)
 	return any ? enqueue(req, NULL) : no_server(req);
 }
 
-static enum tw__next
-restart(struct tw_req *req)
+enum tw__next
+tw__flow_restart(struct tw_req *req)
 {
 	if (++req->restarts > MAX_RESTARTS)
-		return tw__flow_fail(req, 500, 'I', 'Q', "too many restarts");
+		return tw__flow_fail(
+		    req, 500, 'I', tw__step_term(req), "too many restarts");
+	tw__server_leave(req, false);
+	req->srv = NULL;
+	req->persist = false;
 	if (req->be_counted)
 		tw__session_end(&req->be->live->be);
 	req->be_counted = false;
@@ -143,7 +148,7 @@ choose(struct tw_req *req)
 	if (v == TW__H_FAIL)
 		return tw__hooks_fail(req);
 	if (v == TW__H_RESTART)
-		return restart(req);
+		return tw__flow_restart(req);
 	if (req->step != TW__PICK)
 		return TW__MORE;
 	if (v != TW__H_DONE || req->srv == NULL)

@@ -50,7 +50,6 @@ send_head(struct tw_req *req)
 {
 	struct tw__net *const net = req->worker->net;
 	struct tw_out out = tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
-	const bool no_body = req->req.method == TW_M_HEAD;
 	struct iovec iov[2] = { { net->scratch, 0 }, { NULL, 0 } };
 
 	if (!req->body_read && req->up.in.body != TW_BODY_NONE) {
@@ -66,6 +65,7 @@ send_head(struct tw_req *req)
 		    req, 500, 'I', 'L', "the answer's head is too long");
 	if (req->down.out.last)
 		req->keep = false;
+	const bool no_body = req->down.out.body == TW_BODY_NONE;
 	iov[0].iov_len = (size_t)(out.p - net->scratch);
 	if (!no_body && req->reply.produce == NULL)
 		iov[1] = (struct iovec){ (void *)(uintptr_t)req->reply.body.p,
@@ -113,7 +113,7 @@ send_piece(struct tw_req *req)
 enum tw__next
 tw__step_reply(struct tw_req *req)
 {
-	if (tw__conn_backlog(req->cli) && tw__conn_flush(req->cli) != TW_IO_OK)
+	if (tw__conn_backlog(req->cli) && tw__flow_flush(req, req->cli) != TW_IO_OK)
 		return req->cli->failed ? tw__flow_fail(req, 0, 'C', 'D', "client left")
 					: TW__WAIT;
 	switch (req->sub) {

@@ -100,6 +100,7 @@ tw__req_new(struct tw_conn *cli)
 	req->http = req->fe->c.mode == TW_MODE_HTTP;
 	req->proto = req->http ? req->fe->proto : &tw__raw_proto;
 	req->status = -1;
+	req->timers_step = TW__N_STEPS;
 	req->timer.fn = on_timer;
 	req->pend.req = req;
 	req->pend.worker = w;
@@ -320,12 +321,14 @@ tw_resume(struct tw_req *req)
 {
 	TW_CHECK_MAGIC(req, TW_REQ_MAGIC);
 	req->resumed = true;
-	tw__flow_run(req);
+	if (req->worker->flow->running != req) /* else its hook is still at it */
+		tw__flow_run(req);
 }
 
 void
 tw_req_deadline(struct tw_req *req, uint32_t ms)
 {
+	req->timed_out = false;
 	tw_timer_set(&req->timer, tw_now_ms() + ms);
 }
 
@@ -338,42 +341,66 @@ say_continue(struct tw_req *req)
 		tw__conn_send(req->cli, &iov, 1);
 }
 
+/* Memory for max bytes and one buffer more: what turns out to be too long is
+ * passed on nevertheless when the hook lets it. */
+static bool
+body_room(struct tw_req *req, size_t max)
+{
+	const size_t over = req->worker->net->buf_size + TW_BUF_RESERVE;
+	const size_t room = max < SIZE_MAX / 4 ? max + over : SIZE_MAX;
+
+	if (req->body != NULL && room <= req->body_room)
+		return true;
+	char *const p = tw_arena_try(tw_req_arena(req), room);
+	if (p == NULL)
+		return false;
+	if (req->body_len > 0)
+		memcpy(p, req->body, req->body_len);
+	req->body = p;
+	req->body_room = room;
+	return true;
+}
+
 static enum tw_io
-body_more(struct tw_req *req, size_t max)
+body_more(struct tw_req *req)
 {
 	struct tw_str data = { NULL, 0 };
 	const enum tw_io io =
 	    req->proto->read_body(&req->up.in, &req->cli->in, &data, req->cli->eof);
 
-	if (io == TW_IO_ERR || req->body_len + data.len > max)
+	if (io == TW_IO_ERR)
 		return TW_IO_ERR;
+	TW_ASSERT(data.len <= req->body_room - req->body_len);
 	if (data.len > 0)
 		memcpy(req->body + req->body_len, data.p, data.len);
 	req->body_len += data.len;
 	if (io != TW_IO_AGAIN)
 		return io;
 	const enum tw_io rd = tw__conn_recv(req->cli, req->up.keep);
+	if (rd == TW_IO_OK)
+		req->moved = true;
 	return rd == TW_IO_END ? TW_IO_ERR : rd;
 }
 
 enum tw_io
 tw_req_body(struct tw_req *req, size_t max, struct tw_str *body)
 {
+	const bool first = req->body == NULL;
 	enum tw_io io = TW_IO_OK;
 
-	if (req->body == NULL) {
-		req->body = tw_arena_try(tw_req_arena(req), max + 1);
-		if (req->body == NULL)
-			return TW_IO_ERR;
-		if (req->up.in.body != TW_BODY_NONE &&
-		    req->cli->in.head == req->cli->in.tail)
-			say_continue(req);
-	}
-	while (!req->body_read && io == TW_IO_OK) {
-		io = req->up.in.body == TW_BODY_NONE ? TW_IO_END : body_more(req, max);
+	if (!body_room(req, max))
+		return TW_IO_ERR;
+	if (first && req->up.in.body != TW_BODY_NONE &&
+	    req->cli->in.head == req->cli->in.tail)
+		say_continue(req);
+	while (!req->body_read && io == TW_IO_OK && req->body_len <= max) {
+		io = req->up.in.body == TW_BODY_NONE ? TW_IO_END : body_more(req);
 		if (io == TW_IO_END)
 			req->body_read = true;
 	}
+	req->body_wanted = !req->body_read && io == TW_IO_AGAIN;
+	if (req->body_len > max)
+		return TW_IO_ERR;
 	if (!req->body_read)
 		return io;
 	*body = (struct tw_str){ req->body, req->body_len };

@@ -72,8 +72,7 @@ struct tw_req {
 	bool tunnel;
 	bool answered;             /* bytes of a response have left */
 	bool failed;
-	bool waiting;              /* a hook returned WAIT */
-	bool resumed;
+	bool resumed;              /* tw_resume() was called */
 	bool moved;                /* progress since the timers were set */
 	bool early_log;            /* logged already (logasap) */
 	bool granted;              /* a queue has spoken: pend.granted */
@@ -95,7 +94,7 @@ struct tw_req {
 	struct tw_proxy *fe, *be, *chain_px;
 	struct tw_server *srv;
 	const struct tw_proto *proto; /* of both sides */
-	const struct tw__hook_entry *hook_at;
+	const struct tw__hook_entry *hook_at; /* it returned WAIT; NULL: none */
 	struct tw__half up, down;
 	struct tw__pend pend;
 	struct tw_timer timer;     /* queue, hook, turn-around */
@@ -156,6 +155,8 @@ void tw__flow_run(struct tw_req *req);
  * the next step being LOG. */
 enum tw__next tw__flow_fail(struct tw_req *req, int status, char who, char when,
     const char *why);
+/** tw__flow_restart - back to step ROUTE, so often and no more. */
+enum tw__next tw__flow_restart(struct tw_req *req);
 char tw__step_term(const struct tw_req *req);
 const char *tw__step_name(unsigned step);
 

@@ -94,6 +94,8 @@ tw__flow_fail(struct tw_req *req, int status, char who, char when, const char *w
 	req->fail_why = why;
 	req->keep = false;
 	req->failed = true;
+	req->hook_at = NULL;
+	tw_timer_set(&req->timer, 0);
 	if (req->answered) /* cut: the client must not take it for whole */
 		req->cli->failed = true;
 	else if (status != 0)
@@ -117,6 +119,9 @@ client_timed_out(struct tw_req *req)
 		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
 		return tw__flow_fail(
 		    req, req->http ? 408 : 0, 'c', 'R', "request timed out");
+	case TW__REQUEST:
+	case TW__ROUTE:
+		return tw__flow_fail(req, 408, 'c', when, "the body did not come");
 	case TW__RESPONSE:
 		return tw__flow_fail(req, 408, 'c', 'D', "client stalled");
 	default:
@@ -205,9 +210,10 @@ tw__flow_run(struct tw_req *req)
 	for (int n = 0; req != NULL; n++) {
 		struct tw_conn *const cli = req->cli;
 		TW_CHECK_MAGIC(req, TW_REQ_MAGIC);
+		struct tw_req *const outer = f->running;
 		f->running = req;
 		const enum tw__next next = run_steps(req);
-		f->running = NULL;
+		f->running = outer;
 		if (next == TW__WAIT) {
 			tw__flow_timers(req);
 			return;

@@ -75,11 +75,13 @@ tw__kept_event(struct tw_conn *srvc)
 static void
 connection_leave(struct tw_req *req, bool reuse)
 {
-	const bool own = req->srvc->private || req->be->c.reuse == TW__REUSE_NEVER;
+	/* a PROXY header speaks of one client */
+	const bool own = req->srvc->private || req->srv->send_proxy ||
+	    req->be->c.reuse == TW__REUSE_NEVER;
 
 	tw__half_end(req, &req->up);
 	tw__half_end(req, &req->down);
-	if (reuse && own && req->keep)
+	if (reuse && own && req->keep && tw__upstream_is_clean(req->srvc))
 		keep_private(req);
 	else if (reuse && !own)
 		tw__upstream_put(&req->srvc);
@@ -171,7 +173,7 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 		tw__conn_free(&req->srvc);
 		req->srvc = NULL;
 	}
-	req->up.begun = req->up.done = req->reused = false;
+	req->up.begun = req->up.done = req->reused = req->body_sent = false;
 	req->t_connect = 0;
 	req->step = TW__CONNECT;
 	req->sub = BEGIN;
@@ -183,12 +185,13 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 	case TW__H_FAIL:
 		return tw__hooks_fail(req);
 	case TW__H_RESTART:
-		tw__server_leave(req, false);
-		req->srv = NULL;
-		req->step = TW__PICK;
-		return TW__MORE;
+		return tw__flow_restart(req);
 	default:
 		break;
+	}
+	if (req->step == TW__REPLY) {
+		tw__server_leave(req, false);
+		return TW__MORE;
 	}
 	return (uint32_t)req->retries < req->be->c.retries ? try_again(req)
 							   : give_up(req, timed_out);
@@ -266,6 +269,7 @@ attach(struct tw_req *req, struct tw_conn *srvc)
 	req->srvc = srvc;
 	srvc->req = req;
 	srvc->n_requests++;
+	srvc->short_read = false;
 	tw__upstream_use(srvc);
 }
 
@@ -298,7 +302,8 @@ begin(struct tw_req *req)
 }
 
 /* Mode http learns of a failed connect() from its first send; without bytes
- * to send the socket has to be asked. */
+ * to send, or with some of a body that a retry would lack, the socket has to be
+ * asked. */
 static bool
 has_error(struct tw_conn *srvc)
 {
@@ -319,7 +324,7 @@ connecting(struct tw_req *req)
 	}
 	if (!srvc->writable && !srvc->readable)
 		return TW__WAIT;
-	if (!req->http && has_error(srvc))
+	if ((!req->http || req->req.body != TW_BODY_NONE) && has_error(srvc))
 		return tw__server_failed(req, false);
 	req->step = TW__SEND;
 	req->sub = 0;

@@ -7,7 +7,9 @@
  * `readable` and `writable` remember it until a call says EAGAIN. A read that
  * returns less than it asked for has emptied the socket: the next byte, or
  * FIN, makes a new edge. Only when FIN was already announced (rdhup) is
- * there more to see. Each connection belongs to one worker's thread.
+ * there more to see; and a reset that came together with the bytes is not
+ * announced, so who needs more bytes after a short read asks once again. Each
+ * connection belongs to one worker's thread.
  */
 #include "config.h"
 
@@ -172,8 +174,9 @@ tw__conn_recv(struct tw_conn *conn, uint32_t keep)
 		return TW_IO_ERR;
 	if (conn->eof)
 		return TW_IO_END;
-	if (!conn->readable)
+	if (!conn->readable && !conn->short_read)
 		return TW_IO_AGAIN;
+	conn->short_read = false;
 	if (conn->in.base == NULL && !tw__buf_get(conn)) {
 		conn->failed = true;
 		return TW_IO_ERR;
@@ -194,8 +197,10 @@ tw__conn_recv(struct tw_conn *conn, uint32_t keep)
 		return TW_IO_END;
 	}
 	conn->in.tail += (uint32_t)n;
-	if ((size_t)n < room && !conn->rdhup)
+	if ((size_t)n < room && !conn->rdhup) {
 		conn->readable = false;
+		conn->short_read = true;
+	}
 	return TW_IO_OK;
 }
 

@@ -49,6 +49,7 @@ struct tw_conn {
 	int fd;
 	bool readable;      /* a read may return something */
 	bool writable;      /* a write may take something */
+	bool short_read;    /* `readable` ended with a read that came back short */
 	bool rdhup;         /* the kernel told that FIN has arrived */
 	bool eof;           /* FIN was read */
 	bool failed;        /* reset, or another error: no more I/O */
@@ -177,6 +178,9 @@ struct tw_conn *tw__upstream_get(struct tw_worker *w, const struct tw_server *sr
 /** tw__upstream_use - a request begins on it; tw__upstream_unuse - ends. */
 void tw__upstream_use(struct tw_conn *conn);
 void tw__upstream_unuse(struct tw_conn *conn);
+/** tw__upstream_is_clean - it may carry another exchange: nothing unread or
+ * unsent, closed by nobody. */
+bool tw__upstream_is_clean(struct tw_conn *conn);
 /** tw__upstream_put - keeps it idle for the next request. */
 void tw__upstream_put(struct tw_conn **conn);
 /** tw__upstream_connect - begins to connect. in: src, the client's address

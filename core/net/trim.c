@@ -59,8 +59,8 @@ on_trim(struct tw_timer *t)
 	more |= tw__flow_trim(w);
 	if (more)
 		tw_timer_set(t, tw_now_ms() + TURN_MS);
-	else if (net->bufs.n_free > TW__POOL_KEEP ||
-	    net->outs.n_free > TW__POOL_KEEP || net->conns.n_free > TW__POOL_KEEP)
+	else if (net->bufs.n_free > TW__POOL_KEEP || net->outs.n_free > TW__POOL_KEEP ||
+	    net->conns.n_free > TW__POOL_KEEP)
 		tw_timer_set(t, tw_now_ms() + PERIOD_MS);
 }
 

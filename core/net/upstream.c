@@ -125,8 +125,8 @@ is_surplus(const struct tw__idle *idle)
 
 /* Nothing unread, nothing unsent, not closed by either side. `readable` may
  * be left over from a splice: the socket itself is asked then. */
-static bool
-is_clean(struct tw_conn *conn)
+bool
+tw__upstream_is_clean(struct tw_conn *conn)
 {
 	char c;
 
@@ -150,7 +150,7 @@ tw__upstream_put(struct tw_conn **pconn)
 	struct tw__idle *const idle = idle_of(net, conn->server->number, true);
 
 	tw__upstream_unuse(conn);
-	if (idle == NULL || is_surplus(idle) || !is_clean(conn)) {
+	if (idle == NULL || is_surplus(idle) || !tw__upstream_is_clean(conn)) {
 		tw__conn_free(pconn);
 		return;
 	}

@@ -9,7 +9,6 @@
  * callers' addresses are noted, too. Only processes that the variable reaches
  * count; whoever forks without exec shares the counters.
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
@@ -28,7 +27,7 @@ struct counts {
 	_Atomic uint64_t allocs[2]; /* by the main thread; by others */
 	_Atomic uint64_t frees[2];
 	_Atomic int64_t live_bytes;
-	_Atomic uint64_t watch;     /* set by the test */
+	_Atomic uint64_t watch; /* set by the test */
 	_Atomic uint64_t n_sites;
 	_Atomic uint64_t site[N_SITES]; /* who called, others only */
 };
@@ -49,8 +48,8 @@ counts_map(void)
 
 	if (fd < 0)
 		return;
-	void *const p = mmap(NULL, sizeof(struct counts),
-	    PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	void *const p = mmap(
+	    NULL, sizeof(struct counts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (p == MAP_FAILED)
 		return;
