@@ -18,6 +18,8 @@
 #define SPLICE_MIN (64u * 1024)
 /* Bodies up to here are sent as one piece with their head. */
 #define MERGE_MAX 4096u
+/* A transfer that never has to wait still leaves room for others. */
+#define TURN_BYTES (1024u * 1024)
 #define RAW_IOV (TW_PROTO_IOV + 1)
 
 /* --- the codec of mode tcp: opaque bytes until the end --- */
@@ -402,6 +404,7 @@ enum tw__pump
 tw__half_pump(struct tw_req *req, struct tw__half *h)
 {
 	struct tw_conn *const to = receiver(req, h);
+	const uint64_t start = h->bytes;
 	bool finished = false;
 
 	if (h->done)
@@ -414,6 +417,10 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 			return half_finish(req, h);
 		if (p != TW__P_DONE)
 			return p;
+		if (h->bytes - start >= TURN_BYTES) { /* others' turn; go on after it */
+			event_active(&sender(req, h)->ev, EV_READ, 0);
+			return TW__P_WAIT;
+		}
 	}
 }
 
