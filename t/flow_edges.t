@@ -4,51 +4,43 @@
 # The corners of the request path: what is still in the pipe at the end, heads
 # that fill the buffer, connections that fail late, and who bounds each wait.
 use Tideway::Test;
-use Digest::SHA qw(sha1_hex);
 use IO::Socket::INET;
 use Socket qw(:all);
 
 my $l = listener();
 
-# sends all of it to a peer while another one is read only now and then
-sub pour
-{
-	my ($from, $data) = @_;
-	my $pid = fork // die "fork: $!";
-
-	return $pid if $pid;
-	$from->send($data, 60);
-	POSIX::_exit(0);
-}
-
-sub child_ends { waitpid $_[0], 0 }
-
+# The end of a body must not stay in the pipe when the client's window closes
+# just then: which sizes meet that moment depends on the kernel, so many are
+# tried.
 subtest 'a slow reader gets what is left in the pipe' => sub {
 	my $p = start_proxy(defaults() . "listen web
     bind {BIND:web}
     server s ${\ $l->addr}
 ");
-	my $size = 24 << 20;
-	my $data = pack 'N*', 0 .. $size / 4 - 1;
-	for my $how ("Content-Length: $size\r\n", "Connection: close\r\n") {
+	my $bad = 0;
+	for my $size (map { 3_000_000 + $_ * 50_000 } 0 .. 60) {
 		my $c = $p->client('web');
 		setsockopt $c->sock, SOL_SOCKET, SO_RCVBUF, 65536;
 		$c->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 		my $s = $l->accept;
 		$s->read_head;
-		$s->send("HTTP/1.1 200 OK\r\n$how\r\n");
-		my $pid = pour($s, $data);
+		my $pid = fork // die "fork: $!";
+		if ($pid == 0) {
+			$s->send("HTTP/1.1 200 OK\r\nContent-Length: $size\r\n\r\n"
+			    . 'x' x $size, 60);
+			POSIX::_exit(0);
+		}
 		$s->close;
-		ok($c->read_head, 'the head');
+		$c->read_head;
 		# the server goes on until nobody takes any more
-		wait_until { waitpid($pid, POSIX::WNOHANG()) == $pid } 0.5;
-		my $body = $c->read_bytes($size, 20);
-		is(length $body, $size, 'all of it came');
-		is(sha1_hex($body), sha1_hex($data), 'as it was sent');
-		$c->close;
+		wait_until { waitpid($pid, POSIX::WNOHANG()) == $pid } 0.03;
+		my $got = length $c->read_bytes($size, 3);
+		$bad++, diag("$got of $size") if $got != $size;
 		kill 'KILL', $pid;
 		waitpid $pid, 0;
+		last if $bad > 2;
 	}
+	is($bad, 0, 'all of each body came');
 	stop_proxy($p);
 };
 
@@ -90,6 +82,51 @@ subtest 'a head that fills the buffer, and long trailers' => sub {
 	$s->send("\r\n\r\n");
 	$c->read_all;
 	isnt($c->state, 'open', 'ends in one way or another');
+	stop_proxy($p);
+};
+
+subtest 'a second head in a buffer that the first one filled' => sub {
+	my $p = start_proxy(defaults() . "listen web
+    bind {BIND:web}
+    server s ${\ $l->addr}
+");
+	my $head = sub {
+		my ($len) = @_;
+		my $start = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\nX: ";
+		return $start . 'x' x ($len - length($start) - 4) . "\r\n\r\n";
+	};
+	my $c = $p->client('web');
+	$c->send($head->(16384));
+	my $s = $l->accept;
+	ok($s->read_head, 'the first head');
+	my $second = $head->(17408);
+	$c->send('12345678' . substr $second, 0, 500);
+	is($s->read_bytes(8), '12345678', 'its body');
+	$s->send(response(200));
+	is($c->read_response->status, 200, 'answered');
+	$c->send(substr $second, 500);
+	is($c->read_response->status, 431, 'the second is too long');
+	ok($c->is_closed, 'closed');
+	stop_proxy($p);
+};
+
+subtest 'more bytes than the answer, on a connection of one client' => sub {
+	my $p = start_proxy(defaults() . "listen web
+    bind {BIND:web}
+    server s ${\ $l->addr}
+");
+	my $c = $p->client('web');
+	$c->send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
+	my $s = $l->accept;
+	$s->read_head;
+	$s->send(response(401, '', 'WWW-Authenticate: NTLM') . "HTTP/1.1 200 OK\r\nCont");
+	is($c->read_response->status, 401, 'the answer');
+	$c->send("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+	my $t = $l->accept;
+	ok($t, 'the next request has a connection of its own');
+	is($t && $t->read_head->uri, '/2', 'complete');
+	$t->send(response(200, 'right')) if $t;
+	is($c->read_response->body, 'right', 'and its own answer');
 	stop_proxy($p);
 };
 
@@ -191,9 +228,9 @@ subtest 'data and a reset in one breath' => sub {
 # A listener whose queue is full leaves connections waiting; closed, it
 # refuses them a moment later.
 subtest 'a connection that is refused late, and a body' => sub {
-	my $dead = listener(backlog => 0);
+	my $dead = listener(backlog => 1);
 	my @fill;
-	for (1 .. 3) {
+	for (1 .. 4) {
 		my $sock = IO::Socket::INET->new(Proto => 'tcp', Blocking => 0,
 		    Type => SOCK_STREAM);
 		connect $sock, sockaddr_in($dead->port, inet_aton($dead->{host}));
@@ -233,5 +270,67 @@ subtest 'a flood of interim responses' => sub {
 	is($r->body, 'end', 'and the final one');
 	stop_proxy($p);
 };
+
+# Each long body wants a pipe of its own; without one it is copied.
+subtest 'no descriptors left for pipes' => sub {
+	my $p = start_proxy("global\n    nbthread 1\n" . defaults() . "listen web
+    bind {BIND:web}
+    server s ${\ $l->addr}
+");
+	my $size = 300_000;
+	my (@pairs, $bad);
+	for (1 .. 4) {
+		my $c = $p->client('web');
+		$c->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+		my $s = $l->accept;
+		ok($s->read_head, 'a request');
+		push @pairs, [$c, $s];
+	}
+	is(run_cmd({ bin => 'prlimit' }, '--pid', $p->pid, '--nofile=4:4')->{code}, 0,
+	    'no more descriptors from now on');
+	for my $pair (@pairs) {
+		my ($c, $s) = @$pair;
+		$s->send("HTTP/1.1 200 OK\r\nContent-Length: $size\r\n\r\n");
+		$c->read_head(2) or $bad++, next;
+		$s->send('x' x 50_000) for 1 .. 6;
+		$bad++ if length $c->read_bytes($size, 2) != $size;
+	}
+	is($bad, undef, 'all of them end');
+	stop_proxy($p);
+};
+
+# The listener of an idle connection may be gone, another proxy's, or of another
+# mode after a reload: it gets one more answer, and the end.
+subtest 'idle connections over a reload' => sub {
+	my $o = origin();
+	my $text = sub { "defaults
+    timeout connect 5s
+    timeout client 5s
+    timeout server 5s
+listen other
+    mode http
+    bind {BIND:other}
+    server s ${\ $o->addr}
+$_[0]" };
+	my $web = sub { "listen $_[0]
+    mode $_[1]
+    bind {BIND:web}
+    server s ${\ $o->addr}
+" };
+	for my $new ($web->('web', 'tcp'), $web->('renamed', 'http'), '') {
+		my $p = start_proxy($text->($web->('web', 'http')));
+		my $c = $p->client('web');
+		is($c->request("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")->status, 200, 'before');
+		$p->write_config($text->($new));
+		$p->signal('USR2');
+		ok($p->wait_output(qr/Reloaded/), 'reloaded') or diag $p->stderr;
+		my $r = $c->request("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
+		is($r->status, 200, 'one more');
+		is($r->header('Connection'), 'close', 'the last one');
+		ok($c->is_closed, 'closed');
+		is($p->get('other', '/')->status, 200, 'the rest goes on');
+		stop_proxy($p);
+	}
+} if is_tideway();
 
 done_testing();

@@ -219,13 +219,13 @@ subtest 'busy connections' => sub {
 	my @warm = map { $p->client('web') } 1 .. 8;
 	is(requests(100, "$get\r\n", @warm), 0, 'warm');
 	my ($live, $n_fds) = (counts($p)->{live}, n_fds($p));
-	my @busy = map { $p->client('web') } 1 .. $IDLE / 4;
+	my @busy = map { $p->client('web') } 1 .. $IDLE / 2;
 	$_->send("GET / HTTP/1.1\r\nHo") for @busy;
 	my $top = 0;
 	ok(wait_until(sub {
 		$top = counts($p)->{live};
-		return $top - $live > @busy * 4096;
-	}), 'half a request holds buffers');
+		return $top - $live > @busy * 16384;
+	}), 'half a request holds a buffer');
 	my $bad = grep { $_->request("st: a\r\n\r\n")->status ne '200' } @busy;
 	is($bad, 0, 'the other half');
 	@busy = ();

@@ -58,43 +58,52 @@ tw__client_end(struct tw_conn *cli)
 	tw__gen_unref(gen);
 }
 
-/* The generation may have changed since the last request. returns: false
- * when the new one has no such listener. */
 static bool
+same_frontend(const struct tw_bind *a, const struct tw_bind *b)
+{
+	return a->proxy->live == b->proxy->live && a->proxy->c.mode == b->proxy->c.mode;
+}
+
+/* The generation may have changed since the last request. Where the new one has
+ * no such listener, or it is another frontend's, one more request is served on
+ * the old one. */
+static void
 follow_generation(struct tw_conn *cli)
 {
 	struct tw_bind *const bind =
 	    atomic_load_explicit(&cli->bind->live->bind, memory_order_acquire);
 
 	if (TW_LIKELY(bind == cli->bind))
-		return true;
-	if (bind == NULL || bind->proxy->live != cli->bind->proxy->live)
-		return bind == NULL; /* gone: the last one on the old generation */
+		return;
+	if (bind == NULL || !same_frontend(bind, cli->bind)) {
+		cli->last = true;
+		return;
+	}
 	tw__gen_ref(bind->proxy->gen);
 	tw__gen_unref(cli->gen);
 	cli->gen = bind->proxy->gen;
 	cli->bind = bind;
-	return true;
 }
 
-/* A pipelined request moves to the front when little room is left behind it. */
+/* A pipelined request moves to the front when little room is left behind it.
+ * The reserve that the last one may have used is for bodies only. */
 static void
-to_front(struct tw_buf *in)
+to_front(struct tw_buf *in, uint32_t size)
 {
-	if (in->head == 0 || in->tail <= in->size / 2)
-		return;
-	memmove(in->base, in->base + in->head, in->tail - in->head);
-	in->tail -= in->head;
-	in->head = 0;
+	if (in->head > 0 && in->tail > size / 2) {
+		memmove(in->base, in->base + in->head, in->tail - in->head);
+		in->tail -= in->head;
+		in->head = 0;
+	}
+	in->size = size;
 }
 
 struct tw_req *
 tw__client_request(struct tw_conn *cli)
 {
 	if (cli->in.base != NULL)
-		to_front(&cli->in);
-	if (!follow_generation(cli))
-		return NULL;
+		to_front(&cli->in, cli->worker->net->buf_size);
+	follow_generation(cli);
 	struct tw_req *const req = tw__req_new(cli);
 	if (req == NULL)
 		return NULL;
@@ -310,7 +319,7 @@ head_read(struct tw_req *req)
 	if (TW_UNLIKELY(tw__debug_on))
 		tw__debug_request(req);
 	req->up.keep = req->cli->in.head;
-	req->keep = (req->req.flags & TW_MSG_KEEP_ALIVE) != 0 &&
+	req->keep = (req->req.flags & TW_MSG_KEEP_ALIVE) != 0 && !req->cli->last &&
 	    req->fe->c.http_mode != TW__CLOSE;
 	tw__cnt(&req->fe->live->fe, w->id, TW_CNT_REQ, 1);
 	if (req->cli->n_requests == 1) {

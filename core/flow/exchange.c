@@ -412,8 +412,7 @@ finish(struct tw_req *req)
 static enum tw__next
 tunnel_turn(struct tw_req *req)
 {
-	if (tw__conn_backlog(req->srvc) &&
-	    tw__flow_flush(req, req->srvc) == TW_IO_ERR)
+	if (tw__conn_backlog(req->srvc) && tw__flow_flush(req, req->srvc) == TW_IO_ERR)
 		req->up_broken = true;
 	pass_fin(&req->up, req->srvc);
 	pass_fin(&req->down, req->cli);

@@ -432,6 +432,8 @@ tw_req_filter(struct tw_req *req, const struct tw_filter *filter, bool response)
 
 	if (h->begun || h->n_filters == TW__MAX_FILTERS)
 		return -1;
+	if (!response && msg->minor == 0 && msg->first[TW_H_HOST] == 0)
+		return -1; /* goes out as HTTP/1.0, which has no chunks */
 	void *const state = tw_arena_try(tw_req_arena(req), filter->state_size + 1);
 	if (state == NULL)
 		return -1;

@@ -12,6 +12,9 @@
 #include <tideway/assert.h>
 #include "core/flow/req.h"
 
+/* Pieces (of a buffer each) made before others get their turn. */
+#define PIECES_TURN 4
+
 enum { HEAD, BODY, LAST };
 
 static int
@@ -107,6 +110,10 @@ send_piece(struct tw_req *req)
 	if (n > 0 && tw__conn_send(req->cli, iov, n) == TW_IO_ERR)
 		return tw__flow_fail(req, 0, 'C', 'D', "client left");
 	req->moved = true;
+	if (io == TW_IO_OK && ++req->n_pieces % PIECES_TURN == 0) {
+		event_active(&req->cli->ev, EV_READ, 0); /* others' turn first */
+		return TW__WAIT;
+	}
 	return io == TW_IO_AGAIN ? TW__WAIT : TW__MORE;
 }
 

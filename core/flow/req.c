@@ -19,6 +19,15 @@ const struct tw_origin tw__origin_core = { .who = "core" };
 
 static uint32_t conn_block_bytes;
 
+/* A used arena stays with its request in the pool. */
+static void
+arena_drop(void *block)
+{
+	struct tw_req *const req = block;
+
+	tw_arena_free(&req->arena);
+}
+
 int
 tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block)
 {
@@ -27,6 +36,7 @@ tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block)
 	if (f == NULL)
 		return -1;
 	f->block_bytes = req_block;
+	f->reqs.fini = arena_drop;
 	f->reqs.size = (uint32_t)sizeof(struct tw_req) + req_block;
 	f->next_id = (uint64_t)w->id;
 	if (w->id == 0) { /* the control worker comes up first, alone */
@@ -44,25 +54,15 @@ tw__flow_down(struct tw_worker *w)
 
 	if (f == NULL)
 		return;
-	for (struct tw_req *req = f->reqs.free; req != NULL; req = *(void **)req)
-		tw_arena_free(&req->arena);
 	tw__pool_drain(&f->reqs);
 	free(f);
 	w->flow = NULL;
 }
 
-static void
-arena_drop(void *block)
+struct tw__pool *
+tw__flow_pool(struct tw_worker *w)
 {
-	struct tw_req *const req = block;
-
-	tw_arena_free(&req->arena);
-}
-
-bool
-tw__flow_trim(struct tw_worker *w)
-{
-	return tw__pool_trim(&w->flow->reqs, arena_drop);
+	return &w->flow->reqs;
 }
 
 static void

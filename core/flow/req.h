@@ -82,6 +82,7 @@ struct tw_req {
 	bool body_wanted;          /* it waits for the client */
 	uint8_t timers_step;
 	uint8_t restarts;
+	uint8_t n_pieces;          /* of a produced answer, so far; wraps */
 	char term[2];              /* who, when; 0: not set */
 	char cookie[2];            /* persistence letters; 0: not set */
 	int16_t status;            /* -1: none */

@@ -54,6 +54,8 @@ tw__pool_drain(struct tw__pool *pool)
 	while (pool->free != NULL) {
 		void *const p = pool->free;
 		pool->free = *(void **)p;
+		if (pool->fini != NULL)
+			pool->fini(p);
 		free(p);
 	}
 	pool->n_free = pool->least = 0;

@@ -183,6 +183,7 @@ tw__conn_recv(struct tw_conn *conn, uint32_t keep)
 	}
 	if (TW_UNLIKELY(conn->in.size < keep + TW_BUF_RESERVE))
 		conn->in.size = keep + TW_BUF_RESERVE; /* a head took it all */
+	TW_ASSERT(keep <= conn->worker->net->buf_size);
 	buf_settle(&conn->in, keep);
 	const size_t room = conn->in.size - conn->in.tail;
 	if (room == 0)

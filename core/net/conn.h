@@ -63,6 +63,7 @@ struct tw_conn {
 	bool lingering;     /* closing: reads and forgets what still comes */
 	bool proxy_wanted;  /* a PROXY header must come first */
 	bool dst_known;
+	bool last;          /* client side: its listener is gone; one more request */
 	bool linger_wanted; /* unread bytes may be on their way: close softly */
 	uint32_t n_requests;
 	struct event ev;
@@ -124,10 +125,9 @@ void tw__pool_put(struct tw__pool *pool, void *p);
 void tw__pool_drain(struct tw__pool *pool);
 
 /* giving back (trim.c) */
-/** tw__pool_trim - frees some of what the last period did not need. in: fini,
- * for what a free block still owns; may be NULL. returns: true when there is
- * more to free. */
-bool tw__pool_trim(struct tw__pool *pool, void (*fini)(void *block));
+/** tw__pool_trim - frees some of what the last period did not need. returns:
+ * true when there is more to free. */
+bool tw__pool_trim(struct tw__pool *pool);
 /** tw__trim_arm - a pool holds more than TW__POOL_KEEP free blocks. */
 void tw__trim_arm(struct tw__net *net);
 /** tw__memory_give_back - freed pages to the system, if there may be any.
@@ -231,7 +231,7 @@ void tw__flow_accepted(struct tw_conn *conn);
 /** tw__flow_close_clients - ends this worker's idle client connections (draining)
  * or, hard, all of them. */
 void tw__flow_close_clients(struct tw_worker *w, bool hard);
-/** tw__flow_trim - as tw__pool_trim, for requests. */
-bool tw__flow_trim(struct tw_worker *w);
+/** tw__flow_pool - the worker's requests. */
+struct tw__pool *tw__flow_pool(struct tw_worker *w);
 
 #endif

@@ -282,8 +282,9 @@ is_full(const struct tw_bind *b)
 	    atomic_load_explicit(&b->live->s.cur, memory_order_relaxed) >= b->maxconn;
 }
 
+/* A connection on its way to another worker; it refers to its generation, and
+ * counts, from accept on: so limits hold, and nothing it points at vanishes. */
 struct handover {
-	struct tw__bind_live *live;
 	struct tw_bind *bind;
 	struct tw_worker *to;
 	struct tw_addr src;
@@ -291,19 +292,37 @@ struct handover {
 };
 
 static void
+count_in(struct tw_worker *to, struct tw_bind *bind)
+{
+	atomic_fetch_add_explicit(&tw__n_conns, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&to->conns, 1, memory_order_relaxed);
+	tw__session_begin(&bind->proxy->live->fe);
+	tw__session_begin(&bind->live->s);
+}
+
+static void
+count_out(struct tw_worker *w, struct tw_bind *bind)
+{
+	tw__session_end(&bind->proxy->live->fe);
+	tw__session_end(&bind->live->s);
+	atomic_fetch_sub_explicit(&tw__n_conns, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&w->conns, 1, memory_order_relaxed);
+}
+
+/* in: bind, counted and its generation referred to. */
+static void
 conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_addr *src)
 {
 	struct tw_conn *const conn = tw__conn_new(w, fd);
 
 	if (conn == NULL) {
 		close(fd);
-		atomic_fetch_sub(&tw__n_conns, 1);
-		atomic_fetch_sub(&w->conns, 1);
+		count_out(w, bind);
+		tw__gen_unref(bind->proxy->gen);
 		return;
 	}
 	conn->bind = bind;
 	conn->gen = bind->proxy->gen;
-	tw__gen_ref(conn->gen);
 	conn->src = *src;
 	conn->proxy_wanted = bind->accept_proxy;
 	tw_now_ms(); /* reads this turn's clock */
@@ -311,8 +330,6 @@ conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_ad
 	conn->idle_us = conn->accepted_us;
 	conn->writable = true;
 	TAILQ_INSERT_TAIL(&w->net->clients, conn, link);
-	tw__session_begin(&bind->proxy->live->fe);
-	tw__session_begin(&bind->live->s);
 	tw__cnt(&bind->proxy->live->fe, w->id, TW_CNT_CONN, 1);
 	tw__cnt(&bind->live->s, w->id, TW_CNT_CONN, 1);
 	tw__flow_accepted(conn);
@@ -322,15 +339,8 @@ static void
 handover_run(void *arg)
 {
 	struct handover *const h = arg;
-	struct tw_bind *const bind = atomic_load(&h->live->bind);
 
-	if (bind != NULL) {
-		conn_begin(h->to, bind, h->fd, &h->src);
-	} else {
-		close(h->fd);
-		atomic_fetch_sub(&tw__n_conns, 1);
-		atomic_fetch_sub(&h->to->conns, 1);
-	}
+	conn_begin(h->to, h->bind, h->fd, &h->src);
 	free(h);
 }
 
@@ -354,20 +364,19 @@ least_loaded(struct tw_worker *self)
 }
 
 static void
-accepted(struct tw_worker *w, struct tw__accept *a, struct tw_bind *bind, int fd,
-    const struct tw_addr *src)
+accepted(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_addr *src)
 {
 	struct tw_worker *const to = least_loaded(w);
 
-	atomic_fetch_add_explicit(&tw__n_conns, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&to->conns, 1, memory_order_relaxed);
+	count_in(to, bind);
+	tw__gen_ref(bind->proxy->gen);
 	if (to == w) {
 		conn_begin(w, bind, fd, src);
 		return;
 	}
 	struct handover *const h = malloc(sizeof(*h));
 	TW_ASSERT(h != NULL);
-	*h = (struct handover){ a->live, bind, to, *src, fd };
+	*h = (struct handover){ bind, to, *src, fd };
 	tw_worker_post(to, handover_run, h);
 }
 
@@ -411,7 +420,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 		tw_addr_from_sockaddr(&src, (struct sockaddr *)&ss, len);
-		accepted(w, a, bind, c, &src);
+		accepted(w, bind, c, &src);
 	}
 }
 
@@ -420,10 +429,7 @@ tw__client_closed(struct tw_conn *conn)
 {
 	struct tw_worker *const w = conn->worker;
 
-	tw__session_end(&conn->bind->proxy->live->fe);
-	tw__session_end(&conn->bind->live->s);
-	atomic_fetch_sub_explicit(&tw__n_conns, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&w->conns, 1, memory_order_relaxed);
+	count_out(w, conn->bind);
 	tw__listener_room(w);
 }
 
@@ -582,6 +588,7 @@ tw__listeners_drain(void)
 void
 tw__listeners_down(struct tw_worker *w)
 {
+	tw_timer_del(&w->net->accept_retry);
 	while (w->net->accepts != NULL)
 		accept_drop(w, &w->net->accepts);
 }

@@ -25,7 +25,7 @@
 static _Atomic bool freed; /* shared: since the control thread last looked */
 
 bool
-tw__pool_trim(struct tw__pool *pool, void (*fini)(void *block))
+tw__pool_trim(struct tw__pool *pool)
 {
 	uint32_t n = TURN_BLOCKS;
 
@@ -35,8 +35,8 @@ tw__pool_trim(struct tw__pool *pool, void (*fini)(void *block))
 		pool->free = *(void **)p;
 		pool->n_free--;
 		pool->least--;
-		if (fini != NULL)
-			fini(p);
+		if (pool->fini != NULL)
+			pool->fini(p);
 		free(p);
 	}
 	if (n < TURN_BLOCKS)
@@ -50,18 +50,17 @@ tw__pool_trim(struct tw__pool *pool, void (*fini)(void *block))
 static void
 on_trim(struct tw_timer *t)
 {
-	struct tw_worker *const w = tw__self;
-	struct tw__net *const net = w->net;
-	bool more = tw__pool_trim(&net->bufs, NULL);
+	struct tw__net *const net = tw__self->net;
+	struct tw__pool *const pools[] = { &net->bufs, &net->outs, &net->conns,
+		tw__flow_pool(tw__self) };
+	bool more = false, spare = false;
 
-	more |= tw__pool_trim(&net->outs, NULL);
-	more |= tw__pool_trim(&net->conns, NULL);
-	more |= tw__flow_trim(w);
-	if (more)
-		tw_timer_set(t, tw_now_ms() + TURN_MS);
-	else if (net->bufs.n_free > TW__POOL_KEEP || net->outs.n_free > TW__POOL_KEEP ||
-	    net->conns.n_free > TW__POOL_KEEP)
-		tw_timer_set(t, tw_now_ms() + PERIOD_MS);
+	for (size_t i = 0; i < TW_N_ELEMENTS(pools); i++) {
+		more |= tw__pool_trim(pools[i]);
+		spare |= pools[i]->n_free > TW__POOL_KEEP;
+	}
+	if (more || spare)
+		tw_timer_set(t, tw_now_ms() + (more ? TURN_MS : PERIOD_MS));
 }
 
 void

@@ -36,7 +36,7 @@ static const struct {
 	{ "-K [WORD]", "print the manual of the configuration's keywords" },
 	{ "-v, -vv", "print the version; modules, libraries, features" },
 	{ "-V, -q", "be verbose; be quiet" },
-	{ "-d", "debug mode: verbose, in the foreground" },
+	{ "-d", "debug mode: in the foreground, showing exchanges" },
 	{ "-db", "stay in the foreground" },
 	{ "-dW", "warnings are errors" },
 	{ "-D", "become a daemon" },

@@ -29,6 +29,7 @@ struct tw__pool {
 	void *free;      /* singly linked through the first word */
 	uint32_t n_free, n_used, size;
 	uint32_t least;  /* the fewest free since the last trim */
+	void (*fini)(void *block); /* for what a free block owns; NULL: nothing */
 };
 
 #define TW__POOL_KEEP 64u /* free blocks that a pool may always hold */
