@@ -110,9 +110,9 @@ subtest 'nothing delays a request' => sub {
 	    . "listen st\n    bind {BIND:st}\n    stats enable\n    stats uri /\n");
 	my $limit = 0.25 * ($ENV{TW_TIME_SCALE} || 1);
 	cmp_ok(slowest($p, 200), '<', $limit, '1000 checks, none of them answered');
-	my @slow = map { $p->client('st') } 1 .. 5;
+	my @slow = map { $p->client('st') } 1 .. 20;
 	$_->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") for @slow;
-	cmp_ok(slowest($p, 100), '<', $limit, 'five who ask for a long page and do not read it');
+	cmp_ok(slowest($p, 100), '<', $limit, 'twenty who ask for a long page and do not read it');
 	stop_proxy($p);
 };
 
