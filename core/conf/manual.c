@@ -107,7 +107,7 @@ group_collect(struct tw__place at, const char *match, size_t *n)
 	return list;
 }
 
-static void
+static bool
 print_group(FILE *to, const char *title, struct tw__place at, const char *match)
 {
 	size_t n;
@@ -122,9 +122,10 @@ print_group(FILE *to, const char *title, struct tw__place at, const char *match)
 	for (size_t i = 0; i < n; i++)
 		print_keyword(to, list[i]);
 	free(list);
+	return n > 0;
 }
 
-void
+bool
 tw__conf_manual(FILE *to, const char *match)
 {
 	static const struct {
@@ -137,9 +138,10 @@ tw__conf_manual(FILE *to, const char *match)
 		{ "Options of server and default-server lines", TW_SC_SERVER },
 	};
 	const struct tw__section_entry *s;
+	bool any = false;
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(groups); i++)
-		print_group(to, groups[i].title,
+		any |= print_group(to, groups[i].title,
 		    (struct tw__place){ .scope = groups[i].scope }, match);
 	for (int i = 0; (s = tw__section_at(i)) != NULL; i++) {
 		char title[160];
@@ -148,7 +150,8 @@ tw__conf_manual(FILE *to, const char *match)
 			continue;
 		snprintf(title, sizeof(title), "Section %s (module %s)", s->word,
 		    tw__owner_name(s->owner));
-		print_group(to, title,
+		any |= print_group(to, title,
 		    (struct tw__place){ TW_SC_SECTION, s->word }, match);
 	}
+	return any;
 }

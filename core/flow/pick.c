@@ -109,6 +109,8 @@ by_balance(struct tw_req *req)
 		struct tw_server *const srv = tw__balance_pick(req->be, req, &any);
 		if (srv == NULL)
 			break;
+		if (srv == req->avoid && i + 1 < PICK_TRIES)
+			continue; /* it has just failed: another one, if possible */
 		if (!tw__server_take(srv))
 			continue;
 		tw_decide_server(req, srv, &req->be->balance_origin);

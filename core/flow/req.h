@@ -94,6 +94,7 @@ struct tw_req {
 	struct tw_conn *cli, *srvc;
 	struct tw_proxy *fe, *be, *chain_px;
 	struct tw_server *srv;
+	struct tw_server *avoid;   /* redispatched away from it; NULL: none */
 	const struct tw_proto *proto; /* of both sides */
 	const struct tw__hook_entry *hook_at; /* it returned WAIT; NULL: none */
 	struct tw__half up, down;

@@ -171,6 +171,7 @@ static struct tw_req *
 client_next(struct tw_conn *cli)
 {
 	if (cli->in.head == cli->in.tail) {
+		cli->short_read = false; /* a reset without a request can wait */
 		switch (tw__conn_recv(cli, 0)) {
 		case TW_IO_OK:
 			break;

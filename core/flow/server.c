@@ -134,6 +134,7 @@ try_again(struct tw_req *req)
 		tw__cnt(&req->be->live->be, id, TW_CNT_WREDIS, 1);
 		tw_decide_note(req, TW_REDISPATCHED, req->srv->name, &tw__origin_core);
 		tw__server_leave(req, false);
+		req->avoid = req->srv;
 		req->srv = NULL;
 		req->persist = false;
 		req->redispatched = true;

@@ -91,6 +91,20 @@ out_drop(struct tw_conn *conn)
 	conn->out_end = &conn->out;
 }
 
+/* Who closes first keeps the port in TIME_WAIT for a minute. Towards a server
+ * that would use up our ports, and searching for free ones costs more than
+ * all the rest of a short exchange: so we reset instead, as HAProxy does. All
+ * that mattered has been read by then. */
+static void
+avoid_time_wait(const struct tw_conn *conn)
+{
+	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
+
+	if (conn->server_side && !conn->rdhup && !conn->eof && !conn->shut &&
+	    !conn->connecting)
+		setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
 void
 tw__conn_free(struct tw_conn **pconn)
 {
@@ -104,8 +118,11 @@ tw__conn_free(struct tw_conn **pconn)
 		TAILQ_REMOVE(&conn->worker->net->lingering, conn, link);
 	if (conn->transport != NULL)
 		conn->transport->fini(conn, conn->transport_state);
-	event_del(&conn->ev);
+	avoid_time_wait(conn);
+	/* In this order the kernel has forgotten the descriptor already when
+	 * libevent asks it to, which is cheaper than forgetting it twice. */
 	close(conn->fd);
+	event_del(&conn->ev);
 	out_drop(conn);
 	tw__buf_put(conn);
 	free(conn->block);

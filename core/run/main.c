@@ -131,8 +131,11 @@ manual(const struct tw__options *o)
 
 	if (modules_load(o, &err) != 0)
 		return fail(&err);
-	tw__conf_manual(stdout, o->manual);
-	return 0;
+	if (tw__conf_manual(stdout, o->manual))
+		return 0;
+	tw_err_set(&err, "no keyword has '%s' in it: -K alone prints them all",
+	    o->manual);
+	return fail(&err);
 }
 
 /* --- with a configuration --- */
