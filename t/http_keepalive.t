@@ -124,7 +124,7 @@ subtest 'option http-server-close' => sub {
 for my $mode (qw(never safe always)) {
 	subtest "http-reuse $mode" => sub {
 		my ($o, $p) = pair(["http-reuse $mode", 'option http-keep-alive'], '');
-		$p->request('web', "GET / HTTP/1.1\r\nHost: a\r\n"
+		$p->request('web', "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"
 		    . "Connection: close\r\n\r\n") for 1 .. 4;
 		my %max = (never => 4, safe => 4, always => 1);
 		my $n = $o->n_connections;
@@ -136,6 +136,15 @@ for my $mode (qw(never safe always)) {
 		stop_proxy($p);
 	};
 }
+
+subtest 'http-reuse safe: a first request that can be sent again' => sub {
+	plan(skip_all => 'HAProxy opens one for each client') unless is_tideway();
+	my ($o, $p) = pair(['http-reuse safe'], '');
+	is($p->request('web', "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")->status,
+	    200, "client $_") for 1 .. 4;
+	cmp_ok($o->n_connections, '<=', 2, 'goes over an idle connection');
+	stop_proxy($p);
+};
 
 subtest 'a server that says more than it was asked' => sub {
 	my $l = listener();

@@ -34,6 +34,7 @@ tw__client_idle(struct tw_conn *cli)
 	    : first_of(t->http_keep_alive, t->http_request, t->client);
 
 	tw_timer_set(&cli->timer, ms != 0 ? tw_now_ms() + ms : 0);
+	tw__conn_watch(cli);
 }
 
 void
@@ -124,7 +125,7 @@ tw__flow_accepted(struct tw_conn *cli)
 
 	if (fe->c.mode == TW_MODE_HTTP && !cli->proxy_wanted &&
 	    fe->chain[TW_ON_CONN] == NULL) {
-		tw__client_idle(cli);
+		tw__client_start(cli);
 		return;
 	}
 	struct tw_req *const req = tw__req_new(cli);

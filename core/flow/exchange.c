@@ -69,6 +69,7 @@ static void
 tunnel_begin(struct tw_req *req)
 {
 	req->tunnel = true;
+	tw__conn_nodelay(req->srvc);
 	if (!req->http)
 		return;
 	req->up.in = req->up.out = (struct tw_stream){ .body = TW_BODY_TUNNEL };
@@ -90,6 +91,8 @@ tw__step_send(struct tw_req *req)
 	default:
 		break;
 	}
+	if (!req->http || req->up.in.body != TW_BODY_NONE)
+		tw__conn_nodelay(req->srvc);
 	if (request_head(req, &out) != 0)
 		return tw__flow_fail(req, 431, 'P', 'R', "the edited head is too long");
 	const enum tw__pump p = tw__half_begin(

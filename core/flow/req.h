@@ -142,6 +142,8 @@ extern const struct tw_origin tw__origin_core;
 
 /* client.c: the client's connection between requests */
 void tw__client_idle(struct tw_conn *cli);
+/** tw__client_start - a new one: its first bytes may be there already. */
+void tw__client_start(struct tw_conn *cli);
 /** tw__client_end - closes it. */
 void tw__client_end(struct tw_conn *cli);
 /** tw__client_request - bytes came: a request begins. returns: NULL: out of

@@ -203,6 +203,33 @@ run_steps(struct tw_req *req)
 	return next;
 }
 
+/* While only the server (or a slot of it) is waited for, what the client does
+ * does not matter, unless option abortonclose says so. */
+static bool
+waits_for_client(const struct tw_req *req)
+{
+	switch (req->step) {
+	case TW__PICK:
+	case TW__CONNECT:
+	case TW__SEND:
+		return req->be->c.abortonclose;
+	case TW__RESPONSE:
+		return req->be->c.abortonclose || tw__conn_backlog(req->cli) ||
+		    (!req->up.done && !req->up_broken);
+	default:
+		return true;
+	}
+}
+
+static void
+watch(struct tw_req *req)
+{
+	if (req->srvc != NULL)
+		tw__conn_watch(req->srvc);
+	if (!req->cli->watched && waits_for_client(req))
+		tw__conn_watch(req->cli);
+}
+
 void
 tw__flow_run(struct tw_req *req)
 {
@@ -216,6 +243,7 @@ tw__flow_run(struct tw_req *req)
 		const enum tw__next next = run_steps(req);
 		f->running = outer;
 		if (next == TW__WAIT) {
+			watch(req);
 			tw__flow_timers(req);
 			return;
 		}
@@ -227,6 +255,15 @@ tw__flow_run(struct tw_req *req)
 		}
 		req = client_next(cli);
 	}
+}
+
+void
+tw__client_start(struct tw_conn *cli)
+{
+	struct tw_req *const req = client_next(cli);
+
+	if (req != NULL)
+		tw__flow_run(req);
 }
 
 void

@@ -54,6 +54,7 @@ keep_private(struct tw_req *req)
 	TW_ASSERT(cli->kept == NULL);
 	tw__buf_put(srvc);
 	tw__upstream_unuse(srvc);
+	tw__conn_watch(srvc);
 	tw_timer_set(&srvc->timer, 0);
 	srvc->req = NULL;
 	srvc->used_before = true;
@@ -203,13 +204,14 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 static bool
 may_reuse(const struct tw_req *req)
 {
-	if (!req->http || req->fresh || req->be->c.http_mode != TW__KEEP_ALIVE)
+	if (!req->http || req->fresh || req->be->c.http_mode != TW__KEEP_ALIVE ||
+	    req->srv->send_proxy) /* speaks for one client */
 		return false;
 	switch (req->be->c.reuse) {
 	case TW__REUSE_NEVER:
 		return false;
-	case TW__REUSE_SAFE:
-		return req->cli->n_requests > 1;
+	case TW__REUSE_SAFE: /* a first request must not be lost to a stale one */
+		return req->cli->n_requests > 1 || tw__can_replay(req);
 	default:
 		return true;
 	}
@@ -231,7 +233,8 @@ looks_open(struct tw_conn *srvc)
 static bool
 wants_proven(const struct tw_req *req)
 {
-	return req->be->c.reuse == TW__REUSE_AGGRESSIVE && req->cli->n_requests == 1;
+	return req->be->c.reuse == TW__REUSE_AGGRESSIVE && req->cli->n_requests == 1 &&
+	    !tw__can_replay(req);
 }
 
 static struct tw_conn *

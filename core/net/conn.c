@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -72,12 +74,31 @@ tw__conn_new(struct tw_worker *w, int fd)
 	conn->out_end = &conn->out;
 	event_assign(&conn->ev, w->base, fd,
 	    EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST, on_event, conn);
-	if (event_add(&conn->ev, NULL) != 0) {
-		conn->magic = 0;
-		tw__pool_put(&w->net->conns, conn);
-		return NULL;
-	}
 	return conn;
+}
+
+/* Registering tells what is ready already, so nothing is missed before. */
+void
+tw__conn_watch(struct tw_conn *conn)
+{
+	if (conn->watched)
+		return;
+	conn->watched = true;
+	if (event_add(&conn->ev, NULL) == 0)
+		return;
+	conn->failed = true;
+	event_active(&conn->ev, EV_READ, 0);
+}
+
+void
+tw__conn_nodelay(struct tw_conn *conn)
+{
+	const int one = 1;
+
+	if (conn->nodelay)
+		return;
+	conn->nodelay = true;
+	setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
 static void
@@ -463,6 +484,7 @@ tw__conn_linger(struct tw_conn **pconn)
 		return;
 	}
 	conn->lingering = true;
+	tw__conn_watch(conn);
 	TAILQ_INSERT_TAIL(&conn->worker->net->lingering, conn, link);
 	conn->timed_out = false;
 	conn->req = NULL;

@@ -4,8 +4,8 @@
  * net/conn.h - connections, buffers, listeners and upstream pools inside.
  *
  * A connection has one libevent event for its whole life, edge triggered for
- * both directions, so there is one epoll_ctl at the start and none later.
- * I/O is tried first and waited for only after EAGAIN (or after a read that
+ * both directions, so there is one epoll_ctl when it is first waited for and
+ * none later. I/O is tried first and waited for only after EAGAIN (or after a read that
  * came back short, which says the same without the system call). Sending
  * takes everything: what the kernel does not take at once is copied to a
  * backlog, and whoever feeds the connection stops reading its source until
@@ -55,6 +55,8 @@ struct tw_conn {
 	bool failed;        /* reset, or another error: no more I/O */
 	bool shut;          /* we sent FIN */
 	bool in_use;        /* server side: counted as carrying a request */
+	bool watched;       /* its event is registered */
+	bool nodelay;       /* server side: TCP_NODELAY is set */
 	bool connecting;    /* server side: connect() is under way */
 	bool server_side;
 	bool timed_out;     /* its timer fired; the flow clears it */
@@ -136,6 +138,12 @@ void tw__memory_give_back(void);
 
 /* connections (conn.c) */
 struct tw_conn *tw__conn_new(struct tw_worker *w, int fd);
+/** tw__conn_watch - registers its event, before it is waited for: a connection
+ * that comes, is served and goes at once never needs it. */
+void tw__conn_watch(struct tw_conn *conn);
+/** tw__conn_nodelay - several sends in a row will follow each other: none shall
+ * wait for an acknowledgement. */
+void tw__conn_nodelay(struct tw_conn *conn);
 /** tw__conn_free - closes and forgets it; no callback follows. */
 void tw__conn_free(struct tw_conn **conn);
 /** tw__conn_recv - reads once into conn->in. returns: OK (something came),

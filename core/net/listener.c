@@ -31,16 +31,20 @@
 /* One worker's watch over one listener. */
 struct tw__accept {
 	struct tw__accept *next;
+	struct listener *l;         /* one of its references */
 	struct tw__bind_live *live; /* borrow: until unwatched */
 	struct event ev;
 	bool full; /* not watched for want of room */
 };
 
-/* The socket itself; closed when the last worker has let go. */
+/* The socket itself; closed when the last worker has let go. One that has
+ * vanished is never taken up again: should its line return, a new one is made,
+ * whatever the workers have seen of that so far. */
 struct listener {
 	SLIST_ENTRY(listener)
 	link;                       /* control thread */
-	struct tw__bind_live *live; /* borrow: until unlisted */
+	struct tw__bind_live *live; /* borrow: until unlisted; control thread */
+	bool wanted;                /* control thread: named by the generation */
 	int fd;
 	_Atomic int refs;
 	char *unlink_path; /* owns; NULL: no unix socket of ours */
@@ -328,7 +332,7 @@ conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_ad
 	tw_now_ms(); /* reads this turn's clock */
 	conn->accepted_us = w->now_us;
 	conn->idle_us = conn->accepted_us;
-	conn->writable = true;
+	conn->readable = conn->writable = true; /* to be tried */
 	TAILQ_INSERT_TAIL(&w->net->clients, conn, link);
 	tw__cnt(&bind->proxy->live->fe, w->id, TW_CNT_CONN, 1);
 	tw__cnt(&bind->live->s, w->id, TW_CNT_CONN, 1);
@@ -446,13 +450,10 @@ tw__listener_fd(const struct tw_worker *w, const struct tw__bind_live *live)
 /* --- following the generations --- */
 
 static void
-listener_release(struct tw__bind_live *live)
+listener_release(struct listener *l)
 {
-	struct listener *const l = live->net;
-
 	if (atomic_fetch_sub(&l->refs, 1) > 1)
 		return;
-	live->net = NULL;
 	close(l->fd);
 	if (l->unlink_path != NULL)
 		unlink(l->unlink_path);
@@ -470,38 +471,57 @@ accept_drop(struct tw_worker *w, struct tw__accept **at)
 		w->net->n_full--;
 	else
 		event_del(&a->ev);
-	listener_release(a->live);
+	listener_release(a->l);
 	free(a);
 }
 
 static bool
-is_watched(const struct tw_worker *w, const struct tw__bind_live *live)
+is_watched(const struct tw_worker *w, const struct listener *l)
 {
 	for (const struct tw__accept *a = w->net->accepts; a != NULL; a = a->next) {
-		if (a->live == live)
+		if (a->l == l)
 			return true;
 	}
 	return false;
 }
 
+struct sync_entry {
+	struct listener *l;
+	struct tw__bind_live *live;
+};
+
 static void
-accept_add(struct tw_worker *w, struct tw__bind_live *live)
+accept_add(struct tw_worker *w, const struct sync_entry *e)
 {
 	struct tw__accept *const a = calloc(1, sizeof(*a));
 
 	TW_ASSERT(a != NULL);
-	a->live = live;
-	event_assign(&a->ev, w->base, live->fd, EV_READ | EV_PERSIST, on_accept, a);
+	a->l = e->l;
+	a->live = e->live;
+	event_assign(&a->ev, w->base, e->l->fd, EV_READ | EV_PERSIST, on_accept, a);
 	event_add(&a->ev, NULL);
 	a->next = w->net->accepts;
 	w->net->accepts = a;
 }
 
+/* What a worker shall listen on from now on. A listener is in all messages
+ * from its first to its last, so that each worker takes and lets go of its
+ * reference once, however late it reads them. */
 struct sync {
-	struct tw_gen *gen; /* borrow: published before, retired after */
 	struct tw_worker *w;
-	bool drain;
+	int n;
+	struct sync_entry e[];
 };
+
+static bool
+is_named(const struct sync *s, const struct listener *l)
+{
+	for (int i = 0; i < s->n; i++) {
+		if (s->e[i].l == l)
+			return true;
+	}
+	return false;
+}
 
 static void
 sync_run(void *arg)
@@ -509,22 +529,17 @@ sync_run(void *arg)
 	struct sync *const s = arg;
 	struct tw_worker *const w = s->w;
 	struct tw__accept **at = &w->net->accepts;
-	struct tw_proxy *px;
 
 	w->net->accept_retry.fn = retry_fire;
 	while (*at != NULL) {
-		if (s->drain || atomic_load(&(*at)->live->bind) == NULL)
+		if (!is_named(s, (*at)->l))
 			accept_drop(w, at);
 		else
 			at = &(*at)->next;
 	}
-	if (!s->drain) {
-		TAILQ_FOREACH(px, &s->gen->proxies, link) {
-			for (int i = 0; !px->c.disabled && i < px->n_binds; i++) {
-				if (!is_watched(w, px->bind[i]->live))
-					accept_add(w, px->bind[i]->live);
-			}
-		}
+	for (int i = 0; i < s->n; i++) {
+		if (!is_watched(w, s->e[i].l))
+			accept_add(w, &s->e[i]);
 	}
 	tw__upstream_purge(w);
 	tw__flow_close_clients(w, false);
@@ -532,30 +547,44 @@ sync_run(void *arg)
 }
 
 static void
-sync_post(struct tw_gen *gen, bool drain)
+sync_post(void)
 {
+	const struct listener *l;
+	int n = 0;
+
+	SLIST_FOREACH(l, &listeners, link)
+		n++;
 	for (int i = 1; i <= tw_n_workers(); i++) {
-		struct sync *const s = malloc(sizeof(*s));
+		struct sync *const s = malloc(sizeof(*s) + (size_t)n * sizeof(s->e[0]));
 		TW_ASSERT(s != NULL);
-		*s = (struct sync){ gen, tw_worker_at(i), drain };
+		*s = (struct sync){ .w = tw_worker_at(i) };
+		struct listener *each;
+		SLIST_FOREACH(each, &listeners, link)
+			s->e[s->n++] = (struct sync_entry){ each, each->live };
 		tw_worker_post(s->w, sync_run, s);
 	}
 }
 
 /* Listeners that no line names any more lose their bind; the workers let go
- * of them, and the last one closes the socket. */
+ * of them, and the last one closes the socket. A path is removed now: it may
+ * soon be another socket's. */
 static void
-forget_vanished(struct tw_gen *gen)
+forget_unwanted(void)
 {
 	struct listener *l, *next;
 
 	for (l = SLIST_FIRST(&listeners); l != NULL; l = next) {
 		next = SLIST_NEXT(l, link);
-		const struct tw_bind *const b = atomic_load(&l->live->bind);
-		if (b == NULL || b->proxy->gen == gen)
+		if (l->wanted)
 			continue;
-		atomic_store(&l->live->bind, NULL);
 		SLIST_REMOVE(&listeners, l, listener, link);
+		atomic_store(&l->live->bind, NULL);
+		l->live->net = NULL;
+		l->live->fd = -1;
+		if (l->unlink_path != NULL)
+			unlink(l->unlink_path);
+		free(l->unlink_path);
+		l->unlink_path = NULL;
 	}
 }
 
@@ -564,25 +593,34 @@ forget_vanished(struct tw_gen *gen)
 void
 tw__listeners_published(struct tw_gen *gen)
 {
+	struct listener *l;
 	struct tw_proxy *px;
 
+	SLIST_FOREACH(l, &listeners, link)
+		l->wanted = false;
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		for (int i = 0; !px->c.disabled && i < px->n_binds; i++) {
-			struct listener *const l = px->bind[i]->live->net;
+			l = px->bind[i]->live->net;
 			atomic_store(&px->bind[i]->live->bind, px->bind[i]);
+			l->wanted = true;
 			if (atomic_load(&l->refs) == 0)
 				atomic_store(&l->refs, tw_n_workers());
 		}
 	}
-	forget_vanished(gen);
-	sync_post(gen, false);
+	forget_unwanted();
+	sync_post();
 }
 
 void
 tw__listeners_drain(void)
 {
+	struct listener *l;
+
 	atomic_store(&tw__stopping, true);
-	sync_post(NULL, true);
+	SLIST_FOREACH(l, &listeners, link)
+		l->wanted = false;
+	forget_unwanted();
+	sync_post();
 }
 
 void

@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -156,6 +155,7 @@ tw__upstream_put(struct tw_conn **pconn)
 	}
 	*pconn = NULL;
 	tw__buf_put(conn);
+	tw__conn_watch(conn);
 	conn->req = NULL;
 	conn->used_before = true;
 	tw_timer_set(&conn->timer, 0);
@@ -254,8 +254,6 @@ socket_for(struct tw_worker *w, const struct tw_server *srv)
 		    srv->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	while (
 	    fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
-	if (fd >= 0 && srv->ss.ss_family != AF_UNIX)
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (fd >= 0 && srv->proxy->c.tcpka_server)
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	return fd;
@@ -268,6 +266,29 @@ port_map(struct sockaddr_storage *ss, int port)
 		((struct sockaddr_in *)ss)->sin_port = htons((uint16_t)port);
 	else if (ss->ss_family == AF_INET6)
 		((struct sockaddr_in6 *)ss)->sin6_port = htons((uint16_t)port);
+}
+
+static int
+connect_once(int fd, const struct sockaddr_storage *ss, socklen_t len)
+{
+	int rc;
+
+	do
+		rc = connect(fd, (const struct sockaddr *)ss, len);
+	while (rc != 0 && errno == EINTR);
+	return rc;
+}
+
+/* On this machine the handshake is over when connect() says that it is under
+ * way: asking once more is cheaper than an event. */
+static bool
+is_here(const struct sockaddr_storage *ss)
+{
+	if (ss->ss_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)ss)->sin_addr.s_addr) >> 24 ==
+		    IN_LOOPBACKNET;
+	return ss->ss_family == AF_INET6 &&
+	    IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)ss)->sin6_addr);
 }
 
 struct tw_conn *
@@ -283,10 +304,11 @@ tw__upstream_connect(
 		port_map(&ss,
 		    tw_conn_dst((struct tw_conn *)client)->port +
 			(int16_t)srv->addr.port);
-	int rc;
-	do
-		rc = connect(fd, (struct sockaddr *)&ss, srv->ss_len);
-	while (rc != 0 && errno == EINTR);
+	int rc = connect_once(fd, &ss, srv->ss_len);
+	if (rc != 0 && errno == EINPROGRESS && is_here(&ss))
+		rc = connect_once(fd, &ss, srv->ss_len);
+	if (rc != 0 && errno == EALREADY)
+		errno = EINPROGRESS;
 	if (rc != 0 && errno != EINPROGRESS) {
 		const int e = errno;
 		close(fd);
@@ -304,5 +326,6 @@ tw__upstream_connect(
 	conn->writable = rc == 0;
 	conn->server = srv->live;
 	conn->epoch = srv->epoch;
+	conn->nodelay = ss.ss_family == AF_UNIX; /* has no need of it */
 	return conn;
 }

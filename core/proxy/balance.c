@@ -170,9 +170,8 @@ tw__proxies_published(struct tw_gen *gen)
 	struct tw_proxy *px;
 
 	tw__process_published(gen);
+	/* the listeners come last: through them workers find all this */
 	TAILQ_FOREACH(px, &gen->proxies, link) {
-		for (int i = 0; i < px->n_binds; i++)
-			atomic_store(&px->bind[i]->live->bind, px->bind[i]);
 		if (tw__is_be(px))
 			tw__backend_publish(px);
 	}

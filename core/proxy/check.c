@@ -13,8 +13,6 @@
 
 #include "core/proxy/proxy_int.h"
 
-/* HAProxy keeps the number 1 for its own, so that the first section is 2. */
-#define FIRST_PROXY_ID 2
 
 static const char *
 mode_name(const struct tw_proxy *px)
@@ -54,8 +52,9 @@ frontend_counted(struct tw_proxy *be, const struct tw_proxy *fe)
 	if (be == NULL || be->fe_counted == fe)
 		return;
 	be->fe_counted = fe;
-	be->fe_maxconn +=
-	    fe->c.maxconn != 0 ? fe->c.maxconn : fe->gen->global.maxconn;
+	be->fe_maxconn += fe->c.maxconn;
+	if (fe->c.maxconn == 0)
+		be->n_fe_unlimited++;
 }
 
 static int
@@ -143,18 +142,18 @@ server_names_check(struct tw_gen *gen, const struct tw_proxy *px)
 	return rc;
 }
 
-/* Gives the numbers that no `id` line has taken. in: get, the i-th number's
- * place, NULL after the last. */
+/* Gives the numbers that no `id` line has taken; one with an `id` line counts
+ * too, as in HAProxy. in: get, the i-th number's place, NULL after the last. */
 static int
-ids_assign(void *of, uint32_t *(*get)(void *of, int i), uint32_t first,
-    int *clash)
+ids_assign(void *of, uint32_t *(*get)(void *of, int i), int *clash)
 {
+	uint32_t next = 1;
 	int n = 0, max;
 	uint8_t *taken;
 
 	while (get(of, n) != NULL)
 		n++;
-	max = n + (int)first;
+	max = 2 * n + 1;
 	taken = calloc(1, (size_t)max + 1);
 	if (taken == NULL)
 		TW_WRONG("out of memory for numbers");
@@ -169,11 +168,12 @@ ids_assign(void *of, uint32_t *(*get)(void *of, int i), uint32_t first,
 		if (id != 0 && id <= (uint32_t)max && taken[id] > 1 && *clash < 0)
 			*clash = i;
 	}
-	for (int i = 0; i < n; i++) {
-		while (first <= (uint32_t)max && taken[first])
-			first++;
-		if (*get(of, i) == 0)
-			*get(of, i) = first++;
+	for (int i = 0; i < n; i++, next++) {
+		if (*get(of, i) != 0)
+			continue;
+		while (taken[next])
+			next++;
+		*get(of, i) = next;
 	}
 	free(taken);
 	return *clash < 0 ? 0 : -1;
@@ -221,7 +221,7 @@ proxy_ids_check(struct tw_gen *gen)
 		TW_WRONG("out of memory for numbers");
 	TAILQ_FOREACH(px, &gen->proxies, link)
 		a.px[a.n++] = px;
-	rc = ids_assign(&a, proxy_id_at, FIRST_PROXY_ID, &clash);
+	rc = ids_assign(&a, proxy_id_at, &clash);
 	if (rc < 0)
 		tw_gen_fail(gen, a.px[clash]->file, a.px[clash]->line,
 		    "%s '%s' has the same 'id' %u as another proxy",
@@ -236,7 +236,7 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 {
 	int rc = server_names_check(gen, px), clash;
 
-	if (ids_assign(px, server_id_at, 1, &clash) < 0)
+	if (ids_assign(px, server_id_at, &clash) < 0)
 		rc = tw_gen_fail(gen, px->server[clash]->file,
 		    px->server[clash]->line, "server '%s/%s' has the same 'id' %u as "
 		    "another server", px->name, px->server[clash]->name,
@@ -332,7 +332,7 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 		tw_gen_warn(gen, px->file, px->line,
 		    "%s '%s' has no 'bind' directive. Please declare it as a backend "
 		    "if this was intended.", tw__proxy_type(px), px->name);
-	if (ids_assign(px, bind_id_at, 1, &clash) < 0)
+	if (ids_assign(px, bind_id_at, &clash) < 0)
 		rc = tw_gen_fail(gen, px->bind[clash]->file, px->bind[clash]->line,
 		    "this listener of '%s' has the same 'id' %u as another", px->name,
 		    px->bind[clash]->id);
@@ -354,13 +354,10 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 	return rc;
 }
 
-/* What needs the other proxies, or the servers' addresses. */
+/* What needs the servers' addresses. */
 static void
 backend_complete(struct tw_proxy *px)
 {
-	if (px->c.fullconn == 0)
-		px->c.fullconn = px->fe_maxconn >= 10 ?
-		    (uint32_t)(px->fe_maxconn / 10) : 1;
 	for (int i = 0; i < px->n_servers; i++) {
 		struct tw_server *srv = px->server[i];
 

@@ -114,6 +114,7 @@ struct tw_proxy {
 	struct tw_server *proto_server;   /* what default-server lines made */
 	struct tw_origin balance_origin;
 	uint64_t fe_maxconn;     /* of all frontends that may come here */
+	uint32_t n_fe_unlimited; /* those of them that have none */
 	const struct tw_proxy *fe_counted; /* the last of them */
 
 	const struct tw__hook_entry *chain[TW_N_POINTS]; /* NULL: empty */

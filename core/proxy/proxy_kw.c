@@ -306,7 +306,11 @@ const struct tw_kw tw__proxy_kw[] = {
 		TW_KW_NO | TW_KW_HTTP, 0, 0, 0, NULL },
 	{ "http-reuse", TW_SC_BE, 1, 1, proxy_set_reuse,
 		"{ never | safe | aggressive | always }",
-		"How far idle connections to servers are shared between clients.",
+		"How far idle connections to servers are shared between clients: "
+		"not at all; for all but a client's first request, unless that can "
+		"be sent again should the connection prove stale (GET, HEAD and the "
+		"like without a body); for first requests over connections that were "
+		"used again before; for all.",
 		"safe", TW_KW_HTTP, 0, 0, 0, NULL },
 	{ "default_backend", TW_SC_FE, 1, 1, proxy_set_default_backend,
 		"<backend>", "The backend when no 'use_backend' rule applies.",

@@ -215,6 +215,20 @@ side_gauges(const struct tw__side_live *s, struct tw_gauges *out)
 	out->ttime_ms = time_average(s, 3, &out->ttime_max_ms);
 }
 
+/* By default a tenth of what may come; the process's own limit, for frontends
+ * that have none, is known only now. */
+static uint32_t
+fullconn(const struct tw_proxy *px)
+{
+	const uint64_t sum = px->fe_maxconn +
+	    px->n_fe_unlimited * (uint64_t)tw__process.maxconn;
+	const uint64_t tenth = (sum + 9) / 10;
+
+	if (px->c.fullconn != 0)
+		return px->c.fullconn;
+	return tenth > UINT32_MAX ? UINT32_MAX : tenth > 0 ? (uint32_t)tenth : 1;
+}
+
 void
 tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side,
     struct tw_gauges *out)
@@ -228,7 +242,7 @@ tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side,
 		out->limit = px->c.maxconn ? px->c.maxconn : tw__process.maxconn;
 		return;
 	}
-	out->limit = px->c.fullconn;
+	out->limit = fullconn(px);
 	out->queue = atomic_load(&px->live->queue.len);
 	out->queue_max = atomic_load(&px->live->queue.max);
 }
@@ -255,9 +269,7 @@ tw_bind_gauges(const struct tw_bind *bind, struct tw_gauges *out)
 		return;
 	}
 	side_gauges(&bind->live->s, out);
-	out->limit = bind->maxconn != 0 ? bind->maxconn :
-	    bind->proxy->c.maxconn != 0 ? bind->proxy->c.maxconn :
-					  tw__process.maxconn;
+	out->limit = bind->maxconn;
 }
 
 /* ---- once a second; control thread ---- */

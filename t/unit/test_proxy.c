@@ -273,8 +273,9 @@ test_routes(void **state)
 	assert_ptr_equal(fe("a")->default_backend, be("y"));
 	assert_ptr_equal(STAILQ_FIRST(&fe("a")->uses)->backend, be("x"));
 	assert_ptr_equal(fe("l")->default_backend, fe("l"));
-	assert_int_equal(be("x")->c.fullconn, 10);
-	assert_int_equal(be("l")->c.fullconn, 5);
+	assert_int_equal(be("x")->fe_maxconn, 100);
+	assert_int_equal(be("l")->fe_maxconn, 50);
+	assert_int_equal(be("l")->n_fe_unlimited, 0);
 	const struct tw_origin *origin;
 	assert_ptr_equal(tw__route(fe("a"), NULL, &origin), be("x"));
 	assert_string_equal(origin->who, "use_backend");
