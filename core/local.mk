@@ -43,8 +43,8 @@ core_libcore_a_SOURCES = \
 	core/expr/register.c \
 	core/expr/strset.c \
 	core/flow/client.c \
-	core/flow/debug.c \
 	core/flow/crash.c \
+	core/flow/debug.c \
 	core/flow/exchange.c \
 	core/flow/hooks.c \
 	core/flow/log.c \

@@ -24,7 +24,7 @@ sub proxy
 {
 	my ($more, @defaults) = @_;
 
-	return start_proxy("global\n    nbthread 1\n" . defaults(@defaults) . "
+	return start_proxy("global\n    nbthread 1\n" . defaults('http-reuse never', @defaults) . "
 listen web
     bind {BIND:web}
     default_backend out

@@ -221,21 +221,21 @@ subtest 'large bodies, and back-pressure' => sub {
 	my $big = join '', map { pack 'N', $_ * 2654435761 % 2**32 } 1 .. 2**18;
 	my ($c, $s, $req) = exchange("GET / HTTP/1.1\r\n$K\r\n");
 	my $head = 'HTTP/1.1 200 OK' . "\r\nContent-Length: "
-	    . (16 * length $big) . "\r\n\r\n";
+	    . (48 * length $big) . "\r\n\r\n";
 	my $sent = 0;
 
 	$s->send($head);
-	for (1 .. 16) {
+	for (1 .. 48) {
 		my $n = $s->send($big, 0.3);
 		$sent += $n;
 		last if $n < length $big;
 	}
-	cmp_ok($sent, '<', 16 * length $big,
+	cmp_ok($sent, '<', 48 * length $big,
 	    'a client that does not read stops the server');
 	my $r = $c->read_head;
-	my $left = 16 * length($big) - $sent;
+	my $left = 48 * length($big) - $sent;
 	my $got = '';
-	while ($left > 0 || length $got < 16 * length $big) {
+	while ($left > 0 || length $got < 48 * length $big) {
 		if ($left > 0) {
 			my $piece = substr $big x 2, $sent % length $big, 1 << 18;
 			$piece = substr $piece, 0, $left;

@@ -5,7 +5,8 @@
 # An answer is the connections' numbers in the order of the requests.
 use Tideway::Test;
 
-my $get = "GET / HTTP/1.1\r\nHost: a\r\n";
+# requests that cannot be sent again: those that can may share more here
+my $get = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n";
 
 # request n of a client that is open, and a client that asks but once
 sub keep { my ($c, $n) = @_; $c->request("$get\r\n") for 1 .. $n }

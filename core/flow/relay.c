@@ -418,7 +418,7 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 		if (p != TW__P_DONE)
 			return p;
 		if (h->bytes - start >= TURN_BYTES) { /* others' turn; go on after it */
-			event_active(&sender(req, h)->ev, EV_READ, 0);
+			tw__conn_again(sender(req, h));
 			return TW__P_WAIT;
 		}
 	}

@@ -111,7 +111,7 @@ send_piece(struct tw_req *req)
 		return tw__flow_fail(req, 0, 'C', 'D', "client left");
 	req->moved = true;
 	if (io == TW_IO_OK && ++req->n_pieces % PIECES_TURN == 0) {
-		event_active(&req->cli->ev, EV_READ, 0); /* others' turn first */
+		tw__conn_again(req->cli); /* others' turn first */
 		return TW__WAIT;
 	}
 	return io == TW_IO_AGAIN ? TW__WAIT : TW__MORE;

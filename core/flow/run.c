@@ -250,7 +250,7 @@ tw__flow_run(struct tw_req *req)
 		if (next == TW__GONE)
 			return;
 		if (n == PIPELINE_TURN) {
-			event_active(&cli->ev, EV_READ, 0);
+			tw__conn_again(cli);
 			return;
 		}
 		req = client_next(cli);

@@ -90,6 +90,14 @@ tw__conn_watch(struct tw_conn *conn)
 	event_active(&conn->ev, EV_READ, 0);
 }
 
+/* In this order: libevent does not register an event that is active. */
+void
+tw__conn_again(struct tw_conn *conn)
+{
+	tw__conn_watch(conn);
+	event_active(&conn->ev, EV_READ, 0);
+}
+
 void
 tw__conn_nodelay(struct tw_conn *conn)
 {
@@ -140,10 +148,8 @@ tw__conn_free(struct tw_conn **pconn)
 	if (conn->transport != NULL)
 		conn->transport->fini(conn, conn->transport_state);
 	avoid_time_wait(conn);
-	/* In this order the kernel has forgotten the descriptor already when
-	 * libevent asks it to, which is cheaper than forgetting it twice. */
-	close(conn->fd);
 	event_del(&conn->ev);
+	close(conn->fd);
 	out_drop(conn);
 	tw__buf_put(conn);
 	free(conn->block);

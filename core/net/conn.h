@@ -141,6 +141,8 @@ struct tw_conn *tw__conn_new(struct tw_worker *w, int fd);
 /** tw__conn_watch - registers its event, before it is waited for: a connection
  * that comes, is served and goes at once never needs it. */
 void tw__conn_watch(struct tw_conn *conn);
+/** tw__conn_again - an event for it after all others of this turn. */
+void tw__conn_again(struct tw_conn *conn);
 /** tw__conn_nodelay - several sends in a row will follow each other: none shall
  * wait for an acknowledgement. */
 void tw__conn_nodelay(struct tw_conn *conn);

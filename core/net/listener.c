@@ -48,6 +48,8 @@ struct listener {
 	int fd;
 	_Atomic int refs;
 	char *unlink_path; /* owns; NULL: no unix socket of ours */
+	dev_t dev;         /* of what we bound there: a successor may have */
+	ino_t ino;         /* put its own in that place */
 };
 
 static SLIST_HEAD(, listener) listeners = SLIST_HEAD_INITIALIZER(listeners);
@@ -165,6 +167,31 @@ open_inherited(const struct tw_bind *b, struct tw_err *err)
 	return b->fd;
 }
 
+static void
+path_keep(struct listener *l, const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return;
+	l->unlink_path = strdup(path);
+	l->dev = st.st_dev;
+	l->ino = st.st_ino;
+}
+
+static void
+path_forget(struct listener *l)
+{
+	struct stat st;
+
+	if (l->unlink_path == NULL)
+		return;
+	if (lstat(l->unlink_path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+		unlink(l->unlink_path);
+	free(l->unlink_path);
+	l->unlink_path = NULL;
+}
+
 static int
 listener_open(struct tw_bind *b, struct tw_err *err)
 {
@@ -181,7 +208,7 @@ listener_open(struct tw_bind *b, struct tw_err *err)
 	l->live = live;
 	SLIST_INSERT_HEAD(&listeners, l, link);
 	if (b->fd < 0 && b->addr.family == AF_UNIX && b->addr.u.path[0] != '@')
-		l->unlink_path = strdup(b->addr.u.path);
+		path_keep(l, b->addr.u.path);
 	live->fd = fd;
 	live->net = l;
 	return 0;
@@ -200,9 +227,7 @@ forget_unpublished(void)
 		SLIST_REMOVE(&listeners, l, listener, link);
 		l->live->net = NULL;
 		l->live->fd = -1;
-		if (l->unlink_path != NULL)
-			unlink(l->unlink_path);
-		free(l->unlink_path);
+		path_forget(l);
 		close(l->fd);
 		free(l);
 	}
@@ -455,9 +480,7 @@ listener_release(struct listener *l)
 	if (atomic_fetch_sub(&l->refs, 1) > 1)
 		return;
 	close(l->fd);
-	if (l->unlink_path != NULL)
-		unlink(l->unlink_path);
-	free(l->unlink_path);
+	path_forget(l);
 	free(l);
 }
 
@@ -581,10 +604,7 @@ forget_unwanted(void)
 		atomic_store(&l->live->bind, NULL);
 		l->live->net = NULL;
 		l->live->fd = -1;
-		if (l->unlink_path != NULL)
-			unlink(l->unlink_path);
-		free(l->unlink_path);
-		l->unlink_path = NULL;
+		path_forget(l);
 	}
 }
 

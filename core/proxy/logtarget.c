@@ -134,8 +134,9 @@ target_connect(struct tw__log_target *t)
 void
 tw__log_target_open(struct tw__log_target *t)
 {
-	if (t->addr.family != 0 && (t->fd < 0 || t->down))
-		target_connect(t);
+	/* a path may be there only after chroot: the first line tries again */
+	if (t->addr.family != 0 && (t->fd < 0 || t->down) && !target_connect(t))
+		t->retry_us = 0;
 }
 
 static bool

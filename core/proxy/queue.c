@@ -67,15 +67,23 @@ pend_unlink(struct tw__queue *q, struct tw__pend *p)
 	*ahead = (uint32_t)atomic_load(&q->served) - *ahead;
 }
 
-/* The request that has waited longest for this server; it is off the queue
- * and knows its server. returns: NULL when there is none. */
-static struct tw__pend *
+/* Tells the request. context: queue lock held, so that its owner, who may
+ * cancel, cannot have freed it yet. */
+static void
+grant(struct tw__pend *p)
+{
+	tw_worker_post(p->worker, tw__pend_granted, p);
+}
+
+/* Grants this server to the request that has waited longest for it. returns:
+ * false when there is none. */
+static bool
 queue_pop(struct tw__queue *q, const struct tw_server_live *l)
 {
 	struct tw__pend *p;
 
 	if (atomic_load(&q->len) == 0)
-		return NULL;
+		return false;
 	pthread_mutex_lock(&q->lock);
 	TAILQ_FOREACH(p, &q->list, link) {
 		p->granted = p->want != NULL ? p->want : server_of(p->be, l);
@@ -85,20 +93,18 @@ queue_pop(struct tw__queue *q, const struct tw_server_live *l)
 	if (p != NULL) {
 		pend_unlink(q, p);
 		atomic_fetch_add(&q->served, 1);
+		grant(p);
 	}
 	pthread_mutex_unlock(&q->lock);
-	return p;
+	return p != NULL;
 }
 
 /* From the server's own queue first. */
-static struct tw__pend *
+static bool
 pop_for(struct tw_server_live *l, struct tw_proxy_live *bl)
 {
-	struct tw__pend *p = queue_pop(&l->queue, l);
-
-	if (p == NULL && atomic_load(&l->in_use))
-		p = queue_pop(&bl->queue, l);
-	return p;
+	return queue_pop(&l->queue, l) ||
+	    (atomic_load(&l->in_use) && queue_pop(&bl->queue, l));
 }
 
 static bool
@@ -108,12 +114,6 @@ someone_waits(const struct tw_server_live *l, const struct tw_proxy_live *bl)
 	    (atomic_load(&bl->queue.len) != 0 && atomic_load(&l->in_use));
 }
 
-static void
-grant(struct tw__pend *p)
-{
-	tw_worker_post(p->worker, tw__pend_granted, p);
-}
-
 /* Gives free slots to who waits for them. */
 static void
 serve_waiting(struct tw_server_live *l, struct tw_proxy_live *bl)
@@ -121,15 +121,11 @@ serve_waiting(struct tw_server_live *l, struct tw_proxy_live *bl)
 	while (someone_waits(l, bl)) {
 		const uint64_t added =
 		    atomic_load(&l->queue.added) + atomic_load(&bl->queue.added);
-		struct tw__pend *p;
 
 		if (!slot_take(l))
 			return;
-		p = pop_for(l, bl);
-		if (p != NULL) {
-			grant(p);
+		if (pop_for(l, bl))
 			continue;
-		}
 		atomic_fetch_sub(&l->served, 1);
 		if (atomic_load(&l->queue.added) + atomic_load(&bl->queue.added) ==
 		    added)
@@ -155,12 +151,9 @@ tw__server_drop(struct tw_server *srv)
 	struct tw_proxy_live *bl = srv->proxy->live;
 	const uint32_t max = atomic_load(&l->maxconn);
 	const bool too_many = max != 0 && atomic_load(&l->served) > max;
-	struct tw__pend *next = too_many ? NULL : pop_for(l, bl);
 
 	TW_ASSERT(atomic_load(&l->served) > 0);
-	if (next != NULL) { /* the slot changes hands */
-		grant(next);
-	} else {
+	if (too_many || !pop_for(l, bl)) { /* else the slot changes hands */
 		atomic_fetch_sub(&l->served, 1);
 		serve_waiting(l, bl);
 	}
@@ -245,11 +238,11 @@ tw__queue_flush_n(struct tw_server *srv)
 		if (p != NULL) {
 			p->granted = NULL;
 			pend_unlink(q, p);
+			grant(p);
 		}
 		pthread_mutex_unlock(&q->lock);
 		if (p == NULL)
 			return n;
-		grant(p);
 		n++;
 	}
 }

@@ -63,7 +63,8 @@ TW_API enum tw_io tw_req_body(struct tw_req *req, size_t max, struct tw_str *bod
 /** tw_resume - lets a request go on whose hook returned TW_WAIT: the hook is
  * called again. context: its worker. */
 TW_API void tw_resume(struct tw_req *req);
-/** tw_req_deadline - while it waits: ms from now until it fails with 503. */
+/** tw_req_deadline - while it waits: ms from now until it fails with 503; a
+ * hook that sets none has 30 s. */
 TW_API void tw_req_deadline(struct tw_req *req, uint32_t ms);
 
 /* Times and sizes, as HAProxy's logs define them; -1: not reached. */

@@ -26,7 +26,8 @@ cell_limit(const struct st_row *row, enum st_field f, struct tw_out *o)
 {
 	if (row->v[f].type != ST_NONE && row->v[f].u != 0)
 		st_html_num(o, row->v[f].u);
-	else if (row->kind == ST_SERVER || (row->kind == ST_FRONTEND && f == ST_F_rate_lim))
+	else if (row->kind == ST_SERVER || row->kind == ST_LISTENER ||
+	    (row->kind == ST_FRONTEND && f == ST_F_rate_lim))
 		tw_out_char(o, '-');
 }
 
