@@ -323,13 +323,14 @@ test_numbers(void **state)
 	parse_good("frontend a\n bind :1,:2\n bind :3 id 1\n bind :1\nbackend b\n"
 		   " id 2\nbackend c\n");
 	assert_int_equal(tw__proxies_check(&gen), 0);
-	assert_int_equal(fe("a")->id, 3); /* 2 is taken, 1 is never given */
+	assert_int_equal(fe("a")->id, 1);
 	assert_int_equal(be("b")->id, 2);
-	assert_int_equal(be("c")->id, 4);
+	assert_int_equal(be("c")->id, 3);
 	struct tw_bind **b = fe("a")->bind;
 	assert_int_equal(b[0]->id, 2);
 	assert_int_equal(b[1]->id, 3);
 	assert_int_equal(b[2]->id, 1);
+	assert_int_equal(b[3]->id, 5); /* one that has its own number counts */
 	assert_string_equal(b[1]->name, "sock-2");
 	assert_string_equal(b[1]->key, "0.0.0.0:2");
 	assert_string_not_equal(b[0]->key, b[3]->key); /* one address twice */
