@@ -32,6 +32,13 @@ subtest 'version and help' => sub {
 		like($r->{out}, qr/\b$_\b/, "-vv: module $_")
 		    for qw(http roundrobin cookie healthcheck stats);
 	}
+	for my $also (['-c', '-f', $cfg, '-v'], ['-v', '-c', '-f', $cfg],
+	    ['-v', '-cc', '0'], ['-v', '-f', '/nowhere.cfg']) {
+		$r = cli(@$also);
+		is($r->{code}, 0, "@$also: exit code 0");
+		like($r->{out}, qr/\A.*version \d/i, "@$also: the version");
+		unlike($r->{all}, qr/is valid|nowhere/, "@$also: and nothing else");
+	}
 	for my $bad (['-Z'], [], ['-c']) {
 		$r = cli(@$bad);
 		is($r->{code}, 1, "'@$bad': exit code 1");

@@ -117,6 +117,17 @@ backend none
 	$c->read_all;
 	$is->('CR', 400, 'the client closes within the head');
 
+	$c = $p->client('web');
+	$c->send("GET / HT");
+	$c->is_quiet(0.02);
+	$c->reset;
+	$is->('CR', 400, 'the client resets within the head');
+
+	for my $how (qw(close reset)) {
+		$p->client('web')->$how;
+		$is->('CR', 400, "the client says nothing: $how");
+	}
+
 	# without the option a client that closes is one that has said it all
 	if (@abort) {
 		$c = $go->('/');

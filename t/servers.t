@@ -159,6 +159,14 @@ subtest 'retries and redispatch' => sub {
     server gone $gone_addr\n    server s2 $a[1]\n");
 	is(join(' ', ask($p, 4)), '- s2 - s2', 'without it, a 503');
 	stop_proxy($p);
+
+	for my $algorithm (qw(roundrobin leastconn)) {
+		$p = proxy("    balance $algorithm\n    option redispatch 1\n    retries 1
+    server gone $gone_addr weight 100\n    server s2 $a[1] weight 1\n");
+		is(count(ask($p, 6)), 's2=6', "$algorithm: not to the one that failed, however light")
+		    if is_tideway();
+		stop_proxy($p);
+	}
 };
 
 subtest 'send-proxy' => sub {

@@ -299,6 +299,7 @@ client_left(struct tw_req *req, bool reset)
 	if (!silent)
 		req->start_line = first_line(&req->cli->in);
 	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	req->status = 400; /* in the log, also when nobody is there to be told */
 	return tw__flow_fail(req, reset || silent ? 0 : 400, 'C', 'R', "client left");
 }
 

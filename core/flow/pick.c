@@ -100,17 +100,28 @@ queued(struct tw_req *req)
 	return tw__flow_fail(req, 503, 's', 'Q', "waited too long in the queue");
 }
 
+/* The server that has just failed is better than none. */
+static struct tw_server *
+pick(struct tw_req *req, bool *any)
+{
+	struct tw_server *srv = tw__balance_pick(req->be, req, any);
+
+	if (srv == NULL && *any && req->avoid != NULL) {
+		req->avoid = NULL;
+		srv = tw__balance_pick(req->be, req, any);
+	}
+	return srv;
+}
+
 static enum tw__next
 by_balance(struct tw_req *req)
 {
 	bool any = false;
 
 	for (int i = 0; i < PICK_TRIES; i++) {
-		struct tw_server *const srv = tw__balance_pick(req->be, req, &any);
+		struct tw_server *const srv = pick(req, &any);
 		if (srv == NULL)
 			break;
-		if (srv == req->avoid && i + 1 < PICK_TRIES)
-			continue; /* it has just failed: another one, if possible */
 		if (!tw__server_take(srv))
 			continue;
 		tw_decide_server(req, srv, &req->be->balance_origin);

@@ -280,6 +280,12 @@ tw_req_persist(struct tw_req *req)
 	req->persist = true;
 }
 
+struct tw_server *
+tw_req_avoid(const struct tw_req *req)
+{
+	return req->avoid;
+}
+
 bool
 tw_req_redispatched(const struct tw_req *req)
 {

@@ -127,10 +127,18 @@ take_m(struct args *a)
 	    &a->o->memory_mb);
 }
 
+/* The version is all there is to do once it was asked for. */
+static void
+todo_set(struct tw__options *o, enum tw__todo what)
+{
+	if (o->todo != TW__DO_VERSION && o->todo != TW__DO_VERSION_ALL)
+		o->todo = what;
+}
+
 static int
 take_cc(struct args *a)
 {
-	a->o->todo = TW__DO_CONDITION;
+	todo_set(a->o, TW__DO_CONDITION);
 	if (a->at == a->end)
 		return -1; /* HAProxy shows its usage */
 	a->o->condition = *a->at++;
@@ -140,7 +148,7 @@ take_cc(struct args *a)
 static int
 take_K(struct args *a)
 {
-	a->o->todo = TW__DO_MANUAL;
+	todo_set(a->o, TW__DO_MANUAL);
 	if (a->at < a->end && !is_option(*a->at))
 		a->o->manual = *a->at++;
 	return 0;
@@ -201,28 +209,28 @@ take_st(struct args *a)
 static int
 take_c(struct args *a)
 {
-	a->o->todo = TW__DO_CHECK;
+	todo_set(a->o, TW__DO_CHECK);
 	return 0;
 }
 
 static int
 take_T(struct args *a)
 {
-	a->o->todo = TW__DO_CHAINS;
+	todo_set(a->o, TW__DO_CHAINS);
 	return 0;
 }
 
 static int
 take_v(struct args *a)
 {
-	a->o->todo = TW__DO_VERSION;
+	todo_set(a->o, TW__DO_VERSION);
 	return 0;
 }
 
 static int
 take_vv(struct args *a)
 {
-	a->o->todo = TW__DO_VERSION_ALL;
+	todo_set(a->o, TW__DO_VERSION_ALL);
 	return 0;
 }
 

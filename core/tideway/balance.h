@@ -32,8 +32,10 @@ struct tw_balance {
 	void *(*build)(const struct tw_choice *choices, int n, const void *conf,
 	    const void *old);
 	void (*free)(void *state);
-	/* pick - returns: a server that has room (tw_server_has_room), or NULL when
-	 * all are full. context: any worker, concurrently; O(1) or O(log n). */
+	/* pick - returns: a server that has room (tw_server_has_room) and is not
+	 * tw_req_avoid(req), or NULL when there is none; the core then asks once
+	 * more with nothing to avoid. context: any worker, concurrently; O(1) or
+	 * O(log n). */
 	struct tw_server *(*pick)(void *state, const void *conf, struct tw_req *req);
 	/* moved - this server's load has changed. NULL: does not matter. context:
 	 * any worker. */

@@ -107,6 +107,8 @@ TW_API void tw_req_persist(struct tw_req *req);
 /** tw_req_private - the server connection carries a login (NTLM): it is never
  * shared. */
 TW_API void tw_req_private(struct tw_req *req);
+/** tw_req_avoid - a server that has just failed this request; NULL: none. */
+TW_API struct tw_server *tw_req_avoid(const struct tw_req *req);
 /** tw_req_redispatched - the server its cookie named was given up. */
 TW_API bool tw_req_redispatched(const struct tw_req *req);
 

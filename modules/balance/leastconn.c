@@ -158,6 +158,41 @@ heap_choose(struct state *s)
 	return NULL;
 }
 
+static int
+heap_find(const struct state *s, const struct tw_server *srv)
+{
+	const int index = srv != NULL ? tw_server_index(srv) : s->n_where;
+	const int i = index < s->n_where ? s->where[index] : -1;
+
+	return i >= 0 && s->heap[i].server == srv ? i : -1;
+}
+
+static void
+heap_moved(struct state *s, int i)
+{
+	const int index = tw_server_index(s->heap[i].server);
+
+	heap_up(s, i);
+	heap_down(s, s->where[index]);
+}
+
+/* A server to avoid stands behind all others for the time of one choice. */
+static struct tw_server *
+choose_other(struct state *s, int avoid)
+{
+	struct tw_server *const bad = s->heap[avoid].server;
+
+	s->heap[avoid].full = true;
+	heap_moved(s, avoid);
+	struct tw_server *const srv = heap_choose(s);
+	if (srv != NULL)
+		heap_down(s, 0);
+	const int i = heap_find(s, bad);
+	node_refresh(&s->heap[i]);
+	heap_moved(s, i);
+	return srv;
+}
+
 struct tw_server *
 leastconn_pick(void *state, const void *conf, struct tw_req *req)
 {
@@ -165,13 +200,17 @@ leastconn_pick(void *state, const void *conf, struct tw_req *req)
 	struct tw_server *srv;
 
 	(void)conf;
-	(void)req;
 	if (s->n == 0)
 		return NULL;
 	pthread_mutex_lock(&s->lock);
-	srv = heap_choose(s);
-	if (srv != NULL)
-		heap_down(s, 0);
+	const int avoid = heap_find(s, tw_req_avoid(req));
+	if (avoid >= 0) {
+		srv = choose_other(s, avoid);
+	} else {
+		srv = heap_choose(s);
+		if (srv != NULL)
+			heap_down(s, 0);
+	}
 	pthread_mutex_unlock(&s->lock);
 	return srv;
 }
@@ -180,17 +219,12 @@ void
 leastconn_moved(void *state, struct tw_server *srv)
 {
 	struct state *s = state;
-	const int index = tw_server_index(srv);
-	int i;
 
-	if (index >= s->n_where)
-		return;
 	pthread_mutex_lock(&s->lock);
-	i = s->where[index];
-	if (i >= 0 && s->heap[i].server == srv) {
+	const int i = heap_find(s, srv);
+	if (i >= 0) {
 		node_refresh(&s->heap[i]);
-		heap_up(s, i);
-		heap_down(s, s->where[index]);
+		heap_moved(s, i);
 	}
 	pthread_mutex_unlock(&s->lock);
 }

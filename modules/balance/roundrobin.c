@@ -139,12 +139,13 @@ roundrobin_pick(void *state, const void *conf, struct tw_req *req)
 	const uint64_t at =
 	    atomic_fetch_add_explicit(&s->at, 1, memory_order_relaxed);
 
+	const struct tw_server *const avoid = tw_req_avoid(req);
+
 	(void)conf;
-	(void)req;
 	for (uint64_t skipped = 0; skipped < s->n; skipped++) {
 		struct tw_server *srv = s->turn[(at + skipped) % s->n];
 
-		if (!tw_server_has_room(srv))
+		if (srv == avoid || !tw_server_has_room(srv))
 			continue;
 		if (skipped > 0)
 			atomic_fetch_add_explicit(&s->at, skipped,

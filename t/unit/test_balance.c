@@ -49,6 +49,15 @@ tw_server_load(const struct tw_server *srv)
 	return srv->load;
 }
 
+static struct tw_server *avoided;
+
+struct tw_server *
+tw_req_avoid(const struct tw_req *req)
+{
+	(void)req;
+	return avoided;
+}
+
 static struct tw_server servers[64];
 static struct tw_choice choices[64];
 
@@ -276,6 +285,32 @@ test_lc_many(void **st)
 	leastconn_free(s);
 }
 
+/* A server that has just failed is chosen by nobody, however light it is. */
+static void
+test_avoid(void **state)
+{
+	const uint32_t weights[] = { 200, 1, 1 };
+
+	(void)state;
+	make(3, weights);
+	void *const lc = leastconn_build(choices, 3, NULL, NULL);
+	void *const rr = roundrobin_build(choices, 3, NULL, NULL);
+	avoided = &servers[0];
+	for (int i = 0; i < 20; i++) {
+		assert_int_not_equal(lc_take(lc), 0);
+		assert_int_not_equal(roundrobin_pick(rr, NULL, NULL)->index, 0);
+	}
+	servers[1].full = servers[2].full = true;
+	leastconn_moved(lc, &servers[1]);
+	assert_null(leastconn_pick(lc, NULL, NULL));
+	assert_null(roundrobin_pick(rr, NULL, NULL));
+	avoided = NULL;
+	assert_int_equal(lc_take(lc), 0);
+	assert_int_equal(roundrobin_pick(rr, NULL, NULL)->index, 0);
+	leastconn_free(lc);
+	roundrobin_free(rr);
+}
+
 int
 main(void)
 {
@@ -289,6 +324,7 @@ main(void)
 		cmocka_unit_test(test_lc_ties),
 		cmocka_unit_test(test_lc_full),
 		cmocka_unit_test(test_lc_many),
+		cmocka_unit_test(test_avoid),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
