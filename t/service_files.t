@@ -97,7 +97,7 @@ subtest 'the systemd unit' => sub {
 	$text =~ s{\@sbindir\@/tideway}{$bin}g;
 	$text =~ s{\@sysconfdir\@}{$dir}g;
 	$text =~ s{^Documentation=.*\n}{}m;
-	my $unit = spew('tideway-audit.service', $text);
+	my $unit = spew('tideway-test.service', $text);
 	my $r = run($verify, 'verify', $unit);
 	unlike($r->{all}, qr/tideway\S*\.service/, 'systemd has nothing to say about it');
 };
