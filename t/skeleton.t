@@ -37,12 +37,18 @@ frontend web
 frontend plain
     bind {BIND:plain}
     default_backend b
+listen st
+    bind {BIND:st}
+    stats enable
+    stats uri /
 backend b
     server s ${\ $o->addr}
 ";
 my $p = start_proxy($cfg, env => { TIDEWAY_MODULE_PATH => $dir });
 is($p->get('web', '/')->body, 'hello there', 'the field arrives');
 is($p->get('plain', '/')->body, 'none', 'and not where nobody asked for it');
+like($p->get('st', '/')->body, qr{skeleton_requests_total</dt><dd>1</dd>},
+    'the counter is on the statistics page');
 stop_proxy($p);
 
 $p = start_proxy($cfg, env => { TIDEWAY_MODULE_PATH => $probe_dir });

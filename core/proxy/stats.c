@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "core/proxy/logger.h"
 #include "core/proxy/process.h"
 #include "core/run/worker.h"
 #include "core/proxy/proxy_int.h"
@@ -419,6 +420,7 @@ tw_process_info(struct tw_process_info *out)
 		.bytes_out_rate = atomic_load(&p->bytes_out.now),
 		.n_tasks = atomic_load(&p->n_tasks),
 		.idle_pct = atomic_load(&p->idle_pct),
+		.log_lost = tw__log_dropped(),
 		.version = PACKAGE_VERSION,
 	};
 	if (out->maxsock == 0)

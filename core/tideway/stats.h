@@ -69,6 +69,7 @@ struct tw_process_info {
 	uint64_t ulimit_n;
 	const char *node, *description, *version;
 	uint64_t generation; /* 1, 2, ...: reloads so far + 1 */
+	uint64_t log_lost;   /* log lines that a receiver did not take */
 };
 TW_API void tw_process_info(struct tw_process_info *out);
 

@@ -105,6 +105,19 @@ bit_rate(struct tw_out *o, uint64_t bytes)
 	    unit > 0 && v < 100 ? 1 : 0, v, units[unit]);
 }
 
+/* What modules count of their own. */
+static void
+module_counters(struct tw_out *o)
+{
+	const struct tw_self *self;
+
+	for (int i = 0; (self = tw_module_each(i)) != NULL; i++) {
+		const struct tw_counter *const c = self->module->counters;
+		for (int k = 0; c != NULL && c[k].name != NULL; k++)
+			fact(o, c[k].name, tw_count_sum(self, k), "");
+	}
+}
+
 static void
 process(const struct tw_process_info *p, struct tw_out *o)
 {
@@ -126,6 +139,9 @@ process(const struct tw_process_info *p, struct tw_out *o)
 	fact(o, "listeners", p->n_listeners, "");
 	fact(o, "reloads", p->generation > 0 ? p->generation - 1 : 0, "");
 	fact(o, "idle", p->idle_pct, " %");
+	if (p->log_lost > 0)
+		fact(o, "log lines lost", p->log_lost, "");
+	module_counters(o);
 	tw_out_lit(o, "</dl>\n");
 }
 
