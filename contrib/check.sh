@@ -14,7 +14,7 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 
 # haproxy is compared with, chromium looks at the statistics page.
 TEST_PACKAGES="perl libio-socket-ssl-perl libcmocka-dev procps iproute2
-	openssl haproxy chromium"
+	openssl haproxy chromium clang-format"
 FULL_PACKAGES="clang libclang-rt-dev xz-utils"
 
 passed=0

@@ -20,6 +20,9 @@ my %rule = (
     scripts   => 'the shell scripts parse',
 );
 
+# Each version of clang-format has its own opinion: the tree's is Debian 12's.
+$rule{format} = 'the sources are formatted' if `clang-format --version 2>&1` =~ /version 14\./;
+
 for my $check (sort keys %rule) {
     my $out = `'$lint' $check 2>&1`;
     ok($? == 0, $rule{$check}) or diag($out);

@@ -153,8 +153,7 @@ tw_log_site(struct tw_log_site *site, enum tw_level level, const char *fmt, ...)
 		__atomic_fetch_add(&site->left_out, 1, __ATOMIC_RELAXED);
 		return;
 	}
-	const int left_out =
-	    __atomic_exchange_n(&site->left_out, 0, __ATOMIC_RELAXED);
+	const int left_out = __atomic_exchange_n(&site->left_out, 0, __ATOMIC_RELAXED);
 	va_start(ap, fmt);
 	emit(level, left_out, fmt, ap);
 	va_end(ap);

@@ -29,7 +29,8 @@ static const struct dead_form dead_forms[] = {
 
 /* ---- the rewrites; each returns false when the line is not dead ---- */
 
-static bool rewrite_template(struct out *o, const struct dead_line *l)
+static bool
+rewrite_template(struct out *o, const struct dead_line *l)
 {
 	for (const char *t = l->form->text; *t != '\0'; t++) {
 		if (t[0] != '$') {
@@ -50,14 +51,15 @@ static bool rewrite_template(struct out *o, const struct dead_line *l)
 	return true;
 }
 
-static bool is_address(const char *word)
+static bool
+is_address(const char *word)
 {
-	return strchr(word, ':') != NULL || strchr(word, '@') != NULL ||
-		word[0] == '/';
+	return strchr(word, ':') != NULL || strchr(word, '@') != NULL || word[0] == '/';
 }
 
 /* "listen NAME ADDRESS [options]": the address gets its own bind line. */
-static bool rewrite_address(struct out *o, const struct dead_line *l)
+static bool
+rewrite_address(struct out *o, const struct dead_line *l)
 {
 	if (l->n < 2 || !is_address(l->args[1]))
 		return false;
@@ -69,7 +71,8 @@ static bool rewrite_address(struct out *o, const struct dead_line *l)
 }
 
 /* Length of a line end at s: real ones, or the two escapes left as written. */
-static size_t line_end_length(const char *s)
+static size_t
+line_end_length(const char *s)
 {
 	if (!strncmp(s, "\\r\\n", 4))
 		return 4;
@@ -78,7 +81,8 @@ static size_t line_end_length(const char *s)
 	return *s == '\n' || *s == '\r' ? 1 : 0;
 }
 
-static size_t line_length(const char *s)
+static size_t
+line_length(const char *s)
 {
 	size_t n = 0;
 
@@ -87,7 +91,8 @@ static size_t line_length(const char *s)
 	return n;
 }
 
-static void out_check_word(struct out *o, const char *option, struct span *s)
+static void
+out_check_word(struct out *o, const char *option, struct span *s)
 {
 	const char *blank = memchr(s->s, ' ', s->len);
 	size_t len = blank != NULL ? (size_t)(blank - s->s) : s->len;
@@ -99,7 +104,8 @@ static void out_check_word(struct out *o, const char *option, struct span *s)
 	*s = span_skip(*s, blank != NULL ? len + 1 : len);
 }
 
-static void out_check_header(struct out *o, const char *s, size_t len)
+static void
+out_check_header(struct out *o, const char *s, size_t len)
 {
 	const char *colon = memchr(s, ':', len);
 
@@ -117,7 +123,8 @@ static void out_check_header(struct out *o, const char *s, size_t len)
 }
 
 /* The arguments as one text; blanks that are still escaped lose the escape. */
-static void join_args(char *all, size_t size, const struct dead_line *l)
+static void
+join_args(char *all, size_t size, const struct dead_line *l)
 {
 	struct out o = { all, size, 0 };
 
@@ -131,7 +138,8 @@ static void join_args(char *all, size_t size, const struct dead_line *l)
 }
 
 /* "option httpchk GET / HTTP/1.1\r\nHost:\ www": into http-check send. */
-static bool rewrite_httpchk(struct out *o, const struct dead_line *l)
+static bool
+rewrite_httpchk(struct out *o, const struct dead_line *l)
 {
 	char all[4096];
 
@@ -163,7 +171,8 @@ static bool rewrite_httpchk(struct out *o, const struct dead_line *l)
 }
 
 /* "process 1/2-3" chose threads of a process; without "/" there is no choice. */
-static bool rewrite_process(struct out *o, const struct dead_line *l)
+static bool
+rewrite_process(struct out *o, const struct dead_line *l)
 {
 	int at = 1;
 
@@ -183,8 +192,8 @@ static bool rewrite_process(struct out *o, const struct dead_line *l)
 	return true;
 }
 
-static const char *arg_after(const struct dead_line *l, const char *name,
-	const char *otherwise)
+static const char *
+arg_after(const struct dead_line *l, const char *name, const char *otherwise)
 {
 	for (int i = 1; i + 1 < l->n; i++)
 		if (!strcmp(l->args[i], name))
@@ -193,7 +202,8 @@ static const char *arg_after(const struct dead_line *l, const char *name,
 }
 
 /* "appsession NAME len N timeout T": learn the cookie in a stick-table. */
-static bool rewrite_appsession(struct out *o, const struct dead_line *l)
+static bool
+rewrite_appsession(struct out *o, const struct dead_line *l)
 {
 	const char *name = l->n > 0 ? l->args[0] : "NAME";
 
@@ -209,7 +219,8 @@ static bool rewrite_appsession(struct out *o, const struct dead_line *l)
 	return true;
 }
 
-static bool rewrite(struct out *o, const struct dead_line *l)
+static bool
+rewrite(struct out *o, const struct dead_line *l)
 {
 	switch (l->form->how) {
 	case HOW_TEMPLATE:
@@ -239,8 +250,8 @@ static bool rewrite(struct out *o, const struct dead_line *l)
 	return false;
 }
 
-static const struct dead_form *form_find(const char **words, int n,
-	unsigned section)
+static const struct dead_form *
+form_find(const char **words, int n, unsigned section)
 {
 	for (size_t i = 0; i < N_DEAD_FORMS; i++) {
 		const struct dead_form *f = &dead_forms[i];
@@ -255,8 +266,8 @@ static const struct dead_form *form_find(const char **words, int n,
 	return NULL;
 }
 
-bool conf_dead_form(const char **words, int n, unsigned section, char *out,
-	size_t out_size)
+bool
+conf_dead_form(const char **words, int n, unsigned section, char *out, size_t out_size)
 {
 	struct out o = { out, out_size, 0 };
 	bool negated = n > 1 && !strcmp(words[0], "no");

@@ -17,17 +17,20 @@
 
 #include "dead_rules.h"
 
-static struct span span_of(const char *s)
+static struct span
+span_of(const char *s)
 {
 	return (struct span){ s, strlen(s) };
 }
 
-static bool span_is(struct span s, const char *text)
+static bool
+span_is(struct span s, const char *text)
 {
 	return s.len == strlen(text) && memcmp(s.s, text, s.len) == 0;
 }
 
-static bool span_has(struct span s, const char *text)
+static bool
+span_has(struct span s, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -37,7 +40,8 @@ static bool span_has(struct span s, const char *text)
 	return false;
 }
 
-static bool span_begins(struct span s, const char *text)
+static bool
+span_begins(struct span s, const char *text)
 {
 	size_t len = strlen(text);
 
@@ -50,14 +54,16 @@ struct piece {
 	struct out o;
 };
 
-static struct out *piece_init(struct piece *p)
+static struct out *
+piece_init(struct piece *p)
 {
 	p->o = (struct out){ p->buf, sizeof(p->buf), 0 };
 	p->buf[0] = '\0';
 	return &p->o;
 }
 
-static void out_piece(struct out *o, const struct piece *p)
+static void
+out_piece(struct out *o, const struct piece *p)
 {
 	out_str(o, " ");
 	out_word(o, p->buf, p->o.len);
@@ -65,25 +71,29 @@ static void out_piece(struct out *o, const struct piece *p)
 
 /* ---- conditions ---- */
 
-static bool is_cond(const char *word)
+static bool
+is_cond(const char *word)
 {
 	return strcmp(word, "if") == 0 || strcmp(word, "unless") == 0;
 }
 
 /* Index of the condition's if or unless at `from` or after, or n. */
-static int cond_index(const struct dead_line *l, int from)
+static int
+cond_index(const struct dead_line *l, int from)
 {
 	while (from < l->n && !is_cond(l->args[from]))
 		from++;
 	return from < l->n ? from : l->n;
 }
 
-static void out_cond(struct out *o, const struct dead_line *l, int at)
+static void
+out_cond(struct out *o, const struct dead_line *l, int at)
 {
 	out_words(o, l->args + at, l->n - at);
 }
 
-static bool cond_has_or(const struct dead_line *l, int at)
+static bool
+cond_has_or(const struct dead_line *l, int at)
 {
 	for (int i = at; i < l->n; i++)
 		if (!strcmp(l->args[i], "or") || !strcmp(l->args[i], "||"))
@@ -92,7 +102,8 @@ static bool cond_has_or(const struct dead_line *l, int at)
 }
 
 /* True when "unless" is followed by one term, which "!" can negate. */
-static bool cond_is_one_term(const struct dead_line *l, int at)
+static bool
+cond_is_one_term(const struct dead_line *l, int at)
 {
 	const char *first = at + 1 < l->n ? l->args[at + 1] : "!";
 
@@ -107,7 +118,8 @@ static bool cond_is_one_term(const struct dead_line *l, int at)
 }
 
 /* True when the condition at `at` can stand behind another one. */
-static bool cond_can_follow(const struct dead_line *l, int at)
+static bool
+cond_can_follow(const struct dead_line *l, int at)
 {
 	if (at == l->n)
 		return true;
@@ -116,7 +128,8 @@ static bool cond_can_follow(const struct dead_line *l, int at)
 	return cond_is_one_term(l, at);
 }
 
-static void out_cond_after(struct out *o, const struct dead_line *l, int at)
+static void
+out_cond_after(struct out *o, const struct dead_line *l, int at)
 {
 	if (at == l->n)
 		return;
@@ -136,18 +149,20 @@ enum part_kind { PART_HEADER, PART_REQUEST, PART_OTHER };
 /* What a regex on a whole line says, taken apart. */
 struct part {
 	enum part_kind kind;
-	struct span name;   /* HEADER: its name; REQUEST: the method's regex */
-	struct span value;  /* HEADER: after the colon and blanks; REQUEST: URI */
-	int n_groups;       /* REQUEST: groups in `name` */
-	bool to_end;        /* REQUEST: the version followed, so value is whole */
+	struct span name;  /* HEADER: its name; REQUEST: the method's regex */
+	struct span value; /* HEADER: after the colon and blanks; REQUEST: URI */
+	int n_groups;      /* REQUEST: groups in `name` */
+	bool to_end;       /* REQUEST: the version followed, so value is whole */
 };
 
-static bool is_name_char(char c)
+static bool
+is_name_char(char c)
 {
 	return isalnum((unsigned char)c) || c == '-' || c == '_';
 }
 
-static size_t name_length(struct span s)
+static size_t
+name_length(struct span s)
 {
 	size_t n = 0;
 
@@ -157,10 +172,19 @@ static size_t name_length(struct span s)
 }
 
 /* The ways to say "blanks, if any" after the colon. */
-static struct span skip_blanks(struct span s)
+static struct span
+skip_blanks(struct span s)
 {
 	static const char *const blanks[] = {
-		"[ \t]*", "[ ]*", "[ ]+", "\\s*", "\\s+", " *", " +", " ?", " ",
+		"[ \t]*",
+		"[ ]*",
+		"[ ]+",
+		"\\s*",
+		"\\s+",
+		" *",
+		" +",
+		" ?",
+		" ",
 	};
 
 	for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++)
@@ -170,7 +194,8 @@ static struct span skip_blanks(struct span s)
 }
 
 /* Offset of the first blank outside brackets and groups, or s.len. */
-static size_t blank_offset(struct span s, int *n_groups)
+static size_t
+blank_offset(struct span s, int *n_groups)
 {
 	bool bracket = false;
 	int depth = 0;
@@ -198,7 +223,8 @@ static size_t blank_offset(struct span s, int *n_groups)
 	return s.len;
 }
 
-static bool parse_header(struct span re, struct part *p)
+static bool
+parse_header(struct span re, struct part *p)
 {
 	size_t len = name_length(re);
 
@@ -210,7 +236,8 @@ static bool parse_header(struct span re, struct part *p)
 	return true;
 }
 
-static bool parse_request_line(struct span re, struct part *p)
+static bool
+parse_request_line(struct span re, struct part *p)
 {
 	size_t end = blank_offset(re, &p->n_groups);
 	int ignored;
@@ -226,7 +253,8 @@ static bool parse_request_line(struct span re, struct part *p)
 	return end > 0;
 }
 
-static struct part parse_regex(const char *word)
+static struct part
+parse_regex(const char *word)
 {
 	struct span re = span_of(word);
 	struct part p = { .kind = PART_OTHER, .value = re };
@@ -241,18 +269,30 @@ static struct part parse_regex(const char *word)
 	return p;
 }
 
-static bool is_anything(struct span s)
+static bool
+is_anything(struct span s)
 {
 	return s.len == 0 || span_is(s, ".*") || span_is(s, "(.*)") ||
-		span_is(s, ".*$") || span_is(s, "(.*)$");
+	    span_is(s, ".*$") || span_is(s, "(.*)$");
 }
 
 /* True for the usual ways to say "any method". */
-static bool is_any_method(struct span m)
+static bool
+is_any_method(struct span m)
 {
 	static const char *const any[] = {
-		"[^ ]*", "[^ ]+", "[^ :]*", "[^ :]+", ".*", "\\S*", "\\S+",
-		"[A-Z]*", "[A-Z]+", "[a-zA-Z]+", "\\w+", "\\w*",
+		"[^ ]*",
+		"[^ ]+",
+		"[^ :]*",
+		"[^ :]+",
+		".*",
+		"\\S*",
+		"\\S+",
+		"[A-Z]*",
+		"[A-Z]+",
+		"[a-zA-Z]+",
+		"\\w+",
+		"\\w*",
 	};
 
 	if (m.len >= 2 && m.s[0] == '(' && m.s[m.len - 1] == ')')
@@ -263,7 +303,8 @@ static bool is_any_method(struct span m)
 	return false;
 }
 
-static void out_method_acl(struct out *o, struct span m)
+static void
+out_method_acl(struct out *o, struct span m)
 {
 	struct piece re;
 
@@ -281,14 +322,15 @@ static void out_method_acl(struct out *o, struct span m)
 	out_str(o, " }");
 }
 
-static bool is_response(const struct dead_form *f)
+static bool
+is_response(const struct dead_form *f)
 {
 	return strncmp(f->text, "http-response", 13) == 0;
 }
 
 /* " { req.fhdr(NAME) -m reg -i ^VALUE }" */
-static void out_header_acl(struct out *o, const struct dead_form *f,
-	const struct part *p)
+static void
+out_header_acl(struct out *o, const struct dead_form *f, const struct part *p)
 {
 	struct piece re;
 
@@ -307,8 +349,8 @@ static void out_header_acl(struct out *o, const struct dead_form *f,
 	out_str(o, " }");
 }
 
-static void out_url_acl(struct out *o, const struct dead_form *f,
-	const struct part *p)
+static void
+out_url_acl(struct out *o, const struct dead_form *f, const struct part *p)
 {
 	struct piece re;
 
@@ -323,8 +365,9 @@ static void out_url_acl(struct out *o, const struct dead_form *f,
 }
 
 /* A regex that may match any line of the message: all headers at once. */
-static void out_any_line_acl(struct out *o, const struct dead_form *f,
-	const char *fetch, const char *regex)
+static void
+out_any_line_acl(
+    struct out *o, const struct dead_form *f, const char *fetch, const char *regex)
 {
 	struct piece re;
 
@@ -339,8 +382,8 @@ static void out_any_line_acl(struct out *o, const struct dead_form *f,
 
 /* ---- the rewrites ---- */
 
-static void advise(struct out *o, const struct dead_line *l,
-	const char *how)
+static void
+advise(struct out *o, const struct dead_line *l, const char *how)
 {
 	out_str(o, "# write by hand: ");
 	out_str(o, how);
@@ -349,7 +392,8 @@ static void advise(struct out *o, const struct dead_line *l,
 }
 
 /* A header's value as a log-format, in which % is written twice. */
-static void out_format(struct out *o, struct span s, int group_shift)
+static void
+out_format(struct out *o, struct span s, int group_shift)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.s[i];
@@ -367,7 +411,8 @@ static void out_format(struct out *o, struct span s, int group_shift)
 	}
 }
 
-void tw__dead_add(struct out *o, const struct dead_line *l)
+void
+tw__dead_add(struct out *o, const struct dead_line *l)
 {
 	int cond = cond_index(l, 1);
 	size_t len = l->n > 0 ? name_length(span_of(l->args[0])) : 0;
@@ -394,14 +439,13 @@ void tw__dead_add(struct out *o, const struct dead_line *l)
 	out_cond(o, l, cond);
 }
 
-static bool replace_header(struct out *o, const struct dead_line *l,
-	const struct part *p)
+static bool
+replace_header(struct out *o, const struct dead_line *l, const struct part *p)
 {
 	struct part to;
 	struct piece re, value;
 
-	if (!parse_header(span_of(l->args[1]), &to) ||
-	    to.name.len != p->name.len ||
+	if (!parse_header(span_of(l->args[1]), &to) || to.name.len != p->name.len ||
 	    strncasecmp(to.name.s, p->name.s, to.name.len) != 0)
 		return false;
 	piece_init(&re);
@@ -421,33 +465,35 @@ static bool replace_header(struct out *o, const struct dead_line *l,
 }
 
 /* True when the new request line begins with the method that was matched. */
-static bool keeps_method(const struct part *from, const struct part *to)
+static bool
+keeps_method(const struct part *from, const struct part *to)
 {
 	if (from->n_groups == 1)
 		return span_is(to->name, "\\1");
 	return from->n_groups == 0 && to->name.len == from->name.len &&
-		memcmp(to->name.s, from->name.s, to->name.len) == 0;
+	    memcmp(to->name.s, from->name.s, to->name.len) == 0;
 }
 
-static const char *replace_action(const struct part *from, const struct part *to)
+static const char *
+replace_action(const struct part *from, const struct part *to)
 {
 	if (memchr(to->value.s, '?', to->value.len) != NULL ||
 	    span_has(from->value, "\\?"))
 		return " replace-pathq";
-	if (span_has(from->value, "://") ||
-	    span_has(to->value, "://"))
+	if (span_has(from->value, "://") || span_has(to->value, "://"))
 		return " replace-uri";
 	return " replace-path";
 }
 
 /* A group that the replacement takes from the method cannot be kept. */
-static bool uses_method_group(struct span s)
+static bool
+uses_method_group(struct span s)
 {
 	return span_has(s, "\\1");
 }
 
-static bool replace_request_line(struct out *o, const struct dead_line *l,
-	const struct part *p)
+static bool
+replace_request_line(struct out *o, const struct dead_line *l, const struct part *p)
 {
 	bool any = is_any_method(p->name);
 	struct part to = { 0 };
@@ -479,7 +525,8 @@ static bool replace_request_line(struct out *o, const struct dead_line *l,
 	return true;
 }
 
-void tw__dead_replace(struct out *o, const struct dead_line *l)
+void
+tw__dead_replace(struct out *o, const struct dead_line *l)
 {
 	bool response = is_response(l->form);
 
@@ -492,13 +539,14 @@ void tw__dead_replace(struct out *o, const struct dead_line *l)
 		    replace_request_line(o, l, &p))
 			return;
 	}
-	advise(o, l, response ?
-		"http-response replace-header or set-status" :
-		"http-request replace-header, replace-path or set-header");
+	advise(o, l,
+	    response ? "http-response replace-header or set-status"
+		     : "http-request replace-header, replace-path or set-header");
 }
 
 /* No plain name: a regex on names, up to the colon. */
-static void delete_by_regex(struct out *o, const struct dead_line *l)
+static void
+delete_by_regex(struct out *o, const struct dead_line *l)
 {
 	struct span re = span_of(l->args[0]);
 	const char *colon = memchr(re.s, ':', re.len);
@@ -518,8 +566,8 @@ static void delete_by_regex(struct out *o, const struct dead_line *l)
 	out_cond(o, l, 1);
 }
 
-static void delete_by_name(struct out *o, const struct dead_line *l,
-	const struct part *p)
+static void
+delete_by_name(struct out *o, const struct dead_line *l, const struct part *p)
 {
 	out_str(o, l->form->text);
 	out_str(o, " del-header ");
@@ -527,8 +575,8 @@ static void delete_by_name(struct out *o, const struct dead_line *l,
 	out_cond(o, l, 1);
 }
 
-static void delete_by_value(struct out *o, const struct dead_line *l,
-	const struct part *p)
+static void
+delete_by_value(struct out *o, const struct dead_line *l, const struct part *p)
 {
 	out_str(o, l->form->text);
 	out_str(o, " del-header ");
@@ -538,7 +586,8 @@ static void delete_by_value(struct out *o, const struct dead_line *l,
 	out_cond_after(o, l, 1);
 }
 
-void tw__dead_delete(struct out *o, const struct dead_line *l)
+void
+tw__dead_delete(struct out *o, const struct dead_line *l)
 {
 	if (l->n < 1 || (l->n > 1 && !is_cond(l->args[1]))) {
 		advise(o, l, "del-header NAME");
@@ -557,7 +606,8 @@ void tw__dead_delete(struct out *o, const struct dead_line *l)
 }
 
 /* The rule's beginning: "http-request deny", "use_backend NAME". */
-static void out_match_rule(struct out *o, const struct dead_line *l)
+static void
+out_match_rule(struct out *o, const struct dead_line *l)
 {
 	out_str(o, l->form->text);
 	if (l->form->how == HOW_BACKEND)
@@ -565,7 +615,8 @@ static void out_match_rule(struct out *o, const struct dead_line *l)
 	out_str(o, " if");
 }
 
-static void match_rule(struct out *o, const struct dead_line *l, int cond)
+static void
+match_rule(struct out *o, const struct dead_line *l, int cond)
 {
 	struct part p = parse_regex(l->args[0]);
 
@@ -586,7 +637,8 @@ static void match_rule(struct out *o, const struct dead_line *l, int cond)
 	out_cond_after(o, l, cond);
 }
 
-void tw__dead_match(struct out *o, const struct dead_line *l)
+void
+tw__dead_match(struct out *o, const struct dead_line *l)
 {
 	int cond = l->form->how == HOW_BACKEND ? 2 : 1;
 

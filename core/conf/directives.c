@@ -26,8 +26,7 @@ tw__nest_active(const struct tw__nest *nest)
 /* Where the fault is in the source line: known when quoting has not moved the
  * condition's bytes, else where the condition begins. */
 static int
-condition_column(const char *text, int column, const char *expression,
-    const char *at)
+condition_column(const char *text, int column, const char *expression, const char *at)
 {
 	const size_t len = strlen(expression);
 
@@ -54,10 +53,9 @@ condition(struct tw__parser *p, const char *text, size_t len)
 	const int v = tw__predicate_eval(p->lx.word[0], &at, &err);
 	if (v >= 0)
 		return v;
-	const int column = condition_column(text, from + p->lx.column[0],
-	    p->lx.word[0], at);
-	tw__parse_fail(p, column, "%s in '%s'", err.text,
-	    is_elif ? ".elif" : ".if");
+	const int column =
+	    condition_column(text, from + p->lx.column[0], p->lx.word[0], at);
+	tw__parse_fail(p, column, "%s in '%s'", err.text, is_elif ? ".elif" : ".if");
 	return -1;
 }
 
@@ -76,12 +74,13 @@ directive_if(struct tw__parser *p, const char *text, size_t len)
 	const bool active = tw__nest_active(nest);
 
 	if (nest->n == TW__MAX_NESTED) {
-		tw__parse_fail(p, p->lx.column[0],
-		    "more than %d nested '.if'", TW__MAX_NESTED);
+		tw__parse_fail(
+		    p, p->lx.column[0], "more than %d nested '.if'", TW__MAX_NESTED);
 		return;
 	}
 	nest->has_else[nest->n] = false;
-	nest->branch[nest->n] = active ? branch_of(condition(p, text, len)) : TW__BRANCH_DONE;
+	nest->branch[nest->n] =
+	    active ? branch_of(condition(p, text, len)) : TW__BRANCH_DONE;
 	nest->n++;
 }
 
@@ -92,13 +91,13 @@ branch_allowed(struct tw__parser *p, const char *word)
 	const struct tw__nest *const nest = &p->nest;
 
 	if (nest->n == 0) {
-		tw__parse_fail(p, p->lx.column[0],
-		    "lone '%s' with no matching '.if'.", word);
+		tw__parse_fail(
+		    p, p->lx.column[0], "lone '%s' with no matching '.if'.", word);
 		return false;
 	}
 	if (nest->has_else[nest->n - 1]) {
-		tw__parse_fail(p, p->lx.column[0],
-		    "'%s' after '.else' is not permitted.", word);
+		tw__parse_fail(
+		    p, p->lx.column[0], "'%s' after '.else' is not permitted.", word);
 		return false;
 	}
 	return true;
@@ -110,7 +109,8 @@ directive_elif(struct tw__parser *p, const char *text, size_t len)
 	if (!branch_allowed(p, ".elif"))
 		return;
 	enum tw__branch *const b = &p->nest.branch[p->nest.n - 1];
-	*b = *b == TW__BRANCH_SEEK ? branch_of(condition(p, text, len)) : TW__BRANCH_DONE;
+	*b = *b == TW__BRANCH_SEEK ? branch_of(condition(p, text, len))
+				   : TW__BRANCH_DONE;
 }
 
 static bool
@@ -138,8 +138,8 @@ directive_endif(struct tw__parser *p)
 {
 	no_args(p);
 	if (p->nest.n == 0)
-		tw__parse_fail(p, p->lx.column[0],
-		    "lone '.endif' with no matching '.if'.");
+		tw__parse_fail(
+		    p, p->lx.column[0], "lone '.endif' with no matching '.if'.");
 	else
 		p->nest.n--;
 }
@@ -160,8 +160,8 @@ directive_message(struct tw__parser *p)
 	else if (strcmp(kind, "warning") == 0)
 		tw_line_warn(&p->ln, -1, "'%s'.", text);
 	else if (strcmp(kind, "notice") == 0 || tw__conf_diag)
-		tw_log(TW_NOTICE, "config : parsing [%s:%d] : '%s'.",
-		    p->lx.file, p->lx.line, text);
+		tw_log(TW_NOTICE, "config : parsing [%s:%d] : '%s'.", p->lx.file,
+		    p->lx.line, text);
 }
 
 static bool

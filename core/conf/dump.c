@@ -75,9 +75,7 @@ tw__conf_dump_line(char *const *word, int n_words, bool is_section)
 		fputc('\n', tw__conf_dump_to);
 	any = true;
 	for (int i = 0; i < n_words; i++) {
-		fputs(i > 0 ? " " : is_section ? ""
-					       : "\t",
-		    tw__conf_dump_to);
+		fputs(i > 0 ? " " : is_section ? "" : "\t", tw__conf_dump_to);
 		dump_word(word[i]);
 	}
 	fputc('\n', tw__conf_dump_to);

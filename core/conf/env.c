@@ -111,8 +111,8 @@ env_set_unsetenv(struct tw_line *ln)
 	for (int i = 0; i < ln->n_args; i++)
 		if (unsetenv(tw_arg(ln, i)) != 0)
 			return tw_line_fail(ln, i,
-			    "'unsetenv' failed on variable '%s' : %s.",
-			    tw_arg(ln, i), strerror(errno));
+			    "'unsetenv' failed on variable '%s' : %s.", tw_arg(ln, i),
+			    strerror(errno));
 	return 0;
 }
 
@@ -144,17 +144,13 @@ env_set_resetenv(struct tw_line *ln)
 }
 
 const struct tw_kw tw__env_keywords[] = {
-	{ "presetenv", TW_SC_GLOBAL, 2, 2, env_set_presetenv,
-	    .usage = "<name> <value>",
+	{ "presetenv", TW_SC_GLOBAL, 2, 2, env_set_presetenv, .usage = "<name> <value>",
 	    .help = "Sets an environment variable unless it exists." },
-	{ "resetenv", TW_SC_GLOBAL, 0, -1, env_set_resetenv,
-	    .usage = "[<name> ...]",
+	{ "resetenv", TW_SC_GLOBAL, 0, -1, env_set_resetenv, .usage = "[<name> ...]",
 	    .help = "Removes all environment variables but those named." },
-	{ "setenv", TW_SC_GLOBAL, 2, 2, env_set_setenv,
-	    .usage = "<name> <value>",
+	{ "setenv", TW_SC_GLOBAL, 2, 2, env_set_setenv, .usage = "<name> <value>",
 	    .help = "Sets an environment variable; the next line sees it." },
-	{ "unsetenv", TW_SC_GLOBAL, 1, -1, env_set_unsetenv,
-	    .usage = "<name> ...",
+	{ "unsetenv", TW_SC_GLOBAL, 1, -1, env_set_unsetenv, .usage = "<name> ...",
 	    .help = "Removes environment variables." },
 	{ .word = NULL },
 };

@@ -41,8 +41,7 @@ tw__is_blank(char c)
 }
 
 static int
-fail(struct tw__lexer *lx, const struct cursor *c, const char *at,
-    const char *fmt, ...)
+fail(struct tw__lexer *lx, const struct cursor *c, const char *at, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -70,8 +69,8 @@ word_begin(struct tw__lexer *lx, struct cursor *c)
 	if (c->in_word)
 		return 0;
 	if (lx->n_words == TW__MAX_WORDS)
-		return fail(lx, c, c->p,
-		    "too many words: a line has %d at most", TW__MAX_WORDS);
+		return fail(lx, c, c->p, "too many words: a line has %d at most",
+		    TW__MAX_WORDS);
 	lx->start[lx->n_words] = lx->len;
 	lx->column[lx->n_words] = (int)(c->p - c->line);
 	c->in_word = true;
@@ -113,8 +112,7 @@ lex_hex(struct tw__lexer *lx, struct cursor *c)
 	const int lo = c->end - c->p > 3 ? hex_digit(c->p[3]) : -1;
 
 	if (hi < 0 || lo < 0)
-		return fail(lx, c, c->p,
-		    "truncated or invalid hexadecimal sequence");
+		return fail(lx, c, c->p, "truncated or invalid hexadecimal sequence");
 	if (hi == 0 && lo == 0)
 		return fail(lx, c, c->p, "a word cannot hold a NUL byte (\\x00)");
 	put(lx, (char)(hi << 4 | lo));
@@ -212,8 +210,7 @@ struct variable {
 
 /* After the name, within braces: [*], -default, and the closing brace. */
 static int
-lex_braces(struct tw__lexer *lx, struct cursor *c, const char *p,
-    struct variable *v)
+lex_braces(struct tw__lexer *lx, struct cursor *c, const char *p, struct variable *v)
 {
 	const char *const brace = c->p + 1;
 
@@ -230,8 +227,8 @@ lex_braces(struct tw__lexer *lx, struct cursor *c, const char *p,
 		v->otherwise.len = (size_t)(p - v->otherwise.p);
 	}
 	if (p >= c->end || *p != '}')
-		return fail(lx, c, brace,
-		    "unmatched brace in environment variable name");
+		return fail(
+		    lx, c, brace, "unmatched brace in environment variable name");
 	v->end = p + 1;
 	return 0;
 }

@@ -12,9 +12,7 @@
 #include "core/conf/parser.h"
 #include "core/run/gen.h"
 
-enum prefix { PREFIX_NONE,
-	PREFIX_NO,
-	PREFIX_DEFAULT };
+enum prefix { PREFIX_NONE, PREFIX_NO, PREFIX_DEFAULT };
 
 /* `no` or `default` before the keyword. */
 static enum prefix
@@ -42,8 +40,8 @@ apply_prefix(struct tw_line *ln, enum prefix prefix)
 	if (prefix == PREFIX_NONE)
 		return 0;
 	if (!(kw->flags & TW_KW_NO))
-		return tw_line_fail(ln, -1, "'%s' cannot be preceded by '%s'",
-		    kw->word, ln->word[ln->pos - 1]);
+		return tw_line_fail(ln, -1, "'%s' cannot be preceded by '%s'", kw->word,
+		    ln->word[ln->pos - 1]);
 	const bool is_on = kw->def != NULL &&
 	    (strcmp(kw->def, "on") == 0 || strcmp(kw->def, "enabled") == 0);
 	ln->no = prefix == PREFIX_NO || !is_on;
@@ -162,8 +160,7 @@ option_take(struct tw_line *ln, struct tw__place at, int i, bool *failed)
 }
 
 int
-tw__line_options(struct tw_line *ln, unsigned scope, int from, void *core,
-    char *block)
+tw__line_options(struct tw_line *ln, unsigned scope, int from, void *core, char *block)
 {
 	const struct tw__place at = { .scope = scope };
 	bool failed = false;

@@ -68,8 +68,8 @@ print_keyword(FILE *to, const struct tw__kw_entry *e)
 		tw_out_printf(&o, "Default: %s. ", kw->def);
 	if (kw->flags & TW_KW_HTTP)
 		tw_out_lit(&o, "Only in mode http. ");
-	tw_out_printf(&o, "From %s%s.", e->owner ? "module " : "",
-	    tw__owner_name(e->owner));
+	tw_out_printf(
+	    &o, "From %s%s.", e->owner ? "module " : "", tw__owner_name(e->owner));
 	*o.p = '\0';
 	print_wrapped(to, text);
 	fputc('\n', to);
@@ -150,8 +150,8 @@ tw__conf_manual(FILE *to, const char *match)
 			continue;
 		snprintf(title, sizeof(title), "Section %s (module %s)", s->word,
 		    tw__owner_name(s->owner));
-		any |= print_group(to, title,
-		    (struct tw__place){ TW_SC_SECTION, s->word }, match);
+		any |= print_group(
+		    to, title, (struct tw__place){ TW_SC_SECTION, s->word }, match);
 	}
 	return any;
 }

@@ -95,8 +95,7 @@ cut_at_emptied(struct tw__parser *p)
 }
 
 static void
-section_begin(struct tw__parser *p, const struct tw__section_entry *s,
-    const char *text)
+section_begin(struct tw__parser *p, const struct tw__section_entry *s, const char *text)
 {
 	section_end(p);
 	p->ln = (struct tw_line){ .gen = p->gen };
@@ -106,8 +105,8 @@ section_begin(struct tw__parser *p, const struct tw__section_entry *s,
 	p->section = s;
 	p->section_line = p->lx.line;
 	p->ln.scope = s->core ? s->core->scope : TW_SC_SECTION;
-	p->lx.section = tw_arena_strdup(p->gen->conf.arena,
-	    p->lx.n_words > 1 ? p->lx.word[1] : p->lx.word[0]);
+	p->lx.section = tw_arena_strdup(
+	    p->gen->conf.arena, p->lx.n_words > 1 ? p->lx.word[1] : p->lx.word[0]);
 	if (tw__dead_section(&p->ln)) {
 		p->failed = true; /* goes on with the name alone */
 		p->ln.n_words = p->ln.n_words > 2 ? 2 : p->ln.n_words;
@@ -189,8 +188,8 @@ tw__parse_line(struct tw__parser *p, const char *text, size_t len)
 	p->ln.file = p->lx.file;
 	p->ln.number = p->lx.line;
 	if (tw__lex(&p->lx, text, len, 0) != 0) {
-		tw__parse_fail(p, p->lx.error_column, "%s at position %d:",
-		    p->lx.error, p->lx.error_column + 1);
+		tw__parse_fail(p, p->lx.error_column, "%s at position %d:", p->lx.error,
+		    p->lx.error_column + 1);
 		return;
 	}
 	if (p->lx.n_words == 0)

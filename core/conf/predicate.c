@@ -234,8 +234,7 @@ static int
 unparsable(struct eval *e, const char *from)
 {
 	e->at = from;
-	return tw_err_set(e->err, "unparsable conditional expression '%.200s'",
-	    from);
+	return tw_err_set(e->err, "unparsable conditional expression '%.200s'", from);
 }
 
 static const struct predicate *
@@ -294,8 +293,8 @@ args_parse(struct eval *e, const struct predicate *pr, char arg[2][ARG_BYTES])
 		if (i > 0 && *e->p != ',') {
 			e->at = e->p;
 			return tw_err_set(e->err,
-			    "missing arguments of predicate '%s' (got %d/%d)",
-			    pr->name, i, pr->n_args);
+			    "missing arguments of predicate '%s' (got %d/%d)", pr->name,
+			    i, pr->n_args);
 		}
 		e->p += i > 0;
 		if (arg_parse(e, pr, i, arg[i]) != 0)
@@ -304,8 +303,8 @@ args_parse(struct eval *e, const struct predicate *pr, char arg[2][ARG_BYTES])
 	if (*e->p != ')') {
 		e->at = e->p;
 		return tw_err_set(e->err,
-		    "expected ')' after argument %d of predicate '%s'",
-		    pr->n_args, pr->name);
+		    "expected ')' after argument %d of predicate '%s'", pr->n_args,
+		    pr->name);
 	}
 	e->p++;
 	return 0;
@@ -337,8 +336,8 @@ eval_group(struct eval *e)
 	skip_blanks(e);
 	if (*e->p != ')') {
 		e->at = e->p;
-		return tw_err_set(e->err,
-		    "expected ')' after conditional expression '%.200s'", from);
+		return tw_err_set(
+		    e->err, "expected ')' after conditional expression '%.200s'", from);
 	}
 	e->p++;
 	return v;
@@ -384,8 +383,7 @@ eval_and(struct eval *e)
 {
 	int all = eval_term(e);
 
-	for (skip_blanks(e); all >= 0 && strncmp(e->p, "&&", 2) == 0;
-	     skip_blanks(e)) {
+	for (skip_blanks(e); all >= 0 && strncmp(e->p, "&&", 2) == 0; skip_blanks(e)) {
 		e->p += 2;
 		const int v = eval_term(e);
 		all = v < 0 ? -1 : all & v;
@@ -398,12 +396,10 @@ eval_or(struct eval *e)
 {
 	if (++e->depth > MAX_DEPTH) {
 		e->at = e->p;
-		return tw_err_set(e->err,
-		    "more than %d nested parentheses", MAX_DEPTH);
+		return tw_err_set(e->err, "more than %d nested parentheses", MAX_DEPTH);
 	}
 	int any = eval_and(e);
-	for (skip_blanks(e); any >= 0 && strncmp(e->p, "||", 2) == 0;
-	     skip_blanks(e)) {
+	for (skip_blanks(e); any >= 0 && strncmp(e->p, "||", 2) == 0; skip_blanks(e)) {
 		e->p += 2;
 		const int v = eval_and(e);
 		any = v < 0 ? -1 : any | v;

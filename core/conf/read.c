@@ -32,8 +32,8 @@ read_fail(struct tw_gen *gen, const char *what, const char *path)
 {
 	char text[512];
 
-	snprintf(text, sizeof(text), "Cannot %s %.300s : %s", what, path,
-	    strerror(errno));
+	snprintf(
+	    text, sizeof(text), "Cannot %s %.300s : %s", what, path, strerror(errno));
 	tw__report_add(gen->conf.report, true, NULL, 0, NULL, -1, text);
 	return -1;
 }

@@ -70,8 +70,7 @@ lookup_one(struct tw__place at, const char *word)
 	const uint32_t h = hash_word(word);
 
 	for (struct tw__kw_entry *e = buckets[h % N_BUCKETS]; e; e = e->next)
-		if (e->hash == h && strcmp(e->kw->word, word) == 0 &&
-		    is_at(e->kw, at))
+		if (e->hash == h && strcmp(e->kw->word, word) == 0 && is_at(e->kw, at))
 			return e;
 	return NULL;
 }
@@ -79,8 +78,7 @@ lookup_one(struct tw__place at, const char *word)
 static const struct tw__kw_entry *
 lookup_two(struct tw__place at, const char *first, const char *second)
 {
-	const uint32_t h =
-	    hash_more(hash_more(hash_word(first), " "), second);
+	const uint32_t h = hash_more(hash_more(hash_word(first), " "), second);
 	const size_t len = strlen(first);
 
 	for (struct tw__kw_entry *e = buckets[h % N_BUCKETS]; e; e = e->next)
@@ -91,11 +89,9 @@ lookup_two(struct tw__place at, const char *first, const char *second)
 }
 
 const struct tw__kw_entry *
-tw__kw_lookup(struct tw__place at, const char *first, const char *second,
-    int *n_words)
+tw__kw_lookup(struct tw__place at, const char *first, const char *second, int *n_words)
 {
-	const struct tw__kw_entry *e =
-	    second ? lookup_two(at, first, second) : NULL;
+	const struct tw__kw_entry *e = second ? lookup_two(at, first, second) : NULL;
 
 	*n_words = e ? 2 : 1;
 	/* A quoted word with a blank in it is not a two-word keyword. */
@@ -105,8 +101,8 @@ tw__kw_lookup(struct tw__place at, const char *first, const char *second,
 }
 
 const struct tw_kw *
-tw__kw_find(unsigned scope, const char *first, const char *second,
-    int *n_words, const struct tw_self **owner)
+tw__kw_find(unsigned scope, const char *first, const char *second, int *n_words,
+    const struct tw_self **owner)
 {
 	const struct tw__place at = { .scope = scope };
 	const struct tw__kw_entry *e = tw__kw_lookup(at, first, second, n_words);
@@ -119,16 +115,15 @@ tw__kw_find(unsigned scope, const char *first, const char *second,
 }
 
 static int
-kw_add_one(const struct tw_kw *kw, const struct tw_self *owner,
-    struct tw_err *err)
+kw_add_one(const struct tw_kw *kw, const struct tw_self *owner, struct tw_err *err)
 {
 	const struct tw__place at = { kw->scopes, kw->section };
 	const struct tw__kw_entry *twin = lookup_one(at, kw->word);
 
 	if (twin != NULL)
 		return tw_err_set(err,
-		    "keyword '%s' is claimed by %s and by %s; load only one",
-		    kw->word, tw__owner_name(twin->owner), tw__owner_name(owner));
+		    "keyword '%s' is claimed by %s and by %s; load only one", kw->word,
+		    tw__owner_name(twin->owner), tw__owner_name(owner));
 	struct tw__kw_entry *e = malloc(sizeof(*e));
 	if (n_entries == cap_entries) {
 		cap_entries = cap_entries ? cap_entries * 2 : 256;
@@ -156,8 +151,7 @@ kw_take_back(int n)
 }
 
 int
-tw__kw_add(const struct tw_kw *table, const struct tw_self *owner,
-    struct tw_err *err)
+tw__kw_add(const struct tw_kw *table, const struct tw_self *owner, struct tw_err *err)
 {
 	const int before = n_entries;
 
@@ -183,11 +177,11 @@ section_add(struct tw__section_entry s, struct tw_err *err)
 
 	if (twin != NULL)
 		return tw_err_set(err,
-		    "section '%s' is claimed by %s and by %s; load only one",
-		    s.word, tw__owner_name(twin->owner), tw__owner_name(s.owner));
+		    "section '%s' is claimed by %s and by %s; load only one", s.word,
+		    tw__owner_name(twin->owner), tw__owner_name(s.owner));
 	if (n_sections == MAX_SECTIONS)
-		return tw_err_set(err, "section '%s': there are %d already",
-		    s.word, n_sections);
+		return tw_err_set(
+		    err, "section '%s': there are %d already", s.word, n_sections);
 	sections[n_sections++] = s;
 	return 0;
 }
@@ -195,17 +189,16 @@ section_add(struct tw__section_entry s, struct tw_err *err)
 int
 tw__section_add(const struct tw__section *section, struct tw_err *err)
 {
-	return section_add((struct tw__section_entry){
-			       .word = section->word, .core = section },
-	    err);
+	return section_add(
+	    (struct tw__section_entry){ .word = section->word, .core = section }, err);
 }
 
 int
-tw__module_section_add(const struct tw_section *s, const struct tw_self *owner,
-    struct tw_err *err)
+tw__module_section_add(
+    const struct tw_section *s, const struct tw_self *owner, struct tw_err *err)
 {
-	return section_add((struct tw__section_entry){
-			       .word = s->word, .module = s, .owner = owner },
+	return section_add(
+	    (struct tw__section_entry){ .word = s->word, .module = s, .owner = owner },
 	    err);
 }
 
@@ -263,8 +256,7 @@ tw__distance(const char *a, const char *b)
 			cur[j] = min_int(cur[j], min_int(prev[j], cur[j - 1]) + 1);
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
 			    a[i - 2] == b[j - 1])
-				cur[j] = min_int(cur[j],
-				    row[(i + 1) % 3][j - 2] + 1);
+				cur[j] = min_int(cur[j], row[(i + 1) % 3][j - 2] + 1);
 		}
 	}
 	return row[n % 3][m];
@@ -275,8 +267,7 @@ static int
 near(const char *typed, const char *word)
 {
 	const size_t len = strlen(typed);
-	const int limit = len <= 3 ? 1 : len <= 6 ? 2
-						  : 3;
+	const int limit = len <= 3 ? 1 : len <= 6 ? 2 : 3;
 	const int d = tw__distance(typed, word);
 
 	return d <= limit ? d : -1;

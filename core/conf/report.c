@@ -118,8 +118,8 @@ line_report(const struct tw_line *ln, bool is_error, int i, const char *text)
 		column = conf->column[at];
 	else if (conf->raw != NULL)
 		column = (int)strlen(conf->raw);
-	tw__report_add(conf->report, is_error, ln->file, ln->number, conf->raw,
-	    column, text);
+	tw__report_add(
+	    conf->report, is_error, ln->file, ln->number, conf->raw, column, text);
 }
 
 int

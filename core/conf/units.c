@@ -68,8 +68,7 @@ static int
 too_long(const char *word, struct tw_err *err)
 {
 	return tw_err_set(err,
-	    "time '%.40s' is too large (at most %u ms, or 24.8 days)",
-	    word, MAX_MS);
+	    "time '%.40s' is too large (at most %u ms, or 24.8 days)", word, MAX_MS);
 }
 
 int
@@ -87,16 +86,15 @@ tw_parse_ms(const char *word, uint64_t unit_us, uint32_t *ms, struct tw_err *err
 		    "unexpected '%.20s' in time '%.40s': the units are us, ms, s, "
 		    "m, h and d",
 		    suffix, word);
-	if (!ok || __builtin_mul_overflow(v, unit, &us) ||
-	    us > (uint64_t)MAX_MS * 1000)
+	if (!ok || __builtin_mul_overflow(v, unit, &us) || us > (uint64_t)MAX_MS * 1000)
 		return too_long(word, err);
 	*ms = (uint32_t)((us + 999) / 1000);
 	return 0;
 }
 
 int
-tw_parse_uint(const char *word, uint64_t min, uint64_t max, uint64_t *out,
-    struct tw_err *err)
+tw_parse_uint(
+    const char *word, uint64_t min, uint64_t max, uint64_t *out, struct tw_err *err)
 {
 	uint64_t v;
 	const char *rest;

@@ -45,15 +45,15 @@ known_find(const char *word, const char *second)
 {
 	const struct known key = { 0, word, second };
 
-	return bsearch(&key, known, TW_N_ELEMENTS(known), sizeof(known[0]),
-	    known_cmp);
+	return bsearch(&key, known, TW_N_ELEMENTS(known), sizeof(known[0]), known_cmp);
 }
 
 bool
 tw__is_known(enum tw__known kind, struct tw_str name)
 {
 	static const unsigned masks[] = { [TW__KNOWN_FETCH] = TW_KN_FETCH | TW_KN_ACL,
-		[TW__KNOWN_CONV] = TW_KN_CONVERTER, [TW__KNOWN_LOGVAR] = TW_KN_LOGVAR };
+		[TW__KNOWN_CONV] = TW_KN_CONVERTER,
+		[TW__KNOWN_LOGVAR] = TW_KN_LOGVAR };
 	char word[64];
 
 	if (name.len >= sizeof(word))
@@ -135,12 +135,12 @@ is_group(struct tw__place at, const char *first, struct tw_out *o)
 	bool any = false;
 
 	for (int i = 0; (e = tw__kw_at(i)) != NULL; i++) {
-		if (strncmp(e->kw->word, first, len) != 0 ||
-		    e->kw->word[len] != ' ' || !(e->kw->scopes & at.scope))
+		if (strncmp(e->kw->word, first, len) != 0 || e->kw->word[len] != ' ' ||
+		    !(e->kw->scopes & at.scope))
 			continue;
 		if (o != NULL)
-			tw_out_printf(o, "%s'%s'", any ? ", " : "",
-			    e->kw->word + len + 1);
+			tw_out_printf(
+			    o, "%s'%s'", any ? ", " : "", e->kw->word + len + 1);
 		any = true;
 	}
 	return any;
@@ -188,8 +188,8 @@ report_dead(const struct tw_line *ln, const char *form, const char *lines)
 		lines += len + (lines[len] != '\0');
 	}
 	*o.p = '\0';
-	tw__report_add(ln->gen->conf.report, true, ln->file, ln->number, NULL,
-	    -1, text);
+	tw__report_add(
+	    ln->gen->conf.report, true, ln->file, ln->number, NULL, -1, text);
 }
 
 static int
@@ -199,11 +199,10 @@ answer_dead(const struct fault *f)
 	const char **words = (const char **)(f->ln.word + f->ln.pos);
 	const int n = f->ln.n_words - f->ln.pos;
 
-	if (!conf_dead_form(words, n, kn_of_scope(f->at.scope), lines,
-		sizeof(lines)))
+	if (!conf_dead_form(words, n, kn_of_scope(f->at.scope), lines, sizeof(lines)))
 		return 0;
-	report_dead(&f->ln, is_group(f->at, f->first, NULL) ? f->both : f->first,
-	    lines);
+	report_dead(
+	    &f->ln, is_group(f->at, f->first, NULL) ? f->both : f->first, lines);
 	return -1;
 }
 
@@ -246,8 +245,7 @@ answer_known(const struct fault *f)
 	return tw_line_fail(&f->ln, -1,
 	    "'%s%s%s' is known to HAProxy 3.4 but "
 	    "not supported by tideway yet",
-	    k->word, k->second[0] ? " " : "",
-	    k->second);
+	    k->word, k->second[0] ? " " : "", k->second);
 }
 
 static int
@@ -299,12 +297,10 @@ answer_nearest(const struct fault *f)
 
 	*o.p = '\0';
 	place_text(f->at, place, sizeof(place));
-	if (word == NULL && !group &&
-	    !(f->at.scope & (TW_SC_BIND | TW_SC_SERVER)))
+	if (word == NULL && !group && !(f->at.scope & (TW_SC_BIND | TW_SC_SERVER)))
 		word = tw__section_nearest(f->first);
 	if (group && f->second == NULL)
-		return tw_line_fail(&ln, -1, "'%s' expects one of %s", f->first,
-		    list);
+		return tw_line_fail(&ln, -1, "'%s' expects one of %s", f->first, list);
 	ln.pos += group;
 	if (word != NULL)
 		return tw_line_fail(&ln, -1,
@@ -330,8 +326,8 @@ tw__unknown_word(const struct tw_line *ln, int i, struct tw__place at)
 	};
 
 	f.ln.pos = i;
-	snprintf(f.both, sizeof(f.both), "%.70s%s%.70s", f.first,
-	    f.second ? " " : "", f.second ? f.second : "");
+	snprintf(f.both, sizeof(f.both), "%.70s%s%.70s", f.first, f.second ? " " : "",
+	    f.second ? f.second : "");
 	if (answer_dead(&f) == 0 && answer_known(&f) == 0 &&
 	    answer_elsewhere(&f) == 0 && answer_known_elsewhere(&f) == 0)
 		answer_nearest(&f);
@@ -353,8 +349,8 @@ tw__dead_section(const struct tw_line *ln)
 {
 	char lines[1024], form[200];
 
-	if (!conf_dead_form((const char **)ln->word, ln->n_words, TW_KN_SECTION,
-		lines, sizeof(lines)))
+	if (!conf_dead_form((const char **)ln->word, ln->n_words, TW_KN_SECTION, lines,
+		sizeof(lines)))
 		return false;
 	snprintf(form, sizeof(form), "%.60s%s%.60s%s%.60s", ln->word[0],
 	    ln->n_words > 1 ? " " : "", ln->n_words > 1 ? ln->word[1] : "",

@@ -85,8 +85,8 @@ add_file_line(struct reader *r, char *line, const char *path, int number)
 	if (tw__pats_add(r->cx, r->pats, p, r->fold, !r->no_resolve) == 0)
 		return 0;
 	struct tw_err why = *r->cx->err;
-	return tw_err_set(r->cx->err, "%.700s, at line %d of file '%.250s'",
-	    why.text, number, path);
+	return tw_err_set(
+	    r->cx->err, "%.700s, at line %d of file '%.250s'", why.text, number, path);
 }
 
 static int
@@ -98,14 +98,14 @@ add_file(struct reader *r, const char *path)
 	int number = 0, result = 0;
 
 	if (f == NULL)
-		return tw_err_errno(r->cx->err,
-		    "cannot open the pattern file '%s'", path);
+		return tw_err_errno(
+		    r->cx->err, "cannot open the pattern file '%s'", path);
 	errno = 0;
 	while (result == 0 && getline(&line, &cap, f) >= 0)
 		result = add_file_line(r, line, path, ++number);
 	if (result == 0 && ferror(f))
-		result = tw_err_errno(r->cx->err,
-		    "cannot read the pattern file '%s'", path);
+		result =
+		    tw_err_errno(r->cx->err, "cannot read the pattern file '%s'", path);
 	free(line);
 	fclose(f);
 	r->some = true;
@@ -120,9 +120,10 @@ choose_method(struct reader *r, enum tw__match m)
 	const enum tw_type from = r->test->expr->out;
 
 	if (!tw__match_takes(m, from, &r->test->cast))
-		return tw_err_set(r->cx->err, "'%s' gives %s, which '-m %s' "
-		    "cannot match", r->test->expr->text, tw__type_name(from),
-		    tw__match_name(m));
+		return tw_err_set(r->cx->err,
+		    "'%s' gives %s, which '-m %s' "
+		    "cannot match",
+		    r->test->expr->text, tw__type_name(from), tw__match_name(m));
 	if (m == TW__IP || m == TW__FOUND)
 		r->test->cast = TW_ANY;
 	r->test->match = m;
@@ -163,13 +164,13 @@ need_method(struct reader *r)
 		return 0;
 	const char *const name = default_method(r->test->expr, r->by_name);
 	if (name == NULL)
-		return tw_err_set(r->cx->err, "'%s' gives %s: say with -m how "
-		    "to match it", r->test->expr->text,
-		    tw__type_name(r->test->expr->out));
+		return tw_err_set(r->cx->err,
+		    "'%s' gives %s: say with -m how "
+		    "to match it",
+		    r->test->expr->text, tw__type_name(r->test->expr->out));
 	const enum tw__match m = tw__match_of(name);
 	if (m == TW__N_MATCH)
-		return tw_err_set(r->cx->err,
-		    "unknown matching method '%s'", name);
+		return tw_err_set(r->cx->err, "unknown matching method '%s'", name);
 	return choose_method(r, m);
 }
 
@@ -179,12 +180,14 @@ flag_m(struct reader *r, const char *name)
 	const enum tw__match m = tw__match_of(name);
 
 	if (r->some)
-		return tw_err_set(r->cx->err,
-		    "-m must stand before patterns and files");
+		return tw_err_set(
+		    r->cx->err, "-m must stand before patterns and files");
 	if (m == TW__N_MATCH)
-		return tw_err_set(r->cx->err, "unknown matching method '%s': "
+		return tw_err_set(r->cx->err,
+		    "unknown matching method '%s': "
 		    "write found, bool, int, ip, str, beg, end, sub, dir, dom, "
-		    "len, reg, bin or meth", name);
+		    "len, reg, bin or meth",
+		    name);
 	return choose_method(r, m);
 }
 
@@ -248,8 +251,8 @@ read_patterns(struct reader *r)
 	for (; r->i < r->n; r->i++) {
 		if (r->word[r->i][0] == '\0')
 			continue; /* matches nothing, as in HAProxy */
-		if (tw__pats_add(r->cx, r->pats, r->word[r->i], r->fold,
-		    !r->no_resolve) != 0)
+		if (tw__pats_add(
+			r->cx, r->pats, r->word[r->i], r->fold, !r->no_resolve) != 0)
 			return -1;
 		r->n_patterns++;
 	}
@@ -264,10 +267,12 @@ warn_empty(const struct reader *r)
 	if (r->cx->ln == NULL || r->some || r->n_patterns > 0 ||
 	    r->test->match == TW__FOUND || r->test->match == TW__BOOL)
 		return;
-	tw_line_warn(r->cx->ln, -1, "no pattern to match '%s' against, so this "
+	tw_line_warn(r->cx->ln, -1,
+	    "no pattern to match '%s' against, so this "
 	    "ACL will never match. If this is what you intended, please add "
 	    "'--'. To match only for existence, use '-m found'; to match an "
-	    "integer as a boolean, '-m bool'", r->test->expr->text);
+	    "integer as a boolean, '-m bool'",
+	    r->test->expr->text);
 }
 
 static struct tw__acl_test *
@@ -275,8 +280,7 @@ test_new(const struct tw__ectx *cx, char *const *word, int n)
 {
 	struct tw__acl_test *const test =
 	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*test));
-	struct reader r = { .cx = cx, .test = test, .word = word, .n = n,
-		.i = 1 };
+	struct reader r = { .cx = cx, .test = test, .word = word, .n = n, .i = 1 };
 	const char *text = n > 0 ? word[0] : "";
 
 	if (cx->bad != NULL)
@@ -285,8 +289,8 @@ test_new(const struct tw__ectx *cx, char *const *word, int n)
 	if (test->expr == NULL)
 		return NULL;
 	if (*text != '\0') {
-		tw_err_set(cx->err, "unexpected '%s' after '%s'", text,
-		    test->expr->text);
+		tw_err_set(
+		    cx->err, "unexpected '%s' after '%s'", text, test->expr->text);
 		return NULL;
 	}
 	if (read_patterns(&r) != 0) {
@@ -324,11 +328,15 @@ check_name(const struct tw__ectx *cx, const char *name)
 {
 	for (const char *p = name; *p != '\0'; p++)
 		if (!isalnum((unsigned char)*p) && strchr("-_.:", *p) == NULL)
-			return tw_err_set(cx->err, "character '%c' is not "
-			    "permitted in the name of an ACL", *p);
+			return tw_err_set(cx->err,
+			    "character '%c' is not "
+			    "permitted in the name of an ACL",
+			    *p);
 	if (strcasecmp(name, "or") == 0)
-		return tw_err_set(cx->err, "an ACL named '%s' could never be "
-		    "used: the word stands between conditions", name);
+		return tw_err_set(cx->err,
+		    "an ACL named '%s' could never be "
+		    "used: the word stands between conditions",
+		    name);
 	return 0;
 }
 
@@ -342,8 +350,8 @@ tw__acl_find(struct tw__acl *list, const char *name)
 }
 
 int
-tw__acl_add(const struct tw__ectx *cx, struct tw__acl **list,
-    const char *name, char *const *word, int n)
+tw__acl_add(const struct tw__ectx *cx, struct tw__acl **list, const char *name,
+    char *const *word, int n)
 {
 	if (check_name(cx, name) != 0)
 		return -1;
@@ -373,8 +381,7 @@ tw__acl_anonymous(const struct tw__ectx *cx, char *const *word, int n)
 }
 
 struct tw__acl *
-tw__acl_builtin(const struct tw__ectx *cx, struct tw__acl **list,
-    const char *name)
+tw__acl_builtin(const struct tw__ectx *cx, struct tw__acl **list, const char *name)
 {
 	for (size_t i = 0; i < TW_N_ELEMENTS(builtins); i++) {
 		char *word[WORDS_MAX];
@@ -382,15 +389,17 @@ tw__acl_builtin(const struct tw__ectx *cx, struct tw__acl **list,
 		if (strcmp(builtins[i].name, name) != 0)
 			continue;
 		while (n < WORDS_MAX && builtins[i].word[n] != NULL) {
-			word[n] = tw_arena_strdup(tw_gen_arena(cx->gen),
-			    builtins[i].word[n]);
+			word[n] =
+			    tw_arena_strdup(tw_gen_arena(cx->gen), builtins[i].word[n]);
 			n++;
 		}
 		if (tw__acl_add(cx, list, name, word, n) == 0)
 			return *list;
 		struct tw_err why = *cx->err;
-		tw_err_set(cx->err, "the predefined ACL '%s' is not supported "
-		    "here: %.800s", name, why.text);
+		tw_err_set(cx->err,
+		    "the predefined ACL '%s' is not supported "
+		    "here: %.800s",
+		    name, why.text);
 		return NULL;
 	}
 	return NULL;
@@ -404,8 +413,10 @@ test_eval(const struct tw__acl_test *t, struct tw_req *req)
 	int got;
 
 	while ((got = tw__expr_next(t->expr, req, &cur, &s)) >= 0) {
-		if (got > 0 && (t->present || (tw__cast(req, &s, t->cast) &&
-		    tw__pats_match(t->pats, req, &s))))
+		if (got > 0 &&
+		    (t->present ||
+			(tw__cast(req, &s, t->cast) &&
+			    tw__pats_match(t->pats, req, &s))))
 			return true;
 		if (!cur.more)
 			return false;

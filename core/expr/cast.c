@@ -140,9 +140,9 @@ to_sint(struct tw_sample *s)
 		s->u.n = leading_number(s->u.str);
 		break;
 	case TW_IPV4:
-		s->u.n = (int64_t)((uint32_t)s->u.ip[0] << 24 |
-		    (uint32_t)s->u.ip[1] << 16 | (uint32_t)s->u.ip[2] << 8 |
-		    s->u.ip[3]);
+		s->u.n =
+		    (int64_t)((uint32_t)s->u.ip[0] << 24 | (uint32_t)s->u.ip[1] << 16 |
+			(uint32_t)s->u.ip[2] << 8 | s->u.ip[3]);
 		break;
 	default:
 		return false;

@@ -15,7 +15,7 @@ struct term {
 	const struct tw__acl *acl;
 	uint16_t skip; /* when false: index of the next group's first term */
 	bool negated;
-	bool last;     /* of its group */
+	bool last; /* of its group */
 };
 
 struct tw_cond {
@@ -46,7 +46,8 @@ read_anonymous(struct parser *p)
 		p->i++;
 	if (p->i == p->n) {
 		p->i = first - 1;
-		tw_err_set(p->cx->err, "missing closing '}' in the condition: "
+		tw_err_set(p->cx->err,
+		    "missing closing '}' in the condition: "
 		    "braces stand alone, with a space on both sides");
 		return NULL;
 	}
@@ -71,8 +72,10 @@ read_named(struct parser *p, const char *name)
 	if (acl == NULL)
 		acl = tw__acl_builtin(p->cx, p->list, name);
 	if (acl == NULL && p->cx->err->text[0] == '\0')
-		tw_err_set(p->cx->err, "no such ACL: '%s'; declare it above "
-		    "with `acl %s ...`", name, name);
+		tw_err_set(p->cx->err,
+		    "no such ACL: '%s'; declare it above "
+		    "with `acl %s ...`",
+		    name, name);
 	if (acl != NULL) {
 		acl->used = true;
 		p->i++;
@@ -93,13 +96,12 @@ read_term(struct parser *p, struct term *t)
 			continue;
 		if (++p->i == p->n) {
 			p->i--;
-			return tw_err_set(p->cx->err,
-			    "an ACL is expected after '!'");
+			return tw_err_set(p->cx->err, "an ACL is expected after '!'");
 		}
 		word = p->word[p->i];
 	}
-	struct tw__acl *const acl = strcmp(word, "{") == 0 ?
-	    read_anonymous(p) : read_named(p, word);
+	struct tw__acl *const acl =
+	    strcmp(word, "{") == 0 ? read_anonymous(p) : read_named(p, word);
 	t->acl = acl;
 	return acl != NULL ? 0 : -1;
 }
@@ -117,8 +119,8 @@ read_terms(struct parser *p, struct tw_cond *c)
 			continue;
 		}
 		if (c->n == first)
-			return tw_err_set(p->cx->err,
-			    "an ACL is expected before '%s'", p->word[p->i]);
+			return tw_err_set(p->cx->err, "an ACL is expected before '%s'",
+			    p->word[p->i]);
 		c->term[c->n - 1].last = true;
 		for (; first < c->n; first++)
 			c->term[first].skip = c->n;
@@ -126,8 +128,8 @@ read_terms(struct parser *p, struct tw_cond *c)
 	}
 	if (c->n == first) {
 		p->i = p->n - 1;
-		return tw_err_set(p->cx->err, "an ACL is expected after '%s'",
-		    p->word[p->i]);
+		return tw_err_set(
+		    p->cx->err, "an ACL is expected after '%s'", p->word[p->i]);
 	}
 	c->term[c->n - 1].last = true;
 	for (; first < c->n; first++)
@@ -136,21 +138,19 @@ read_terms(struct parser *p, struct tw_cond *c)
 }
 
 struct tw_cond *
-tw__cond_parse(const struct tw__ectx *cx, struct tw__acl **list,
-    char *const *word, int n, int *bad)
+tw__cond_parse(const struct tw__ectx *cx, struct tw__acl **list, char *const *word,
+    int n, int *bad)
 {
-	struct parser p = { .cx = cx, .list = list, .word = word, .n = n,
-		.i = 1 };
+	struct parser p = { .cx = cx, .list = list, .word = word, .n = n, .i = 1 };
 
 	*bad = 0;
-	if (n == 0 || (strcmp(word[0], "if") != 0 &&
-	    strcmp(word[0], "unless") != 0)) {
+	if (n == 0 || (strcmp(word[0], "if") != 0 && strcmp(word[0], "unless") != 0)) {
 		tw_err_set(cx->err, "'if' or 'unless' is expected%s%s%s",
 		    n ? ", not '" : "", n ? word[0] : "", n ? "'" : "");
 		return NULL;
 	}
-	struct tw_cond *const c = tw_arena_zalloc(tw_gen_arena(cx->gen),
-	    sizeof(*c) + sizeof(c->term[0]) * (size_t)n);
+	struct tw_cond *const c = tw_arena_zalloc(
+	    tw_gen_arena(cx->gen), sizeof(*c) + sizeof(c->term[0]) * (size_t)n);
 	c->unless = word[0][0] == 'u';
 	if (n > UINT16_MAX || read_terms(&p, c) != 0) {
 		*bad = p.i;
@@ -165,10 +165,10 @@ warn_never(const struct tw_line *ln, const struct tw_cond *c, unsigned where)
 {
 	for (uint16_t i = 0; i < c->n; i++)
 		if ((c->term[i].acl->where & where) == 0)
-			tw_line_warn(ln, -1, "acl '%s' will never match here: "
+			tw_line_warn(ln, -1,
+			    "acl '%s' will never match here: "
 			    "what it reads is not known yet or no more",
-			    c->term[i].acl->name ? c->term[i].acl->name :
-			    "{ ... }");
+			    c->term[i].acl->name ? c->term[i].acl->name : "{ ... }");
 }
 
 struct tw_cond *
@@ -180,9 +180,9 @@ tw_cond_compile(struct tw_line *ln, int i, unsigned where)
 	const struct tw__ectx cx = tw__ectx_of(ln, where, &err);
 	const int n = ln->n_args > i ? ln->n_args - i : 0;
 	struct tw__acl *none = NULL;
-	struct tw_cond *const c = tw__cond_parse(&cx,
-	    ln->proxy ? tw__proxy_acls(ln->proxy) : &none,
-	    n ? ln->word + ln->arg + i : no_words, n, &bad);
+	struct tw_cond *const c =
+	    tw__cond_parse(&cx, ln->proxy ? tw__proxy_acls(ln->proxy) : &none,
+		n ? ln->word + ln->arg + i : no_words, n, &bad);
 
 	if (c == NULL) {
 		tw_line_fail(ln, n ? i + bad : -1, "%s", err.text);

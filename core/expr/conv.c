@@ -28,24 +28,21 @@ change_case(struct tw_req *req, struct tw_sample *s, char from)
 }
 
 static bool
-conv_lower(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_lower(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)args;
 	return change_case(req, s, 'A');
 }
 
 static bool
-conv_upper(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_upper(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)args;
 	return change_case(req, s, 'a');
 }
 
 static bool
-conv_length(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_length(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
 	(void)args;
@@ -54,8 +51,7 @@ conv_length(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_hex(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_hex(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const struct tw_str in = s->u.str;
@@ -73,8 +69,7 @@ conv_hex(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_bool(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_bool(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
 	(void)args;
@@ -83,8 +78,7 @@ conv_bool(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_not(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_not(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
 	(void)args;
@@ -93,8 +87,7 @@ conv_not(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_odd(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_odd(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
 	(void)args;
@@ -103,8 +96,7 @@ conv_odd(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_even(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_even(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
 	(void)args;
@@ -113,8 +105,7 @@ conv_even(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_neg(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_neg(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
 	(void)args;
@@ -123,8 +114,7 @@ conv_neg(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_cpl(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_cpl(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
 	(void)args;
@@ -133,8 +123,7 @@ conv_cpl(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_ltrim(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_ltrim(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
 	while (s->u.str.len > 0 &&
@@ -146,40 +135,39 @@ conv_ltrim(struct tw_req *req, const struct tw_arg_val *args,
 }
 
 static bool
-conv_rtrim(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_sample *s)
+conv_rtrim(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
 {
 	(void)req;
-	while (s->u.str.len > 0 && memchr(args[0].str.p,
-	    s->u.str.p[s->u.str.len - 1], args[0].str.len) != NULL)
+	while (s->u.str.len > 0 &&
+	    memchr(args[0].str.p, s->u.str.p[s->u.str.len - 1], args[0].str.len) !=
+		NULL)
 		s->u.str.len--;
 	return true;
 }
 
 const struct tw_conv tw__core_convs[] = {
 	{ "bool", "", TW_SINT, TW_BOOL, conv_bool, NULL,
-		"True when the integer is not 0." },
+	    "True when the integer is not 0." },
 	{ "cpl", "", TW_SINT, TW_SINT, conv_cpl, NULL,
-		"The bits of the integer inverted." },
+	    "The bits of the integer inverted." },
 	{ "even", "", TW_SINT, TW_BOOL, conv_even, NULL,
-		"True when the integer is even." },
+	    "True when the integer is even." },
 	{ "hex", "", TW_BINARY, TW_STRING, conv_hex, NULL,
-		"Two upper case hex digits for each byte." },
+	    "Two upper case hex digits for each byte." },
 	{ "length", "", TW_STRING, TW_SINT, conv_length, NULL,
-		"The length of the string, in bytes." },
+	    "The length of the string, in bytes." },
 	{ "lower", "", TW_STRING, TW_STRING, conv_lower, NULL,
-		"ASCII letters in lower case." },
+	    "ASCII letters in lower case." },
 	{ "ltrim", "s", TW_STRING, TW_STRING, conv_ltrim, NULL,
-		"Without any of the given characters at its beginning." },
+	    "Without any of the given characters at its beginning." },
 	{ "neg", "", TW_SINT, TW_SINT, conv_neg, NULL,
-		"The integer with the opposite sign." },
-	{ "not", "", TW_SINT, TW_BOOL, conv_not, NULL,
-		"True when the integer is 0." },
+	    "The integer with the opposite sign." },
+	{ "not", "", TW_SINT, TW_BOOL, conv_not, NULL, "True when the integer is 0." },
 	{ "odd", "", TW_SINT, TW_BOOL, conv_odd, NULL,
-		"True when the integer is odd." },
+	    "True when the integer is odd." },
 	{ "rtrim", "s", TW_STRING, TW_STRING, conv_rtrim, NULL,
-		"Without any of the given characters at its end." },
+	    "Without any of the given characters at its end." },
 	{ "upper", "", TW_STRING, TW_STRING, conv_upper, NULL,
-		"ASCII letters in upper case." },
+	    "ASCII letters in upper case." },
 	{ .name = NULL },
 };

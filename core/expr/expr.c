@@ -91,17 +91,20 @@ struct tw__expr_gen *
 tw__expr_gen(struct tw_gen *gen)
 {
 	if (gen->expr == NULL)
-		gen->expr = tw_arena_zalloc(tw_gen_arena(gen),
-		    sizeof(*gen->expr));
+		gen->expr = tw_arena_zalloc(tw_gen_arena(gen), sizeof(*gen->expr));
 	return gen->expr;
 }
 
 struct tw__ectx
 tw__ectx_of(const struct tw_line *ln, unsigned where, struct tw_err *err)
 {
-	return (struct tw__ectx){ .gen = ln->gen, .proxy = ln->proxy,
-		.file = ln->file, .line = ln->number, .where = where,
-		.err = err, .ln = ln };
+	return (struct tw__ectx){ .gen = ln->gen,
+		.proxy = ln->proxy,
+		.file = ln->file,
+		.line = ln->number,
+		.where = where,
+		.err = err,
+		.ln = ln };
 }
 
 static void
@@ -112,9 +115,13 @@ late_add(const struct tw__ectx *cx, const char *name, struct tw_arg_val *args,
 	struct tw__late *const late =
 	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*late));
 
-	*late = (struct tw__late){ .next = eg->late, .check = check,
-		.args = args, .name = name, .file = cx->file,
-		.line = cx->line, .proxy = cx->proxy };
+	*late = (struct tw__late){ .next = eg->late,
+		.check = check,
+		.args = args,
+		.name = name,
+		.file = cx->file,
+		.line = cx->line,
+		.proxy = cx->proxy };
 	eg->late = late;
 }
 
@@ -144,8 +151,8 @@ tw__expr_check(struct tw_gen *gen)
 		late_proxy = late->proxy;
 		if (late->check(gen, late->args, &err) == 0)
 			continue;
-		tw_gen_fail(gen, late->file, late->line, "'%s': %s", late->name,
-		    err.text);
+		tw_gen_fail(
+		    gen, late->file, late->line, "'%s': %s", late->name, err.text);
 		result = -1;
 	}
 	return result;
@@ -158,8 +165,7 @@ take_name(const char **text)
 {
 	const char *p = *text;
 
-	while (isalnum((unsigned char)*p) || *p == '_' || *p == '.' ||
-	    *p == '-')
+	while (isalnum((unsigned char)*p) || *p == '_' || *p == '.' || *p == '-')
 		p++;
 	const struct tw_str name = { *text, (size_t)(p - *text) };
 	*text = p;
@@ -210,8 +216,8 @@ take_arg(const struct tw__ectx *cx, const char **text, struct tw_str *out)
 		*to++ = *p;
 	}
 	if (quote)
-		return tw_err_set(cx->err, "unterminated %c in the arguments '%s'",
-		    quote, *text);
+		return tw_err_set(
+		    cx->err, "unterminated %c in the arguments '%s'", quote, *text);
 	if (*p == '\0')
 		return tw_err_set(cx->err, "missing ')' after '%s'", *text);
 	*to = '\0';
@@ -247,8 +253,8 @@ next_letter(const char **spec, bool *optional)
 }
 
 static int
-set_arg(const struct tw__ectx *cx, struct tw_str name, char letter,
-    struct tw_str text, struct tw_arg_val *arg)
+set_arg(const struct tw__ectx *cx, struct tw_str name, char letter, struct tw_str text,
+    struct tw_arg_val *arg)
 {
 	arg->type = TW_STRING;
 	arg->str = text;
@@ -281,10 +287,11 @@ parse_args(const struct tw__ectx *cx, const char **text, struct tw_str name,
 		if (!open && optional)
 			return 0;
 		if (!open)
-			return tw_err_set(cx->err, "'%.*s' needs %s as argument"
-			    " %d: write %.*s(...)", TW_STR_FMT(name),
-			    letter == 'i' ? "a number" : "a string", n + 1,
-			    TW_STR_FMT(name));
+			return tw_err_set(cx->err,
+			    "'%.*s' needs %s as argument"
+			    " %d: write %.*s(...)",
+			    TW_STR_FMT(name), letter == 'i' ? "a number" : "a string",
+			    n + 1, TW_STR_FMT(name));
 		(*text)++;
 		if (take_arg(cx, text, &arg) != 0)
 			return -1;
@@ -297,9 +304,9 @@ parse_args(const struct tw__ectx *cx, const char **text, struct tw_str name,
 		}
 	}
 	if (open)
-		return tw_err_set(cx->err, n ?
-		    "'%.*s' takes no more arguments: expected ')' before '%s'" :
-		    "'%.*s' takes no argument: remove '%s'",
+		return tw_err_set(cx->err,
+		    n ? "'%.*s' takes no more arguments: expected ')' before '%s'"
+		      : "'%.*s' takes no argument: remove '%s'",
 		    TW_STR_FMT(name), *text);
 	return 0;
 }
@@ -309,7 +316,13 @@ static const struct tw_fetch *
 find_suffixed(struct tw_str name, const char **match)
 {
 	static const char *const suffixes[] = {
-		"beg", "dir", "dom", "end", "len", "reg", "sub",
+		"beg",
+		"dir",
+		"dom",
+		"end",
+		"len",
+		"reg",
+		"sub",
 	};
 
 	if (name.len < 5 || name.p[name.len - 4] != '_')
@@ -317,8 +330,8 @@ find_suffixed(struct tw_str name, const char **match)
 	for (size_t i = 0; i < TW_N_ELEMENTS(suffixes); i++) {
 		if (memcmp(name.p + name.len - 3, suffixes[i], 3) != 0)
 			continue;
-		const struct tw_fetch *const f = tw__expr_find_fetch(
-		    (struct tw_str){ name.p, name.len - 4 });
+		const struct tw_fetch *const f =
+		    tw__expr_find_fetch((struct tw_str){ name.p, name.len - 4 });
 		if (f == NULL || (f->out != TW_STRING && f->out != TW_BINARY))
 			return NULL;
 		*match = suffixes[i];
@@ -343,9 +356,12 @@ parse_fetch(const struct tw__ectx *cx, const char **text, const char **match)
 	if (f == NULL && match != NULL)
 		f = find_suffixed(name, match);
 	if (f == NULL)
-		tw_err_set(cx->err, tw__is_known(TW__KNOWN_FETCH, name) ?
-		    "fetch '%.*s' is known to HAProxy 3.4 but not supported by "
-		    "tideway yet" : "unknown fetch '%.*s'", TW_STR_FMT(name));
+		tw_err_set(cx->err,
+		    tw__is_known(TW__KNOWN_FETCH, name)
+			? "fetch '%.*s' is known to HAProxy 3.4 but not supported by "
+			  "tideway yet"
+			: "unknown fetch '%.*s'",
+		    TW_STR_FMT(name));
 	return f;
 }
 
@@ -357,16 +373,20 @@ parse_conv(const struct tw__ectx *cx, const char **text, enum tw_type *type,
 	const struct tw_conv *const c = tw__expr_find_conv(name);
 
 	if (c == NULL)
-		return tw_err_set(cx->err, tw__is_known(TW__KNOWN_CONV, name) ?
-		    "converter '%.*s' is known to HAProxy 3.4 but not supported by "
-		    "tideway yet" : "unknown converter '%.*s'", TW_STR_FMT(name));
+		return tw_err_set(cx->err,
+		    tw__is_known(TW__KNOWN_CONV, name)
+			? "converter '%.*s' is known to HAProxy 3.4 but not supported by "
+			  "tideway yet"
+			: "unknown converter '%.*s'",
+		    TW_STR_FMT(name));
 	if (!tw__cast_is_possible(*type, c->in))
-		return tw_err_set(cx->err, "converter '%s' takes %s, which "
-		    "cannot be made from %s", c->name, tw__type_name(c->in),
-		    tw__type_name(*type));
+		return tw_err_set(cx->err,
+		    "converter '%s' takes %s, which "
+		    "cannot be made from %s",
+		    c->name, tw__type_name(c->in), tw__type_name(*type));
 	call->conv = c;
-	call->args = tw_arena_zalloc(tw_gen_arena(cx->gen),
-	    sizeof(*call->args) * (TW__ARGS_MAX + 1));
+	call->args = tw_arena_zalloc(
+	    tw_gen_arena(cx->gen), sizeof(*call->args) * (TW__ARGS_MAX + 1));
 	if (parse_args(cx, text, name, c->args, call->args) != 0)
 		return -1;
 	if (c->check != NULL)
@@ -384,16 +404,16 @@ parse_convs(const struct tw__ectx *cx, const char **text, struct tw_expr *e)
 	while (**text == ',') {
 		(*text)++;
 		if (e->n_convs == CONVS_MAX)
-			return tw_err_set(cx->err, "more than %d converters",
-			    CONVS_MAX);
+			return tw_err_set(
+			    cx->err, "more than %d converters", CONVS_MAX);
 		if (parse_conv(cx, text, &type, &calls[e->n_convs]) != 0)
 			return -1;
 		e->n_convs++;
 	}
 	e->out = (uint8_t)type;
 	if (e->n_convs > 0) {
-		struct tw__call *const copy = tw_arena_alloc(
-		    tw_gen_arena(cx->gen), sizeof(*copy) * e->n_convs);
+		struct tw__call *const copy =
+		    tw_arena_alloc(tw_gen_arena(cx->gen), sizeof(*copy) * e->n_convs);
 		memcpy(copy, calls, sizeof(*copy) * e->n_convs);
 		e->conv = copy;
 	}
@@ -401,8 +421,7 @@ parse_convs(const struct tw__ectx *cx, const char **text, struct tw_expr *e)
 }
 
 struct tw_expr *
-tw__expr_parse(const struct tw__ectx *cx, const char **text,
-    const char **match)
+tw__expr_parse(const struct tw__ectx *cx, const char **text, const char **match)
 {
 	const char *const start = *text;
 	const struct tw_fetch *const f = parse_fetch(cx, text, match);
@@ -410,8 +429,7 @@ tw__expr_parse(const struct tw__ectx *cx, const char **text,
 	if (f == NULL)
 		return NULL;
 	const struct tw_str name = { start, (size_t)(*text - start) };
-	struct tw_expr *const e =
-	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*e));
+	struct tw_expr *const e = tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*e));
 	e->fetch = f;
 	if (parse_args(cx, text, name, f->args, e->args) != 0)
 		return NULL;
@@ -419,8 +437,9 @@ tw__expr_parse(const struct tw__ectx *cx, const char **text,
 		late_add(cx, f->name, e->args, f->check);
 	if (parse_convs(cx, text, e) != 0)
 		return NULL;
-	e->text = tw_arena_str(tw_gen_arena(cx->gen),
-	    (struct tw_str){ start, (size_t)(*text - start) }).p;
+	e->text = tw_arena_str(
+	    tw_gen_arena(cx->gen), (struct tw_str){ start, (size_t)(*text - start) })
+		      .p;
 	return e;
 }
 
@@ -436,13 +455,15 @@ tw_expr_compile(struct tw_line *ln, int i, const char *text, unsigned where)
 		return NULL;
 	}
 	if (*text != '\0') {
-		tw_line_fail(ln, i, "unexpected '%s' after the expression '%s'",
-		    text, e->text);
+		tw_line_fail(
+		    ln, i, "unexpected '%s' after the expression '%s'", text, e->text);
 		return NULL;
 	}
 	if ((e->fetch->where & where) == 0) {
-		tw_line_fail(ln, i, "fetch '%s' has no value here: what it "
-		    "reads is not known yet or no more", e->fetch->name);
+		tw_line_fail(ln, i,
+		    "fetch '%s' has no value here: what it "
+		    "reads is not known yet or no more",
+		    e->fetch->name);
 		return NULL;
 	}
 	return e;
@@ -465,8 +486,8 @@ convert(const struct tw_expr *e, struct tw_req *req, struct tw_sample *s)
 }
 
 int
-tw__expr_next(const struct tw_expr *e, struct tw_req *req,
-    struct tw_cursor *cur, struct tw_sample *out)
+tw__expr_next(const struct tw_expr *e, struct tw_req *req, struct tw_cursor *cur,
+    struct tw_sample *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->type = (uint8_t)e->fetch->out;
@@ -477,8 +498,7 @@ tw__expr_next(const struct tw_expr *e, struct tw_req *req,
 }
 
 bool
-tw_expr_eval(const struct tw_expr *e, struct tw_req *req,
-    struct tw_sample *out)
+tw_expr_eval(const struct tw_expr *e, struct tw_req *req, struct tw_sample *out)
 {
 	struct tw_cursor cur = { .more = false };
 	struct tw_sample s;

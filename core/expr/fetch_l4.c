@@ -33,10 +33,9 @@ set_bool(struct tw_sample *out, bool value)
 	return true;
 }
 
-#define FETCH(name)                                                           \
-	static bool fetch_##name(struct tw_req *req,                          \
-	    const struct tw_arg_val *args, struct tw_cursor *cur,             \
-	    struct tw_sample *out)
+#define FETCH(name)                                                                 \
+	static bool fetch_##name(struct tw_req *req, const struct tw_arg_val *args, \
+	    struct tw_cursor *cur, struct tw_sample *out)
 #define UNUSED_ARGS ((void)req, (void)args, (void)cur)
 
 FETCH(always_true)
@@ -131,8 +130,8 @@ check_bool(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 		if (strcasecmp(args[0].str.p, no[i]) == 0)
 			return 0;
 	}
-	return tw_err_set(err, "'%s' is not a boolean: write true or false",
-	    args[0].str.p);
+	return tw_err_set(
+	    err, "'%s' is not a boolean: write true or false", args[0].str.p);
 }
 
 FETCH(bool)
@@ -145,8 +144,8 @@ static int
 check_env(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 {
 	(void)err;
-	args[1].str = tw_str_of(tw_arena_strdup(tw_gen_arena(gen),
-	    getenv(args[0].str.p)));
+	args[1].str =
+	    tw_str_of(tw_arena_strdup(tw_gen_arena(gen), getenv(args[0].str.p)));
 	return 0;
 }
 
@@ -187,8 +186,8 @@ FETCH(thread)
 /* ---- proxies ------------------------------------------------------------ */
 
 static int
-check_side(struct tw_gen *gen, struct tw_arg_val *arg, enum tw_side side,
-    struct tw_err *err)
+check_side(
+    struct tw_gen *gen, struct tw_arg_val *arg, enum tw_side side, struct tw_err *err)
 {
 	if (arg->type == TW_ANY)
 		return 0;
@@ -251,8 +250,7 @@ FETCH(be_conn)
 	struct tw_gauges g;
 
 	UNUSED_ARGS;
-	return gauges_of(backend_of(req, args), TW_BACKEND, &g) &&
-	    set_int(out, g.cur);
+	return gauges_of(backend_of(req, args), TW_BACKEND, &g) && set_int(out, g.cur);
 }
 
 FETCH(be_sess_rate)
@@ -260,8 +258,7 @@ FETCH(be_sess_rate)
 	struct tw_gauges g;
 
 	UNUSED_ARGS;
-	return gauges_of(backend_of(req, args), TW_BACKEND, &g) &&
-	    set_int(out, g.rate);
+	return gauges_of(backend_of(req, args), TW_BACKEND, &g) && set_int(out, g.rate);
 }
 
 /* All that wait: in the backend's queue and in its servers'. */
@@ -304,8 +301,7 @@ FETCH(avg_queue)
 }
 
 static bool
-frontend_gauges(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_gauges *g)
+frontend_gauges(struct tw_req *req, const struct tw_arg_val *args, struct tw_gauges *g)
 {
 	const struct tw_proxy *const fe =
 	    args[0].ptr ? args[0].ptr : tw_req_frontend(req);
@@ -348,19 +344,24 @@ check_srv(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 	const struct tw_proxy *be = tw__expr_late_proxy();
 
 	if (slash != NULL) {
-		const char *const name = tw_arena_str(tw_gen_arena(gen),
-		    (struct tw_str){ text, (size_t)(slash - text) }).p;
+		const char *const name = tw_arena_str(
+		    tw_gen_arena(gen), (struct tw_str){ text, (size_t)(slash - text) })
+					     .p;
 		be = tw_gen_find(gen, name, TW_BACKEND);
 		if (be == NULL)
 			return tw_err_set(err, "there is no backend '%s'", name);
 	}
 	if (be == NULL || !tw_proxy_has(be, TW_BACKEND))
-		return tw_err_set(err, "write the server '%s' with its "
-		    "backend: BACKEND/%s", text, text);
+		return tw_err_set(err,
+		    "write the server '%s' with its "
+		    "backend: BACKEND/%s",
+		    text, text);
 	args[0].ptr = tw_proxy_find_server(be, slash ? slash + 1 : text);
 	if (args[0].ptr == NULL)
-		return tw_err_set(err, "there is no server '%s' in backend "
-		    "'%s'", slash ? slash + 1 : text, tw_proxy_name(be));
+		return tw_err_set(err,
+		    "there is no server '%s' in backend "
+		    "'%s'",
+		    slash ? slash + 1 : text, tw_proxy_name(be));
 	return 0;
 }
 
@@ -413,59 +414,58 @@ FETCH(srv_iweight)
 #define SERVER "s", TW_SINT, TW_AT_ANY
 
 const struct tw_fetch tw__core_fetches[] = {
-	{ "always_false", "", TW_BOOL, TW_AT_ANY, fetch_always_false, NULL,
-		NULL, "Never true." },
-	{ "always_true", "", TW_BOOL, TW_AT_ANY, fetch_always_true, NULL,
-		NULL, "Always true." },
+	{ "always_false", "", TW_BOOL, TW_AT_ANY, fetch_always_false, NULL, NULL,
+	    "Never true." },
+	{ "always_true", "", TW_BOOL, TW_AT_ANY, fetch_always_true, NULL, NULL,
+	    "Always true." },
 	{ "avg_queue", BACKEND, fetch_avg_queue, NULL, check_be,
-		"Requests queued in a backend for each usable server." },
+	    "Requests queued in a backend for each usable server." },
 	{ "be_conn", BACKEND, fetch_be_conn, NULL, check_be,
-		"Sessions of a backend now." },
+	    "Sessions of a backend now." },
 	{ "be_sess_rate", BACKEND, fetch_be_sess_rate, NULL, check_be,
-		"Sessions a backend got in the last second." },
+	    "Sessions a backend got in the last second." },
 	{ "bool", "s", TW_BOOL, TW_AT_ANY, fetch_bool, NULL, check_bool,
-		"The given boolean." },
+	    "The given boolean." },
 	{ "dst", "", TW_IPV4, TW_AT_ANY, fetch_dst, "ip", NULL,
-		"The address that the client connected to." },
+	    "The address that the client connected to." },
 	{ "dst_port", "", TW_SINT, TW_AT_ANY, fetch_dst_port, NULL, NULL,
-		"The port that the client connected to." },
+	    "The port that the client connected to." },
 	{ "env", "s", TW_STRING, TW_AT_ANY, fetch_env, NULL, check_env,
-		"An environment variable as it was at start." },
+	    "An environment variable as it was at start." },
 	{ "fe_conn", BACKEND, fetch_fe_conn, NULL, check_fe,
-		"Connections of a frontend now." },
+	    "Connections of a frontend now." },
 	{ "fe_req_rate", BACKEND, fetch_fe_req_rate, NULL, check_fe,
-		"Requests a frontend got in the last second." },
+	    "Requests a frontend got in the last second." },
 	{ "fe_sess_rate", BACKEND, fetch_fe_sess_rate, NULL, check_fe,
-		"Sessions a frontend got in the last second." },
+	    "Sessions a frontend got in the last second." },
 	{ "hostname", "", TW_STRING, TW_AT_ANY, fetch_hostname, NULL, NULL,
-		"The name of this machine." },
-	{ "int", "i", TW_SINT, TW_AT_ANY, fetch_int, NULL, NULL,
-		"The given integer." },
+	    "The name of this machine." },
+	{ "int", "i", TW_SINT, TW_AT_ANY, fetch_int, NULL, NULL, "The given integer." },
 	{ "nbsrv", BACKEND, fetch_nbsrv, NULL, check_be,
-		"Usable servers of a backend." },
+	    "Usable servers of a backend." },
 	{ "nbthread", "", TW_SINT, TW_AT_ANY, fetch_nbthread, NULL, NULL,
-		"Worker threads." },
+	    "Worker threads." },
 	{ "queue", BACKEND, fetch_queue, NULL, check_be,
-		"Requests queued in a backend and its servers." },
+	    "Requests queued in a backend and its servers." },
 	{ "src", "", TW_IPV4, TW_AT_ANY, fetch_src, "ip", NULL,
-		"The client's address." },
+	    "The client's address." },
 	{ "src_port", "", TW_SINT, TW_AT_ANY, fetch_src_port, NULL, NULL,
-		"The client's port." },
+	    "The client's port." },
 	{ "srv_conn", SERVER, fetch_srv_conn, NULL, check_srv,
-		"Sessions of a server (BACKEND/SERVER) now." },
-	{ "srv_is_up", "s", TW_BOOL, TW_AT_ANY, fetch_srv_is_up, NULL,
-		check_srv, "True while a server (BACKEND/SERVER) is up." },
+	    "Sessions of a server (BACKEND/SERVER) now." },
+	{ "srv_is_up", "s", TW_BOOL, TW_AT_ANY, fetch_srv_is_up, NULL, check_srv,
+	    "True while a server (BACKEND/SERVER) is up." },
 	{ "srv_iweight", SERVER, fetch_srv_iweight, NULL, check_srv,
-		"A server's configured weight." },
+	    "A server's configured weight." },
 	{ "srv_queue", SERVER, fetch_srv_queue, NULL, check_srv,
-		"Requests queued for a server." },
+	    "Requests queued for a server." },
 	{ "srv_sess_rate", SERVER, fetch_srv_sess_rate, NULL, check_srv,
-		"Sessions a server got in the last second." },
+	    "Sessions a server got in the last second." },
 	{ "srv_weight", SERVER, fetch_srv_weight, NULL, check_srv,
-		"A server's weight in force." },
+	    "A server's weight in force." },
 	{ "str", "s", TW_STRING, TW_AT_ANY, fetch_str, NULL, NULL,
-		"The given string." },
+	    "The given string." },
 	{ "thread", "", TW_SINT, TW_AT_ANY, fetch_thread, NULL, NULL,
-		"The number of the worker thread, from 0." },
+	    "The number of the worker thread, from 0." },
 	{ .name = NULL },
 };

@@ -42,9 +42,9 @@ struct parser {
 	const struct tw__ectx *cx;
 	const char *p;
 	struct tw_logfmt *fmt;
-	char *text;         /* literal that is being gathered */
+	char *text; /* literal that is being gathered */
 	size_t text_len;
-	unsigned flags;     /* set by %{...}o for all that follows */
+	unsigned flags; /* set by %{...}o for all that follows */
 };
 
 static const struct tw_logvar *tables[TABLES_MAX]; /* set at start-up */
@@ -90,7 +90,9 @@ distance(struct tw_str a, struct tw_str b)
 	for (size_t i = 0; i < n; i++)
 		if (a.p[i] != b.p[i])
 			sum += tolower((unsigned char)a.p[i]) ==
-			    tolower((unsigned char)b.p[i]) ? 1 : 3;
+				tolower((unsigned char)b.p[i])
+			    ? 1
+			    : 3;
 	return sum + 2 * (unsigned)(a.len + b.len - 2 * n);
 }
 
@@ -121,8 +123,8 @@ add_node(struct parser *ps, enum node_kind kind)
 
 	if (f->n == f->cap) {
 		f->cap = f->cap ? f->cap * 2 : 16;
-		struct node *const grown = tw_arena_zalloc(
-		    tw_gen_arena(ps->cx->gen), sizeof(*grown) * f->cap);
+		struct node *const grown =
+		    tw_arena_zalloc(tw_gen_arena(ps->cx->gen), sizeof(*grown) * f->cap);
 		if (f->n > 0)
 			memcpy(grown, f->node, sizeof(*grown) * f->n);
 		f->node = grown;
@@ -137,8 +139,7 @@ end_text(struct parser *ps)
 	if (ps->text_len == 0)
 		return;
 	add_node(ps, NODE_TEXT)->u.text = tw_arena_str(
-	    tw_gen_arena(ps->cx->gen),
-	    (struct tw_str){ ps->text, ps->text_len });
+	    tw_gen_arena(ps->cx->gen), (struct tw_str){ ps->text, ps->text_len });
 	ps->text_len = 0;
 }
 
@@ -172,16 +173,16 @@ read_flags(struct parser *ps, unsigned *flags)
 		else if (*ps->p == ',')
 			ps->p++;
 		if (*ps->p == '\0')
-			return tw_err_set(ps->cx->err,
-			    "missing '}' after '%%{%s'", start);
-		if (*ps->p == '}' || *ps->p == '+' || *ps->p == '-' ||
-		    *ps->p == ',')
+			return tw_err_set(
+			    ps->cx->err, "missing '}' after '%%{%s'", start);
+		if (*ps->p == '}' || *ps->p == '+' || *ps->p == '-' || *ps->p == ',')
 			continue;
 		const unsigned flag = flag_of(*ps->p);
 		if (flag == 0)
-			return tw_err_set(ps->cx->err, "unknown flag '%c' in "
-			    "'%%{%s': write +Q, +X, +E or -Q, -X, -E", *ps->p,
-			    start);
+			return tw_err_set(ps->cx->err,
+			    "unknown flag '%c' in "
+			    "'%%{%s': write +Q, +X, +E or -Q, -X, -E",
+			    *ps->p, start);
 		*flags = sign == '+' ? *flags | flag : *flags & ~flag;
 		ps->p++;
 	}
@@ -199,11 +200,12 @@ read_expr(struct parser *ps, unsigned flags)
 	if (e == NULL)
 		return -1;
 	if (*ps->p != ']')
-		return tw_err_set(ps->cx->err, "missing ']' after '%%[%s'",
-		    start);
+		return tw_err_set(ps->cx->err, "missing ']' after '%%[%s'", start);
 	if ((e->fetch->where & ps->cx->where) == 0)
-		return tw_err_set(ps->cx->err, "fetch '%s' has no value when "
-		    "a line is logged", e->fetch->name);
+		return tw_err_set(ps->cx->err,
+		    "fetch '%s' has no value when "
+		    "a line is logged",
+		    e->fetch->name);
 	ps->p++;
 	struct node *const n = add_node(ps, NODE_EXPR);
 	n->flags = flags;
@@ -217,12 +219,16 @@ unknown_variable(struct parser *ps, struct tw_str name)
 	const char *const near = tw__logvar_nearest(name);
 
 	if (tw__is_known(TW__KNOWN_LOGVAR, name))
-		return tw_err_set(ps->cx->err, "format variable '%.*s' is known to "
-		    "HAProxy 3.4 but not supported by tideway yet", TW_STR_FMT(name));
-	return tw_err_set(ps->cx->err, "no such format variable '%.*s'%s%s%s "
+		return tw_err_set(ps->cx->err,
+		    "format variable '%.*s' is known to "
+		    "HAProxy 3.4 but not supported by tideway yet",
+		    TW_STR_FMT(name));
+	return tw_err_set(ps->cx->err,
+	    "no such format variable '%.*s'%s%s%s "
 	    "If you wanted to emit the '%%' character verbatim, you need to "
-	    "use '%%%%'", TW_STR_FMT(name), near ? "; did you mean '%" : ".",
-	    near ? near : "", near ? "'?" : "");
+	    "use '%%%%'",
+	    TW_STR_FMT(name), near ? "; did you mean '%" : ".", near ? near : "",
+	    near ? "'?" : "");
 }
 
 static int
@@ -267,12 +273,15 @@ read_percent(struct parser *ps)
 		return read_expr(ps, flags);
 	}
 	if (*ps->p == '\0')
-		return tw_err_set(ps->cx->err, "truncated line after '%%': "
+		return tw_err_set(ps->cx->err,
+		    "truncated line after '%%': "
 		    "a variable is expected, or '%%%%' for the character");
 	if (isalpha((unsigned char)*ps->p))
 		return read_variable(ps, flags);
-	return tw_err_set(ps->cx->err, "'%%%c' is not a variable; write "
-	    "'%%%%' for the character", *ps->p);
+	return tw_err_set(ps->cx->err,
+	    "'%%%c' is not a variable; write "
+	    "'%%%%' for the character",
+	    *ps->p);
 }
 
 struct tw_logfmt *
@@ -305,8 +314,8 @@ struct tw_logfmt *
 tw_logfmt_compile(struct tw_line *ln, int i, const char *text)
 {
 	struct tw_err err = { "" };
-	const struct tw__ectx cx = tw__ectx_of(ln, TW_AT_CONN | TW_AT_REQUEST |
-	    TW_AT_RESPONSE | TW_AT_LOG, &err);
+	const struct tw__ectx cx = tw__ectx_of(
+	    ln, TW_AT_CONN | TW_AT_REQUEST | TW_AT_RESPONSE | TW_AT_LOG, &err);
 	struct tw_logfmt *const f = tw__logfmt_parse(&cx, text);
 
 	if (f == NULL)
@@ -327,8 +336,7 @@ tw__logfmt_needs_http(const struct tw_logfmt *f)
 /* ---- writing ------------------------------------------------------------ */
 
 static void
-out_expr(const struct tw_expr *e, struct tw_req *req, struct tw_out *o,
-    unsigned flags)
+out_expr(const struct tw_expr *e, struct tw_req *req, struct tw_out *o, unsigned flags)
 {
 	struct tw_sample s;
 

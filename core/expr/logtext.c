@@ -13,19 +13,19 @@
 
 #include "expr/expr_int.h"
 
-#define BYTES(b) ((uint64_t)(b) * 0x0101010101010101u)
+#define BYTES(b) ((uint64_t)(b)*0x0101010101010101u)
 #define HIGH BYTES(0x80)
 
 /* Does one of the bytes need escaping? */
 static inline bool
 is_special8(uint64_t w)
 {
-	const uint64_t low = (w - BYTES(0x20)) & ~w;         /* < 0x20 */
+	const uint64_t low = (w - BYTES(0x20)) & ~w; /* < 0x20 */
 	const uint64_t del = w ^ BYTES(0x7f);
 	const uint64_t mark = (w ^ BYTES(0x22)) & BYTES(0xfe); /* '"' and '#' */
 
-	return ((w | low | ((del - BYTES(1)) & ~del) |
-	    ((mark - BYTES(1)) & ~mark)) & HIGH) != 0;
+	return ((w | low | ((del - BYTES(1)) & ~del) | ((mark - BYTES(1)) & ~mark)) &
+		   HIGH) != 0;
 }
 
 static inline bool
@@ -118,8 +118,7 @@ word_prefix(struct tw_str s, unsigned flags)
 	const bool escape = (flags & TW_LOG_ESCAPE) != 0;
 	size_t i = 0;
 
-	while (i < s.len && !is_control(s.p[i]) &&
-	    !(escape && is_escaped(s.p[i])))
+	while (i < s.len && !is_control(s.p[i]) && !(escape && is_escaped(s.p[i])))
 		i++;
 	return i;
 }

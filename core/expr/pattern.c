@@ -23,7 +23,7 @@
 #include "expr/pattern.h"
 #include "expr/regex.h"
 
-enum operator { OP_EQ, OP_GE, OP_GT, OP_LE, OP_LT };
+enum operator{ OP_EQ, OP_GE, OP_GT, OP_LE, OP_LT };
 
 struct range {
 	int64_t lo, hi;
@@ -45,12 +45,12 @@ struct vec {
 
 struct tw__pats {
 	enum tw__match match;
-	enum operator op;          /* while it is read */
+	enum operator op; /* while it is read */
 	bool op_set;
-	struct vec ints;           /* struct range: INT, LEN, and IPv4 for IP */
-	struct vec ip6;            /* struct range6 */
-	struct vec holes;          /* struct masked */
-	struct vec regs;           /* struct tw__regex * */
+	struct vec ints;  /* struct range: INT, LEN, and IPv4 for IP */
+	struct vec ip6;   /* struct range6 */
+	struct vec holes; /* struct masked */
+	struct vec regs;  /* struct tw__regex * */
 	struct tw__strset exact, folded;
 };
 
@@ -103,8 +103,7 @@ tw__match_takes(enum tw__match m, enum tw_type from, enum tw_type *to)
 struct tw__pats *
 tw__pats_new(const struct tw__ectx *cx, enum tw__match m)
 {
-	struct tw__pats *const ps =
-	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*ps));
+	struct tw__pats *const ps = tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*ps));
 
 	ps->match = m;
 	ps->folded.fold = true;
@@ -128,7 +127,7 @@ vec_add(const struct tw__ectx *cx, struct vec *v, size_t size)
 /* ---- numbers ------------------------------------------------------------ */
 
 static bool
-is_operator(const char *text, enum operator *op)
+is_operator(const char *text, enum operator* op)
 {
 	static const char *const names[] = { "eq", "ge", "gt", "le", "lt" };
 
@@ -173,14 +172,15 @@ parse_range(const struct tw__ectx *cx, const char *text, struct range *r)
 	if (*p == ':' && p[1] != '\0') {
 		p++;
 		if (!read_int(&p, &r->hi))
-			return tw_err_set(cx->err, "'%s' is not a range of "
-			    "numbers: write LOW:HIGH", text);
+			return tw_err_set(cx->err,
+			    "'%s' is not a range of "
+			    "numbers: write LOW:HIGH",
+			    text);
 	} else if (*p == ':') {
 		p++;
 	}
 	if (*p != '\0' || r->lo > r->hi || strcmp(text, ":") == 0)
-		return tw_err_set(cx->err, "'%s' is not a valid number or range",
-		    text);
+		return tw_err_set(cx->err, "'%s' is not a valid number or range", text);
 	return 0;
 }
 
@@ -304,13 +304,12 @@ parse_mask4(const char *text, uint32_t *mask)
 }
 
 static void
-add_v4(const struct tw__ectx *cx, struct tw__pats *ps, uint32_t addr,
-    uint32_t mask)
+add_v4(const struct tw__ectx *cx, struct tw__pats *ps, uint32_t addr, uint32_t mask)
 {
 	addr &= mask;
 	if ((~mask & (~mask + 1)) != 0) {
-		*(struct masked *)vec_add(cx, &ps->holes,
-		    sizeof(struct masked)) = (struct masked){ addr, mask };
+		*(struct masked *)vec_add(cx, &ps->holes, sizeof(struct masked)) =
+		    (struct masked){ addr, mask };
 		return;
 	}
 	*(struct range *)vec_add(cx, &ps->ints, sizeof(struct range)) =
@@ -318,8 +317,8 @@ add_v4(const struct tw__ectx *cx, struct tw__pats *ps, uint32_t addr,
 }
 
 static bool
-add_v6(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
-    const char *mask)
+add_v6(
+    const struct tw__ectx *cx, struct tw__pats *ps, const char *text, const char *mask)
 {
 	unsigned long bits = 128;
 	char *end;
@@ -333,8 +332,9 @@ add_v6(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
 			return false;
 	}
 	for (unsigned i = 0; i < 16; i++) {
-		const unsigned keep = bits >= 8 * (i + 1) ? 8 :
-		    bits > 8 * i ? (unsigned)bits - 8 * i : 0;
+		const unsigned keep = bits >= 8 * (i + 1) ? 8
+		    : bits > 8 * i                        ? (unsigned)bits - 8 * i
+							  : 0;
 		const uint8_t m = (uint8_t)(0xff00u >> keep);
 		r.lo[i] &= m;
 		r.hi[i] = (uint8_t)(r.lo[i] | (uint8_t)~m);
@@ -360,8 +360,7 @@ resolve_v4(const char *host, uint32_t *addr)
 }
 
 static int
-add_ip(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
-    bool resolve)
+add_ip(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool resolve)
 {
 	char host[256];
 	uint32_t addr, mask = ~(uint32_t)0;
@@ -375,14 +374,13 @@ add_ip(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
 	if (add_v6(cx, ps, host, slash ? slash + 1 : NULL))
 		return 0;
 	if ((slash == NULL || parse_mask4(slash + 1, &mask)) &&
-	    (parse_v4(host, len, &addr) || (resolve &&
-	    strspn(host, "0123456789.") < len && strchr(host, ':') == NULL &&
-	    resolve_v4(host, &addr)))) {
+	    (parse_v4(host, len, &addr) ||
+		(resolve && strspn(host, "0123456789.") < len &&
+		    strchr(host, ':') == NULL && resolve_v4(host, &addr)))) {
 		add_v4(cx, ps, addr, mask);
 		return 0;
 	}
-	return tw_err_set(cx->err,
-	    "'%s' is not a valid IPv4 or IPv6 address", text);
+	return tw_err_set(cx->err, "'%s' is not a valid IPv4 or IPv6 address", text);
 }
 
 static int
@@ -510,8 +508,8 @@ inside(const struct tw__strset *set, enum tw__match m, struct tw_str s)
 {
 	for (uint32_t i = 0; i < set->n; i++) {
 		const struct tw_str x = set->item[i];
-		if (m == TW__SUB ? memmem(s.p, s.len, x.p, x.len) != NULL :
-		    word_in(s, x, delimiters(m)))
+		if (m == TW__SUB ? memmem(s.p, s.len, x.p, x.len) != NULL
+				 : word_in(s, x, delimiters(m)))
 			return true;
 	}
 	return false;
@@ -537,24 +535,23 @@ add_hex(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 	char *const bytes = tw_arena_alloc(tw_gen_arena(cx->gen), len / 2 + 1);
 
 	if (len % 2 != 0)
-		return tw_err_set(cx->err,
-		    "'%s': an even number of hex digits is expected", text);
+		return tw_err_set(
+		    cx->err, "'%s': an even number of hex digits is expected", text);
 	for (size_t i = 0; i < len; i += 2) {
 		const char two[3] = { text[i], text[i + 1], '\0' };
 		char *end;
 		bytes[i / 2] = (char)strtoul(two, &end, 16);
 		if (*end != '\0' || two[0] == '-' || two[0] == '+')
-			return tw_err_set(cx->err,
-			    "'%s': hex digits are expected", text);
+			return tw_err_set(
+			    cx->err, "'%s': hex digits are expected", text);
 	}
-	tw__strset_add(tw_gen_arena(cx->gen), &ps->exact,
-	    (struct tw_str){ bytes, len / 2 });
+	tw__strset_add(
+	    tw_gen_arena(cx->gen), &ps->exact, (struct tw_str){ bytes, len / 2 });
 	return 0;
 }
 
 static int
-add_text(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
-    bool fold)
+add_text(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool fold)
 {
 	struct tw_str s = tw_str_of(text);
 
@@ -565,15 +562,13 @@ add_text(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
 		while (s.len > 0 && is_delimiter(delims, s.p[s.len - 1]))
 			s.len--;
 	}
-	tw__strset_add(tw_gen_arena(cx->gen), fold ? &ps->folded : &ps->exact,
-	    s);
+	tw__strset_add(tw_gen_arena(cx->gen), fold ? &ps->folded : &ps->exact, s);
 	return 0;
 }
 
 /* A known method is what it is; -i is for the others. */
 static int
-add_method(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
-    bool fold)
+add_method(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool fold)
 {
 	const struct tw_str s = tw_str_of(text);
 
@@ -588,12 +583,11 @@ method_match(const struct tw__pats *ps, struct tw_req *req, struct tw_str s)
 {
 	return tw__strset_has(&ps->exact, req, s) ||
 	    (ps->folded.n > 0 && tw_method_of(s) == TW_M_OTHER &&
-	    tw__strset_has(&ps->folded, req, s));
+		tw__strset_has(&ps->folded, req, s));
 }
 
 static int
-add_reg(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
-    bool fold)
+add_reg(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool fold)
 {
 	struct tw__regex *const re = tw__regex_compile(cx, text, fold);
 
@@ -648,8 +642,7 @@ reg_match(const struct tw__pats *ps, struct tw_str s)
 }
 
 bool
-tw__pats_match(const struct tw__pats *ps, struct tw_req *req,
-    const struct tw_sample *s)
+tw__pats_match(const struct tw__pats *ps, struct tw_req *req, const struct tw_sample *s)
 {
 	switch (ps->match) {
 	case TW__FOUND:

@@ -84,8 +84,10 @@ tw__regex_compile(const struct tw__ectx *cx, const char *text, bool fold)
 	if (compiled == NULL) {
 		PCRE2_UCHAR why[256];
 		pcre2_get_error_message(code, why, sizeof(why));
-		tw_err_set(cx->err, "regular expression '%s' is not valid: "
-		    "%s at character %zu", text, (char *)why, (size_t)at);
+		tw_err_set(cx->err,
+		    "regular expression '%s' is not valid: "
+		    "%s at character %zu",
+		    text, (char *)why, (size_t)at);
 		return NULL;
 	}
 	/* Without JIT (not built in, no executable memory) it still works. */
@@ -102,8 +104,9 @@ tw__regex_match(const struct tw__regex *re, struct tw_str s)
 {
 	struct matcher *const m = matcher_get();
 
-	return m != NULL && pcre2_match(re->code,
-	    (PCRE2_SPTR)(s.p ? s.p : ""), s.len, 0, 0, m->data, m->limits) >= 0;
+	return m != NULL &&
+	    pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.len, 0, 0, m->data,
+		m->limits) >= 0;
 }
 
 void

@@ -60,8 +60,7 @@ tw__lower(struct tw_req *req, struct tw_str s)
 }
 
 void
-tw__strset_add(struct tw_arena *arena, struct tw__strset *set,
-    struct tw_str s)
+tw__strset_add(struct tw_arena *arena, struct tw__strset *set, struct tw_str s)
 {
 	if (set->n == set->cap) {
 		const uint32_t cap = set->cap ? set->cap * 2 : 4;
@@ -154,8 +153,7 @@ longest(const struct tw__strset *set)
 }
 
 bool
-tw__strset_has(const struct tw__strset *set, struct tw_req *req,
-    struct tw_str s)
+tw__strset_has(const struct tw__strset *set, struct tw_req *req, struct tw_str s)
 {
 	if (set->n == 0 || s.len > longest(set))
 		return false;
@@ -165,8 +163,8 @@ tw__strset_has(const struct tw__strset *set, struct tw_req *req,
 }
 
 bool
-tw__strset_has_prefix_of(const struct tw__strset *set, struct tw_req *req,
-    struct tw_str s)
+tw__strset_has_prefix_of(
+    const struct tw__strset *set, struct tw_req *req, struct tw_str s)
 {
 	if (set->n == 0)
 		return false;
@@ -187,8 +185,8 @@ tw__strset_has_prefix_of(const struct tw__strset *set, struct tw_req *req,
 }
 
 bool
-tw__strset_has_suffix_of(const struct tw__strset *set, struct tw_req *req,
-    struct tw_str s)
+tw__strset_has_suffix_of(
+    const struct tw__strset *set, struct tw_req *req, struct tw_str s)
 {
 	if (set->n == 0)
 		return false;

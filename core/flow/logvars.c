@@ -37,9 +37,8 @@ struct date {
 
 static __thread struct date local_date, gmt_date;
 
-#define VAR(name)                                                             \
-	static void var_##name(struct tw_req *req, struct tw_out *o,          \
-	    unsigned flags)
+#define VAR(name) \
+	static void var_##name(struct tw_req *req, struct tw_out *o, unsigned flags)
 #define UNUSED ((void)req, (void)flags)
 
 /* ---- pieces ------------------------------------------------------------- */
@@ -127,8 +126,7 @@ put_address(struct tw_out *o, const struct tw_addr *a, unsigned flags)
 		return;
 	}
 	if (flags & TW_LOG_HEX) {
-		const int n = a->family == AF_INET ? 4 :
-		    a->family == AF_INET6 ? 16 : 0;
+		const int n = a->family == AF_INET ? 4 : a->family == AF_INET6 ? 16 : 0;
 		for (int i = 0; i < n; i++)
 			put_hex(o, a->u.v6[i], 2);
 		return;
@@ -166,18 +164,17 @@ date_fill(struct date *d, uint64_t second, bool gmt)
 		gmtime_r(&t, &tm);
 	else
 		localtime_r(&t, &tm);
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May",
-		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+		"Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	struct tw_out o = tw_out_of(d->text, sizeof(d->text));
-	tw_out_printf(&o, "%02d/%s/%04d:%02d:%02d:%02d", tm.tm_mday,
-	    months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-	    tm.tm_sec);
+	tw_out_printf(&o, "%02d/%s/%04d:%02d:%02d:%02d", tm.tm_mday, months[tm.tm_mon],
+	    tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
 	d->len = (size_t)(o.p - d->text);
 	const long zone = gmt ? 0 : tm.tm_gmtoff / 60;
 	const long minutes = zone < 0 ? -zone : zone;
 	o = tw_out_of(d->zone, sizeof(d->zone));
-	tw_out_printf(&o, " %c%02ld%02ld", zone < 0 ? '-' : '+', minutes / 60,
-	    minutes % 60);
+	tw_out_printf(
+	    &o, " %c%02ld%02ld", zone < 0 ? '-' : '+', minutes / 60, minutes % 60);
 	d->zone_len = (size_t)(o.p - d->zone);
 	d->second = second;
 }
@@ -197,8 +194,8 @@ put_date_ms(struct tw_out *o, uint64_t us)
 {
 	const struct date *const d = date_of(&local_date, us, false);
 	const unsigned ms = (unsigned)(us % US_PER_S / 1000);
-	const char tail[4] = { '.', (char)('0' + ms / 100),
-		(char)('0' + ms / 10 % 10), (char)('0' + ms % 10) };
+	const char tail[4] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+		(char)('0' + ms % 10) };
 
 	tw_out_mem(o, d->text, d->len);
 	tw_out_mem(o, tail, sizeof(tail));
@@ -207,8 +204,7 @@ put_date_ms(struct tw_out *o, uint64_t us)
 static void
 put_date_zone(struct tw_out *o, uint64_t us, bool gmt)
 {
-	const struct date *const d =
-	    date_of(gmt ? &gmt_date : &local_date, us, gmt);
+	const struct date *const d = date_of(gmt ? &gmt_date : &local_date, us, gmt);
 
 	tw_out_mem(o, d->text, d->len);
 	tw_out_mem(o, d->zone, d->zone_len);
@@ -320,21 +316,21 @@ VAR(pid)
 
 /* ---- times -------------------------------------------------------------- */
 
-#define VAR_TIME(name, which)                                                 \
-	VAR(name)                                                             \
-	{                                                                     \
-		(void)flags;                                                  \
-		put_ms(o, tw_req_time_ms(req, which));                        \
+#define VAR_TIME(name, which)                          \
+	VAR(name)                                      \
+	{                                              \
+		(void)flags;                           \
+		put_ms(o, tw_req_time_ms(req, which)); \
 	}
 
 /* A total that is still growing: option logasap. */
-#define VAR_TOTAL(name, which)                                                \
-	VAR(name)                                                             \
-	{                                                                     \
-		(void)flags;                                                  \
-		if (TW_UNLIKELY(!tw_req_complete(req)))                       \
-			tw_out_char(o, '+');                                  \
-		put_ms(o, tw_req_time_ms(req, which));                        \
+#define VAR_TOTAL(name, which)                          \
+	VAR(name)                                       \
+	{                                               \
+		(void)flags;                            \
+		if (TW_UNLIKELY(!tw_req_complete(req))) \
+			tw_out_char(o, '+');            \
+		put_ms(o, tw_req_time_ms(req, which));  \
 	}
 
 VAR_TIME(Th, TW_T_HANDSHAKE)
@@ -392,14 +388,15 @@ VAR(Ts)
 
 VAR(ms)
 {
-	const unsigned ms =
-	    (unsigned)(tw_req_wall_us(req, true) % US_PER_S / 1000);
+	const unsigned ms = (unsigned)(tw_req_wall_us(req, true) % US_PER_S / 1000);
 
 	if (flags & TW_LOG_HEX)
 		put_hex(o, ms, 2);
 	else
-		tw_out_mem(o, (const char[3]){ (char)('0' + ms / 100),
-		    (char)('0' + ms / 10 % 10), (char)('0' + ms % 10) }, 3);
+		tw_out_mem(o,
+		    (const char[3]){ (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
+			(char)('0' + ms % 10) },
+		    3);
 }
 
 /* ---- counts ------------------------------------------------------------- */
@@ -416,8 +413,8 @@ VAR(ac)
 
 	UNUSED;
 	for (int i = 1; i <= tw_n_workers(); i++)
-		sum += atomic_load_explicit(&tw_worker_at(i)->conns,
-		    memory_order_relaxed);
+		sum +=
+		    atomic_load_explicit(&tw_worker_at(i)->conns, memory_order_relaxed);
 	put_u64(o, sum);
 }
 
@@ -495,8 +492,8 @@ VAR(lc)
 {
 	struct tw_proxy_live *const live = tw_req_frontend(req)->live;
 
-	put_number(o, atomic_load_explicit(&live->log_count,
-	    memory_order_relaxed), flags, 4);
+	put_number(
+	    o, atomic_load_explicit(&live->log_count, memory_order_relaxed), flags, 4);
 }
 
 /* ---- the exchange ------------------------------------------------------- */
@@ -558,12 +555,12 @@ VAR(r)
 	tw_log_text(o, s.len > 0 ? s : TW_STR("<BADREQ>"), flags);
 }
 
-#define VAR_LINE(name, part)                                                  \
-	VAR(name)                                                             \
-	{                                                                     \
-		struct line l;                                                \
-		tw_log_text(o, split_line(req, &l) ? part :                   \
-		    TW_STR("<BADREQ>"), flags);                               \
+#define VAR_LINE(name, part)                                                    \
+	VAR(name)                                                               \
+	{                                                                       \
+		struct line l;                                                  \
+		tw_log_text(                                                    \
+		    o, split_line(req, &l) ? part : TW_STR("<BADREQ>"), flags); \
 	}
 
 static struct tw_str
@@ -579,8 +576,8 @@ query_of(struct tw_str uri)
 {
 	const char *const q = uri.len ? memchr(uri.p, '?', uri.len) : NULL;
 
-	return q ? (struct tw_str){ q, (size_t)(uri.p + uri.len - q) } :
-	    (struct tw_str){ "", 0 };
+	return q ? (struct tw_str){ q, (size_t)(uri.p + uri.len - q) }
+		 : (struct tw_str){ "", 0 };
 }
 
 /* Without scheme and authority. */
@@ -593,10 +590,8 @@ path_only(struct tw_str uri)
 	if (s.len == 0 || s.p[0] == '/' || scheme == NULL)
 		return s;
 	const char *const end = s.p + s.len;
-	const char *const slash =
-	    memchr(scheme + 3, '/', (size_t)(end - scheme - 3));
-	return slash ? (struct tw_str){ slash, (size_t)(end - slash) } :
-	    TW_STR("/");
+	const char *const slash = memchr(scheme + 3, '/', (size_t)(end - scheme - 3));
+	return slash ? (struct tw_str){ slash, (size_t)(end - slash) } : TW_STR("/");
 }
 
 VAR_LINE(HM, l.method)

@@ -90,7 +90,8 @@ tw_hdr_id(struct tw_str name)
 {
 	if (name.len == 0)
 		return TW_H_OTHER;
-	for (unsigned id = slots[slot_of(name.p, name.len)]; id != 0; id = slot_next[id]) {
+	for (unsigned id = slots[slot_of(name.p, name.len)]; id != 0;
+	     id = slot_next[id]) {
 		if (hdr_names[id].len == name.len &&
 		    name_eq(name.p, hdr_names[id].p, name.len))
 			return (enum tw_hdr_id)id;
@@ -160,7 +161,8 @@ tw_msg_find(struct tw_msg *msg, struct tw_str name, struct tw_hdr *after)
 
 		if (!h)
 			return NULL;
-		if (h->name_len == name.len && strncasecmp(h->name, name.p, name.len) == 0)
+		if (h->name_len == name.len &&
+		    strncasecmp(h->name, name.p, name.len) == 0)
 			return h;
 		i = (unsigned)(h - msg->hdr);
 	}

@@ -30,8 +30,8 @@ tw__flow_shut_server(void *arg)
 		next = TAILQ_NEXT(cli, link);
 		if (!uses(req, live))
 			continue;
-		tw__flow_fail(req, 0, 'K', tw__step_term(req),
-		    "killed by an administrator");
+		tw__flow_fail(
+		    req, 0, 'K', tw__step_term(req), "killed by an administrator");
 		tw__flow_run(req);
 	}
 }

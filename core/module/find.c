@@ -19,42 +19,41 @@
 #include <tideway/service.h>
 #include "core/module/module_int.h"
 
-#define X(kind, type, table, text)                                            \
-	const struct type *tw__module_find_##kind(const char *name,           \
-	    const struct tw_self **owner)                                     \
-	{                                                                     \
-		const struct tw_self *self;                                   \
-                                                                              \
-		for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {     \
-			const struct type *t = self->module->table;           \
-                                                                              \
-			while (t != NULL && t->name != NULL &&                \
-			    strcmp(t->name, name) != 0)                       \
-				t++;                                          \
-			if (t == NULL || t->name == NULL)                     \
-				continue;                                     \
-			if (owner != NULL)                                    \
-				*owner = self;                                \
-			return t;                                             \
-		}                                                             \
-		return NULL;                                                  \
-	}                                                                     \
-                                                                              \
-	static int check_##kind(const struct tw_self *self,                   \
-	    struct tw_err *err)                                               \
-	{                                                                     \
-		const struct type *t = self->module->table;                   \
-		const struct tw_self *owner;                                  \
-                                                                              \
-		for (; t != NULL && t->name != NULL; t++) {                   \
-			if (tw__module_find_##kind(t->name, &owner) == t)     \
-				continue;                                     \
-			return tw_err_set(err, "modules '%s' and '%s' both "  \
-			    "bring the " text " '%s': remove one",            \
-			    owner->module->name, self->module->name,          \
-			    t->name);                                         \
-		}                                                             \
-		return 0;                                                     \
+#define X(kind, type, table, text)                                              \
+	const struct type *tw__module_find_##kind(                              \
+	    const char *name, const struct tw_self **owner)                     \
+	{                                                                       \
+		const struct tw_self *self;                                     \
+                                                                                \
+		for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {       \
+			const struct type *t = self->module->table;             \
+                                                                                \
+			while (t != NULL && t->name != NULL &&                  \
+			    strcmp(t->name, name) != 0)                         \
+				t++;                                            \
+			if (t == NULL || t->name == NULL)                       \
+				continue;                                       \
+			if (owner != NULL)                                      \
+				*owner = self;                                  \
+			return t;                                               \
+		}                                                               \
+		return NULL;                                                    \
+	}                                                                       \
+                                                                                \
+	static int check_##kind(const struct tw_self *self, struct tw_err *err) \
+	{                                                                       \
+		const struct type *t = self->module->table;                     \
+		const struct tw_self *owner;                                    \
+                                                                                \
+		for (; t != NULL && t->name != NULL; t++) {                     \
+			if (tw__module_find_##kind(t->name, &owner) == t)       \
+				continue;                                       \
+			return tw_err_set(err,                                  \
+			    "modules '%s' and '%s' both "                       \
+			    "bring the " text " '%s': remove one",              \
+			    owner->module->name, self->module->name, t->name);  \
+		}                                                               \
+		return 0;                                                       \
 	}
 TW__MODULE_TABLES(X)
 #undef X
@@ -62,8 +61,8 @@ TW__MODULE_TABLES(X)
 int
 tw__module_check_names(const struct tw_self *self, struct tw_err *err)
 {
-#define X(kind, type, table, text)                                            \
-	if (check_##kind(self, err) != 0)                                     \
+#define X(kind, type, table, text)        \
+	if (check_##kind(self, err) != 0) \
 		return -1;
 	TW__MODULE_TABLES(X)
 #undef X

@@ -31,29 +31,28 @@ tw__point_name(enum tw_point point)
 }
 
 static int
-chain_collect(const struct tw_proxy *px, enum tw_point point,
-    struct tw__hook_entry *out)
+chain_collect(
+    const struct tw_proxy *px, enum tw_point point, struct tw__hook_entry *out)
 {
 	const struct tw_self *self;
 	int n = 0;
 
 	for (int i = 0; (self = tw__module_in_hook_order(i)) != NULL; i++) {
 		for (const struct tw_hook *h = self->module->hooks;
-		    h != NULL && h->fn != NULL; h++) {
-			if (h->point != point ||
-			    (h->wants != NULL && !h->wants(px)))
+		     h != NULL && h->fn != NULL; h++) {
+			if (h->point != point || (h->wants != NULL && !h->wants(px)))
 				continue;
 			TW_ASSERT(n < CHAIN_MAX);
-			out[n++] = (struct tw__hook_entry){ h->fn,
-				self->off[TW_IN_REQ], h, self };
+			out[n++] = (struct tw__hook_entry){ h->fn, self->off[TW_IN_REQ],
+				h, self };
 		}
 	}
 	return n;
 }
 
 void
-tw__chain_build(const struct tw_proxy *px, enum tw_point point,
-    struct tw_arena *arena, const struct tw__hook_entry **out)
+tw__chain_build(const struct tw_proxy *px, enum tw_point point, struct tw_arena *arena,
+    const struct tw__hook_entry **out)
 {
 	struct tw__hook_entry entries[CHAIN_MAX];
 	const int n = chain_collect(px, point, entries);
@@ -61,8 +60,8 @@ tw__chain_build(const struct tw_proxy *px, enum tw_point point,
 	*out = NULL;
 	if (n == 0)
 		return;
-	struct tw__hook_entry *const chain = tw_arena_zalloc(arena,
-	    sizeof(*chain) * ((size_t)n + 1));
+	struct tw__hook_entry *const chain =
+	    tw_arena_zalloc(arena, sizeof(*chain) * ((size_t)n + 1));
 	memcpy(chain, entries, sizeof(*chain) * (size_t)n);
 	*out = chain;
 }
@@ -89,10 +88,9 @@ point_print(FILE *to, enum tw_point point)
 	fprintf(to, "  %-13s", points[point].name);
 	for (int i = 0; (self = tw__module_in_hook_order(i)) != NULL; i++) {
 		for (const struct tw_hook *h = self->module->hooks;
-		    h != NULL && h->fn != NULL; h++) {
+		     h != NULL && h->fn != NULL; h++) {
 			if (h->point == point)
-				fprintf(to, "%s%s", n++ > 0 ? " > " : "",
-				    h->name);
+				fprintf(to, "%s%s", n++ > 0 ? " > " : "", h->name);
 		}
 	}
 	fprintf(to, "%s\n", n == 0 ? "-" : "");

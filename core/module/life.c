@@ -44,12 +44,13 @@ tw__modules_start(struct tw_gen *gen, struct tw_err *err)
 	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
 		struct tw_err why = { "" };
 
-		if (self->module->start == NULL ||
-		    self->module->start(gen, &why) == 0)
+		if (self->module->start == NULL || self->module->start(gen, &why) == 0)
 			continue;
 		stop_from(gen, i);
-		return tw_err_set(err, "module '%s' cannot start this "
-		    "configuration: %.900s", self->module->name, why.text);
+		return tw_err_set(err,
+		    "module '%s' cannot start this "
+		    "configuration: %.900s",
+		    self->module->name, why.text);
 	}
 	return 0;
 }
@@ -67,8 +68,7 @@ worker_fini_from(struct tw_worker *w, char *block, int n)
 		const struct tw_self *const self = tw__module_at(n);
 
 		if (self->module->worker_fini != NULL)
-			self->module->worker_fini(w,
-			    block + self->off[TW_IN_WORKER]);
+			self->module->worker_fini(w, block + self->off[TW_IN_WORKER]);
 	}
 }
 
@@ -79,8 +79,7 @@ tw__modules_worker_init(struct tw_worker *w, char *block)
 
 	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
 		if (self->module->worker_init == NULL ||
-		    self->module->worker_init(w,
-		    block + self->off[TW_IN_WORKER]) == 0)
+		    self->module->worker_init(w, block + self->off[TW_IN_WORKER]) == 0)
 			continue;
 		tw_log(TW_ALERT, "module '%s' cannot work on a worker thread",
 		    self->module->name);

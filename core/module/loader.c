@@ -34,7 +34,7 @@ struct loaded {
 };
 
 /* Read-only once tw__modules_load has returned. */
-static struct loaded **loaded;  /* owns: by load order */
+static struct loaded **loaded;            /* owns: by load order */
 static const struct tw_self **hook_order; /* owns */
 static int n_loaded;
 static int n_registered; /* of these: seen by everyone else */
@@ -116,8 +116,10 @@ load_file(const char *dir, const char *file, struct tw_err *err)
 	TW_ASSERT(m != NULL);
 	if (snprintf(path, sizeof(path), "%s/%s", dir, file) >= (int)sizeof(path)) {
 		free(m);
-		return tw_err_set(err, "cannot load module %s: the path is too "
-		    "long", file);
+		return tw_err_set(err,
+		    "cannot load module %s: the path is too "
+		    "long",
+		    file);
 	}
 	if (tw__object_open(path, &m->object, err) != 0) {
 		free(m);
@@ -138,8 +140,10 @@ load_all(const char *dir, struct tw_err *err)
 	int rc = 0;
 
 	if (n < 0)
-		return tw_err_errno(err, "cannot read the module directory %s "
-		    "(set module-path in global, or TIDEWAY_MODULE_PATH)", dir);
+		return tw_err_errno(err,
+		    "cannot read the module directory %s "
+		    "(set module-path in global, or TIDEWAY_MODULE_PATH)",
+		    dir);
 	for (int i = 0; i < n; i++) {
 		if (rc == 0)
 			rc = load_file(dir, list[i]->d_name, err);
@@ -156,9 +160,9 @@ load_named(const char *dir, const char *const *names, struct tw_err *err)
 		char file[256];
 
 		if (strchr(*names, '/') != NULL ||
-		    snprintf(file, sizeof(file), "%s.so", *names) >=
-		    (int)sizeof(file))
-			return tw_err_set(err, "module-load %s: write the "
+		    snprintf(file, sizeof(file), "%s.so", *names) >= (int)sizeof(file))
+			return tw_err_set(err,
+			    "module-load %s: write the "
 			    "module's name only; module-path says where it is",
 			    *names);
 		if (load_file(dir, file, err) != 0)
@@ -175,11 +179,12 @@ names_check(struct tw_err *err)
 	for (int i = 0; i < n_loaded; i++) {
 		for (int j = 0; j < i; j++) {
 			if (strcmp(loaded[i]->object.desc.name,
-			    loaded[j]->object.desc.name) == 0)
-				return tw_err_set(err, "two files are module "
+				loaded[j]->object.desc.name) == 0)
+				return tw_err_set(err,
+				    "two files are module "
 				    "'%s': %s and %s; remove one",
-				    loaded[i]->object.desc.name,
-				    loaded[j]->path, loaded[i]->path);
+				    loaded[i]->object.desc.name, loaded[j]->path,
+				    loaded[i]->path);
 		}
 	}
 	return 0;
@@ -195,8 +200,8 @@ items_new(void)
 	for (int i = 0; i < n_loaded; i++) {
 		const struct tw_module *const d = &loaded[i]->object.desc;
 
-		items[i] = (struct tw__order_item){ d->name, d->requires,
-			d->before, d->after };
+		items[i] = (struct tw__order_item){ d->name, d->requires, d->before,
+			d->after };
 	}
 	return items;
 }
@@ -257,9 +262,11 @@ blocks_place(struct tw_self *self, struct tw_err *err)
 		const uint32_t want = self->module->size_of[b];
 
 		if (want > BLOCK_MAX)
-			return tw_err_set(err, "cannot load module %s: it wants "
+			return tw_err_set(err,
+			    "cannot load module %s: it wants "
 			    "%u bytes of state in one block, at most %u are "
-			    "given", self->path, want, BLOCK_MAX);
+			    "given",
+			    self->path, want, BLOCK_MAX);
 		self->off[b] = (uint32_t)block_bytes[b];
 		block_bytes[b] += (want + BLOCK_ALIGN - 1) & ~(BLOCK_ALIGN - 1);
 	}
@@ -283,8 +290,8 @@ words_add(const struct tw_self *self, struct tw_err *err)
 
 	if (m->keywords != NULL && tw__kw_add(m->keywords, self, err) != 0)
 		return -1;
-	for (const struct tw_section *s = m->sections;
-	    s != NULL && s->word != NULL; s++) {
+	for (const struct tw_section *s = m->sections; s != NULL && s->word != NULL;
+	     s++) {
 		if (tw__module_section_add(s, self, err) != 0)
 			return -1;
 	}
@@ -346,8 +353,8 @@ tw__modules_load(const struct tw__module_choice *choice, struct tw_err *err)
 	TW_ASSERT(n_loaded == 0);
 	dir_used = strdup(dir);
 	tw__panic_add(modules_report);
-	if ((choice->names != NULL ? load_named(dir, choice->names, err) :
-	    load_all(dir, err)) != 0)
+	if ((choice->names != NULL ? load_named(dir, choice->names, err)
+				   : load_all(dir, err)) != 0)
 		return -1;
 	if (names_check(err) != 0 || sort_loaded(err) != 0)
 		return -1;

@@ -54,8 +54,7 @@ walk_from(struct walk *w, int i)
 			    it->name, *r, it->name);
 		if (w->mark[j] == OPEN)
 			return tw_err_set(w->err,
-			    "modules '%s' and '%s' require each other",
-			    it->name, *r);
+			    "modules '%s' and '%s' require each other", it->name, *r);
 		if (w->mark[j] == NEW && walk_from(w, j) != 0)
 			return -1;
 	}
@@ -65,8 +64,8 @@ walk_from(struct walk *w, int i)
 }
 
 int
-tw__order_load(const struct tw__order_item *items, int n, int *order,
-    struct tw_err *err)
+tw__order_load(
+    const struct tw__order_item *items, int n, int *order, struct tw_err *err)
 {
 	struct walk w = { .items = items, .n = n, .order = order, .err = err };
 	int rc = 0;
@@ -114,8 +113,8 @@ held_by(const struct tw__order_item *items, int n, const bool *placed, int i)
 /* Everyone left is held back: walking from holder to holder ends in the
  * cycle after n steps at the latest. */
 static int
-cycle_tell(const struct tw__order_item *items, int n, const bool *placed,
-    struct tw_err *err)
+cycle_tell(
+    const struct tw__order_item *items, int n, const bool *placed, struct tw_err *err)
 {
 	int i = 0;
 
@@ -123,14 +122,15 @@ cycle_tell(const struct tw__order_item *items, int n, const bool *placed,
 		i++;
 	for (int step = 0; step < n; step++)
 		i = held_by(items, n, placed, i);
-	return tw_err_set(err, "modules '%s' and '%s': each wants its hooks "
+	return tw_err_set(err,
+	    "modules '%s' and '%s': each wants its hooks "
 	    "before the other's (see before and after in their descriptors)",
 	    items[i].name, items[held_by(items, n, placed, i)].name);
 }
 
 int
-tw__order_hooks(const struct tw__order_item *items, int n, int *order,
-    struct tw_err *err)
+tw__order_hooks(
+    const struct tw__order_item *items, int n, int *order, struct tw_err *err)
 {
 	bool *const placed = calloc(n > 0 ? (size_t)n : 1, sizeof(*placed));
 	int n_placed = 0, rc = 0;

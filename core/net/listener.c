@@ -186,7 +186,8 @@ path_forget(struct listener *l)
 
 	if (l->unlink_path == NULL)
 		return;
-	if (lstat(l->unlink_path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+	if (lstat(l->unlink_path, &st) == 0 && st.st_dev == l->dev &&
+	    st.st_ino == l->ino)
 		unlink(l->unlink_path);
 	free(l->unlink_path);
 	l->unlink_path = NULL;

@@ -222,9 +222,9 @@ tw_bind_status_text(const struct tw_bind *bind)
 {
 	if (bind->live == NULL || bind->proxy->c.disabled)
 		return "CLOSED";
-	return atomic_load_explicit(&bind->live->paused, memory_order_relaxed) ?
-	    "PAUSED" :
-	    "OPEN";
+	return atomic_load_explicit(&bind->live->paused, memory_order_relaxed)
+	    ? "PAUSED"
+	    : "OPEN";
 }
 
 /* ---- servers ---- */
@@ -297,6 +297,6 @@ tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 	};
 	if (out->addr.family == AF_UNIX)
 		return;
-	out->addr.port = srv->check_port != 0 ? (uint16_t)srv->check_port :
-						srv->addr.port;
+	out->addr.port =
+	    srv->check_port != 0 ? (uint16_t)srv->check_port : srv->addr.port;
 }

@@ -24,7 +24,7 @@ set_acl(struct tw_line *ln)
 
 	cx.bad = &bad;
 	if (tw__acl_add(&cx, tw__proxy_acls(ln->proxy), tw_arg(ln, 0),
-	    ln->word + ln->arg + 1, ln->n_args - 1) != 0)
+		ln->word + ln->arg + 1, ln->n_args - 1) != 0)
 		return tw_line_fail(ln, bad + 1,
 		    "error detected while parsing ACL '%s': %s", tw_arg(ln, 0),
 		    err.text);
@@ -33,12 +33,14 @@ set_acl(struct tw_line *ln)
 
 static const struct tw_kw acl_keywords[] = {
 	{ .word = "acl",
-		.scopes = TW_SC_FRONTEND | TW_SC_LISTEN | TW_SC_BACKEND,
-		.min_args = 2, .max_args = -1, .set = set_acl,
-		.usage = "<name> <criterion> [-i] [-m <method>] [-f <file>] "
-		"[-n] [-M] [-u <id>] [--] [<operator>] [<pattern>] ...",
-		.help = "Names a test for use in conditions; several lines of one "
-		"name: any of them." },
+	    .scopes = TW_SC_FRONTEND | TW_SC_LISTEN | TW_SC_BACKEND,
+	    .min_args = 2,
+	    .max_args = -1,
+	    .set = set_acl,
+	    .usage = "<name> <criterion> [-i] [-m <method>] [-f <file>] "
+		     "[-n] [-M] [-u <id>] [--] [<operator>] [<pattern>] ...",
+	    .help = "Names a test for use in conditions; several lines of one "
+		    "name: any of them." },
 	{ .word = NULL },
 };
 

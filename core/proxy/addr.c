@@ -23,8 +23,7 @@
 #include "core/proxy/addr.h"
 
 void
-tw_addr_from_sockaddr(struct tw_addr *a, const struct sockaddr *sa,
-    socklen_t len)
+tw_addr_from_sockaddr(struct tw_addr *a, const struct sockaddr *sa, socklen_t len)
 {
 	*a = (struct tw_addr){ .family = sa->sa_family };
 	if (sa->sa_family == AF_INET && len >= sizeof(struct sockaddr_in)) {
@@ -32,8 +31,7 @@ tw_addr_from_sockaddr(struct tw_addr *a, const struct sockaddr *sa,
 
 		a->port = ntohs(in->sin_port);
 		memcpy(a->u.v4, &in->sin_addr, sizeof(a->u.v4));
-	} else if (sa->sa_family == AF_INET6 &&
-	    len >= sizeof(struct sockaddr_in6)) {
+	} else if (sa->sa_family == AF_INET6 && len >= sizeof(struct sockaddr_in6)) {
 		const struct sockaddr_in6 *in6 = (const void *)sa;
 
 		a->port = ntohs(in6->sin6_port);
@@ -151,8 +149,9 @@ tw_addr_port_out(struct tw_out *o, const struct tw_addr *a)
 static size_t
 var_len(const char *p)
 {
-	return strspn(p, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			 "abcdefghijklmnopqrstuvwxyz0123456789_");
+	return strspn(p,
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789_");
 }
 
 /* One $VAR or ${VAR} at `p`, which is moved behind it. */
@@ -201,8 +200,7 @@ port_number(const char *s, size_t len)
 
 /* "80", "80-89", "+80", "-80" */
 static int
-port_parse(const char *s, unsigned how, struct tw__addr_spec *out,
-    struct tw_err *err)
+port_parse(const char *s, unsigned how, struct tw__addr_spec *out, struct tw_err *err)
 {
 	const char *all = s;
 	size_t len;
@@ -253,8 +251,9 @@ host_is_name(const char *host)
 	const size_t len = strlen(host);
 
 	return len > 0 && len < 256 &&
-	    strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			 "abcdefghijklmnopqrstuvwxyz0123456789_-.") == len;
+	    strspn(host,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"abcdefghijklmnopqrstuvwxyz0123456789_-.") == len;
 }
 
 /* An address, a name or "any". returns: false when it is none of them. */
@@ -281,8 +280,8 @@ host_parse(struct tw_arena *arena, const char *host, struct tw__addr_spec *out)
 }
 
 static int
-inet_parse(struct tw_arena *arena, char *text, unsigned how,
-    struct tw__addr_spec *out, struct tw_err *err)
+inet_parse(struct tw_arena *arena, char *text, unsigned how, struct tw__addr_spec *out,
+    struct tw_err *err)
 {
 	char *host = text, *colon = strrchr(text, ':');
 	char *bracket = text[0] == '[' ? strchr(text, ']') : NULL;
@@ -302,8 +301,8 @@ inet_parse(struct tw_arena *arena, char *text, unsigned how,
 		*colon = ':';
 		if (out->family == AF_INET || !v6_parse(text, &out->addr)) {
 			*colon = '\0';
-			return tw_err_set(err, "invalid address: '%s' in '%s:%s'",
-			    text, text, colon + 1);
+			return tw_err_set(err, "invalid address: '%s' in '%s:%s'", text,
+			    text, colon + 1);
 		}
 		colon = NULL;
 	}
@@ -325,14 +324,13 @@ unix_parse(struct tw_arena *arena, const char *path, bool abstract,
 	if (strlen(path) + abstract >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return tw_err_set(err, "socket path '%s' is too long", path);
 	out->addr.family = AF_UNIX;
-	out->addr.u.path = abstract ? tw_arena_printf(arena, "@%s", path) :
-				      tw_arena_strdup(arena, path);
+	out->addr.u.path = abstract ? tw_arena_printf(arena, "@%s", path)
+				    : tw_arena_strdup(arena, path);
 	return 0;
 }
 
 static int
-fd_parse(const char *text, unsigned how, struct tw__addr_spec *out,
-    struct tw_err *err)
+fd_parse(const char *text, unsigned how, struct tw__addr_spec *out, struct tw_err *err)
 {
 	uint64_t fd;
 
@@ -363,8 +361,10 @@ tw__addr_parse(struct tw_arena *arena, const char *text, unsigned how,
 
 	*out = (struct tw__addr_spec){ .fd = -1, .family = AF_UNSPEC };
 	if (all[0] == '\0')
-		return tw_err_set(err, "'%s' resolves to an empty address "
-		    "(environment variable missing?)", text);
+		return tw_err_set(err,
+		    "'%s' resolves to an empty address "
+		    "(environment variable missing?)",
+		    text);
 	if ((rest = after_prefix(all, "unix@")) != NULL)
 		return unix_parse(arena, rest, false, out, err);
 	if (all[0] == '/')
@@ -381,8 +381,7 @@ tw__addr_parse(struct tw_arena *arena, const char *text, unsigned how,
 }
 
 int
-tw__addr_resolve(const char *host, int family, struct tw_addr *addr,
-    struct tw_err *err)
+tw__addr_resolve(const char *host, int family, struct tw_addr *addr, struct tw_err *err)
 {
 	const struct addrinfo hints = {
 		.ai_family = family,
@@ -400,8 +399,8 @@ tw__addr_resolve(const char *host, int family, struct tw_addr *addr,
 	}
 	rc = getaddrinfo(host, NULL, &hints, &list);
 	if (rc != 0)
-		return tw_err_set(err, "could not resolve address '%s': %s", host,
-		    gai_strerror(rc));
+		return tw_err_set(
+		    err, "could not resolve address '%s': %s", host, gai_strerror(rc));
 	tw_addr_from_sockaddr(addr, list->ai_addr, list->ai_addrlen);
 	addr->port = port;
 	freeaddrinfo(list);

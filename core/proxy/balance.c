@@ -79,8 +79,7 @@ rebuild(const struct tw_proxy *be)
 	struct tw_proxy_live *live = be->live;
 	struct tw__lb *old = atomic_load(&live->balance);
 	struct tw__lb *lb = calloc(1, sizeof(*lb));
-	struct tw_choice *of =
-	    malloc(((size_t)be->n_servers + 1) * sizeof(*of));
+	struct tw_choice *of = malloc(((size_t)be->n_servers + 1) * sizeof(*of));
 	int n;
 
 	if (lb == NULL || of == NULL)
@@ -224,8 +223,8 @@ tw__balance_pick(const struct tw_proxy *be, struct tw_req *req, bool *any)
 void
 tw__balance_moved(struct tw_server *srv)
 {
-	const struct tw__lb *lb = atomic_load_explicit(&srv->proxy->live->balance,
-	    memory_order_acquire);
+	const struct tw__lb *lb =
+	    atomic_load_explicit(&srv->proxy->live->balance, memory_order_acquire);
 	struct tw_server *now;
 
 	if (lb == NULL || lb->state == NULL || lb->algo->moved == NULL)
@@ -236,8 +235,7 @@ tw__balance_moved(struct tw_server *srv)
 }
 
 void
-tw_proxy_usable(const struct tw_proxy *px, int *active, int *backup,
-    uint32_t *weight)
+tw_proxy_usable(const struct tw_proxy *px, int *active, int *backup, uint32_t *weight)
 {
 	const struct tw__lb *lb =
 	    px->live != NULL ? atomic_load(&px->live->balance) : NULL;

@@ -101,8 +101,8 @@ tw__line_add_bind(struct tw_line *ln)
 		rc = -1;
 	}
 	ln->bind = px->bind[first];
-	if (tw__line_options(ln, TW_SC_BIND, ln->arg + 1, ln->bind,
-		ln->bind->block) < 0)
+	if (tw__line_options(ln, TW_SC_BIND, ln->arg + 1, ln->bind, ln->bind->block) <
+	    0)
 		rc = -1;
 	for (int i = first + 1; i < px->n_binds; i++)
 		bind_copy_options(px->bind[i], px->bind[first]);
@@ -116,8 +116,8 @@ bind_set_user(struct tw_line *ln)
 	const struct passwd *pw = getpwnam(tw_arg(ln, 0));
 
 	if (pw == NULL)
-		return tw_line_fail(ln, 0, "there is no user '%s' on this system",
-		    tw_arg(ln, 0));
+		return tw_line_fail(
+		    ln, 0, "there is no user '%s' on this system", tw_arg(ln, 0));
 	b->user = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0));
 	b->uid = pw->pw_uid;
 	return 0;
@@ -130,8 +130,8 @@ bind_set_group(struct tw_line *ln)
 	const struct group *gr = getgrnam(tw_arg(ln, 0));
 
 	if (gr == NULL)
-		return tw_line_fail(ln, 0, "there is no group '%s' on this system",
-		    tw_arg(ln, 0));
+		return tw_line_fail(
+		    ln, 0, "there is no group '%s' on this system", tw_arg(ln, 0));
 	b->group = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0));
 	b->gid = gr->gr_gid;
 	return 0;
@@ -145,7 +145,8 @@ bind_set_mode(struct tw_line *ln)
 	const unsigned long mode = strtoul(tw_arg(ln, 0), &end, 8);
 
 	if (*end != '\0' || tw_arg(ln, 0)[0] == '\0' || mode > 07777)
-		return tw_line_fail(ln, 0, "'mode' expects octal permissions, such as "
+		return tw_line_fail(ln, 0,
+		    "'mode' expects octal permissions, such as "
 		    "660");
 	b->mode = (uint32_t)mode;
 	return 0;

@@ -13,7 +13,6 @@
 
 #include "core/proxy/proxy_int.h"
 
-
 static const char *
 mode_name(const struct tw_proxy *px)
 {
@@ -30,16 +29,17 @@ backend_of(struct tw_gen *gen, const struct tw_proxy *fe, const char *name,
 
 	if (be == NULL) {
 		tw_gen_fail(gen, at->file, at->line,
-		    "Proxy '%s': unable to find required %s: '%s'.", fe->name,
-		    at->who, name);
+		    "Proxy '%s': unable to find required %s: '%s'.", fe->name, at->who,
+		    name);
 		return NULL;
 	}
 	if (be->c.mode != fe->c.mode) {
 		tw_gen_fail(gen, at->file, at->line,
 		    "%s %s '%s' (%s:%d) tries to use incompatible %s %s '%s' "
-		    "(%s:%d) %s (see 'mode').", mode_name(fe), tw__proxy_type(fe),
-		    fe->name, fe->file, fe->line, mode_name(be), tw__proxy_type(be),
-		    be->name, be->file, be->line, how);
+		    "(%s:%d) %s (see 'mode').",
+		    mode_name(fe), tw__proxy_type(fe), fe->name, fe->file, fe->line,
+		    mode_name(be), tw__proxy_type(be), be->name, be->file, be->line,
+		    how);
 		return NULL;
 	}
 	return be;
@@ -65,8 +65,8 @@ frontend_check_routes(struct tw_gen *gen, struct tw_proxy *px)
 	int rc = 0;
 
 	STAILQ_FOREACH(use, &px->uses, link) {
-		use->backend = backend_of(gen, px, use->name, &use->origin,
-		    "in a 'use_backend' rule");
+		use->backend = backend_of(
+		    gen, px, use->name, &use->origin, "in a 'use_backend' rule");
 		if (use->backend == NULL)
 			rc = -1;
 		frontend_counted(use->backend, px);
@@ -79,8 +79,8 @@ frontend_check_routes(struct tw_gen *gen, struct tw_proxy *px)
 	}
 	px->default_origin = (struct tw_origin){ "default_backend",
 		c->default_backend_file, c->default_backend_line };
-	px->default_backend = backend_of(gen, px, c->default_backend,
-	    &px->default_origin, "as its default backend");
+	px->default_backend = backend_of(
+	    gen, px, c->default_backend, &px->default_origin, "as its default backend");
 	frontend_counted(px->default_backend, px);
 	return px->default_backend != NULL ? rc : -1;
 }
@@ -90,8 +90,8 @@ timeouts_check(struct tw_gen *gen, const struct tw_proxy *px)
 {
 	const struct tw__timeouts *t = &px->c.timeout;
 	const bool no_client = tw__is_fe(px) && t->client == 0;
-	const bool no_server = tw__is_be(px) && px->n_servers > 0 &&
-	    (t->connect == 0 || t->server == 0);
+	const bool no_server =
+	    tw__is_be(px) && px->n_servers > 0 && (t->connect == 0 || t->server == 0);
 
 	if (!no_client && !no_server)
 		return;
@@ -102,7 +102,8 @@ timeouts_check(struct tw_gen *gen, const struct tw_proxy *px)
 	    "   | with such a configuration. To fix this, please ensure that all "
 	    "following\n"
 	    "   | timeouts are set to a non-zero value: 'client', 'connect', "
-	    "'server'.", tw__proxy_type(px), px->name);
+	    "'server'.",
+	    tw__proxy_type(px), px->name);
 }
 
 static int
@@ -135,8 +136,8 @@ server_names_check(struct tw_gen *gen, const struct tw_proxy *px)
 		if (strcmp(a->name, b->name) == 0)
 			rc = tw_gen_fail(gen, b->file, b->line,
 			    "%s '%s', another server named '%s' was already defined at "
-			    "line %d, please use distinct names.", tw__proxy_type(px),
-			    px->name, b->name, a->line);
+			    "line %d, please use distinct names.",
+			    tw__proxy_type(px), px->name, b->name, a->line);
 	}
 	free(sorted);
 	return rc;
@@ -225,8 +226,7 @@ proxy_ids_check(struct tw_gen *gen)
 	if (rc < 0)
 		tw_gen_fail(gen, a.px[clash]->file, a.px[clash]->line,
 		    "%s '%s' has the same 'id' %u as another proxy",
-		    tw__proxy_type(a.px[clash]), a.px[clash]->name,
-		    a.px[clash]->id);
+		    tw__proxy_type(a.px[clash]), a.px[clash]->name, a.px[clash]->id);
 	free(a.px);
 	return rc;
 }
@@ -237,18 +237,18 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 	int rc = server_names_check(gen, px), clash;
 
 	if (ids_assign(px, server_id_at, &clash) < 0)
-		rc = tw_gen_fail(gen, px->server[clash]->file,
-		    px->server[clash]->line, "server '%s/%s' has the same 'id' %u as "
-		    "another server", px->name, px->server[clash]->name,
-		    px->server[clash]->id);
+		rc = tw_gen_fail(gen, px->server[clash]->file, px->server[clash]->line,
+		    "server '%s/%s' has the same 'id' %u as "
+		    "another server",
+		    px->name, px->server[clash]->name, px->server[clash]->id);
 	for (int i = 0; i < px->n_servers; i++) {
 		const struct tw_server *srv = px->server[i];
 
 		if (srv->check && srv->map_port && srv->check_port == 0)
 			rc = tw_gen_fail(gen, srv->file, srv->line,
 			    "server '%s/%s' has neither a service port nor a check "
-			    "port; write 'port <port>' for its checks", px->name,
-			    srv->name);
+			    "port; write 'port <port>' for its checks",
+			    px->name, srv->name);
 	}
 	if (px->c.balance != NULL)
 		return rc;
@@ -260,9 +260,11 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 	}
 	if (px->n_servers == 0)
 		return rc;
-	return tw_gen_fail(gen, px->file, px->line, "%s '%s' needs the balance "
+	return tw_gen_fail(gen, px->file, px->line,
+	    "%s '%s' needs the balance "
 	    "algorithm 'roundrobin', but no loaded module has it; load the module "
-	    "'balance'", tw__proxy_type(px), px->name);
+	    "'balance'",
+	    tw__proxy_type(px), px->name);
 }
 
 /* Finds the listener across reloads; a second one of the same address gets a
@@ -331,7 +333,8 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 	if (px->n_binds == 0 && !px->c.disabled)
 		tw_gen_warn(gen, px->file, px->line,
 		    "%s '%s' has no 'bind' directive. Please declare it as a backend "
-		    "if this was intended.", tw__proxy_type(px), px->name);
+		    "if this was intended.",
+		    tw__proxy_type(px), px->name);
 	if (ids_assign(px, bind_id_at, &clash) < 0)
 		rc = tw_gen_fail(gen, px->bind[clash]->file, px->bind[clash]->line,
 		    "this listener of '%s' has the same 'id' %u as another", px->name,
@@ -348,9 +351,11 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 		return rc;
 	px->proto = tw__module_find_proto("h1", NULL);
 	if (px->proto == NULL)
-		rc = tw_gen_fail(gen, px->file, px->line, "'mode http' of %s '%s' needs "
+		rc = tw_gen_fail(gen, px->file, px->line,
+		    "'mode http' of %s '%s' needs "
 		    "the protocol 'h1', but no loaded module has it; load the module "
-		    "'http'", tw__proxy_type(px), px->name);
+		    "'http'",
+		    tw__proxy_type(px), px->name);
 	return rc;
 }
 

@@ -24,6 +24,5 @@ bool
 tw_server_checks_paused(const struct tw_server *srv)
 {
 	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
-	return atomic_load_explicit(&srv->live->checks_paused,
-	    memory_order_relaxed);
+	return atomic_load_explicit(&srv->live->checks_paused, memory_order_relaxed);
 }

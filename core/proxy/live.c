@@ -128,8 +128,8 @@ key_make(const char *a, const char *b, const char *c)
 static uint32_t
 number_get(void)
 {
-	return numbers.n_free > 0 ? numbers.free_list[--numbers.n_free] :
-				    numbers.next++;
+	return numbers.n_free > 0 ? numbers.free_list[--numbers.n_free]
+				  : numbers.next++;
 }
 
 static void
@@ -137,8 +137,8 @@ number_put(uint32_t number)
 {
 	if (numbers.n_free == numbers.cap) {
 		numbers.cap = numbers.cap > 0 ? 2 * numbers.cap : 64;
-		numbers.free_list = must(realloc(numbers.free_list,
-		    numbers.cap * sizeof(*numbers.free_list)));
+		numbers.free_list = must(realloc(
+		    numbers.free_list, numbers.cap * sizeof(*numbers.free_list)));
 	}
 	numbers.free_list[numbers.n_free++] = number;
 	if (numbers.n_free == numbers.next) {
@@ -190,9 +190,9 @@ block_new(enum tw_scope_block scope)
 static struct tw_proxy_live *
 proxy_live_ref(const struct tw_proxy *px)
 {
-	const char *kind = px->scope == TW_SC_FRONTEND ? "fe/" :
-	    px->scope == TW_SC_BACKEND		       ? "be/" :
-							 "li/";
+	const char *kind = px->scope == TW_SC_FRONTEND ? "fe/"
+	    : px->scope == TW_SC_BACKEND               ? "be/"
+						       : "li/";
 	char *key = key_make(kind, px->name, "");
 	struct tw_proxy_live *l = registry_find(&proxies, key);
 
@@ -389,8 +389,7 @@ tw__proxies_stop(struct tw_gen *gen)
 }
 
 static void
-registry_each(const struct registry *r, void (*fn)(void *live, void *arg),
-    void *arg)
+registry_each(const struct registry *r, void (*fn)(void *live, void *arg), void *arg)
 {
 	for (uint32_t i = 0; i < r->size; i++) {
 		for (const struct entry *e = r->slot[i]; e != NULL; e = e->next)

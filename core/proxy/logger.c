@@ -35,7 +35,8 @@
 #define ENTRIES_MAX 256
 #define IOV_PER_MSG 3
 #define US_PER_S 1000000u
-#define FLUSH_AT 8   /* lines that are worth a system call; a unix datagram
+#define FLUSH_AT \
+	8            /* lines that are worth a system call; a unix datagram
                         socket takes ten by default (net.unix.max_dgram_qlen) */
 #define FLUSH_MS 4   /* the longest that fewer wait */
 #define RETRY_US 200 /* until a full receiver is tried again */
@@ -48,7 +49,7 @@ struct entry {
 };
 
 struct tw__logw {
-	char *buf;             /* owns: BUFFER_BYTES */
+	char *buf; /* owns: BUFFER_BYTES */
 	uint32_t used;
 	int n;
 	struct entry entry[ENTRIES_MAX];
@@ -65,8 +66,9 @@ struct tw__logw {
 };
 
 /* Whatever the loggers of one line need fits into an empty buffer. */
-_Static_assert(TW__LOG_LEN_MAX + (2 * TW__LOGGERS_MAX + 1) * HEADER_MAX_BYTES <
-    BUFFER_BYTES, "a line fits");
+_Static_assert(
+    TW__LOG_LEN_MAX + (2 * TW__LOGGERS_MAX + 1) * HEADER_MAX_BYTES < BUFFER_BYTES,
+    "a line fits");
 _Static_assert(2 * TW__LOGGERS_MAX <= ENTRIES_MAX, "so do its entries");
 
 /* What a line is made from. */
@@ -82,7 +84,7 @@ struct line {
 
 static struct tw__logw *shared_logw; /* for threads that are no workers */
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
-static int own_pid; /* shared: atomic; 0: ask */
+static int own_pid;            /* shared: atomic; 0: ask */
 static __thread bool sink_off; /* this thread's message goes elsewhere */
 
 static void
@@ -121,8 +123,8 @@ entry_iov(const struct tw__logw *lw, const struct entry *e, struct iovec *iov)
 	const bool has_newline = text[e->text_len] == '\n';
 
 	if (e->head + e->head_len == e->text && has_newline) { /* one piece */
-		iov[0] = (struct iovec){ lw->buf + e->head,
-			e->head_len + e->text_len + 1 };
+		iov[0] =
+		    (struct iovec){ lw->buf + e->head, e->head_len + e->text_len + 1 };
 		iov[1] = iov[2] = (struct iovec){ newline, 0 };
 		return;
 	}
@@ -299,8 +301,8 @@ tw__log_worker_down(struct tw_worker *w)
 static void
 dates_fill(struct tw__logw *lw, uint64_t second)
 {
-	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May",
-		"Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+		"Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
 	const time_t t = (time_t)second;
 	struct tm tm;
 
@@ -308,11 +310,11 @@ dates_fill(struct tw__logw *lw, uint64_t second)
 	const long zone = tm.tm_gmtoff / 60;
 	const long minutes = zone < 0 ? -zone : zone;
 	snprintf(lw->date, sizeof(lw->date), "%s %2d %02d:%02d:%02d ",
-	    months[tm.tm_mon], tm.tm_mday % 100u, tm.tm_hour % 100u,
-	    tm.tm_min % 100u, tm.tm_sec % 100u);
+	    months[tm.tm_mon], tm.tm_mday % 100u, tm.tm_hour % 100u, tm.tm_min % 100u,
+	    tm.tm_sec % 100u);
 	strftime(lw->iso, sizeof(lw->iso), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(lw->zone, sizeof(lw->zone), "%c%02ld:%02ld",
-	    zone < 0 ? '-' : '+', minutes / 60 % 100, minutes % 60);
+	snprintf(lw->zone, sizeof(lw->zone), "%c%02ld:%02ld", zone < 0 ? '-' : '+',
+	    minutes / 60 % 100, minutes % 60);
 	lw->second = second;
 }
 
@@ -375,15 +377,14 @@ static void
 put_header(struct tw__logw *lw, struct tw_out *o, const struct line *l,
     const struct tw__logger *lg)
 {
-	const unsigned level =
-	    l->level < lg->min_level ? lg->min_level : l->level;
+	const unsigned level = l->level < lg->min_level ? lg->min_level : l->level;
 	const unsigned priority = lg->facility * 8u + level;
 	const uint64_t us = tw_wall_us();
 	unsigned format = lg->format;
 
 	if (format == TW__LOG_DEFAULT)
-		format = l->gen->global.log_send_hostname ? TW__LOG_RFC3164 :
-		    TW__LOG_LOCAL;
+		format =
+		    l->gen->global.log_send_hostname ? TW__LOG_RFC3164 : TW__LOG_LOCAL;
 	if (TW_UNLIKELY(lw->second != us / US_PER_S))
 		dates_fill(lw, us / US_PER_S);
 	if (format == TW__LOG_SHORT || format == TW__LOG_TIMED)
@@ -394,8 +395,8 @@ put_header(struct tw__logw *lw, struct tw_out *o, const struct line *l,
 	case TW__LOG_RFC5424:
 		tw_out_lit(o, "1 ");
 		put_iso(lw, o, us);
-		tw_out_printf(o, "%.250s %.250s %d - - ", host_name(l->gen),
-		    l->tag, tw__log_pid());
+		tw_out_printf(o, "%.250s %.250s %d - - ", host_name(l->gen), l->tag,
+		    tw__log_pid());
 		break;
 	case TW__LOG_TIMED:
 	case TW__LOG_ISO:
@@ -433,16 +434,14 @@ longest(const struct line *l)
 
 /* The text, behind the first header; `limit`: bytes it may have. */
 static void
-put_text(struct tw__logw *lw, const struct line *l, uint32_t limit,
-    struct entry *e)
+put_text(struct tw__logw *lw, const struct line *l, uint32_t limit, struct entry *e)
 {
 	struct tw_out o = tw_out_of(lw->buf + lw->used, limit);
 
 	if (l->fmt != NULL)
 		tw_logfmt_out(l->fmt, l->req, &o);
 	else
-		tw_out_mem(&o, l->text.p, l->text.len < limit ? l->text.len :
-		    limit);
+		tw_out_mem(&o, l->text.p, l->text.len < limit ? l->text.len : limit);
 	e->text = lw->used;
 	e->text_len = (uint32_t)(o.p - (lw->buf + lw->used));
 	*o.p = '\n'; /* there is room: see emit() */
@@ -450,23 +449,22 @@ put_text(struct tw__logw *lw, const struct line *l, uint32_t limit,
 }
 
 static void
-emit_to(struct tw__logw *lw, const struct line *l,
-    const struct tw__logger *lg, struct entry *text)
+emit_to(struct tw__logw *lw, const struct line *l, const struct tw__logger *lg,
+    struct entry *text)
 {
 	struct entry *const e = &lw->entry[lw->n];
-	struct tw_out o =
-	    tw_out_of(lw->buf + lw->used, BUFFER_BYTES - lw->used);
+	struct tw_out o = tw_out_of(lw->buf + lw->used, BUFFER_BYTES - lw->used);
 
 	e->head = lw->used;
 	put_header(lw, &o, l, lg);
 	e->head_len = (uint32_t)(o.p - (lw->buf + lw->used));
 	lw->used += e->head_len;
-	const uint32_t room =
-	    lg->max_len > e->head_len ? lg->max_len - e->head_len : 0;
+	const uint32_t room = lg->max_len > e->head_len ? lg->max_len - e->head_len : 0;
 	if (text->target == NULL) { /* nobody has needed it yet */
 		const uint32_t most = longest(l);
-		put_text(lw, l, l->list[1] == NULL &&
-		    SLIST_NEXT(lg, link) == NULL ? room : most, text);
+		put_text(lw, l,
+		    l->list[1] == NULL && SLIST_NEXT(lg, link) == NULL ? room : most,
+		    text);
 		text->target = lg->target;
 	}
 	e->target = lg->target;
@@ -539,8 +537,9 @@ line_of(const struct tw_proxy *px, struct line *l)
 		l->list[n++] = &px->c.loggers;
 	if (px->c.log_global && !SLIST_EMPTY(&gen->global.loggers))
 		l->list[n++] = &gen->global.loggers;
-	l->tag = px->c.log_tag ? px->c.log_tag :
-	    gen->global.log_tag ? gen->global.log_tag : "tideway";
+	l->tag = px->c.log_tag    ? px->c.log_tag
+	    : gen->global.log_tag ? gen->global.log_tag
+				  : "tideway";
 	return n > 0;
 }
 
@@ -566,8 +565,7 @@ tw__log_request(struct tw_req *req)
 		l.level = TW_ERR;
 	TW_ASSERT(tw__self != NULL && tw__self->log != NULL);
 	emit(tw__self->log, &l);
-	atomic_fetch_add_explicit(&fe->live->log_count, 1,
-	    memory_order_relaxed);
+	atomic_fetch_add_explicit(&fe->live->log_count, 1, memory_order_relaxed);
 }
 
 void
@@ -577,7 +575,8 @@ tw__log_sink(enum tw_level level, const char *text, size_t len)
 
 	if (sink_off || gen == NULL || SLIST_EMPTY(&gen->global.loggers))
 		return;
-	const struct line l = { .gen = gen, .level = level,
+	const struct line l = { .gen = gen,
+		.level = level,
 		.list = { &gen->global.loggers, NULL },
 		.tag = gen->global.log_tag ? gen->global.log_tag : "tideway",
 		.text = { text, len } };
@@ -585,8 +584,7 @@ tw__log_sink(enum tw_level level, const char *text, size_t len)
 }
 
 void
-tw_proxy_log(const struct tw_proxy *px, enum tw_level level, const char *fmt,
-    ...)
+tw_proxy_log(const struct tw_proxy *px, enum tw_level level, const char *fmt, ...)
 {
 	char text[2048];
 	va_list ap;

@@ -31,12 +31,12 @@
 
 struct tw__log_target {
 	SLIST_ENTRY(tw__log_target) link; /* shared: targets_lock */
-	struct tw_addr addr;       /* family 0: a descriptor */
-	_Atomic int fd;            /* -1: not open */
-	bool is_file;              /* a regular file takes any length */
-	_Atomic bool down;         /* connecting failed; see retry_us */
-	_Atomic uint64_t retry_us; /* not before */
-	pthread_mutex_t lock;      /* opening; writes to a descriptor */
+	struct tw_addr addr;              /* family 0: a descriptor */
+	_Atomic int fd;                   /* -1: not open */
+	bool is_file;                     /* a regular file takes any length */
+	_Atomic bool down;                /* connecting failed; see retry_us */
+	_Atomic uint64_t retry_us;        /* not before */
+	pthread_mutex_t lock;             /* opening; writes to a descriptor */
 };
 
 static SLIST_HEAD(, tw__log_target) targets; /* shared: targets_lock */
@@ -116,14 +116,12 @@ target_connect(struct tw__log_target *t)
 	pthread_mutex_lock(&t->lock);
 	int fd = t->fd;
 	if (fd < 0) {
-		fd = socket(t->addr.family,
-		    SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		fd = socket(
+		    t->addr.family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (fd >= 0)
-			setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room,
-			    sizeof(room));
+			setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	}
-	const bool ok = fd >= 0 &&
-	    connect(fd, (struct sockaddr *)&ss, len) == 0;
+	const bool ok = fd >= 0 && connect(fd, (struct sockaddr *)&ss, len) == 0;
 	t->fd = fd;
 	t->retry_us = ok ? 0 : tw_now_us() + RETRY_US;
 	t->down = !ok;
@@ -151,9 +149,8 @@ is_usable(struct tw__log_target *t)
 static bool
 is_gone(int error)
 {
-	return error == ECONNREFUSED || error == ENOTCONN ||
-	    error == ECONNRESET || error == EDESTADDRREQ || error == EPIPE ||
-	    error == ENOENT;
+	return error == ECONNREFUSED || error == ENOTCONN || error == ECONNRESET ||
+	    error == EDESTADDRREQ || error == EPIPE || error == ENOENT;
 }
 
 /* returns: messages sent or given up; fewer than n: the receiver is full. */
@@ -163,8 +160,8 @@ send_batch(struct tw__log_target *t, struct mmsghdr *msg, int n)
 	bool again = true;
 
 	for (int done = 0; done < n;) {
-		const int sent = sendmmsg(t->fd, msg + done,
-		    (unsigned)(n - done), MSG_DONTWAIT | MSG_NOSIGNAL);
+		const int sent = sendmmsg(t->fd, msg + done, (unsigned)(n - done),
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent > 0) {
 			done += sent;
 			again = true;
@@ -209,7 +206,8 @@ send_datagrams(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
 		memset(msg, 0, sizeof(msg[0]) * (size_t)now);
 		for (int k = 0; k < now; k++) {
 			msg[k].msg_hdr.msg_iov = iov + (i + k) * per_msg;
-			msg[k].msg_hdr.msg_iovlen = iov_count(iov + (i + k) * per_msg, per_msg);
+			msg[k].msg_hdr.msg_iovlen =
+			    iov_count(iov + (i + k) * per_msg, per_msg);
 		}
 		const int sent = send_batch(t, msg, now);
 		if (sent < now)
@@ -262,8 +260,7 @@ write_lines(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
 }
 
 int
-tw__log_target_send(struct tw__log_target *t, struct iovec *iov, int per_msg,
-    int n)
+tw__log_target_send(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
 {
 	if (t->addr.family == 0)
 		return write_lines(t, iov, per_msg, n);

@@ -49,11 +49,11 @@ server_misplaced(struct tw_line *ln)
 	const struct tw_proxy *px = line_proxy(ln);
 
 	if (px->scope == TW_SC_DEFAULTS)
-		return tw_line_fail(ln, -1, "'%s' not allowed in 'defaults' section",
-		    ln->kw->word);
+		return tw_line_fail(
+		    ln, -1, "'%s' not allowed in 'defaults' section", ln->kw->word);
 	return tw_line_fail(ln, -1,
-	    "'%s' not allowed because %s '%s' has no backend capability",
-	    ln->kw->word, tw__proxy_type(px), px->name);
+	    "'%s' not allowed because %s '%s' has no backend capability", ln->kw->word,
+	    tw__proxy_type(px), px->name);
 }
 
 static int
@@ -66,11 +66,14 @@ proxy_set_mode(struct tw_line *ln)
 	else if (strcmp(arg, "tcp") == 0)
 		line_proxy(ln)->c.mode = TW_MODE_TCP;
 	else if (strcmp(arg, "health") == 0)
-		return tw_line_fail(ln, 0, "'mode health' has gone; write 'mode http' "
+		return tw_line_fail(ln, 0,
+		    "'mode health' has gone; write 'mode http' "
 		    "and a rule that answers the checker");
 	else
-		return tw_line_fail(ln, 0, "unknown proxy mode '%s'; write 'http' or "
-		    "'tcp'", arg);
+		return tw_line_fail(ln, 0,
+		    "unknown proxy mode '%s'; write 'http' or "
+		    "'tcp'",
+		    arg);
 	return 0;
 }
 
@@ -139,7 +142,8 @@ proxy_set_reuse(struct tw_line *ln)
 			return 0;
 		}
 	}
-	return tw_line_fail(ln, 0, "'http-reuse' expects one of 'never', 'safe', "
+	return tw_line_fail(ln, 0,
+	    "'http-reuse' expects one of 'never', 'safe', "
 	    "'aggressive' and 'always'");
 }
 
@@ -157,8 +161,7 @@ proxy_set_default_backend(struct tw_line *ln)
 {
 	struct tw_proxy *px = line_proxy(ln);
 
-	px->c.default_backend =
-	    tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0));
+	px->c.default_backend = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0));
 	px->c.default_backend_file = ln->file;
 	px->c.default_backend_line = ln->number;
 	return 0;
@@ -173,7 +176,8 @@ proxy_add_use_backend(struct tw_line *ln)
 	struct tw__use *use;
 
 	if (strchr(name, '%') != NULL)
-		return tw_line_fail(ln, 0, "a backend name that is computed for each "
+		return tw_line_fail(ln, 0,
+		    "a backend name that is computed for each "
 		    "request is known to HAProxy but not to tideway yet; write one "
 		    "'use_backend' line for each backend");
 	use = tw_arena_zalloc(arena, sizeof(*use));
@@ -208,15 +212,15 @@ proxy_set_description(struct tw_line *ln)
 	char *text = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0));
 
 	for (int i = 1; i < ln->n_args; i++)
-		text = tw_arena_printf(ln->gen->conf.arena, "%s %s", text,
-		    tw_arg(ln, i));
+		text =
+		    tw_arena_printf(ln->gen->conf.arena, "%s %s", text, tw_arg(ln, i));
 	line_proxy(ln)->c.description = text;
 	return 0;
 }
 
 /* Algorithms of HAProxy's that no module here has. */
-static const char *const balance_later[] = { "static-rr", "first", "hash",
-	"source", "uri", "url_param", "random", "rdp-cookie" };
+static const char *const balance_later[] = { "static-rr", "first", "hash", "source",
+	"uri", "url_param", "random", "rdp-cookie" };
 
 static int
 balance_unknown(const struct tw_line *ln, const char *name)
@@ -227,10 +231,14 @@ balance_unknown(const struct tw_line *ln, const char *name)
 	for (size_t i = 0; i < TW_N_ELEMENTS(balance_later); i++)
 		later = later || strcmp(name, balance_later[i]) == 0;
 	if (later)
-		return tw_line_fail(ln, 0, "balance '%s' is known to HAProxy but not to "
-		    "tideway yet", name);
-	return tw_line_fail(ln, 0, "'balance' does not know the algorithm '%s'; "
-	    "'roundrobin' and 'leastconn' are in the module 'balance'", name);
+		return tw_line_fail(ln, 0,
+		    "balance '%s' is known to HAProxy but not to "
+		    "tideway yet",
+		    name);
+	return tw_line_fail(ln, 0,
+	    "'balance' does not know the algorithm '%s'; "
+	    "'roundrobin' and 'leastconn' are in the module 'balance'",
+	    name);
 }
 
 static int
@@ -244,8 +252,8 @@ proxy_set_balance(struct tw_line *ln)
 	if (algo == NULL)
 		return balance_unknown(ln, tw_arg(ln, 0));
 	if (algo->args == NULL && ln->n_args > 1)
-		return tw_line_fail(ln, 1, "balance '%s' takes no arguments",
-		    algo->name);
+		return tw_line_fail(
+		    ln, 1, "balance '%s' takes no arguments", algo->name);
 	conf = tw_arena_zalloc(ln->gen->conf.arena, algo->conf_size);
 	if (algo->args != NULL && algo->args(ln, conf) < 0)
 		return -1;
@@ -261,9 +269,11 @@ proxy_set_balance(struct tw_line *ln)
 #define NO_BE TW_SC_BACKEND
 #define SECTIONS (TW_SC_FRONTEND | TW_SC_LISTEN | TW_SC_BACKEND)
 /* The entry for a scope where the word is ignored with a warning. */
-#define IGNORED(text, scope)                                                  \
-	{ .word = text, .scopes = scope, .max_args = -1, .set = tw__kw_ignored,  \
-		.flags = TW_KW_NO, .help = "Ignored here, with a warning." }
+#define IGNORED(text, scope)                                                          \
+	{                                                                             \
+		.word = text, .scopes = scope, .max_args = -1, .set = tw__kw_ignored, \
+		.flags = TW_KW_NO, .help = "Ignored here, with a warning."            \
+	}
 
 /* clang-format off */
 const struct tw_kw tw__proxy_kw[] = {

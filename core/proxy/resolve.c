@@ -34,7 +34,7 @@ struct question {
 struct inquiry {
 	struct question *q; /* owns */
 	int n;
-	_Atomic int next;   /* shared: the first that nobody has taken */
+	_Atomic int next; /* shared: the first that nobody has taken */
 };
 
 /* The words of a server's init-addr, tried in order. */
@@ -216,8 +216,8 @@ unresolved_report(struct tw_gen *gen)
 			    server_try_after_libc(srv) || allows_none(srv))
 				continue;
 			rc = tw_gen_fail(gen, srv->file, srv->line,
-			    "'server %s/%s' : could not resolve address '%s'",
-			    px->name, srv->name, srv->host);
+			    "'server %s/%s' : could not resolve address '%s'", px->name,
+			    srv->name, srv->host);
 		}
 	}
 	return rc;

@@ -11,8 +11,8 @@
 #include "core/proxy/proxy_int.h"
 
 struct tw_proxy *
-tw__route(const struct tw_proxy *fe, struct tw_req *req,
-    const struct tw_origin **origin)
+tw__route(
+    const struct tw_proxy *fe, struct tw_req *req, const struct tw_origin **origin)
 {
 	const struct tw__use *use;
 

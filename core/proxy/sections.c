@@ -97,7 +97,8 @@ blocks_deepen(struct tw_gen *gen, char *block)
 
 	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
 		if (self->module->proxy_inherit != NULL)
-			self->module->proxy_inherit(gen, block + self->off[TW_IN_PROXY]);
+			self->module->proxy_inherit(
+			    gen, block + self->off[TW_IN_PROXY]);
 	}
 }
 
@@ -126,8 +127,8 @@ blocks_copy(struct tw_gen *gen, struct tw_proxy *px, const struct tw_proxy *from
 }
 
 static struct tw_proxy *
-proxy_new(struct tw_line *ln, const char *name, unsigned scope,
-    const struct tw_proxy *from)
+proxy_new(
+    struct tw_line *ln, const char *name, unsigned scope, const struct tw_proxy *from)
 {
 	struct tw_arena *arena = ln->gen->conf.arena;
 	struct tw_proxy *px = tw_arena_zalloc(arena, sizeof(*px));
@@ -161,24 +162,26 @@ defaults_named(struct tw_line *ln, const char *name)
 		if (strcmp(d->name, name) != 0)
 			continue;
 		if (found != NULL) {
-			tw_line_fail(ln, -1, "defaults section '%s' is ambiguous: it "
+			tw_line_fail(ln, -1,
+			    "defaults section '%s' is ambiguous: it "
 			    "was declared at %s:%d and at %s:%d; give each a name of "
-			    "its own", name, found->file, found->line, d->file,
-			    d->line);
+			    "its own",
+			    name, found->file, found->line, d->file, d->line);
 			return NULL;
 		}
 		found = d;
 	}
 	if (found == NULL)
-		tw_line_fail(ln, -1, "there is no defaults section '%s' above this "
-		    "line", name);
+		tw_line_fail(ln, -1,
+		    "there is no defaults section '%s' above this "
+		    "line",
+		    name);
 	return found;
 }
 
 /* `from NAME` as words i and i + 1. out: from, NULL: no section applies. */
 static int
-from_parse(struct tw_line *ln, int i, bool last_is_default,
-    struct tw_proxy **from)
+from_parse(struct tw_line *ln, int i, bool last_is_default, struct tw_proxy **from)
 {
 	*from = NULL;
 	if (i >= ln->n_words) {
@@ -187,14 +190,19 @@ from_parse(struct tw_line *ln, int i, bool last_is_default,
 		return 0;
 	}
 	if (strcmp(ln->word[i], "from") != 0)
-		return tw_line_fail(ln, -1, "'%s' cannot handle unexpected argument "
-		    "'%s'", ln->word[0], ln->word[i]);
+		return tw_line_fail(ln, -1,
+		    "'%s' cannot handle unexpected argument "
+		    "'%s'",
+		    ln->word[0], ln->word[i]);
 	if (i + 1 >= ln->n_words)
-		return tw_line_fail(ln, -1, "'from' expects the name of a defaults "
+		return tw_line_fail(ln, -1,
+		    "'from' expects the name of a defaults "
 		    "section");
 	if (i + 2 < ln->n_words)
-		return tw_line_fail(ln, -1, "'%s' cannot handle unexpected argument "
-		    "'%s'", ln->word[0], ln->word[i + 2]);
+		return tw_line_fail(ln, -1,
+		    "'%s' cannot handle unexpected argument "
+		    "'%s'",
+		    ln->word[0], ln->word[i + 2]);
 	*from = defaults_named(ln, ln->word[i + 1]);
 	return *from != NULL ? 0 : -1;
 }
@@ -205,8 +213,10 @@ name_check(struct tw_line *ln, const char *name)
 	const char bad = tw__name_bad_char(name);
 
 	if (bad != '\0')
-		return tw_line_fail(ln, -1, "character '%c' is not permitted in '%s' "
-		    "name '%s'", bad, ln->word[0], name);
+		return tw_line_fail(ln, -1,
+		    "character '%c' is not permitted in '%s' "
+		    "name '%s'",
+		    bad, ln->word[0], name);
 	return 0;
 }
 
@@ -247,9 +257,10 @@ duplicate_check(struct tw_line *ln, const char *name, unsigned scope)
 		if (px->name_hash != hash || strcmp(px->name, name) != 0)
 			continue;
 		if (sides_meet(px->scope, scope))
-			return tw_line_fail(ln, 0, "%s '%s' has the same name as %s "
-			    "'%s' declared at %s:%d", type, name, tw__proxy_type(px),
-			    name, px->file, px->line);
+			return tw_line_fail(ln, 0,
+			    "%s '%s' has the same name as %s "
+			    "'%s' declared at %s:%d",
+			    type, name, tw__proxy_type(px), name, px->file, px->line);
 	}
 	return 0;
 }
@@ -262,8 +273,7 @@ proxy_open(struct tw_line *ln, unsigned scope)
 	int rc = 0;
 
 	if (name[0] == '\0')
-		rc = tw_line_fail(ln, -1, "'%s' expects an <id> argument",
-		    ln->word[0]);
+		rc = tw_line_fail(ln, -1, "'%s' expects an <id> argument", ln->word[0]);
 	else if (name_check(ln, name) < 0 || duplicate_check(ln, name, scope) < 0)
 		rc = -1;
 	if (from_parse(ln, 2, true, &from) < 0)

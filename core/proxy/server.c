@@ -19,20 +19,22 @@ server_set_addr(struct tw_line *ln, struct tw_server *srv, const char *text)
 	struct tw__addr_spec spec;
 	struct tw_err err;
 
-	if (tw__addr_parse(ln->gen->conf.arena, text, TW__ADDR_RELATIVE, &spec,
-		&err) < 0)
-		return tw_line_fail(ln, 1, "'server %s/%s' : %s", ln->proxy->name,
-		    srv->name, err.text);
+	if (tw__addr_parse(ln->gen->conf.arena, text, TW__ADDR_RELATIVE, &spec, &err) <
+	    0)
+		return tw_line_fail(
+		    ln, 1, "'server %s/%s' : %s", ln->proxy->name, srv->name, err.text);
 	if (spec.any)
-		return tw_line_fail(ln, 1, "'server %s/%s' : the address the client "
+		return tw_line_fail(ln, 1,
+		    "'server %s/%s' : the address the client "
 		    "asked for as the server's ('%s') is known to HAProxy but not to "
-		    "tideway yet", ln->proxy->name, srv->name, text);
+		    "tideway yet",
+		    ln->proxy->name, srv->name, text);
 	srv->addr = spec.addr;
 	srv->host = spec.host;
 	srv->family = (uint16_t)spec.family;
 	srv->has_addr = spec.host == NULL;
-	srv->map_port = spec.addr.family != AF_UNIX &&
-	    (!spec.has_port || spec.sign != 0);
+	srv->map_port =
+	    spec.addr.family != AF_UNIX && (!spec.has_port || spec.sign != 0);
 	return 0;
 }
 
@@ -68,8 +70,10 @@ tw__line_add_server(struct tw_line *ln)
 	int rc = 0;
 
 	if (bad != '\0')
-		rc = tw_line_fail(ln, 0, "character '%c' is not permitted in server "
-		    "name '%s'", bad, srv->name);
+		rc = tw_line_fail(ln, 0,
+		    "character '%c' is not permitted in server "
+		    "name '%s'",
+		    bad, srv->name);
 	if (server_set_addr(ln, srv, tw_arg(ln, 1)) < 0)
 		rc = -1;
 	ln->server = srv;
@@ -92,8 +96,10 @@ static int
 not_for_defaults(struct tw_line *ln)
 {
 	if (ln->server == ln->proxy->proto_server)
-		return tw_line_fail(ln, -1, "'%s' is not possible in a "
-		    "'default-server' line", ln->kw->word);
+		return tw_line_fail(ln, -1,
+		    "'%s' is not possible in a "
+		    "'default-server' line",
+		    ln->kw->word);
 	return 0;
 }
 
@@ -111,8 +117,10 @@ server_set_weight(struct tw_line *ln)
 	uint64_t weight;
 
 	if (tw_parse_uint(tw_arg(ln, 0), 0, 256, &weight, &err) < 0)
-		return tw_line_fail(ln, 0, "weight of server %s is not within 0 and "
-		    "256 (%s)", srv->name, tw_arg(ln, 0));
+		return tw_line_fail(ln, 0,
+		    "weight of server %s is not within 0 and "
+		    "256 (%s)",
+		    srv->name, tw_arg(ln, 0));
 	srv->weight = (uint32_t)weight;
 	return 0;
 }
@@ -183,11 +191,13 @@ server_set_init_addr(struct tw_line *ln)
 		if (strcmp(word, "last") == 0 || strcmp(word, "libc") == 0 ||
 		    strcmp(word, "none") == 0)
 			continue;
-		if (tw__addr_parse(ln->gen->conf.arena, word, TW__ADDR_NO_PORT, &spec,
-			&err) < 0 ||
+		if (tw__addr_parse(
+			ln->gen->conf.arena, word, TW__ADDR_NO_PORT, &spec, &err) < 0 ||
 		    spec.host != NULL || spec.any)
-			return tw_line_fail(ln, 0, "'init-addr' expects a list of "
-			    "'last', 'libc', 'none' and addresses, not '%s'", word);
+			return tw_line_fail(ln, 0,
+			    "'init-addr' expects a list of "
+			    "'last', 'libc', 'none' and addresses, not '%s'",
+			    word);
 	}
 	srv->init_addr = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0));
 	return 0;

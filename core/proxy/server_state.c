@@ -55,8 +55,8 @@ tw_chk_text(enum tw_chk what)
 enum tw_health
 tw_server_health(const struct tw_server *srv)
 {
-	return (enum tw_health)atomic_load_explicit(&srv->live->health,
-	    memory_order_relaxed);
+	return (enum tw_health)atomic_load_explicit(
+	    &srv->live->health, memory_order_relaxed);
 }
 
 unsigned
@@ -91,8 +91,7 @@ bool
 tw_server_has_room(const struct tw_server *srv)
 {
 	const struct tw_server_live *l = srv->live;
-	const uint32_t max =
-	    atomic_load_explicit(&l->maxconn, memory_order_relaxed);
+	const uint32_t max = atomic_load_explicit(&l->maxconn, memory_order_relaxed);
 
 	return max == 0 ||
 	    (atomic_load_explicit(&l->served, memory_order_relaxed) < max &&
@@ -216,8 +215,8 @@ change_apply(struct change *c)
 	const bool runs = tw__server_runs(l);
 
 	if (runs && !c->ran)
-		tw__cnt(&l->s, 0, TW_CNT_DOWNTIME_MS,
-		    now - atomic_load(&l->changed_ms));
+		tw__cnt(
+		    &l->s, 0, TW_CNT_DOWNTIME_MS, now - atomic_load(&l->changed_ms));
 	else if (!runs && c->ran)
 		tw__cnt(&l->s, 0, TW_CNT_CHKDOWN, 1);
 	if (runs != c->ran)
@@ -289,8 +288,8 @@ health_words(enum tw_health h)
 
 /* in: r, the check that says so; NULL: `who` said so. */
 static void
-health_set(struct tw_server *srv, enum tw_health h,
-    const struct tw_check_result *r, const char *who)
+health_set(struct tw_server *srv, enum tw_health h, const struct tw_check_result *r,
+    const char *who)
 {
 	struct change c = change_begin(srv);
 	char text[512];
@@ -300,8 +299,8 @@ health_set(struct tw_server *srv, enum tw_health h,
 	change_apply(&c);
 	if (tw_server_admin(srv) & TW_ADM_MAINT)
 		return; /* nothing has changed for anyone */
-	tw_out_printf(&o, "%sServer %s/%s is %s", backup_prefix(srv),
-	    srv->proxy->name, srv->name, health_words(h));
+	tw_out_printf(&o, "%sServer %s/%s is %s", backup_prefix(srv), srv->proxy->name,
+	    srv->name, health_words(h));
 	if (r != NULL)
 		reason_out(&o, r);
 	else
@@ -315,9 +314,9 @@ tw_server_checked(struct tw_server *srv, const struct tw_check_result *r)
 {
 	struct tw_server_live *l = srv->live;
 	const enum tw_health was = tw_server_health(srv);
-	const enum tw_health h = r->health < r->rise ? TW_DOWN :
-	    r->nolb				     ? TW_NOLB :
-						       TW_UP;
+	const enum tw_health h = r->health < r->rise ? TW_DOWN
+	    : r->nolb                                ? TW_NOLB
+						     : TW_UP;
 
 	pthread_mutex_lock(&l->lock);
 	l->last = *r;
@@ -361,8 +360,8 @@ admin_out(struct tw_out *o, const struct change *c, unsigned was, unsigned is)
 {
 	const struct tw_server *srv = c->srv;
 
-	tw_out_printf(o, "%sServer %s/%s ", backup_prefix(srv), srv->proxy->name,
-	    srv->name);
+	tw_out_printf(
+	    o, "%sServer %s/%s ", backup_prefix(srv), srv->proxy->name, srv->name);
 	if ((is & TW_ADM_MAINT) && !c->ran) {
 		tw_out_lit(o, "was DOWN and now enters maintenance.");
 	} else if (is & TW_ADM_MAINT) {

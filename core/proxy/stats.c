@@ -50,8 +50,7 @@ proxy_side(const struct tw_proxy *px, enum tw_side side)
 }
 
 void
-tw_proxy_count(const struct tw_proxy *px, enum tw_side side, enum tw_cnt id,
-    uint64_t n)
+tw_proxy_count(const struct tw_proxy *px, enum tw_side side, enum tw_cnt id, uint64_t n)
 {
 	tw__cnt(proxy_side(px, side), own_cell(), id, n);
 }
@@ -115,8 +114,7 @@ tw_count(const struct tw_self *self, int i, uint64_t n)
 	    &own[(size_t)own_cell() * own_row + self->counter + (size_t)i];
 
 	atomic_store_explicit(cell,
-	    atomic_load_explicit(cell, memory_order_relaxed) + n,
-	    memory_order_relaxed);
+	    atomic_load_explicit(cell, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 uint64_t
@@ -143,8 +141,7 @@ tw__session_begin(struct tw__side_live *s)
 	while (cur > max && !atomic_compare_exchange_weak(&s->max, &max, cur))
 		continue;
 	if (atomic_load_explicit(&s->last_session_s, memory_order_relaxed) != now_s)
-		atomic_store_explicit(&s->last_session_s, now_s,
-		    memory_order_relaxed);
+		atomic_store_explicit(&s->last_session_s, now_s, memory_order_relaxed);
 }
 
 void
@@ -221,8 +218,8 @@ side_gauges(const struct tw__side_live *s, struct tw_gauges *out)
 static uint32_t
 fullconn(const struct tw_proxy *px)
 {
-	const uint64_t sum = px->fe_maxconn +
-	    px->n_fe_unlimited * (uint64_t)tw__process.maxconn;
+	const uint64_t sum =
+	    px->fe_maxconn + px->n_fe_unlimited * (uint64_t)tw__process.maxconn;
 	const uint64_t tenth = (sum + 9) / 10;
 
 	if (px->c.fullconn != 0)
@@ -231,8 +228,7 @@ fullconn(const struct tw_proxy *px)
 }
 
 void
-tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side,
-    struct tw_gauges *out)
+tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side, struct tw_gauges *out)
 {
 	if (px->live == NULL) {
 		*out = (struct tw_gauges){ .last_session_s = -1 };

@@ -41,9 +41,8 @@ worker_up(struct tw_worker *w)
 {
 	tw__panic_thread_init();
 	if (tw__net_up(w, buf_bytes) != 0 || tw__log_worker_up(w) != 0 ||
-	    tw__flow_up(w,
-	    (uint32_t)tw__module_block_bytes(TW_IN_REQ),
-	    (uint32_t)tw__module_block_bytes(TW_IN_CONN)) != 0)
+	    tw__flow_up(w, (uint32_t)tw__module_block_bytes(TW_IN_REQ),
+		(uint32_t)tw__module_block_bytes(TW_IN_CONN)) != 0)
 		return -1;
 	return tw__modules_worker_init(w, w->block);
 }
@@ -81,8 +80,8 @@ memory_up(struct tw__run *run, struct tw_err *err)
 static uint32_t
 threads_wanted(const struct tw_gen *gen)
 {
-	const uint32_t n = gen->global.nbthread != 0 ? gen->global.nbthread :
-	    tw__usable_cpus();
+	const uint32_t n =
+	    gen->global.nbthread != 0 ? gen->global.nbthread : tw__usable_cpus();
 
 	return n > TW__MAX_THREADS ? TW__MAX_THREADS : n;
 }
@@ -111,8 +110,8 @@ static int
 workers_up(struct tw__run *run, struct tw_err *err)
 {
 	buf_bytes = run->first->global.bufsize;
-	return tw__workers_init((int)threads_wanted(run->first),
-	    tw__module_block_bytes(TW_IN_WORKER), err);
+	return tw__workers_init(
+	    (int)threads_wanted(run->first), tw__module_block_bytes(TW_IN_WORKER), err);
 }
 
 static void
@@ -146,8 +145,9 @@ pidfile_up(struct tw__run *run, struct tw_err *err)
 {
 	if (run->master || !run->daemon)
 		return 0;
-	return tw__pidfile_write(run->opt.pidfile != NULL ? run->opt.pidfile :
-	    run->first->global.pidfile, err);
+	return tw__pidfile_write(
+	    run->opt.pidfile != NULL ? run->opt.pidfile : run->first->global.pidfile,
+	    err);
 }
 
 static int
@@ -236,8 +236,10 @@ tw__boot_ready(struct tw__run *run)
 {
 	for (int i = 0; i < run->opt.n_old; i++) {
 		if (kill(run->opt.old[i], run->opt.old_signal) != 0)
-			tw_log(TW_WARNING, "cannot signal process %d (-sf, -st): "
-			    "%s", (int)run->opt.old[i], strerror(errno));
+			tw_log(TW_WARNING,
+			    "cannot signal process %d (-sf, -st): "
+			    "%s",
+			    (int)run->opt.old[i], strerror(errno));
 	}
 	tw__daemon_ready(&run->ready_fd);
 }
@@ -265,8 +267,7 @@ tw__boot_run(struct tw__run *run)
 	for (int i = 0; i < n; i++) {
 		if (steps[i].up(run, &err) == 0)
 			continue;
-		tw_log(TW_ALERT, "Cannot start (%s): %s", steps[i].name,
-		    err.text);
+		tw_log(TW_ALERT, "Cannot start (%s): %s", steps[i].name, err.text);
 		steps_down(run, i);
 		return 1;
 	}

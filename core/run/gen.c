@@ -32,7 +32,7 @@
 struct retired {
 	struct tw_timer timer; /* first */
 	SLIST_ENTRY(retired) link;
-	struct tw_gen *gen;    /* owns */
+	struct tw_gen *gen; /* owns */
 };
 
 static struct tw_gen *_Atomic current; /* shared: one writer, control thread */
@@ -81,8 +81,8 @@ gen_new(struct tw_report *report)
 	tw__global_defaults(&gen->global);
 	TAILQ_INIT(&gen->proxies);
 	TAILQ_INIT(&gen->defaults);
-	gen->block = tw_arena_zalloc(gen->conf.arena,
-	    tw__module_block_bytes(TW_IN_GEN) + 1);
+	gen->block =
+	    tw_arena_zalloc(gen->conf.arena, tw__module_block_bytes(TW_IN_GEN) + 1);
 	return gen;
 }
 
@@ -134,8 +134,8 @@ chains_build(struct tw_gen *gen)
 
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		for (int p = 0; p < TW_N_POINTS; p++)
-			tw__chain_build(px, (enum tw_point)p, gen->conf.arena,
-			    &px->chain[p]);
+			tw__chain_build(
+			    px, (enum tw_point)p, gen->conf.arena, &px->chain[p]);
 	}
 }
 
@@ -216,8 +216,8 @@ cell_add(struct tw_gen *gen, uint32_t n)
 	uint32_t *const cell = own_cell(gen);
 
 	/* one writer: a plain sum, but whole for the control thread's eyes */
-	__atomic_store_n(cell, __atomic_load_n(cell, __ATOMIC_RELAXED) + n,
-	    __ATOMIC_RELEASE);
+	__atomic_store_n(
+	    cell, __atomic_load_n(cell, __ATOMIC_RELAXED) + n, __ATOMIC_RELEASE);
 }
 
 void
@@ -238,8 +238,7 @@ is_referred(const struct tw_gen *gen)
 	uint32_t sum = 0;
 
 	for (int i = 0; i <= tw_n_workers(); i++)
-		sum += __atomic_load_n(&gen->refs[i * CELL_STEP],
-		    __ATOMIC_ACQUIRE);
+		sum += __atomic_load_n(&gen->refs[i * CELL_STEP], __ATOMIC_ACQUIRE);
 	return sum != 0;
 }
 

@@ -34,11 +34,11 @@ global_set_user(struct tw_line *ln)
 	const struct passwd *const pw = getpwnam(tw_arg(ln, 0));
 
 	if (pw == NULL)
-		return tw_line_fail(ln, 0, "there is no user '%s' on this "
+		return tw_line_fail(ln, 0,
+		    "there is no user '%s' on this "
 		    "system; write an existing one, or uid with a number",
 		    tw_arg(ln, 0));
-	global_of(ln)->user = tw_arena_strdup(tw_gen_arena(ln->gen),
-	    tw_arg(ln, 0));
+	global_of(ln)->user = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
 	global_of(ln)->uid = pw->pw_uid;
 	return 0;
 }
@@ -49,11 +49,11 @@ global_set_group(struct tw_line *ln)
 	const struct group *const gr = getgrnam(tw_arg(ln, 0));
 
 	if (gr == NULL)
-		return tw_line_fail(ln, 0, "there is no group '%s' on this "
+		return tw_line_fail(ln, 0,
+		    "there is no group '%s' on this "
 		    "system; write an existing one, or gid with a number",
 		    tw_arg(ln, 0));
-	global_of(ln)->group = tw_arena_strdup(tw_gen_arena(ln->gen),
-	    tw_arg(ln, 0));
+	global_of(ln)->group = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
 	global_of(ln)->gid = gr->gr_gid;
 	return 0;
 }
@@ -67,8 +67,8 @@ size_set(struct tw_line *ln, uint64_t min, uint32_t *out)
 	if (tw_parse_size(tw_arg(ln, 0), &bytes, &err) != 0)
 		return tw_line_fail(ln, 0, "%s", err.text);
 	if (bytes < min || bytes > BUFSIZE_MAX)
-		return tw_line_fail(ln, 0, "'%s' takes %llu to %d bytes",
-		    ln->kw->word, (unsigned long long)min, BUFSIZE_MAX);
+		return tw_line_fail(ln, 0, "'%s' takes %llu to %d bytes", ln->kw->word,
+		    (unsigned long long)min, BUFSIZE_MAX);
 	*out = (uint32_t)bytes;
 	return 0;
 }
@@ -104,7 +104,8 @@ global_set_master_worker(struct tw_line *ln)
 	const char *const how = tw_arg(ln, 0);
 
 	if (how != NULL && strcmp(how, "no-exit-on-failure") != 0)
-		return tw_line_fail(ln, 0, "'master-worker' takes nothing, or "
+		return tw_line_fail(ln, 0,
+		    "'master-worker' takes nothing, or "
 		    "'no-exit-on-failure' (which is what tideway always does)");
 	global_of(ln)->master_worker = !ln->no;
 	return 0;
@@ -116,8 +117,8 @@ global_set_log_send_hostname(struct tw_line *ln)
 	struct tw__global *const g = global_of(ln);
 
 	g->log_send_hostname = !ln->no;
-	g->log_hostname = ln->no ? NULL :
-	    tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
+	g->log_hostname =
+	    ln->no ? NULL : tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
 	return 0;
 }
 
@@ -132,8 +133,8 @@ global_set_module_load(struct tw_line *ln)
 
 	while (g->module_load != NULL && g->module_load[n] != NULL)
 		n++;
-	const char **const names = tw_arena_zalloc(arena,
-	    (n + (size_t)ln->n_args + 1) * sizeof(*names));
+	const char **const names =
+	    tw_arena_zalloc(arena, (n + (size_t)ln->n_args + 1) * sizeof(*names));
 	for (size_t i = 0; i < n; i++)
 		names[i] = g->module_load[i];
 	for (int i = 0; i < ln->n_args; i++)
@@ -255,8 +256,10 @@ global_close(struct tw_line *ln)
 	if (g->maxrewrite < g->bufsize)
 		return 0;
 	g->maxrewrite = g->bufsize / 2;
-	return tw_gen_warn(ln->gen, NULL, 0, "tune.maxrewrite must be below "
-	    "tune.bufsize (%u): using %u", g->bufsize, g->maxrewrite);
+	return tw_gen_warn(ln->gen, NULL, 0,
+	    "tune.maxrewrite must be below "
+	    "tune.bufsize (%u): using %u",
+	    g->bufsize, g->maxrewrite);
 }
 
 void
@@ -274,7 +277,8 @@ int
 tw__global_register(struct tw_err *err)
 {
 	static const struct tw__section section = { .word = "global",
-		.scope = TW_SC_GLOBAL, .open = global_open,
+		.scope = TW_SC_GLOBAL,
+		.open = global_open,
 		.close = global_close };
 
 	if (tw__section_add(&section, err) != 0)

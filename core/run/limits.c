@@ -22,8 +22,8 @@
 #include "core/proxy/proxy.h"
 #include "core/run/limits.h"
 
-#define FDS_PROCESS 32u    /* standard ones, files, control, module processes */
-#define FDS_PER_THREAD 4u  /* event base, wake-up; splice pipes are optional */
+#define FDS_PROCESS 32u   /* standard ones, files, control, module processes */
+#define FDS_PER_THREAD 4u /* event base, wake-up; splice pipes are optional */
 #define FDS_PER_CONN 2u
 
 static struct tw__limits in_force; /* start-up and control thread */
@@ -52,8 +52,9 @@ tw__limits_compute(const struct tw__limits_want *want, struct tw__limits *out)
 		out->maxconn = room > 0 ? clamp_u32(room) : 1;
 	}
 	out->maxsock = fixed + (uint64_t)out->maxconn * FDS_PER_CONN;
-	out->nofile = want->ulimit_n != 0 || out->is_short ||
-	    want->maxconn == 0 ? have : out->maxsock;
+	out->nofile = want->ulimit_n != 0 || out->is_short || want->maxconn == 0
+	    ? have
+	    : out->maxsock;
 }
 
 /* --- the system --- */
@@ -117,20 +118,23 @@ static void
 shortage_tell(const struct tw__limits_want *want, const struct tw__limits *l)
 {
 	if (want->ulimit_n > want->system_n)
-		tw_log(TW_WARNING, "ulimit-n %u is more than the system allows "
+		tw_log(TW_WARNING,
+		    "ulimit-n %u is more than the system allows "
 		    "(%llu descriptors): using %llu. Raise the limit of open "
 		    "files (ulimit -Hn, or LimitNOFILE in the unit).",
 		    want->ulimit_n, (unsigned long long)want->system_n,
 		    (unsigned long long)l->nofile);
 	if (l->is_short)
-		tw_log(TW_WARNING, "maxconn %u needs %llu descriptors, but only "
+		tw_log(TW_WARNING,
+		    "maxconn %u needs %llu descriptors, but only "
 		    "%llu can be had: running with maxconn %u. Raise %s, or "
-		    "lower maxconn.", want->maxconn,
-		    (unsigned long long)l->wanted_n,
+		    "lower maxconn.",
+		    want->maxconn, (unsigned long long)l->wanted_n,
 		    (unsigned long long)l->nofile, l->maxconn,
-		    want->ulimit_n != 0 && want->ulimit_n < want->system_n ?
-		    "ulimit-n" : "the limit of open files (ulimit -Hn, or "
-		    "LimitNOFILE in the unit)");
+		    want->ulimit_n != 0 && want->ulimit_n < want->system_n
+			? "ulimit-n"
+			: "the limit of open files (ulimit -Hn, or "
+			  "LimitNOFILE in the unit)");
 }
 
 int
@@ -151,8 +155,10 @@ tw__limits_apply(struct tw_gen *gen, uint32_t n_threads, struct tw_err *err)
 	if (rl.rlim_cur > rl.rlim_max)
 		rl.rlim_max = rl.rlim_cur;
 	if (setrlimit(RLIMIT_NOFILE, &rl) != 0)
-		return tw_err_errno(err, "cannot set the limit of open files to "
-		    "%llu", (unsigned long long)in_force.nofile);
+		return tw_err_errno(err,
+		    "cannot set the limit of open files to "
+		    "%llu",
+		    (unsigned long long)in_force.nofile);
 	shortage_tell(&want, &in_force);
 	gen->global.maxconn = in_force.maxconn;
 	return 0;
@@ -172,8 +178,8 @@ tw__limits_memory(uint32_t megabytes, struct tw_err *err)
 
 	/* Not RLIMIT_AS: it counts what threads only reserve. */
 	if (megabytes != 0 && setrlimit(RLIMIT_DATA, &rl) != 0)
-		return tw_err_errno(err, "-m: cannot limit the memory to %u MB",
-		    megabytes);
+		return tw_err_errno(
+		    err, "-m: cannot limit the memory to %u MB", megabytes);
 	return 0;
 }
 

@@ -48,8 +48,7 @@ static int
 dir_enter(const char *dir, struct tw_err *err)
 {
 	if (dir != NULL && chdir(dir) != 0)
-		return tw_err_errno(err, "Could not change to directory %s",
-		    dir);
+		return tw_err_errno(err, "Could not change to directory %s", dir);
 	return 0;
 }
 
@@ -63,8 +62,7 @@ environment_set(const struct tw__options *o)
 	FILE *const f = open_memstream(&files, &len);
 
 	gethostname(host, sizeof(host) - 1);
-	setenv("HAPROXY_LOCALPEER",
-	    o->local_peer != NULL ? o->local_peer : host, 1);
+	setenv("HAPROXY_LOCALPEER", o->local_peer != NULL ? o->local_peer : host, 1);
 	if (o->master)
 		setenv("HAPROXY_MWORKER", "1", 1);
 	if (f == NULL)
@@ -82,8 +80,8 @@ core_register(struct tw_err *err)
 	tw__features_register();
 	if (tw__global_register(err) != 0 ||
 	    tw__kw_add(tw__env_keywords, NULL, err) != 0 ||
-	    tw__proxy_register(err) != 0 ||
-	    tw__expr_register(err) != 0 || tw__logvars_register(err) != 0)
+	    tw__proxy_register(err) != 0 || tw__expr_register(err) != 0 ||
+	    tw__logvars_register(err) != 0)
 		return -1;
 	return 0;
 }
@@ -133,8 +131,8 @@ manual(const struct tw__options *o)
 		return fail(&err);
 	if (tw__conf_manual(stdout, o->manual))
 		return 0;
-	tw_err_set(&err, "no keyword has '%s' in it: -K alone prints them all",
-	    o->manual);
+	tw_err_set(
+	    &err, "no keyword has '%s' in it: -K alone prints them all", o->manual);
 	return fail(&err);
 }
 
@@ -143,8 +141,7 @@ manual(const struct tw__options *o)
 static bool
 is_quiet(const struct tw__run *run)
 {
-	return (run->opt.quiet || run->first->global.quiet) &&
-	    !run->opt.verbose;
+	return (run->opt.quiet || run->first->global.quiet) && !run->opt.verbose;
 }
 
 static int
@@ -153,7 +150,7 @@ config_check(const struct tw__run *run, const struct tw_report *report)
 	if (run->first->n_binds == 0) {
 		if (!run->quiet)
 			puts("Configuration file has no error but will not start "
-			    "(no listener) => exit(2).");
+			     "(no listener) => exit(2).");
 		return 2;
 	}
 	if (run->quiet)
@@ -174,7 +171,8 @@ daemon_run(struct tw__run *run)
 	run->daemon = (o->daemon || g->daemon) && !o->foreground && !o->debug;
 	run->master = o->master || g->master_worker;
 	if (run->first->n_binds == 0) {
-		tw_log(TW_ALERT, "[tideway.main()] No enabled listener found "
+		tw_log(TW_ALERT,
+		    "[tideway.main()] No enabled listener found "
 		    "(check for 'bind' directives) ! Exiting.");
 		return 1;
 	}
@@ -188,9 +186,10 @@ daemon_run(struct tw__run *run)
 static int
 config_use(struct tw__run *run, const struct tw_report *report)
 {
-	if (report->n_warnings > 0 && (run->opt.zero_warning ||
-	    run->first->global.zero_warning)) {
-		tw_log(TW_ALERT, "config : Some warnings were found and "
+	if (report->n_warnings > 0 &&
+	    (run->opt.zero_warning || run->first->global.zero_warning)) {
+		tw_log(TW_ALERT,
+		    "config : Some warnings were found and "
 		    "'zero-warning' is set. Aborting.");
 		return 1;
 	}
@@ -220,7 +219,8 @@ config_run(struct tw__run *run)
 	tw__conf_dump_to = NULL;
 	free(report.text);
 	if (run->first == NULL) {
-		tw_log(TW_ALERT, "config : Fatal errors found in "
+		tw_log(TW_ALERT,
+		    "config : Fatal errors found in "
 		    "configuration.");
 		return 1;
 	}
@@ -252,8 +252,7 @@ todo_run(struct tw__run *run)
 int
 main(int argc, char **argv)
 {
-	struct tw__run run = { .program = argv[0], .ready_fd = -1,
-		.report_fd = -1 };
+	struct tw__run run = { .program = argv[0], .ready_fd = -1, .report_fd = -1 };
 	struct tw_err err = { "" };
 
 	tw__panic_init();

@@ -40,9 +40,9 @@ struct master {
 	uint64_t started_ms; /* the worker's */
 	uint64_t due_ms;     /* when to start another; 0: not waiting */
 	unsigned pause_ms;
-	int ending;          /* the signal that ends it; 0: none */
-	int status;          /* exit status, once ended */
-	bool was_ready;      /* a worker has been up */
+	int ending;     /* the signal that ends it; 0: none */
+	int status;     /* exit status, once ended */
+	bool was_ready; /* a worker has been up */
 	bool has_ended;
 };
 
@@ -78,12 +78,12 @@ files_read_again(struct tw__run *run)
 {
 	struct tw_report report = { .to = run->daemon ? NULL : stderr,
 		.quiet_warnings = run->quiet };
-	struct tw_gen *gen = tw__gen_build(run->opt.files, run->opt.n_files,
-	    &report);
+	struct tw_gen *gen = tw__gen_build(run->opt.files, run->opt.n_files, &report);
 
 	free(report.text);
 	if (gen == NULL || gen->n_binds == 0) {
-		tw_log(TW_ALERT, "The configuration has become bad: starting "
+		tw_log(TW_ALERT,
+		    "The configuration has become bad: starting "
 		    "with the one of the first start.");
 		tw__gen_free(&gen);
 		return;
@@ -169,8 +169,7 @@ restart_plan(struct master *m)
 static int
 status_code(int status)
 {
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-	    WEXITSTATUS(status);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 static void
@@ -226,7 +225,8 @@ worker_told(struct master *m)
 		systemd_tell(m, "READY=1\nSTATUS=Ready");
 		break;
 	case TW__TELL_REFUSED:
-		systemd_tell(m, "READY=1\nSTATUS=Reload refused: the former "
+		systemd_tell(m,
+		    "READY=1\nSTATUS=Reload refused: the former "
 		    "configuration goes on");
 		break;
 	default:
@@ -302,8 +302,7 @@ wait_ms(const struct master *m)
 	if (m->due_ms == 0)
 		return for_process;
 	const int for_worker = m->due_ms > now ? (int)(m->due_ms - now) : 0;
-	return for_process >= 0 && for_process < for_worker ? for_process :
-	    for_worker;
+	return for_process >= 0 && for_process < for_worker ? for_process : for_worker;
 }
 
 static void
@@ -336,8 +335,9 @@ master_up(struct master *m, struct tw_err *err)
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (m->signal_fd < 0)
 		return tw_err_errno(err, "the master cannot watch for signals");
-	if (tw__pidfile_write(run->opt.pidfile != NULL ? run->opt.pidfile :
-	    run->first->global.pidfile, err) != 0 ||
+	if (tw__pidfile_write(run->opt.pidfile != NULL ? run->opt.pidfile
+						       : run->first->global.pidfile,
+		err) != 0 ||
 	    tw__processes_start(run->first, err) != 0)
 		return -1;
 	if (worker_fork(m) != 0)

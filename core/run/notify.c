@@ -27,8 +27,7 @@ datagram_send(const char *path, const char *text, size_t len)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	const size_t path_len = strlen(path);
 
-	if (path_len >= sizeof(sun.sun_path) ||
-	    (path[0] != '/' && path[0] != '@'))
+	if (path_len >= sizeof(sun.sun_path) || (path[0] != '/' && path[0] != '@'))
 		return;
 	memcpy(sun.sun_path, path, path_len);
 	if (path[0] == '@')
@@ -65,5 +64,5 @@ tw__notify_reloading(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	tw__notify("RELOADING=1\nMONOTONIC_USEC=%llu\nSTATUS=Reloading",
 	    (unsigned long long)ts.tv_sec * 1000000 +
-	    (unsigned long long)ts.tv_nsec / 1000);
+		(unsigned long long)ts.tv_nsec / 1000);
 }

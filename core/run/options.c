@@ -20,7 +20,7 @@
 
 /* The argument list, and where the parser is in it. */
 struct args {
-	char **at;    /* the next one */
+	char **at; /* the next one */
 	char **end;
 	struct tw__options *o;
 	const char *name; /* the option that is being taken */
@@ -54,10 +54,11 @@ number_take(struct args *a, const char *what, uint32_t max, uint32_t *out)
 		return -1;
 	errno = 0;
 	const unsigned long long v = strtoull(word, &end, 10);
-	if (word[0] < '0' || word[0] > '9' || *end != '\0' || errno != 0 ||
-	    v > max)
-		return tw_err_set(a->err, "option %s needs %s from 0 to %u, not "
-		    "'%s'", a->name, what, max, word);
+	if (word[0] < '0' || word[0] > '9' || *end != '\0' || errno != 0 || v > max)
+		return tw_err_set(a->err,
+		    "option %s needs %s from 0 to %u, not "
+		    "'%s'",
+		    a->name, what, max, word);
 	*out = (uint32_t)v;
 	return 0;
 }
@@ -65,8 +66,7 @@ number_take(struct args *a, const char *what, uint32_t max, uint32_t *out)
 static void
 file_add(struct tw__options *o, char *path)
 {
-	o->files = reallocarray(o->files, (size_t)o->n_files + 1,
-	    sizeof(o->files[0]));
+	o->files = reallocarray(o->files, (size_t)o->n_files + 1, sizeof(o->files[0]));
 	TW_ASSERT(o->files != NULL);
 	o->files[o->n_files++] = path;
 }
@@ -123,8 +123,7 @@ take_N(struct args *a)
 static int
 take_m(struct args *a)
 {
-	return number_take(a, "a number of megabytes", 1u << 30,
-	    &a->o->memory_mb);
+	return number_take(a, "a number of megabytes", 1u << 30, &a->o->memory_mb);
 }
 
 /* The version is all there is to do once it was asked for. */
@@ -169,10 +168,11 @@ pid_add(struct args *a, const char *word)
 		const long pid = strtol(p, &end, 10);
 		if (end == p || errno != 0 || pid <= 0 || pid > INT32_MAX ||
 		    (*end != '\0' && *end != ' '))
-			return tw_err_set(a->err, "option %s needs process "
-			    "numbers, not '%s'", a->name, word);
-		o->old = reallocarray(o->old, (size_t)o->n_old + 1,
-		    sizeof(o->old[0]));
+			return tw_err_set(a->err,
+			    "option %s needs process "
+			    "numbers, not '%s'",
+			    a->name, word);
+		o->old = reallocarray(o->old, (size_t)o->n_old + 1, sizeof(o->old[0]));
 		TW_ASSERT(o->old != NULL);
 		o->old[o->n_old++] = (pid_t)pid;
 		for (p = end; *p == ' '; p++)
@@ -303,20 +303,50 @@ static const struct {
 	const char *name;
 	option_fn *take; /* NULL: HAProxy has it, this program not yet */
 } table[] = {
-	{ "-f", take_f }, { "--", take_rest }, { "-C", take_C },
-	{ "-c", take_c }, { "-cc", take_cc }, { "-dC", take_dC },
-	{ "-dC0", take_dC }, { "-v", take_v }, { "-vv", take_vv },
-	{ "-V", take_V }, { "-q", take_q }, { "-D", take_D },
-	{ "-W", take_W }, { "-Ws", take_Ws }, { "-d", take_d },
-	{ "-db", take_db }, { "-dW", take_dW }, { "-p", take_p },
-	{ "-n", take_n }, { "-N", take_N }, { "-m", take_m },
-	{ "-L", take_L }, { "-sf", take_sf }, { "-st", take_st },
-	{ "-T", take_T }, { "-K", take_K },
-	{ "-x", NULL }, { "-S", NULL }, { "-dD", NULL }, { "-dF", NULL },
-	{ "-dG", NULL }, { "-dI", NULL }, { "-dK", NULL }, { "-dL", NULL },
-	{ "-dM", NULL }, { "-dR", NULL }, { "-dS", NULL }, { "-dV", NULL },
-	{ "-de", NULL }, { "-dp", NULL }, { "-dr", NULL }, { "-dt", NULL },
-	{ "-dv", NULL }, { "-dZ", NULL },
+	{ "-f", take_f },
+	{ "--", take_rest },
+	{ "-C", take_C },
+	{ "-c", take_c },
+	{ "-cc", take_cc },
+	{ "-dC", take_dC },
+	{ "-dC0", take_dC },
+	{ "-v", take_v },
+	{ "-vv", take_vv },
+	{ "-V", take_V },
+	{ "-q", take_q },
+	{ "-D", take_D },
+	{ "-W", take_W },
+	{ "-Ws", take_Ws },
+	{ "-d", take_d },
+	{ "-db", take_db },
+	{ "-dW", take_dW },
+	{ "-p", take_p },
+	{ "-n", take_n },
+	{ "-N", take_N },
+	{ "-m", take_m },
+	{ "-L", take_L },
+	{ "-sf", take_sf },
+	{ "-st", take_st },
+	{ "-T", take_T },
+	{ "-K", take_K },
+	{ "-x", NULL },
+	{ "-S", NULL },
+	{ "-dD", NULL },
+	{ "-dF", NULL },
+	{ "-dG", NULL },
+	{ "-dI", NULL },
+	{ "-dK", NULL },
+	{ "-dL", NULL },
+	{ "-dM", NULL },
+	{ "-dR", NULL },
+	{ "-dS", NULL },
+	{ "-dV", NULL },
+	{ "-de", NULL },
+	{ "-dp", NULL },
+	{ "-dr", NULL },
+	{ "-dt", NULL },
+	{ "-dv", NULL },
+	{ "-dZ", NULL },
 };
 
 /* returns: index into the table; -1: not an option of anyone's. */
@@ -329,7 +359,7 @@ option_find(const char *word)
 		/* -dK, -dM and -dt carry their argument in the same word */
 		if (strcmp(word, table[i].name) == 0 ||
 		    (table[i].take == NULL && len == 3 &&
-		    strncmp(word, table[i].name, len) == 0))
+			strncmp(word, table[i].name, len) == 0))
 			return (int)i;
 	}
 	return -1;
@@ -342,23 +372,25 @@ option_take(struct args *a)
 	const int i = option_find(a->name);
 	if (i < 0) {
 		if (strncmp(a->name, "-dC", 3) == 0)
-			return tw_err_set(a->err, "option %s: dumping with a "
+			return tw_err_set(a->err,
+			    "option %s: dumping with a "
 			    "key is known but not supported yet; -dC dumps as "
-			    "it is", a->name);
+			    "it is",
+			    a->name);
 		return -1;
 	}
 	if (table[i].take == NULL)
-		return tw_err_set(a->err, "option %s is known but not supported "
-		    "by tideway yet: remove it", table[i].name);
+		return tw_err_set(a->err,
+		    "option %s is known but not supported "
+		    "by tideway yet: remove it",
+		    table[i].name);
 	return table[i].take(a);
 }
 
 int
-tw__options_parse(struct tw__options *o, int argc, char **argv,
-    struct tw_err *err)
+tw__options_parse(struct tw__options *o, int argc, char **argv, struct tw_err *err)
 {
-	struct args a = { .at = argv + 1, .end = argv + argc, .o = o,
-		.err = err };
+	struct args a = { .at = argv + 1, .end = argv + argc, .o = o, .err = err };
 
 	memset(o, 0, sizeof(*o));
 	err->text[0] = '\0';
@@ -368,8 +400,9 @@ tw__options_parse(struct tw__options *o, int argc, char **argv,
 			return -1;
 		}
 	}
-	if (o->n_files == 0 && (o->todo == TW__DO_RUN ||
-	    o->todo == TW__DO_CHECK || o->todo == TW__DO_CHAINS))
+	if (o->n_files == 0 &&
+	    (o->todo == TW__DO_RUN || o->todo == TW__DO_CHECK ||
+		o->todo == TW__DO_CHAINS))
 		o->todo = TW__DO_USAGE;
 	return 0;
 }

@@ -31,14 +31,13 @@ struct scan {
 static void
 names_add(struct scan *s, char *const *word, int n)
 {
-	const char **const names = tw_arena_zalloc(s->arena,
-	    (s->n_names + (size_t)n + 1) * sizeof(*names));
+	const char **const names =
+	    tw_arena_zalloc(s->arena, (s->n_names + (size_t)n + 1) * sizeof(*names));
 
 	for (size_t i = 0; i < s->n_names; i++)
 		names[i] = s->names[i];
 	for (int i = 0; i < n; i++)
-		names[s->n_names + (size_t)i] =
-		    tw_arena_strdup(s->arena, word[i]);
+		names[s->n_names + (size_t)i] = tw_arena_strdup(s->arena, word[i]);
 	s->names = names;
 	s->n_names += (size_t)n;
 	s->choice->names = names;
@@ -61,8 +60,8 @@ is_section(struct tw_str word)
 {
 	static const char *const words[] = { "defaults", "frontend", "backend",
 		"listen", "peers", "resolvers", "userlist", "program", "mailers",
-		"cache", "ring", "http-errors", "fcgi-app", "log-forward",
-		"crt-store", "traces", "log-profile", "acme" };
+		"cache", "ring", "http-errors", "fcgi-app", "log-forward", "crt-store",
+		"traces", "log-profile", "acme" };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
 		if (tw_str_eq(word, tw_str_of(words[i])))
@@ -135,8 +134,7 @@ dir_scan(struct scan *s, const char *dir)
 	const int n = scandir(dir, &list, is_cfg, by_bytes);
 
 	for (int i = 0; i < n; i++) {
-		file_scan(s, tw_arena_printf(s->arena, "%s/%s", dir,
-		    list[i]->d_name));
+		file_scan(s, tw_arena_printf(s->arena, "%s/%s", dir, list[i]->d_name));
 		free(list[i]);
 	}
 	if (n >= 0)

@@ -19,8 +19,7 @@ static int
 root_change(const char *dir, struct tw_err *err)
 {
 	if (chroot(dir) != 0)
-		return tw_err_errno(err, "cannot chroot to %s (only root may)",
-		    dir);
+		return tw_err_errno(err, "cannot chroot to %s (only root may)", dir);
 	if (chdir("/") != 0)
 		return tw_err_errno(err, "cannot enter %s after chroot", dir);
 	return 0;
@@ -32,8 +31,10 @@ group_change(gid_t gid, struct tw_err *err)
 	if (getgid() == gid && getegid() == gid)
 		return 0;
 	if (setgid(gid) != 0)
-		return tw_err_errno(err, "cannot change to group %u (only root "
-		    "may)", (unsigned)gid);
+		return tw_err_errno(err,
+		    "cannot change to group %u (only root "
+		    "may)",
+		    (unsigned)gid);
 	return 0;
 }
 
@@ -43,8 +44,10 @@ user_change(uid_t uid, struct tw_err *err)
 	if (getuid() == uid && geteuid() == uid)
 		return 0;
 	if (setuid(uid) != 0)
-		return tw_err_errno(err, "cannot change to user %u (only root "
-		    "may)", (unsigned)uid);
+		return tw_err_errno(err,
+		    "cannot change to user %u (only root "
+		    "may)",
+		    (unsigned)uid);
 	return 0;
 }
 
@@ -53,8 +56,7 @@ tw__privileges_drop(const struct tw__global *g, struct tw_err *err)
 {
 	if (g->chroot != NULL && root_change(g->chroot, err) != 0)
 		return -1;
-	if ((g->uid != 0 || g->gid != 0) && geteuid() == 0 &&
-	    setgroups(0, NULL) != 0)
+	if ((g->uid != 0 || g->gid != 0) && geteuid() == 0 && setgroups(0, NULL) != 0)
 		return tw_err_errno(err, "cannot give up supplementary groups");
 	if (g->gid != 0 && group_change(g->gid, err) != 0)
 		return -1;

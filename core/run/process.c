@@ -86,17 +86,20 @@ process_add(const struct tw_self *self, struct tw_gen *gen, struct tw_err *err)
 	int end[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end) != 0)
-		return tw_err_errno(err, "cannot make the control socket of "
-		    "module '%s'", self->module->name);
-	processes = reallocarray(processes, (size_t)n_processes + 1,
-	    sizeof(*processes));
+		return tw_err_errno(err,
+		    "cannot make the control socket of "
+		    "module '%s'",
+		    self->module->name);
+	processes =
+	    reallocarray(processes, (size_t)n_processes + 1, sizeof(*processes));
 	TW_ASSERT(processes != NULL);
 	struct process *const p = &processes[n_processes++];
-	*p = (struct process){ .self = self, .worker_end = end[0],
-		.own_end = end[1] };
+	*p = (struct process){ .self = self, .worker_end = end[0], .own_end = end[1] };
 	if (process_fork(p, gen) != 0)
-		return tw_err_errno(err, "cannot start the process of module "
-		    "'%s'", self->module->name);
+		return tw_err_errno(err,
+		    "cannot start the process of module "
+		    "'%s'",
+		    self->module->name);
 	return 0;
 }
 
@@ -158,8 +161,7 @@ tw__processes_reaped(pid_t pid, int status)
 		p->pause_ms = PAUSE_MAX_MS;
 	p->due_ms = now + p->pause_ms;
 	tw_log(TW_ALERT, "the process of module '%s' (%d) ended with %s %d",
-	    p->self->module->name, (int)pid,
-	    WIFSIGNALED(status) ? "signal" : "code",
+	    p->self->module->name, (int)pid, WIFSIGNALED(status) ? "signal" : "code",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 	return true;
 }

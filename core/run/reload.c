@@ -29,18 +29,22 @@ is_same_text(const char *a, const char *b)
 static void
 restart_tell(const struct tw__global *now, const struct tw__global *next)
 {
-	if (next->nbthread != 0 &&
-	    next->nbthread != (uint32_t)tw_n_workers())
-		tw_log(TW_WARNING, "nbthread %u takes effect at the next start; "
-		    "%d threads go on", next->nbthread, tw_n_workers());
+	if (next->nbthread != 0 && next->nbthread != (uint32_t)tw_n_workers())
+		tw_log(TW_WARNING,
+		    "nbthread %u takes effect at the next start; "
+		    "%d threads go on",
+		    next->nbthread, tw_n_workers());
 	if (next->bufsize != now->bufsize)
-		tw_log(TW_WARNING, "tune.bufsize %u takes effect at the next "
-		    "start", next->bufsize);
+		tw_log(TW_WARNING,
+		    "tune.bufsize %u takes effect at the next "
+		    "start",
+		    next->bufsize);
 	if (!is_same_text(now->module_path, next->module_path))
 		tw_log(TW_WARNING, "module-path takes effect at the next start");
 	if (now->uid != next->uid || now->gid != next->gid ||
 	    !is_same_text(now->chroot, next->chroot))
-		tw_log(TW_WARNING, "user, group and chroot take effect at the "
+		tw_log(TW_WARNING,
+		    "user, group and chroot take effect at the "
 		    "next start");
 }
 
@@ -52,11 +56,13 @@ gen_accept(struct tw__run *run, const struct tw_gen *gen,
 		return tw_err_set(err, "%d error%s", report->n_errors,
 		    report->n_errors == 1 ? "" : "s");
 	if (gen->n_binds == 0)
-		return tw_err_set(err, "no listener (check for 'bind' "
+		return tw_err_set(err,
+		    "no listener (check for 'bind' "
 		    "directives)");
 	if (report->n_warnings > 0 &&
 	    (run->opt.zero_warning || gen->global.zero_warning))
-		return tw_err_set(err, "warnings were found and 'zero-warning' "
+		return tw_err_set(err,
+		    "warnings were found and 'zero-warning' "
 		    "is set");
 	return 0;
 }
@@ -68,8 +74,7 @@ gen_enter(struct tw_gen *gen, struct tw_err *err)
 	/* the threads and their buffers stay as they are */
 	gen->global.bufsize = tw__gen_current()->global.bufsize;
 	if (tw__limits_apply(gen, (uint32_t)tw_n_workers(), err) != 0 ||
-	    tw__gen_start(gen, err) != 0 ||
-	    tw__listeners_open(gen, err) != 0)
+	    tw__gen_start(gen, err) != 0 || tw__listeners_open(gen, err) != 0)
 		return -1;
 	tw__gen_publish(gen);
 	return 0;
@@ -77,17 +82,20 @@ gen_enter(struct tw_gen *gen, struct tw_err *err)
 
 /* A daemon has no terminal: the log gets every message, else only the sum. */
 static void
-refusal_tell(const struct tw__run *run, const struct tw_report *report,
-    const struct tw_err *err)
+refusal_tell(
+    const struct tw__run *run, const struct tw_report *report, const struct tw_err *err)
 {
 	char *save = NULL;
-	char *line = run->daemon && report->text != NULL ?
-	    strtok_r(report->text, "\n", &save) : NULL;
+	char *line = run->daemon && report->text != NULL
+	    ? strtok_r(report->text, "\n", &save)
+	    : NULL;
 
 	for (; line != NULL; line = strtok_r(NULL, "\n", &save))
 		tw_log(TW_ALERT, "%s", line);
-	tw_log(TW_ALERT, "Reload refused: %s. The running configuration goes "
-	    "on.", err->text);
+	tw_log(TW_ALERT,
+	    "Reload refused: %s. The running configuration goes "
+	    "on.",
+	    err->text);
 }
 
 int
@@ -98,8 +106,7 @@ tw__reload(struct tw__run *run)
 	struct tw_err err = { "" };
 
 	tw__tell_master(run, TW__TELL_RELOADING);
-	struct tw_gen *gen = tw__gen_build(run->opt.files, run->opt.n_files,
-	    &report);
+	struct tw_gen *gen = tw__gen_build(run->opt.files, run->opt.n_files, &report);
 	int rc = gen_accept(run, gen, &report, &err);
 	if (rc == 0)
 		rc = gen_enter(gen, &err);

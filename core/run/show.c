@@ -21,8 +21,9 @@ chain_print(FILE *to, enum tw_point point, const struct tw__hook_entry *e)
 static const char *
 scope_word(const struct tw_proxy *px)
 {
-	return px->scope == TW_SC_FRONTEND ? "frontend" :
-	    px->scope == TW_SC_BACKEND ? "backend" : "listen";
+	return px->scope == TW_SC_FRONTEND ? "frontend"
+	    : px->scope == TW_SC_BACKEND   ? "backend"
+					   : "listen";
 }
 
 void
@@ -30,14 +31,13 @@ tw__chains_print(FILE *to, struct tw_gen *gen)
 {
 	const struct tw_proxy *px;
 
-	fprintf(to, "Modules, in load order, from %s:\n",
-	    tw__modules_dir(NULL));
+	fprintf(to, "Modules, in load order, from %s:\n", tw__modules_dir(NULL));
 	tw__modules_print(to);
 	fputs("\nHooks, by point:\n", to);
 	tw__hooks_print(to);
 	TAILQ_FOREACH(px, &gen->proxies, link) {
-		fprintf(to, "\n%s %s (%s:%d):\n", scope_word(px), px->name,
-		    px->file, px->line);
+		fprintf(to, "\n%s %s (%s:%d):\n", scope_word(px), px->name, px->file,
+		    px->line);
 		for (int p = 0; p < TW_N_POINTS; p++) {
 			if (px->chain[p] != NULL)
 				chain_print(to, (enum tw_point)p, px->chain[p]);

@@ -28,17 +28,16 @@
 
 #define DRAIN_POLL_MS 20
 
-static const int numbers[] = { SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT,
-	SIGCHLD };
+static const int numbers[] = { SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT, SIGCHLD };
 #define N_WATCHED TW_N_ELEMENTS(numbers)
 
 static struct {
-	struct tw__run *run;      /* borrow: the process's */
+	struct tw__run *run; /* borrow: the process's */
 	struct event event[N_WATCHED];
 	struct event master_event;
-	struct tw_timer drain;    /* looks whether the last one is gone */
-	uint64_t grace_end_ms;    /* goes on accepting until then */
-	uint64_t hard_stop_ms;    /* 0: never */
+	struct tw_timer drain; /* looks whether the last one is gone */
+	uint64_t grace_end_ms; /* goes on accepting until then */
+	uint64_t hard_stop_ms; /* 0: never */
 	bool is_draining, has_closed;
 } sig; /* control thread */
 
@@ -69,13 +68,16 @@ proxies_tell(struct tw_gen *gen)
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		if (tw_proxy_is_disabled(px))
 			continue;
-		const uint64_t fe = tw_proxy_has(px, TW_FRONTEND) ?
-		    tw_proxy_sum(px, TW_FRONTEND, TW_CNT_CONN) : 0;
-		const uint64_t be = tw_proxy_has(px, TW_BACKEND) ?
-		    tw_proxy_sum(px, TW_BACKEND, TW_CNT_SESS) : 0;
-		tw_log(TW_WARNING, "Proxy %s stopped (cumulated conns: FE: %llu, "
-		    "BE: %llu).", tw_proxy_name(px), (unsigned long long)fe,
-		    (unsigned long long)be);
+		const uint64_t fe = tw_proxy_has(px, TW_FRONTEND)
+		    ? tw_proxy_sum(px, TW_FRONTEND, TW_CNT_CONN)
+		    : 0;
+		const uint64_t be = tw_proxy_has(px, TW_BACKEND)
+		    ? tw_proxy_sum(px, TW_BACKEND, TW_CNT_SESS)
+		    : 0;
+		tw_log(TW_WARNING,
+		    "Proxy %s stopped (cumulated conns: FE: %llu, "
+		    "BE: %llu).",
+		    tw_proxy_name(px), (unsigned long long)fe, (unsigned long long)be);
 	}
 }
 
@@ -99,8 +101,10 @@ on_drain(struct tw_timer *t)
 		return;
 	}
 	if (sig.hard_stop_ms != 0 && now >= sig.hard_stop_ms) {
-		tw_log(TW_WARNING, "soft-stop running for too long, performing "
-		    "a hard-stop (%u connections).", tw__conns_active());
+		tw_log(TW_WARNING,
+		    "soft-stop running for too long, performing "
+		    "a hard-stop (%u connections).",
+		    tw__conns_active());
 		stop_now(0);
 		return;
 	}
@@ -118,8 +122,7 @@ drain_begin(void)
 	sig.is_draining = true;
 	tw__tell_master(sig.run, TW__TELL_STOPPING);
 	sig.grace_end_ms = now + g->grace_ms;
-	sig.hard_stop_ms = g->hard_stop_after_ms != 0 ?
-	    now + g->hard_stop_after_ms : 0;
+	sig.hard_stop_ms = g->hard_stop_after_ms != 0 ? now + g->hard_stop_after_ms : 0;
 	sig.drain.fn = on_drain;
 	on_drain(&sig.drain);
 }
@@ -134,7 +137,8 @@ children_reap(void)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		if (tw__processes_reaped(pid, status))
-			tw_log(TW_ALERT, "it is not started again: only a "
+			tw_log(TW_ALERT,
+			    "it is not started again: only a "
 			    "master can (-W, or master-worker in global)");
 	}
 }

@@ -66,8 +66,8 @@ tw__version_print(FILE *to)
 {
 	struct utsname u;
 
-	fprintf(to, "tideway version " PACKAGE_VERSION " (ABI %d.%d)\n",
-	    TW_ABI_MAJOR, TW_ABI_MINOR);
+	fprintf(to, "tideway version " PACKAGE_VERSION " (ABI %d.%d)\n", TW_ABI_MAJOR,
+	    TW_ABI_MINOR);
 	if (uname(&u) == 0)
 		fprintf(to, "Running on: %s %s %s %s\n", u.sysname, u.release,
 		    u.version, u.machine);
@@ -77,8 +77,7 @@ static const char *
 poller_name(void)
 {
 	struct event_base *const base = event_base_new();
-	const char *const name =
-	    base != NULL ? event_base_get_method(base) : "none";
+	const char *const name = base != NULL ? event_base_get_method(base) : "none";
 
 	if (base != NULL)
 		event_base_free(base);
@@ -100,16 +99,35 @@ static const struct {
 	const char *name;
 	bool here;
 } features[] = {
-	{ "51DEGREES", false }, { "ACCEPT4", true }, { "BACKTRACE", true },
-	{ "CPU_AFFINITY", false }, { "DEVICEATLAS", false }, { "DL", true },
-	{ "ENGINE", false }, { "EPOLL", true }, { "GETADDRINFO", true },
-	{ "LIBCRYPT", false }, { "LINUX_SPLICE", true },
-	{ "LINUX_TPROXY", false }, { "LUA", false }, { "NS", false },
-	{ "OPENSSL", false }, { "OT", false }, { "PCRE", false },
-	{ "PCRE2", true }, { "PCRE2_JIT", true }, { "PRCTL", true },
-	{ "PROMEX", false }, { "QUIC", false }, { "SLZ", false },
-	{ "SYSTEMD", true }, { "TFO", false }, { "THREAD", true },
-	{ "TPROXY", false }, { "WURFL", false }, { "ZLIB", false },
+	{ "51DEGREES", false },
+	{ "ACCEPT4", true },
+	{ "BACKTRACE", true },
+	{ "CPU_AFFINITY", false },
+	{ "DEVICEATLAS", false },
+	{ "DL", true },
+	{ "ENGINE", false },
+	{ "EPOLL", true },
+	{ "GETADDRINFO", true },
+	{ "LIBCRYPT", false },
+	{ "LINUX_SPLICE", true },
+	{ "LINUX_TPROXY", false },
+	{ "LUA", false },
+	{ "NS", false },
+	{ "OPENSSL", false },
+	{ "OT", false },
+	{ "PCRE", false },
+	{ "PCRE2", true },
+	{ "PCRE2_JIT", true },
+	{ "PRCTL", true },
+	{ "PROMEX", false },
+	{ "QUIC", false },
+	{ "SLZ", false },
+	{ "SYSTEMD", true },
+	{ "TFO", false },
+	{ "THREAD", true },
+	{ "TPROXY", false },
+	{ "WURFL", false },
+	{ "ZLIB", false },
 	{ "SENDMMSG", true },
 #ifdef HAVE_XXHASH
 	{ "XXHASH", true },
@@ -158,8 +176,7 @@ features_print(FILE *to)
 
 	fputs("Feature list:", to);
 	for (size_t i = 0; i < TW_N_ELEMENTS(features); i++)
-		fprintf(to, " %c%s", feature_is_here(i) ? '+' : '-',
-		    features[i].name);
+		fprintf(to, " %c%s", feature_is_here(i) ? '+' : '-', features[i].name);
 	for (int i = 0; (name = tw__feature_each(i)) != NULL; i++) {
 		if (!is_in_table(name))
 			fprintf(to, " +%s", name);
@@ -183,9 +200,8 @@ libraries_print(FILE *to)
 	pcre2_config(PCRE2_CONFIG_JIT, &jit);
 	fprintf(to, "Libraries:\n  libevent: built with %s, running on %s\n",
 	    LIBEVENT_VERSION, event_get_version());
-	fprintf(to, "  PCRE2: built with %d.%d, running on %s, JIT: %s\n",
-	    PCRE2_MAJOR, PCRE2_MINOR, pcre2_version(version, sizeof(version)),
-	    jit ? "yes" : "no");
+	fprintf(to, "  PCRE2: built with %d.%d, running on %s, JIT: %s\n", PCRE2_MAJOR,
+	    PCRE2_MINOR, pcre2_version(version, sizeof(version)), jit ? "yes" : "no");
 #ifdef HAVE_XXHASH
 	fprintf(to, "  xxhash: built in, %d.%d.%d\n", XXH_VERSION_MAJOR,
 	    XXH_VERSION_MINOR, XXH_VERSION_RELEASE);
@@ -205,10 +221,10 @@ void
 tw__version_all_print(FILE *to)
 {
 	tw__version_print(to);
-	fprintf(to, "\nBuild:\n  target: %s\n  compiler: %s\n  flags: %s\n"
+	fprintf(to,
+	    "\nBuild:\n  target: %s\n  compiler: %s\n  flags: %s\n"
 	    "  modules in: %s\n  configuration in: %s\n",
-	    TW_BUILD_TARGET, TW_BUILD_CC, TW_BUILD_CFLAGS, TW_MODULEDIR,
-	    TW_SYSCONFDIR);
+	    TW_BUILD_TARGET, TW_BUILD_CC, TW_BUILD_CFLAGS, TW_MODULEDIR, TW_SYSCONFDIR);
 	features_print(to);
 	libraries_print(to);
 	fprintf(to, "Modules, from %s:\n", tw__modules_dir(NULL));

@@ -13,19 +13,19 @@
 
 static const struct tw_balance balances[] = {
 	{
-		.name = "roundrobin",
-		.build = roundrobin_build,
-		.free = roundrobin_free,
-		.pick = roundrobin_pick,
-		.help = "Servers in turn, as often as their weights say.",
+	    .name = "roundrobin",
+	    .build = roundrobin_build,
+	    .free = roundrobin_free,
+	    .pick = roundrobin_pick,
+	    .help = "Servers in turn, as often as their weights say.",
 	},
 	{
-		.name = "leastconn",
-		.build = leastconn_build,
-		.free = leastconn_free,
-		.pick = leastconn_pick,
-		.moved = leastconn_moved,
-		.help = "The server with the fewest sessions for its weight.",
+	    .name = "leastconn",
+	    .build = leastconn_build,
+	    .free = leastconn_free,
+	    .pick = leastconn_pick,
+	    .moved = leastconn_moved,
+	    .help = "The server with the fewest sessions for its weight.",
 	},
 	{ .name = NULL },
 };

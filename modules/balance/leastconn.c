@@ -20,15 +20,15 @@ struct node {
 	struct tw_server *server; /* borrow: gen */
 	uint32_t weight, load;
 	bool full;
-	uint64_t chosen;          /* when, in choices; lock */
+	uint64_t chosen; /* when, in choices; lock */
 };
 
 struct state {
 	pthread_mutex_t lock;
-	uint64_t choices;   /* lock */
+	uint64_t choices; /* lock */
 	int n, n_where;
-	struct node *heap;  /* owns; lock */
-	int *where;         /* owns: place in heap by tw_server_index; -1; lock */
+	struct node *heap; /* owns; lock */
+	int *where;        /* owns: place in heap by tw_server_index; -1; lock */
 };
 
 static bool
@@ -96,8 +96,8 @@ must(void *p)
 }
 
 void *
-leastconn_build(const struct tw_choice *choices, int n, const void *conf,
-    const void *old)
+leastconn_build(
+    const struct tw_choice *choices, int n, const void *conf, const void *old)
 {
 	struct state *s = must(calloc(1, sizeof(*s)));
 

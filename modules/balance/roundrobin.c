@@ -24,7 +24,7 @@ struct state {
 
 /* The k-th turn of a server: due at (2k + 1) / 2w of a round. */
 struct due {
-	uint32_t odd;    /* 2k + 1 */
+	uint32_t odd; /* 2k + 1 */
 	uint32_t weight;
 	int choice;
 };
@@ -63,8 +63,7 @@ must(void *p)
 
 /* Sorts the turns of all servers by when they are due. */
 static void
-turns_fill(struct state *s, const struct tw_choice *choices, int n,
-    uint32_t divisor)
+turns_fill(struct state *s, const struct tw_choice *choices, int n, uint32_t divisor)
 {
 	struct due *all = must(malloc(s->n * sizeof(*all)));
 	uint64_t i = 0;
@@ -99,8 +98,8 @@ position_after(const struct state *s, const struct state *old)
 }
 
 void *
-roundrobin_build(const struct tw_choice *choices, int n, const void *conf,
-    const void *old)
+roundrobin_build(
+    const struct tw_choice *choices, int n, const void *conf, const void *old)
 {
 	uint32_t divisor = 0;
 	uint64_t sum = 0;
@@ -121,8 +120,7 @@ roundrobin_build(const struct tw_choice *choices, int n, const void *conf,
 	} else {
 		turns_fill(s, choices, n, divisor);
 	}
-	atomic_init(&s->at,
-	    old != NULL && n > 0 ? position_after(s, old) : 0);
+	atomic_init(&s->at, old != NULL && n > 0 ? position_after(s, old) : 0);
 	return s;
 }
 
@@ -136,8 +134,7 @@ struct tw_server *
 roundrobin_pick(void *state, const void *conf, struct tw_req *req)
 {
 	struct state *s = state;
-	const uint64_t at =
-	    atomic_fetch_add_explicit(&s->at, 1, memory_order_relaxed);
+	const uint64_t at = atomic_fetch_add_explicit(&s->at, 1, memory_order_relaxed);
 
 	const struct tw_server *const avoid = tw_req_avoid(req);
 
@@ -148,8 +145,8 @@ roundrobin_pick(void *state, const void *conf, struct tw_req *req)
 		if (srv == avoid || !tw_server_has_room(srv))
 			continue;
 		if (skipped > 0)
-			atomic_fetch_add_explicit(&s->at, skipped,
-			    memory_order_relaxed);
+			atomic_fetch_add_explicit(
+			    &s->at, skipped, memory_order_relaxed);
 		return srv;
 	}
 	return NULL;

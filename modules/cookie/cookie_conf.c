@@ -63,15 +63,19 @@ set_text(struct tw_line *ln, int i, const char *before, struct tw_out *out)
 	if (!value || *value == '\0')
 		return tw_line_fail(ln, i, "'%s' expects a value", word);
 	if (!is_plain(value) || (*word == 'd' && strpbrk(value, " \t,")))
-		return tw_line_fail(ln, i + 1, "a character of '%s' is not permitted in a "
-		    "cookie's %s", value, *word == 'd' ? "domain" : "attribute");
+		return tw_line_fail(ln, i + 1,
+		    "a character of '%s' is not permitted in a "
+		    "cookie's %s",
+		    value, *word == 'd' ? "domain" : "attribute");
 	tw_out_str(out, tw_str_of(before));
 	tw_out_str(out, tw_str_of(value));
 	if (out->over)
 		return tw_line_fail(ln, i, "all '%s' together are too long", word);
 	if (*word == 'd' && !strchr(value + 1, '.'))
-		return tw_line_warn(ln, i + 1, "domain '%s' contains no embedded dot: "
-		    "browsers may ignore the cookie (RFC 6265, 5.2.3)", value);
+		return tw_line_warn(ln, i + 1,
+		    "domain '%s' contains no embedded dot: "
+		    "browsers may ignore the cookie (RFC 6265, 5.2.3)",
+		    value);
 	return 0;
 }
 
@@ -123,11 +127,14 @@ set_word(struct tw_line *ln, int i, struct cookie_proxy *c, struct words *w)
 	if (strcmp(word, "attr") == 0)
 		return set_text(ln, i, "; ", &w->attr) == 0 ? 2 : -1;
 	if (strcmp(word, "dynamic") == 0)
-		return tw_line_fail(ln, i, "'dynamic' cookies are not supported yet; "
+		return tw_line_fail(ln, i,
+		    "'dynamic' cookies are not supported yet; "
 		    "give each server a 'cookie <value>' instead");
-	return tw_line_fail(ln, i, "'%s' is not known here; 'cookie' takes rewrite, "
+	return tw_line_fail(ln, i,
+	    "'%s' is not known here; 'cookie' takes rewrite, "
 	    "insert, prefix, indirect, nocache, postonly, preserve, httponly, secure, "
-	    "domain, maxidle, maxlife and attr", word);
+	    "domain, maxidle, maxlife and attr",
+	    word);
 }
 
 static int
@@ -141,8 +148,8 @@ cookie_set_cookie(struct tw_line *ln)
 	w.domain = tw_out_of(w.domains, sizeof(w.domains) - 1);
 	w.attr = tw_out_of(w.attrs, sizeof(w.attrs) - 1);
 	if (*tw_arg(ln, 0) == '\0' || strpbrk(tw_arg(ln, 0), "=; \t,"))
-		return tw_line_fail(ln, 0, "'%s' cannot be the name of a cookie",
-		    tw_arg(ln, 0));
+		return tw_line_fail(
+		    ln, 0, "'%s' cannot be the name of a cookie", tw_arg(ln, 0));
 	for (int i = 1; i < ln->n_args;) {
 		const int n = set_word(ln, i, &c, &w);
 
@@ -151,10 +158,12 @@ cookie_set_cookie(struct tw_line *ln)
 		i += n;
 	}
 	if (c.mode == COOKIE_REWRITE && c.indirect)
-		return tw_line_fail(ln, -1, "cookie 'rewrite' and 'indirect' modes are "
+		return tw_line_fail(ln, -1,
+		    "cookie 'rewrite' and 'indirect' modes are "
 		    "incompatible; leave one of them out");
 	if (c.preserve && c.mode != COOKIE_INSERT && !c.indirect)
-		return tw_line_fail(ln, -1, "cookie 'preserve' requires at least 'insert' or "
+		return tw_line_fail(ln, -1,
+		    "cookie 'preserve' requires at least 'insert' or "
 		    "'indirect'");
 	*w.domain.p = *w.attr.p = '\0';
 	c.name = tw_arena_str(arena, tw_str_of(tw_arg(ln, 0)));
@@ -175,7 +184,8 @@ cookie_set_value(struct tw_line *ln)
 	if (!value || *value == '\0')
 		return tw_line_fail(ln, -1, "'cookie' expects <value> as argument");
 	if (!is_plain(value) || strpbrk(value, " ,"))
-		return tw_line_fail(ln, 0, "'%s' cannot be the value of a cookie", value);
+		return tw_line_fail(
+		    ln, 0, "'%s' cannot be the value of a cookie", value);
 	conf->value = tw_arena_str(tw_gen_arena(ln->gen), tw_str_of(value));
 	tw_server_set_cookie(ln->server, conf->value.p);
 	return 0;
@@ -193,7 +203,8 @@ hash_of(struct tw_str s)
 }
 
 void
-tw__cookie_index(struct tw_gen *gen, struct cookie_proxy *conf, const struct tw_proxy *px)
+tw__cookie_index(
+    struct tw_gen *gen, struct cookie_proxy *conf, const struct tw_proxy *px)
 {
 	uint32_t size = 8;
 
@@ -234,9 +245,10 @@ const struct tw_kw tw__cookie_keywords[] = {
 	    .min_args = 1,
 	    .max_args = -1,
 	    .set = cookie_set_cookie,
-	    .usage = "<name> [rewrite|insert|prefix] [indirect] [nocache] [postonly] "
-		     "[preserve] [httponly] [secure] [domain <domain>]* [maxidle <idle>] "
-		     "[maxlife <life>] [attr <value>]*",
+	    .usage =
+		"<name> [rewrite|insert|prefix] [indirect] [nocache] [postonly] "
+		"[preserve] [httponly] [secure] [domain <domain>]* [maxidle <idle>] "
+		"[maxlife <life>] [attr <value>]*",
 	    .help = "Keeps each client on its server by means of a cookie.",
 	    .flags = TW_KW_HTTP },
 	{ .word = "option persist",

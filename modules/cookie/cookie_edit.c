@@ -90,13 +90,14 @@ tw__cookie_delete(struct tw_str value, struct tw_str name, struct tw_out *out)
 {
 	struct cookie_pair pair = { .delim = 0 };
 	char *const begin = out->p;
-	bool gone = false;   /* the part before this one was deleted */
-	bool any = false;    /* something but attributes is kept */
+	bool gone = false; /* the part before this one was deleted */
+	bool any = false;  /* something but attributes is kept */
 	bool first = true;
-	char delim = 0;      /* before what was deleted */
+	char delim = 0; /* before what was deleted */
 
 	while (tw__cookie_next(&value, &pair)) {
-		if (is_cookie(&pair, name) || (gone && tw__cookie_is_attribute(&pair))) {
+		if (is_cookie(&pair, name) ||
+		    (gone && tw__cookie_is_attribute(&pair))) {
 			if (!gone)
 				delim = pair.delim;
 			gone = true;
@@ -150,8 +151,8 @@ tw__cookie_strip(struct tw_str value, struct tw_str name, char mark, struct tw_o
 }
 
 bool
-tw__set_cookie_split(struct tw_str field, struct tw_str name, struct tw_str *value,
-    struct tw_str *rest)
+tw__set_cookie_split(
+    struct tw_str field, struct tw_str name, struct tw_str *value, struct tw_str *rest)
 {
 	const char *p = field.p;
 	const char *const end = field.p + field.len;

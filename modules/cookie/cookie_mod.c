@@ -41,17 +41,20 @@ cookie_wants(const struct tw_proxy *px)
 {
 	const struct cookie_proxy *conf = tw_proxy_block(px, tw__cookie_self);
 
-	return conf->on && tw_proxy_has(px, TW_BACKEND) && tw_proxy_mode(px) == TW_MODE_HTTP;
+	return conf->on && tw_proxy_has(px, TW_BACKEND) &&
+	    tw_proxy_mode(px) == TW_MODE_HTTP;
 }
 
 static enum tw_verdict
 cookie_on_pick(struct tw_req *req, void *state)
 {
 	struct cookie_req *r = state;
-	const struct cookie_proxy *conf = tw_proxy_block(tw_req_backend(req), tw__cookie_self);
+	const struct cookie_proxy *conf =
+	    tw_proxy_block(tw_req_backend(req), tw__cookie_self);
 
 	if (r->conf != conf && tw__cookie_request(req, r, conf) != 0)
-		return tw_req_fail(req, 503, "out of memory for a cookie", &conf->origin);
+		return tw_req_fail(
+		    req, 503, "out of memory for a cookie", &conf->origin);
 	tw_req_cookie_state(req, r->in, 'N');
 	/* It may have died since this request was read. */
 	if (!r->server || (r->in == 'V' && !tw_server_is_alive(r->server)))
@@ -65,7 +68,8 @@ static enum tw_verdict
 cookie_on_response(struct tw_req *req, void *state)
 {
 	struct cookie_req *r = state;
-	const struct cookie_proxy *conf = tw_proxy_block(tw_req_backend(req), tw__cookie_self);
+	const struct cookie_proxy *conf =
+	    tw_proxy_block(tw_req_backend(req), tw__cookie_self);
 
 	/* Not on the frontend's chain, not for 1xx, not without a server. */
 	if (tw_req_proxy(req) != tw_req_backend(req) || r->conf != conf ||

@@ -39,7 +39,8 @@ is_stale(uint32_t date, uint32_t limit_s)
 static struct tw_str
 take_dates(struct cookie_req *r, struct tw_str value)
 {
-	const char *bar = value.len > 0 ? memchr(value.p, COOKIE_DATES, value.len) : NULL;
+	const char *bar =
+	    value.len > 0 ? memchr(value.p, COOKIE_DATES, value.len) : NULL;
 
 	r->last = r->first = 0;
 	if (!bar)
@@ -51,7 +52,8 @@ take_dates(struct cookie_req *r, struct tw_str value)
 	r->last = tw__cookie_date(dates);
 	bar = dates.len > 0 ? memchr(dates.p, COOKIE_DATES, dates.len) : NULL;
 	if (bar)
-		r->first = tw__cookie_date((struct tw_str){ bar + 1, (size_t)(end - bar - 1) });
+		r->first = tw__cookie_date(
+		    (struct tw_str){ bar + 1, (size_t)(end - bar - 1) });
 	return value;
 }
 
@@ -133,8 +135,8 @@ edit(struct tw_req *req, struct tw_hdr *h, const struct cookie_proxy *conf)
 }
 
 int
-tw__cookie_request(struct tw_req *req, struct cookie_req *r,
-    const struct cookie_proxy *conf)
+tw__cookie_request(
+    struct tw_req *req, struct cookie_req *r, const struct cookie_proxy *conf)
 {
 	struct tw_msg *msg = tw_req_request(req);
 	const bool edits = conf->mode == COOKIE_PREFIX ||
@@ -142,7 +144,8 @@ tw__cookie_request(struct tw_req *req, struct cookie_req *r,
 	bool decided = false;
 
 	*r = (struct cookie_req){ .conf = conf, .in = 'N' };
-	for (struct tw_hdr *h = tw_msg_first(msg, TW_H_COOKIE); h; h = tw_msg_next(msg, h)) {
+	for (struct tw_hdr *h = tw_msg_first(msg, TW_H_COOKIE); h;
+	     h = tw_msg_next(msg, h)) {
 		if (search(r, conf, tw_hdr_value(h), &decided) && edits &&
 		    edit(req, h, conf) != 0)
 			return -1;

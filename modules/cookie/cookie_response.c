@@ -50,16 +50,18 @@ static char
 server_cookie(struct tw_req *req, struct tw_hdr *h, const struct cookie_req *r,
     const struct cookie_proxy *conf)
 {
-	const struct cookie_server *s = tw_server_block(tw_req_server(req), tw__cookie_self);
+	const struct cookie_server *s =
+	    tw_server_block(tw_req_server(req), tw__cookie_self);
 	struct tw_str value, rest;
 
 	(void)tw__set_cookie_split(tw_hdr_value(h), conf->name, &value, &rest);
-	if (!conf->preserve && (conf->mode == COOKIE_INSERT ||
-		(conf->indirect && is_direct(req, r)))) {
+	if (!conf->preserve &&
+	    (conf->mode == COOKIE_INSERT || (conf->indirect && is_direct(req, r)))) {
 		tw_msg_del(tw_req_response(req), h);
 		return 'D';
 	}
-	if (!s->value.p || (conf->mode != COOKIE_REWRITE && conf->mode != COOKIE_PREFIX))
+	if (!s->value.p ||
+	    (conf->mode != COOKIE_REWRITE && conf->mode != COOKIE_PREFIX))
 		return 'P';
 	const bool prefix = conf->mode == COOKIE_PREFIX;
 	const struct tw_str part[] = { conf->name, TW_STR("="), s->value,
@@ -80,7 +82,8 @@ static int
 insert(struct tw_req *req, const struct cookie_req *r, const struct cookie_proxy *conf,
     bool update)
 {
-	const struct cookie_server *s = tw_server_block(tw_req_server(req), tw__cookie_self);
+	const struct cookie_server *s =
+	    tw_server_block(tw_req_server(req), tw__cookie_self);
 	char dates[16];
 	struct tw_out out = tw_out_of(dates, sizeof(dates));
 	struct tw_str value = TW_STR("; Expires=Thu, 01-Jan-1970 00:00:01 GMT");
@@ -93,8 +96,8 @@ insert(struct tw_req *req, const struct cookie_req *r, const struct cookie_proxy
 		}
 		if (conf->life_s > 0) {
 			tw_out_char(&out, COOKIE_DATES);
-			tw__cookie_date_out(&out, update && r->first != 0 ? r->first :
-									   tw__cookie_now());
+			tw__cookie_date_out(&out,
+			    update && r->first != 0 ? r->first : tw__cookie_now());
 		}
 	}
 	const struct tw_str part[] = { conf->name, TW_STR("="), value,
@@ -109,8 +112,8 @@ has_word(struct tw_str value, const char *word)
 	const size_t len = strlen(word);
 
 	for (size_t i = 0; i + len <= value.len; i++) {
-		const bool begins = i == 0 || value.p[i - 1] == ' ' || value.p[i - 1] == ',' ||
-		    value.p[i - 1] == '\t';
+		const bool begins = i == 0 || value.p[i - 1] == ' ' ||
+		    value.p[i - 1] == ',' || value.p[i - 1] == '\t';
 		const char after = i + len < value.len ? value.p[i + len] : ',';
 
 		if (begins && strncasecmp(value.p + i, word, len) == 0 &&
@@ -134,10 +137,10 @@ field_has(struct tw_msg *msg, enum tw_hdr_id id, const char *word)
 static bool
 is_cacheable(struct tw_req *req)
 {
-	static const char *const nots[] = { "no-store", "no-cache", "private", "max-age=0",
-		"s-maxage=0" };
-	static const uint16_t statuses[] = { 200, 203, 204, 206, 300, 301, 404, 405, 410,
-		414, 501 };
+	static const char *const nots[] = { "no-store", "no-cache", "private",
+		"max-age=0", "s-maxage=0" };
+	static const uint16_t statuses[] = { 200, 203, 204, 206, 300, 301, 404, 405,
+		410, 414, 501 };
 	struct tw_msg *msg = tw_req_response(req);
 	const uint8_t method = tw_req_request(req)->method;
 	bool status = false;
@@ -155,8 +158,8 @@ is_cacheable(struct tw_req *req)
 }
 
 char
-tw__cookie_response(struct tw_req *req, const struct cookie_req *r,
-    const struct cookie_proxy *conf)
+tw__cookie_response(
+    struct tw_req *req, const struct cookie_req *r, const struct cookie_proxy *conf)
 {
 	struct tw_msg *msg = tw_req_response(req);
 	struct tw_str value, rest;

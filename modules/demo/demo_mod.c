@@ -99,8 +99,7 @@ out_request(struct tw_out *o, struct tw_req *req)
 
 	tw_addr_port_out(&from, src);
 	tw_out_lit(o, "<table>\n");
-	out_row(o, TW_STR("from"),
-	    (struct tw_str){ text, (size_t)(from.p - text) });
+	out_row(o, TW_STR("from"), (struct tw_str){ text, (size_t)(from.p - text) });
 	out_row(o, TW_STR("method"), msg->method_name);
 	out_row(o, TW_STR("target"), msg->target);
 	for (int i = 0; i < msg->n_hdr; i++) {
@@ -116,14 +115,16 @@ out_request(struct tw_out *o, struct tw_req *req)
 static void
 out_page(struct tw_out *o, struct tw_req *req, const char *name, uint64_t count)
 {
-	tw_out_lit(o, "<!DOCTYPE html>\n<html lang=\"en\"><head>"
-		      "<meta charset=\"utf-8\"><meta name=\"viewport\" "
-		      "content=\"width=device-width,initial-scale=1\"><title>");
+	tw_out_lit(o,
+	    "<!DOCTYPE html>\n<html lang=\"en\"><head>"
+	    "<meta charset=\"utf-8\"><meta name=\"viewport\" "
+	    "content=\"width=device-width,initial-scale=1\"><title>");
 	out_html(o, tw_str_of(name));
 	tw_out_lit(o, "</title>");
 	tw_out_lit(o, style);
-	tw_out_lit(o, "</head>\n<body><h1>This page comes from</h1>"
-		      "<p class=\"who\">");
+	tw_out_lit(o,
+	    "</head>\n<body><h1>This page comes from</h1>"
+	    "<p class=\"who\">");
 	out_html(o, tw_str_of(name));
 	tw_out_lit(o, "</p>\n<p>Request ");
 	tw_out_u64(o, count);
@@ -138,8 +139,7 @@ demo_on_request(struct tw_req *req, void *state)
 	static const struct tw_origin origin = { "demo-origin", NULL, 0 };
 	const struct demo_proxy *p = tw_proxy_block(tw_req_proxy(req), self);
 	char *page = tw_arena_try(tw_req_arena(req), PAGE_MAX);
-	struct tw_str *headers =
-	    tw_arena_try(tw_req_arena(req), 4 * sizeof(*headers));
+	struct tw_str *headers = tw_arena_try(tw_req_arena(req), 4 * sizeof(*headers));
 	struct tw_out o;
 
 	(void)state;
@@ -150,8 +150,8 @@ demo_on_request(struct tw_req *req, void *state)
 	headers[2] = TW_STR("Cache-Control");
 	headers[3] = TW_STR("no-store");
 	o = tw_out_of(page, PAGE_MAX);
-	out_page(&o, req, p->name,
-	    tw_proxy_sum(tw_req_proxy(req), TW_FRONTEND, TW_CNT_REQ));
+	out_page(
+	    &o, req, p->name, tw_proxy_sum(tw_req_proxy(req), TW_FRONTEND, TW_CNT_REQ));
 	return tw_req_reply(req,
 	    &(struct tw_reply){
 		.status = 200,
@@ -165,16 +165,16 @@ demo_on_request(struct tw_req *req, void *state)
 
 static const struct tw_kw keywords[] = {
 	{
-		.word = "demo-origin",
-		.scopes = TW_SC_FRONTEND,
-		.min_args = 1,
-		.max_args = 1,
-		.set = tw_set_str,
-		.offset = offsetof(struct demo_proxy, name),
-		.flags = TW_KW_HTTP,
-		.usage = "<name>",
-		.help = "Answers every request with a page that shows the name and "
-			"the request.",
+	    .word = "demo-origin",
+	    .scopes = TW_SC_FRONTEND,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_str,
+	    .offset = offsetof(struct demo_proxy, name),
+	    .flags = TW_KW_HTTP,
+	    .usage = "<name>",
+	    .help = "Answers every request with a page that shows the name and "
+		    "the request.",
 	},
 	{ .word = NULL },
 };

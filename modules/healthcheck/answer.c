@@ -44,7 +44,8 @@ status_parse(struct tw_str line, struct hc_head *head)
 			return false;
 	if (line.len > 12 && p[12] != ' ')
 		return false;
-	head->status = (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + p[11] - '0');
+	head->status =
+	    (uint16_t)((p[9] - '0') * 100 + (p[10] - '0') * 10 + p[11] - '0');
 	head->reason = tw_str_trim((struct tw_str){ p + 12, line.len - 12 });
 	return true;
 }
@@ -61,8 +62,9 @@ field_parse(struct tw_str line, struct hc_head *head)
 	const struct tw_str value =
 	    tw_str_trim((struct tw_str){ colon + 1, line.len - n - 1 });
 	if (tw_str_ieq(name, TW_STR("transfer-encoding")))
-		head->chunked = value.len >= 7 && tw_str_ieq(TW_STR("chunked"),
-		    (struct tw_str){ value.p + value.len - 7, 7 });
+		head->chunked = value.len >= 7 &&
+		    tw_str_ieq(TW_STR("chunked"),
+			(struct tw_str){ value.p + value.len - 7, 7 });
 	else if (tw_str_ieq(name, TW_STR("content-length"))) {
 		if (!tw_str_to_u64(value, &head->length))
 			return false;
@@ -144,8 +146,7 @@ dechunk(struct tw_str in, char *mem, struct tw_str *body)
 }
 
 bool
-hc_body_of(const struct hc_head *head, bool eof, char *mem,
-    struct tw_str *body)
+hc_body_of(const struct hc_head *head, bool eof, char *mem, struct tw_str *body)
 {
 	if (head->status == 204 || head->status == 304 || head->status < 200) {
 		*body = (struct tw_str){ NULL, 0 };

@@ -44,8 +44,8 @@ ranges_parse(struct tw_line *ln, int i, struct hc_expect *e)
 		struct hc_range r;
 
 		if (n == MAX_RANGES)
-			return tw_line_fail(ln, i, "more than %d ranges of status codes",
-			    MAX_RANGES);
+			return tw_line_fail(
+			    ln, i, "more than %d ranges of status codes", MAX_RANGES);
 		if (code_parse(&p, &r.from) < 0)
 			break;
 		r.to = r.from;
@@ -63,8 +63,10 @@ ranges_parse(struct tw_line *ln, int i, struct hc_expect *e)
 		if (r.to < r.from || *p != ',')
 			break;
 	}
-	return tw_line_fail(ln, i, "'%s' is no list of status codes; write codes "
-	    "from 100 to 999 and ranges as in '200,300-399'", e->text);
+	return tw_line_fail(ln, i,
+	    "'%s' is no list of status codes; write codes "
+	    "from 100 to 999 and ranges as in '200,300-399'",
+	    e->text);
 }
 
 static void *
@@ -83,19 +85,21 @@ arena_put(void *p, void *arena)
 static int
 regex_compile(struct tw_line *ln, int i, struct hc_expect *e)
 {
-	pcre2_general_context *g = pcre2_general_context_create(arena_get,
-	    arena_put, tw_gen_arena(ln->gen));
+	pcre2_general_context *g =
+	    pcre2_general_context_create(arena_get, arena_put, tw_gen_arena(ln->gen));
 	PCRE2_SIZE at;
 	int code;
 
-	e->regex = pcre2_compile((PCRE2_SPTR)e->text, PCRE2_ZERO_TERMINATED, 0,
-	    &code, &at, pcre2_compile_context_create(g));
+	e->regex = pcre2_compile((PCRE2_SPTR)e->text, PCRE2_ZERO_TERMINATED, 0, &code,
+	    &at, pcre2_compile_context_create(g));
 	if (e->regex != NULL)
 		return 0;
 	char why[120];
 	pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof(why));
-	return tw_line_fail(ln, i, "regular expression '%s' is wrong at character "
-	    "%zu: %s", e->text, (size_t)at + 1, why);
+	return tw_line_fail(ln, i,
+	    "regular expression '%s' is wrong at character "
+	    "%zu: %s",
+	    e->text, (size_t)at + 1, why);
 }
 
 static int
@@ -119,8 +123,10 @@ hc_expect_parse(struct tw_line *ln, int i, struct hc_expect *e)
 		const char *word;
 		enum hc_match match;
 	} words[] = {
-		{ "status", HC_STATUS }, { "rstatus", HC_RSTATUS },
-		{ "string", HC_STRING }, { "rstring", HC_RSTRING },
+		{ "status", HC_STATUS },
+		{ "rstatus", HC_RSTATUS },
+		{ "string", HC_STRING },
+		{ "rstring", HC_RSTRING },
 	};
 	const char *word = tw_arg(ln, i);
 
@@ -134,13 +140,16 @@ hc_expect_parse(struct tw_line *ln, int i, struct hc_expect *e)
 			e->match = words[w].match;
 	}
 	if (e->match == HC_ANY_OK)
-		return tw_line_fail(ln, word ? i : -1, "write [!] status, rstatus, "
-		    "string or rstring and a pattern here%s", word ?
-		    "; other forms of 'http-check expect' are not supported yet" : "");
+		return tw_line_fail(ln, word ? i : -1,
+		    "write [!] status, rstatus, "
+		    "string or rstring and a pattern here%s",
+		    word ? "; other forms of 'http-check expect' are not supported yet"
+			 : "");
 	if (tw_arg(ln, i + 1) == NULL || *tw_arg(ln, i + 1) == '\0')
 		return tw_line_fail(ln, i, "'%s' needs a pattern after it", word);
 	if (tw_arg(ln, i + 2) != NULL)
-		return tw_line_fail(ln, i + 2, "nothing may follow the pattern; "
+		return tw_line_fail(ln, i + 2,
+		    "nothing may follow the pattern; "
 		    "escape its spaces with a backslash");
 	e->text = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, i + 1));
 	return pattern_parse(ln, i + 1, e);
@@ -156,8 +165,8 @@ regex_matches(const pcre2_code *re, struct tw_str s)
 
 	if (m != NULL && limits != NULL) {
 		pcre2_set_match_limit(limits, MATCH_LIMIT);
-		rc = pcre2_match(re, (PCRE2_SPTR)(s.p ? s.p : ""), s.len, 0, 0, m,
-		    limits);
+		rc = pcre2_match(
+		    re, (PCRE2_SPTR)(s.p ? s.p : ""), s.len, 0, 0, m, limits);
 	}
 	pcre2_match_context_free(limits);
 	pcre2_match_data_free(m);

@@ -75,7 +75,8 @@ header_check(struct tw_line *ln, int i, const char *name, const char *value)
 			return tw_line_fail(ln, i + 1,
 			    "control characters are not allowed in a header field");
 	if (strstr(value, "%[") != NULL)
-		return tw_line_fail(ln, i + 1, "expressions in the headers of checks "
+		return tw_line_fail(ln, i + 1,
+		    "expressions in the headers of checks "
 		    "are not supported yet; write the value itself");
 	return header_append(ln, tw_str_of(name), tw_str_of(value));
 }
@@ -96,14 +97,16 @@ hidden_parse(struct tw_line *ln, const char *rest)
 			break;
 		}
 		if (colon == NULL || colon == rest)
-			return tw_line_fail(ln, 2, "what follows the version is no "
+			return tw_line_fail(ln, 2,
+			    "what follows the version is no "
 			    "header field; use 'http-check send hdr NAME VALUE'");
 		const struct tw_str name = { rest, (size_t)(colon - rest) };
-		header_append(ln, name, tw_str_trim((struct tw_str){ colon + 1,
-		    len - name.len - 1 }));
+		header_append(ln, name,
+		    tw_str_trim((struct tw_str){ colon + 1, len - name.len - 1 }));
 		rest = next;
 	}
-	return tw_line_warn(ln, 2, "hiding headers or body at the end of the "
+	return tw_line_warn(ln, 2,
+	    "hiding headers or body at the end of the "
 	    "version string is deprecated; use 'http-check send' instead");
 }
 
@@ -114,12 +117,15 @@ version_parse(struct tw_line *ln, const char *arg)
 	char *version = tw_arena_printf(tw_gen_arena(ln->gen), "%.*s", (int)len, arg);
 
 	if (!is_version(version))
-		return tw_line_fail(ln, 2, "'%s' is no HTTP version; write HTTP/1.0 "
-		    "or HTTP/1.1", version);
+		return tw_line_fail(ln, 2,
+		    "'%s' is no HTTP version; write HTTP/1.0 "
+		    "or HTTP/1.1",
+		    version);
 	line_http(ln)->version = version;
 	if (arg[len] == '\0')
 		return 0;
-	return hidden_parse(ln, arg + len + (arg[len] == '\r' && arg[len + 1] == '\n') + 1);
+	return hidden_parse(
+	    ln, arg + len + (arg[len] == '\r' && arg[len + 1] == '\n') + 1);
 }
 
 static int
@@ -131,7 +137,8 @@ healthcheck_set_httpchk(struct tw_line *ln)
 
 	for (int i = 0; i < ln->n_args && i < 2; i++)
 		if (!is_word(tw_arg(ln, i)))
-			return tw_line_fail(ln, i, "spaces and control characters are "
+			return tw_line_fail(ln, i,
+			    "spaces and control characters are "
 			    "not allowed in a method or URI");
 	px->type = &hc_types[HC_HTTPCHK];
 	h->given = true;
@@ -159,8 +166,8 @@ send_word(struct tw_line *ln, int i, const char **to, bool version)
 	const char *arg = tw_arg(ln, i);
 
 	if (arg == NULL)
-		return tw_line_fail(ln, i - 1, "'%s' needs a value after it",
-		    tw_arg(ln, i - 1));
+		return tw_line_fail(
+		    ln, i - 1, "'%s' needs a value after it", tw_arg(ln, i - 1));
 	if (version ? !is_version(arg) : !is_word(arg))
 		return tw_line_fail(ln, i, "'%s' cannot stand in a request line", arg);
 	*to = gen_dup(ln, arg);
@@ -185,13 +192,16 @@ send_item(struct tw_line *ln, int i)
 		return 2;
 	}
 	if (strcmp(word, "hdr") == 0 && tw_arg(ln, i + 2) != NULL)
-		return header_check(ln, i + 1, tw_arg(ln, i + 1),
-		    tw_arg(ln, i + 2)) < 0 ? -1 : 3;
+		return header_check(ln, i + 1, tw_arg(ln, i + 1), tw_arg(ln, i + 2)) < 0
+		    ? -1
+		    : 3;
 	if (strcmp(word, "uri-lf") == 0 || strcmp(word, "body-lf") == 0 ||
 	    strcmp(word, "comment") == 0)
 		return tw_line_fail(ln, i, "'%s' is not supported yet", word);
-	return tw_line_fail(ln, i, "'%s': write meth METHOD, uri URI, ver VERSION, "
-	    "hdr NAME VALUE or body TEXT", word);
+	return tw_line_fail(ln, i,
+	    "'%s': write meth METHOD, uri URI, ver VERSION, "
+	    "hdr NAME VALUE or body TEXT",
+	    word);
 }
 
 static int
@@ -200,7 +210,8 @@ healthcheck_set_send(struct tw_line *ln)
 	struct hc_http *h = line_http(ln);
 
 	if (h->send_given)
-		return tw_line_fail(ln, -1, "a second 'http-check send' is not "
+		return tw_line_fail(ln, -1,
+		    "a second 'http-check send' is not "
 		    "supported yet; put all of it on one line");
 	h->send_given = true;
 	for (int i = 0; i < ln->n_args;) {
@@ -231,29 +242,50 @@ healthcheck_set_404(struct tw_line *ln)
 #define BE (TW_SC_DEFAULTS | TW_SC_LISTEN | TW_SC_BACKEND)
 
 const struct tw_kw hc_keywords[] = {
-	{ .word = "option httpchk", .scopes = BE, .max_args = 3,
-	    .set = healthcheck_set_httpchk, .usage = "[<method>] [<uri>] [<version>]",
+	{ .word = "option httpchk",
+	    .scopes = BE,
+	    .max_args = 3,
+	    .set = healthcheck_set_httpchk,
+	    .usage = "[<method>] [<uri>] [<version>]",
 	    .help = "Checks servers with an HTTP request; 2xx and 3xx are good.",
 	    .def = "OPTIONS / HTTP/1.0" },
-	{ .word = "option tcp-check", .scopes = BE, .flags = TW_KW_NO,
-	    .set = healthcheck_set_tcpchk, .usage = "",
-	    .help = "Checks servers by connecting to them.", .def = "so it is" },
-	{ .word = "http-check send", .scopes = BE, .min_args = 1, .max_args = -1,
+	{ .word = "option tcp-check",
+	    .scopes = BE,
+	    .flags = TW_KW_NO,
+	    .set = healthcheck_set_tcpchk,
+	    .usage = "",
+	    .help = "Checks servers by connecting to them.",
+	    .def = "so it is" },
+	{ .word = "http-check send",
+	    .scopes = BE,
+	    .min_args = 1,
+	    .max_args = -1,
 	    .set = healthcheck_set_send,
 	    .usage = "[meth <method>] [uri <uri>] [ver <version>] "
-	    "[hdr <name> <value>]* [body <text>]",
+		     "[hdr <name> <value>]* [body <text>]",
 	    .help = "What the request of option httpchk consists of." },
-	{ .word = "http-check expect", .scopes = BE, .min_args = 1, .max_args = -1,
+	{ .word = "http-check expect",
+	    .scopes = BE,
+	    .min_args = 1,
+	    .max_args = -1,
 	    .set = healthcheck_set_expect,
-	    .usage = "[!] {status <codes>|rstatus <regex>|string <text>|rstring <regex>}",
+	    .usage =
+		"[!] {status <codes>|rstatus <regex>|string <text>|rstring <regex>}",
 	    .help = "Which answers to option httpchk are good.",
 	    .def = "status 200-399" },
-	{ .word = "http-check disable-on-404", .scopes = BE,
-	    .set = healthcheck_set_404, .usage = "",
+	{ .word = "http-check disable-on-404",
+	    .scopes = BE,
+	    .set = healthcheck_set_404,
+	    .usage = "",
 	    .help = "A 404 stops a server softly: only persistent sessions." },
-	{ .word = "spread-checks", .scopes = TW_SC_GLOBAL, .min_args = 1,
-	    .max_args = 1, .set = tw_set_uint, .usage = "<0..50>",
-	    .offset = offsetof(struct hc_gen, spread_pct), .max = 50,
+	{ .word = "spread-checks",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_uint,
+	    .usage = "<0..50>",
+	    .offset = offsetof(struct hc_gen, spread_pct),
+	    .max = 50,
 	    .help = "Makes the checks' intervals vary by that many percent.",
 	    .def = "0" },
 	{ .word = NULL },

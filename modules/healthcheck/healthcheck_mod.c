@@ -39,16 +39,20 @@ request_make(struct tw_gen *gen, struct tw_proxy *px)
 
 	if (!conf->http.given) {
 		if (conf->http.send_given || conf->http.expect.match != HC_ANY_OK)
-			tw_gen_warn(gen, file, line, "'http-check' in proxy '%s' is "
-			    "ignored: add 'option httpchk' to it", tw_proxy_name(px));
+			tw_gen_warn(gen, file, line,
+			    "'http-check' in proxy '%s' is "
+			    "ignored: add 'option httpchk' to it",
+			    tw_proxy_name(px));
 		return 0;
 	}
 	hc_http_request(&conf->http, &out);
 	if (out.over)
-		return tw_gen_fail(gen, file, line, "the request of 'option httpchk' "
-		    "is longer than %u bytes", HC_REQUEST_MAX);
-	conf->http.request = tw_arena_str(tw_gen_arena(gen),
-	    (struct tw_str){ mem, (size_t)(out.p - mem) });
+		return tw_gen_fail(gen, file, line,
+		    "the request of 'option httpchk' "
+		    "is longer than %u bytes",
+		    HC_REQUEST_MAX);
+	conf->http.request = tw_arena_str(
+	    tw_gen_arena(gen), (struct tw_str){ mem, (size_t)(out.p - mem) });
 	return 0;
 }
 

@@ -21,8 +21,7 @@ first_of(const char *a, const char *b, const char *fallback)
 void
 hc_http_request(const struct hc_http *http, struct tw_out *out)
 {
-	const char *version =
-	    first_of(http->send_version, http->version, "HTTP/1.0");
+	const char *version = first_of(http->send_version, http->version, "HTTP/1.0");
 
 	tw_out_printf(out, "%s %s %s\r\n",
 	    first_of(http->send_method, http->method, "OPTIONS"),
@@ -57,8 +56,8 @@ result(struct tw_check_result *r, enum tw_chk what, const char *text)
 }
 
 static enum tw_io
-judge_status(const struct hc_expect *e, const struct hc_head *head,
-    struct tw_check_result *r)
+judge_status(
+    const struct hc_expect *e, const struct hc_head *head, struct tw_check_result *r)
 {
 	if (hc_status_is_expected(e, head->status))
 		return result(r, TW_CHK_L7OK, "");
@@ -76,21 +75,21 @@ judge_body(const struct hc_expect *e, const struct hc_head *head, bool eof,
 	const bool whole = hc_body_of(head, eof, mem, &body);
 
 	if (body.len > 0 && hc_body_matches(e, body))
-		return e->negate ?
-		    result(r, TW_CHK_L7RSP, "HTTP check matched unwanted content") :
-		    result(r, TW_CHK_L7OK, "");
+		return e->negate
+		    ? result(r, TW_CHK_L7RSP, "HTTP check matched unwanted content")
+		    : result(r, TW_CHK_L7OK, "");
 	if (!whole)
 		return TW_IO_AGAIN;
 	if (body.len == 0)
 		return result(r, TW_CHK_L7RSP,
 		    "HTTP content check could not find a response body");
-	return e->negate ? result(r, TW_CHK_L7OK, "") :
-	    result(r, TW_CHK_L7RSP, "HTTP content check did not match");
+	return e->negate ? result(r, TW_CHK_L7OK, "")
+			 : result(r, TW_CHK_L7RSP, "HTTP content check did not match");
 }
 
 enum tw_io
-hc_httpchk_answer(const struct tw_server *srv, struct tw_str got, bool eof,
-    struct tw_check_result *r)
+hc_httpchk_answer(
+    const struct tw_server *srv, struct tw_str got, bool eof, struct tw_check_result *r)
 {
 	const struct hc_http *http = &hc_proxy_of(srv)->http;
 	struct hc_head head;

@@ -50,8 +50,7 @@ spread(const struct hc_check *c, uint32_t ms)
 static void
 turn_arm(struct hc_check *c)
 {
-	const uint32_t ms =
-	    spread(c, hc_interval_ms(&c->conf, c->health, !c->known));
+	const uint32_t ms = spread(c, hc_interval_ms(&c->conf, c->health, !c->known));
 	uint64_t due = c->turn_ms + ms;
 
 	/* From start to start, unless the check took longer than that. */
@@ -63,8 +62,8 @@ turn_arm(struct hc_check *c)
 static void
 health_settle(struct hc_check *c)
 {
-	c->health = hc_health_settle(c->health, c->conf.rise, c->conf.fall,
-	    tw_server_health(c->srv) != TW_DOWN);
+	c->health = hc_health_settle(
+	    c->health, c->conf.rise, c->conf.fall, tw_server_health(c->srv) != TW_DOWN);
 }
 
 static bool
@@ -80,8 +79,8 @@ hc_talk_ended(struct hc_check *c, struct tw_check_result *r)
 	if (r != NULL) {
 		health_settle(c);
 		c->known = true;
-		c->health = hc_health_next(c->health, c->conf.rise, c->conf.fall,
-		    has_passed(r->what));
+		c->health = hc_health_next(
+		    c->health, c->conf.rise, c->conf.fall, has_passed(r->what));
 		r->duration_ms = (uint32_t)((tw_now_us() - c->begun_us) / 1000);
 		r->rise = c->conf.rise;
 		r->fall = c->conf.fall;
@@ -187,8 +186,9 @@ first_turns(int n_new)
 			shortest = c->conf.inter_ms;
 	TAILQ_FOREACH(c, &checks, link)
 		if (!c->known && c->timer.due_ms == 0)
-			tw_timer_set(&c->timer, tw_now_ms() + 1 +
-			    (uint64_t)shortest * (uint64_t)n++ / (uint64_t)n_new);
+			tw_timer_set(&c->timer,
+			    tw_now_ms() + 1 +
+				(uint64_t)shortest * (uint64_t)n++ / (uint64_t)n_new);
 }
 
 static int

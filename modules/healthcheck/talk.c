@@ -87,8 +87,7 @@ judge(struct hc_check *c, bool eof)
 
 	if (c->len == HC_ANSWER_MAX)
 		eof = true;
-	if (hc_type_of(c->srv)->answer(c->srv, got, eof, &r) == TW_IO_AGAIN &&
-	    !eof)
+	if (hc_type_of(c->srv)->answer(c->srv, got, eof, &r) == TW_IO_AGAIN && !eof)
 		return true;
 	if (r.what == TW_CHK_UNK)
 		r.what = TW_CHK_L7RSP;
@@ -137,8 +136,8 @@ static void
 request_send(struct hc_check *c)
 {
 	while (c->sent < c->len) {
-		const ssize_t n = send(c->fd, c->buf + c->sent, c->len - c->sent,
-		    MSG_NOSIGNAL);
+		const ssize_t n =
+		    send(c->fd, c->buf + c->sent, c->len - c->sent, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -162,8 +161,7 @@ connected(struct hc_check *c, int error)
 {
 	char mem[HC_REQUEST_MAX];
 	struct tw_out out = tw_out_of(mem, sizeof(mem));
-	const uint32_t read_ms =
-	    tw_proxy_timeout_ms(tw_server_proxy(c->srv), "check");
+	const uint32_t read_ms = tw_proxy_timeout_ms(tw_server_proxy(c->srv), "check");
 
 	c->phase = HC_TALKING;
 	c->len = (uint32_t)hc_type_of(c->srv)->request(c->srv, &out);
@@ -243,7 +241,8 @@ connect_failed(struct hc_check *c, int error)
 		talk_fail(c, TW_CHK_L4CON, error);
 		return;
 	}
-	tw_log_limited(TW_WARNING, "a health check of %s/%s was left out: %s; raise "
+	tw_log_limited(TW_WARNING,
+	    "a health check of %s/%s was left out: %s; raise "
 	    "ulimit-n or check less often",
 	    tw_proxy_name(tw_server_proxy(c->srv)), tw_server_name(c->srv),
 	    strerror(error));
@@ -264,8 +263,8 @@ hc_talk_begin(struct hc_check *c)
 		return;
 	}
 	c->phase = HC_CONNECTING;
-	event_assign(&c->event, tw_worker_base(tw_worker_self()), c->fd, EV_WRITE,
-	    io_ready, c);
+	event_assign(
+	    &c->event, tw_worker_base(tw_worker_self()), c->fd, EV_WRITE, io_ready, c);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	tw_timer_set(&c->timer, tw_now_ms() + connect_timeout_ms(c));
 	if (connect(c->fd, (struct sockaddr *)&ss, len) == 0)

@@ -17,8 +17,8 @@ hc_tcpchk_request(const struct tw_server *srv, struct tw_out *out)
 }
 
 enum tw_io
-hc_tcpchk_answer(const struct tw_server *srv, struct tw_str got, bool eof,
-    struct tw_check_result *r)
+hc_tcpchk_answer(
+    const struct tw_server *srv, struct tw_str got, bool eof, struct tw_check_result *r)
 {
 	(void)srv;
 	(void)got;

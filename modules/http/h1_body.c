@@ -319,7 +319,8 @@ tw__h1_read_body(struct tw_stream *st, struct tw_buf *in, struct tw_str *data, b
 		r = unframed(in, data);
 	if (r == TW_IO_AGAIN && eof) {
 		if (st->body != TW_BODY_CLOSE && st->body != TW_BODY_TUNNEL)
-			return tw__h1_refuse(st, 400, "connection closed within the body");
+			return tw__h1_refuse(
+			    st, 400, "connection closed within the body");
 		r = TW_IO_END;
 	}
 	if (r == TW_IO_END)
@@ -371,8 +372,8 @@ write_chunked(struct tw_stream *st, struct tw_str data, bool end,
 	if (!end)
 		return data.len > 0 ? iov_add(iov, n, TW_STR("\r\n")) : n;
 	if (st->trailers.len == 0) {
-		return iov_add(iov, n, data.len > 0 ? TW_STR("\r\n0\r\n\r\n") :
-						      TW_STR("0\r\n\r\n"));
+		return iov_add(iov, n,
+		    data.len > 0 ? TW_STR("\r\n0\r\n\r\n") : TW_STR("0\r\n\r\n"));
 	}
 	n = iov_add(iov, n, data.len > 0 ? TW_STR("\r\n0\r\n") : TW_STR("0\r\n"));
 	n = iov_add(iov, n, st->trailers);

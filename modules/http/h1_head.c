@@ -131,9 +131,11 @@ content_length(struct tw_stream *st, struct tw_msg *msg)
 			return tw__h1_refuse(st, 400, "malformed Content-Length");
 		while (tw__h1_next_token(&rest, &one)) {
 			if (!tw_str_to_u64(one, &n) || n > INT64_MAX)
-				return tw__h1_refuse(st, 400, "malformed Content-Length");
+				return tw__h1_refuse(
+				    st, 400, "malformed Content-Length");
 			if (any && n != msg->content_length)
-				return tw__h1_refuse(st, 400, "conflicting Content-Length");
+				return tw__h1_refuse(
+				    st, 400, "conflicting Content-Length");
 			any = true;
 			msg->content_length = n;
 			if (one.len != h->value_len)
@@ -171,7 +173,8 @@ transfer_encoding(struct tw_stream *st, struct tw_msg *msg)
 	if (msg->minor == 0)
 		return tw__h1_refuse(st, 400, "Transfer-Encoding in HTTP/1.0");
 	if (msg->first[TW_H_CONTENT_LENGTH])
-		return tw__h1_refuse(st, 400, "Content-Length beside Transfer-Encoding");
+		return tw__h1_refuse(
+		    st, 400, "Content-Length beside Transfer-Encoding");
 	if (n_chunked > 1 || (n_chunked == 1 && !last) || n_chunked + n_other == 0)
 		return tw__h1_refuse(st, 400, "malformed Transfer-Encoding");
 	if (n_other > 0)
@@ -182,8 +185,8 @@ transfer_encoding(struct tw_stream *st, struct tw_msg *msg)
 static bool
 has_no_body(const struct tw_msg *msg, const struct tw_msg *request)
 {
-	return request->method == TW_M_HEAD || msg->status < 200 || msg->status == 204 ||
-	    msg->status == 304;
+	return request->method == TW_M_HEAD || msg->status < 200 ||
+	    msg->status == 204 || msg->status == 304;
 }
 
 static enum tw_body

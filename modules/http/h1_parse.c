@@ -21,8 +21,9 @@ field_name(struct tw_stream *st, const char **p, const char *end, struct tw_hdr 
 	while (s < end && h1_is(*s, H1_TOKEN))
 		s++;
 	if (s == end)
-		return s - *p > UINT16_MAX ? tw__h1_refuse(st, 400, "field name too long") :
-					     TW_IO_AGAIN;
+		return s - *p > UINT16_MAX
+		    ? tw__h1_refuse(st, 400, "field name too long")
+		    : TW_IO_AGAIN;
 	if (TW_UNLIKELY(*s != ':' || s == *p || s - *p > UINT16_MAX)) {
 		if (s == *p && (*s == ' ' || *s == '\t'))
 			return tw__h1_refuse(st, 400, "folded field line");
@@ -55,11 +56,13 @@ tw__h1_line(struct tw_stream *st, const char **p, const char *end, struct tw_hdr
 	while ((s = tw__h1_ctl(s, end)) < end && *s == '\t')
 		s++;
 	if (TW_UNLIKELY(end - s < 2))
-		return s == end || *s == '\r' ? TW_IO_AGAIN :
-		    tw__h1_refuse(st, 400, "control byte in a field value");
+		return s == end || *s == '\r'
+		    ? TW_IO_AGAIN
+		    : tw__h1_refuse(st, 400, "control byte in a field value");
 	if (TW_UNLIKELY(s[0] != '\r' || s[1] != '\n'))
-		return tw__h1_refuse(st, 400, s[0] == '\r' || s[0] == '\n' ?
-		    "bare CR or LF" : "control byte in a field value");
+		return tw__h1_refuse(st, 400,
+		    s[0] == '\r' || s[0] == '\n' ? "bare CR or LF"
+						 : "control byte in a field value");
 	*p = s + 2;
 	while (s > value && (s[-1] == ' ' || s[-1] == '\t'))
 		s--;
@@ -163,8 +166,9 @@ status_line(struct tw_stream *st, const char **p, const char *end, struct tw_msg
 	const char *s = *p;
 
 	if (end - s < 13)
-		return memcmp(s, "HTTP/1.", end - s < 7 ? (size_t)(end - s) : 7) == 0 ?
-		    TW_IO_AGAIN : tw__h1_refuse(st, 502, "not an HTTP/1 response");
+		return memcmp(s, "HTTP/1.", end - s < 7 ? (size_t)(end - s) : 7) == 0
+		    ? TW_IO_AGAIN
+		    : tw__h1_refuse(st, 502, "not an HTTP/1 response");
 	if (version(st, s, msg) != TW_IO_OK)
 		return TW_IO_ERR;
 	for (int i = 9; i < 12; i++) {
@@ -250,8 +254,9 @@ tw__h1_read_head(struct tw_stream *st, struct tw_buf *in, struct tw_msg *msg,
 	memset(msg, 0, offsetof(struct tw_msg, hdr));
 	msg->flags = request ? TW_MSG_RESPONSE : 0;
 	/* A lone CR may become a blank line. */
-	enum tw_io r = !request && *p == '\r' && end - p == 1 ? TW_IO_AGAIN :
-	    request ? status_line(st, &p, end, msg) : request_line(st, &p, end, msg);
+	enum tw_io r = !request && *p == '\r' && end - p == 1 ? TW_IO_AGAIN
+	    : request ? status_line(st, &p, end, msg)
+		      : request_line(st, &p, end, msg);
 
 	if (r == TW_IO_OK)
 		r = fields(st, &p, end, msg);

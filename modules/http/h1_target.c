@@ -75,7 +75,8 @@ tw__h1_target(const struct tw_msg *msg, struct tw_str *authority)
 	if (t.p[0] == '/')
 		return NULL;
 	if (t.len == 1 && t.p[0] == '*')
-		return msg->method == TW_M_OPTIONS ? NULL : "target '*' without OPTIONS";
+		return msg->method == TW_M_OPTIONS ? NULL
+						   : "target '*' without OPTIONS";
 	const char *p = after_scheme(t);
 
 	if (!p)

@@ -20,11 +20,11 @@ _Static_assert(TW_N_HDR_IDS <= 64, "ids do not fit a 64-bit set any more");
 
 /* What one head needs besides the fields that pass. */
 struct plan {
-	uint64_t drop;     /* set of ids that do not pass */
-	bool te_chunked;   /* to be added */
-	bool length;       /* to be added */
+	uint64_t drop;   /* set of ids that do not pass */
+	bool te_chunked; /* to be added */
+	bool length;     /* to be added */
 	uint64_t length_value;
-	bool http10;       /* a request that can only be HTTP/1.0 */
+	bool http10; /* a request that can only be HTTP/1.0 */
 };
 
 static bool
@@ -40,7 +40,8 @@ has_length(struct tw_msg *msg, uint64_t want)
 	struct tw_hdr *h = tw_msg_first(msg, TW_H_CONTENT_LENGTH);
 	uint64_t n;
 
-	return h && !tw_msg_next(msg, h) && tw_str_to_u64(tw_hdr_value(h), &n) && n == want;
+	return h && !tw_msg_next(msg, h) && tw_str_to_u64(tw_hdr_value(h), &n) &&
+	    n == want;
 }
 
 static bool
@@ -183,7 +184,8 @@ status_line(struct tw_out *out, const struct tw_msg *msg)
 	tw_out_lit(out, "HTTP/1.1 ");
 	tw_out_u64(out, msg->status);
 	tw_out_char(out, ' ');
-	tw_out_str(out, msg->reason.p ? msg->reason : tw_str_of(tw_status_reason(msg->status)));
+	tw_out_str(out,
+	    msg->reason.p ? msg->reason : tw_str_of(tw_status_reason(msg->status)));
 	tw_out_lit(out, "\r\n");
 }
 
@@ -244,7 +246,8 @@ fields(struct tw_out *out, const struct tw_msg *msg, uint64_t drop, const char *
 		if (run) {
 			run_end = last ? line_end(msg, last) : NULL;
 			if (!run_end) /* the start line alone */
-				run_end = (const char *)memchr(run, '\n', msg->raw.len) + 1;
+				run_end =
+				    (const char *)memchr(run, '\n', msg->raw.len) + 1;
 			tw_out_mem(out, run, (size_t)(run_end - run));
 			run = NULL;
 			last = NULL;
@@ -254,8 +257,8 @@ fields(struct tw_out *out, const struct tw_msg *msg, uint64_t drop, const char *
 	}
 	if (!run)
 		return;
-	run_end = last ? line_end(msg, last) :
-			 (const char *)memchr(run, '\n', msg->raw.len) + 1;
+	run_end = last ? line_end(msg, last)
+		       : (const char *)memchr(run, '\n', msg->raw.len) + 1;
 	tw_out_mem(out, run, (size_t)(run_end - run));
 }
 
@@ -295,12 +298,12 @@ plan_start(struct plan *plan, struct tw_stream *st, struct tw_msg *msg)
 }
 
 int
-tw__h1_write_head(struct tw_stream *st, struct tw_msg *msg, struct tw_out *out,
-    unsigned how)
+tw__h1_write_head(
+    struct tw_stream *st, struct tw_msg *msg, struct tw_out *out, unsigned how)
 {
 	/* Those that an HTTP/1 peer sent are marked as well. */
 	struct plan plan = { .drop = BIT(TW_H_CONNECTION) | BIT(TW_H_KEEP_ALIVE) |
-		BIT(TW_H_PROXY_CONNECTION) | BIT(TW_H_TE) };
+		    BIT(TW_H_PROXY_CONNECTION) | BIT(TW_H_TE) };
 	char *const begin = out->p;
 
 	TW_ASSERT(!is_response(msg) || (msg->status >= 100 && msg->status < 1000));

@@ -31,10 +31,11 @@ http_set_errorfile(struct tw_line *ln)
 			tw_out_u64(&o, (uint64_t)p->status);
 			tw_out_char(&o, p[1].status ? ' ' : '\0');
 		}
-		return tw_line_fail(ln, 0, "status code '%s' not handled; write one of: %s",
-		    code, known);
+		return tw_line_fail(ln, 0,
+		    "status code '%s' not handled; write one of: %s", code, known);
 	}
-	struct tw_str text = tw__http_errorfile(tw_gen_arena(ln->gen), tw_arg(ln, 1), &err);
+	struct tw_str text =
+	    tw__http_errorfile(tw_gen_arena(ln->gen), tw_arg(ln, 1), &err);
 
 	if (!text.p)
 		return tw_line_fail(ln, 1, "%s", err.text);
@@ -97,16 +98,19 @@ http_set_forwardfor(struct tw_line *ln)
 			continue;
 		}
 		if (strcmp(word, "except") != 0 && strcmp(word, "header") != 0)
-			return tw_line_fail(ln, i, "'%s' is not known here; 'option "
+			return tw_line_fail(ln, i,
+			    "'%s' is not known here; 'option "
 			    "forwardfor' takes 'except <network>', 'header <name>' and "
-			    "'if-none'", word);
+			    "'if-none'",
+			    word);
 		if (*word == 'e') {
 			if (!value || forward_except(&f, value) != 0)
-				return tw_line_fail(ln, i, "'except' expects <address>[/mask]");
+				return tw_line_fail(
+				    ln, i, "'except' expects <address>[/mask]");
 		} else {
 			if (!value || !is_token(value))
-				return tw_line_fail(ln, i,
-				    "'header' expects the name of a field");
+				return tw_line_fail(
+				    ln, i, "'header' expects the name of a field");
 			f.name = tw_arena_strdup(tw_gen_arena(ln->gen), value);
 		}
 		i++;
@@ -122,7 +126,8 @@ const struct tw_kw tw__http_keywords[] = {
 	    .max_args = 2,
 	    .set = http_set_errorfile,
 	    .usage = "<code> <file>",
-	    .help = "Answers with the bytes of a file in place of a built-in error page.",
+	    .help =
+		"Answers with the bytes of a file in place of a built-in error page.",
 	    .flags = TW_KW_HTTP },
 	{ .word = "option forwardfor",
 	    .scopes = TW_SC_PROXY,

@@ -83,9 +83,10 @@ check(char *p, size_t len, const char *path, struct tw_err *err)
 	else if (st.body == TW_BODY_CHUNKED || st.body == TW_BODY_TUNNEL)
 		r = tw_err_set(err, "'%s': the body must not be encoded", path);
 	else if (st.body != TW_BODY_CLOSE && st.left != len - buf.head)
-		r = tw_err_set(err, "'%s': the body is %u bytes long but its Content-Length "
-		    "says %llu; correct or remove that field", path,
-		    (unsigned)(len - buf.head), (unsigned long long)st.left);
+		r = tw_err_set(err,
+		    "'%s': the body is %u bytes long but its Content-Length "
+		    "says %llu; correct or remove that field",
+		    path, (unsigned)(len - buf.head), (unsigned long long)st.left);
 	free(msg);
 	return r;
 }

@@ -14,10 +14,9 @@
 
 #include "http.h"
 
-#define FETCH(name)                                                           \
-	static bool fetch_##name(struct tw_req *req,                          \
-	    const struct tw_arg_val *args, struct tw_cursor *cur,             \
-	    struct tw_sample *out)
+#define FETCH(name)                                                                 \
+	static bool fetch_##name(struct tw_req *req, const struct tw_arg_val *args, \
+	    struct tw_cursor *cur, struct tw_sample *out)
 #define UNUSED_ARGS ((void)args, (void)cur)
 
 static bool
@@ -243,7 +242,8 @@ static struct walk
 walk_of(struct tw_msg *msg, const struct tw_arg_val *args, bool full)
 {
 	return (struct walk){ .msg = msg,
-		.name = args[0].type == TW_STRING ? args[0].str : TW_STR(""), .full = full };
+		.name = args[0].type == TW_STRING ? args[0].str : TW_STR(""),
+		.full = full };
 }
 
 static bool
@@ -252,7 +252,8 @@ field_str(struct tw_msg *msg, const struct tw_arg_val *args, struct tw_cursor *c
 {
 	struct tw_str value;
 
-	return walk_get(walk_of(msg, args, full), args, cur, &value) && set_str(out, value);
+	return walk_get(walk_of(msg, args, full), args, cur, &value) &&
+	    set_str(out, value);
 }
 
 /* The number a value begins with; 0 when it begins with none. */
@@ -267,7 +268,8 @@ field_val(struct tw_msg *msg, const struct tw_arg_val *args, struct tw_cursor *c
 		return false;
 	const bool minus = value.len > 0 && value.p[0] == '-';
 
-	for (size_t i = minus; i < value.len && value.p[i] >= '0' && value.p[i] <= '9'; i++) {
+	for (size_t i = minus; i < value.len && value.p[i] >= '0' && value.p[i] <= '9';
+	     i++) {
 		if (n > (INT64_MAX - 9) / 10)
 			return false;
 		n = n * 10 + value.p[i] - '0';
@@ -298,10 +300,12 @@ ip_of(struct tw_str s, struct tw_sample *out)
 	if (*p == '[') {
 		char *close = strchr(++p, ']');
 
-		if (!close || (close[1] != '\0' && (close[1] != ':' || !is_port(close + 2))))
+		if (!close ||
+		    (close[1] != '\0' && (close[1] != ':' || !is_port(close + 2))))
 			return false;
 		*close = '\0';
-	} else if (strchr(p, '.') && strchr(p, ':') == strrchr(p, ':') && strchr(p, ':')) {
+	} else if (strchr(p, '.') && strchr(p, ':') == strrchr(p, ':') &&
+	    strchr(p, ':')) {
 		char *colon = strchr(p, ':');
 
 		if (!is_port(colon + 1))
@@ -332,40 +336,43 @@ field_ip(struct tw_msg *msg, const struct tw_arg_val *args, struct tw_cursor *cu
 	return false;
 }
 
-#define FIELD_FETCHES(prefix, msg)                                            \
-	FETCH(prefix##_hdr)                                                   \
-	{                                                                     \
-		return field_str(msg(req), args, cur, false, out);            \
-	}                                                                     \
-	FETCH(prefix##_fhdr)                                                  \
-	{                                                                     \
-		return field_str(msg(req), args, cur, true, out);             \
-	}                                                                     \
-	FETCH(prefix##_hdr_cnt)                                               \
-	{                                                                     \
-		(void)cur;                                                    \
+#define FIELD_FETCHES(prefix, msg)                                               \
+	FETCH(prefix##_hdr)                                                      \
+	{                                                                        \
+		return field_str(msg(req), args, cur, false, out);               \
+	}                                                                        \
+	FETCH(prefix##_fhdr)                                                     \
+	{                                                                        \
+		return field_str(msg(req), args, cur, true, out);                \
+	}                                                                        \
+	FETCH(prefix##_hdr_cnt)                                                  \
+	{                                                                        \
+		(void)cur;                                                       \
 		return set_int(out, walk_count(walk_of(msg(req), args, false))); \
-	}                                                                     \
-	FETCH(prefix##_fhdr_cnt)                                              \
-	{                                                                     \
-		(void)cur;                                                    \
-		return set_int(out, walk_count(walk_of(msg(req), args, true))); \
-	}                                                                     \
-	FETCH(prefix##_hdr_val)                                               \
-	{                                                                     \
-		return field_val(msg(req), args, cur, out);                   \
-	}                                                                     \
-	FETCH(prefix##_hdr_ip)                                                \
-	{                                                                     \
-		return field_ip(msg(req), args, cur, out);                    \
+	}                                                                        \
+	FETCH(prefix##_fhdr_cnt)                                                 \
+	{                                                                        \
+		(void)cur;                                                       \
+		return set_int(out, walk_count(walk_of(msg(req), args, true)));  \
+	}                                                                        \
+	FETCH(prefix##_hdr_val)                                                  \
+	{                                                                        \
+		return field_val(msg(req), args, cur, out);                      \
+	}                                                                        \
+	FETCH(prefix##_hdr_ip)                                                   \
+	{                                                                        \
+		return field_ip(msg(req), args, cur, out);                       \
 	}
 
 FIELD_FETCHES(req, tw_req_request)
 FIELD_FETCHES(res, tw_req_response)
 
 /* name, arguments, type, where, function, default match, help */
-#define F(n, a, t, w, f, m, h)                                                \
-	{ .name = n, .args = a, .out = t, .where = w, .get = f, .match = m, .help = h }
+#define F(n, a, t, w, f, m, h)                                                    \
+	{                                                                         \
+		.name = n, .args = a, .out = t, .where = w, .get = f, .match = m, \
+		.help = h                                                         \
+	}
 #define REQ TW_AT_REQUEST
 #define RES TW_AT_RESPONSE
 
@@ -386,7 +393,8 @@ const struct tw_fetch tw__http_fetches[] = {
 	F("path", "", TW_STRING, REQ, fetch_path, "str",
 	    "The target's path, without the query."),
 	F("pathq", "", TW_STRING, REQ, fetch_pathq, "str", "Path and query."),
-	F("query", "", TW_STRING, REQ, fetch_query, "str", "What follows '?' in the target."),
+	F("query", "", TW_STRING, REQ, fetch_query, "str",
+	    "What follows '?' in the target."),
 	F("req.fhdr", "[s,i]", TW_STRING, REQ, fetch_req_fhdr, "str",
 	    "A request field's whole value."),
 	F("req.fhdr_cnt", "[s]", TW_SINT, REQ, fetch_req_fhdr_cnt, "int",
@@ -399,8 +407,10 @@ const struct tw_fetch tw__http_fetches[] = {
 	    "An address in a request field."),
 	F("req.hdr_val", "[s,i]", TW_SINT, REQ, fetch_req_hdr_val, "int",
 	    "A number in a request field."),
-	F("req.ver", "", TW_STRING, REQ, fetch_req_ver, "str", "The request's HTTP version."),
-	F("req_ver", "", TW_STRING, REQ, fetch_req_ver, "str", "The request's HTTP version."),
+	F("req.ver", "", TW_STRING, REQ, fetch_req_ver, "str",
+	    "The request's HTTP version."),
+	F("req_ver", "", TW_STRING, REQ, fetch_req_ver, "str",
+	    "The request's HTTP version."),
 	F("res.fhdr", "[s,i]", TW_STRING, RES, fetch_res_fhdr, "str",
 	    "A response field's whole value."),
 	F("res.fhdr_cnt", "[s]", TW_SINT, RES, fetch_res_fhdr_cnt, "int",
@@ -413,7 +423,8 @@ const struct tw_fetch tw__http_fetches[] = {
 	    "An address in a response field."),
 	F("res.hdr_val", "[s,i]", TW_SINT, RES, fetch_res_hdr_val, "int",
 	    "A number in a response field."),
-	F("res.ver", "", TW_STRING, RES, fetch_res_ver, "str", "The response's HTTP version."),
+	F("res.ver", "", TW_STRING, RES, fetch_res_ver, "str",
+	    "The response's HTTP version."),
 	F("resp_ver", "", TW_STRING, RES, fetch_res_ver, "str",
 	    "The response's HTTP version."),
 	F("shdr", "[s,i]", TW_STRING, RES, fetch_res_hdr, "str",
@@ -425,6 +436,7 @@ const struct tw_fetch tw__http_fetches[] = {
 	F("shdr_val", "[s,i]", TW_SINT, RES, fetch_res_hdr_val, "int",
 	    "A number in a response field."),
 	F("status", "", TW_SINT, RES, fetch_status, "int", "The response's status."),
-	F("url", "", TW_STRING, REQ, fetch_url, "str", "The request target as received."),
+	F("url", "", TW_STRING, REQ, fetch_url, "str",
+	    "The request target as received."),
 	{ .name = NULL },
 };

@@ -47,8 +47,8 @@ is_excepted(const struct http_forward *f, const struct tw_addr *src)
  * one, too), and one that does not say if-none wins. source: HAProxy's manual,
  * option forwardfor */
 static void
-forward_add(struct tw_req *req, const struct http_forward *fe,
-    const struct http_forward *be)
+forward_add(
+    struct tw_req *req, const struct http_forward *fe, const struct http_forward *be)
 {
 	const struct tw_addr *src = tw_conn_src(tw_req_conn(req));
 	struct tw_msg *msg = tw_req_request(req);
@@ -65,7 +65,8 @@ forward_add(struct tw_req *req, const struct http_forward *fe,
 	if (if_none && tw_msg_find(msg, name, NULL))
 		return;
 	tw_addr_out(&o, src);
-	struct tw_str value = tw_req_copy(req, (struct tw_str){ text, (size_t)(o.p - text) });
+	struct tw_str value =
+	    tw_req_copy(req, (struct tw_str){ text, (size_t)(o.p - text) });
 
 	if (!value.p || tw_msg_add(msg, name, value) != 0)
 		tw_proxy_count(tw_req_backend(req), TW_BACKEND, TW_CNT_WREW, 1);
@@ -75,8 +76,10 @@ static enum tw_verdict
 http_on_send(struct tw_req *req, void *state)
 {
 	struct http_req *r = state;
-	const struct http_proxy *fe = tw_proxy_block(tw_req_frontend(req), tw__http_self);
-	const struct http_proxy *be = tw_proxy_block(tw_req_backend(req), tw__http_self);
+	const struct http_proxy *fe =
+	    tw_proxy_block(tw_req_frontend(req), tw__http_self);
+	const struct http_proxy *be =
+	    tw_proxy_block(tw_req_backend(req), tw__http_self);
 
 	if ((fe->forward.on || be->forward.on) && !r->forwarded) {
 		r->forwarded = true;

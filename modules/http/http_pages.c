@@ -10,37 +10,34 @@
 
 #include "http.h"
 
-#define PAGE(status, title, length, text)                                     \
-	{                                                                     \
-		status, {                                                     \
-			"HTTP/1.1 " title "\r\n"                              \
-			"Content-length: " length "\r\n"                      \
-			"Cache-Control: no-cache\r\n"                         \
-			"Connection: close\r\n"                               \
-			"Content-Type: text/html\r\n\r\n"                     \
-			"<html><body><h1>" title "</h1>\n" text               \
-			"\n</body></html>\n",                                 \
-			    sizeof("HTTP/1.1 " title "\r\n"                   \
-				   "Content-length: " length "\r\n"           \
-				   "Cache-Control: no-cache\r\n"              \
-				   "Connection: close\r\n"                    \
-				   "Content-Type: text/html\r\n\r\n"          \
-				   "<html><body><h1>" title "</h1>\n" text    \
-				   "\n</body></html>\n") - 1                  \
-		}                                                             \
+#define PAGE(status, title, length, text)                                             \
+	{                                                                             \
+		status,                                                               \
+		{                                                                     \
+			"HTTP/1.1 " title "\r\n"                                      \
+			"Content-length: " length "\r\n"                              \
+			"Cache-Control: no-cache\r\n"                                 \
+			"Connection: close\r\n"                                       \
+			"Content-Type: text/html\r\n\r\n"                             \
+			"<html><body><h1>" title "</h1>\n" text "\n</body></html>\n", \
+			    sizeof("HTTP/1.1 " title "\r\n"                           \
+				   "Content-length: " length "\r\n"                   \
+				   "Cache-Control: no-cache\r\n"                      \
+				   "Connection: close\r\n"                            \
+				   "Content-Type: text/html\r\n\r\n"                  \
+				   "<html><body><h1>" title "</h1>\n" text            \
+				   "\n</body></html>\n") -                            \
+			    1                                                         \
+		}                                                                     \
 	}
 
 const struct http_page tw__http_pages[HTTP_N_PAGES + 1] = {
-	PAGE(200, "200 OK", "58",
-	    "Service ready."),
-	PAGE(400, "400 Bad request", "90",
-	    "Your browser sent an invalid request."),
+	PAGE(200, "200 OK", "58", "Service ready."),
+	PAGE(400, "400 Bad request", "90", "Your browser sent an invalid request."),
 	PAGE(401, "401 Unauthorized", "112",
 	    "You need a valid user and password to access this content."),
-	PAGE(403, "403 Forbidden", "93",
-	    "Request forbidden by administrative rules."),
-	PAGE(404, "404 Not Found", "83",
-	    "The resource could not be found."),
+	PAGE(403, "403 Forbidden", "93", "Request forbidden by administrative rules."),
+	PAGE(404, "404 Not Found", "83", "The resource could not be found."),
 	PAGE(405, "405 Method Not Allowed", "146",
 	    "A request was made of a resource using a request method "
 	    "not supported by that resource"),
@@ -58,8 +55,7 @@ const struct http_page tw__http_pages[HTTP_N_PAGES + 1] = {
 	    "Request sent to a non-authoritative server."),
 	PAGE(422, "422 Unprocessable Content", "116",
 	    "The server cannot process the contained instructions."),
-	PAGE(425, "425 Too Early", "80",
-	    "Your browser sent early data."),
+	PAGE(425, "425 Too Early", "80", "Your browser sent early data."),
 	PAGE(429, "429 Too Many Requests", "117",
 	    "You have sent too many requests in a given amount of time."),
 	PAGE(431, "431 Request Header Fields Too Large", "145",
@@ -72,8 +68,7 @@ const struct http_page tw__http_pages[HTTP_N_PAGES + 1] = {
 	    "The server returned an invalid or incomplete response."),
 	PAGE(503, "503 Service Unavailable", "107",
 	    "No server is available to handle this request."),
-	PAGE(504, "504 Gateway Time-out", "92",
-	    "The server didn't respond in time."),
+	PAGE(504, "504 Gateway Time-out", "92", "The server didn't respond in time."),
 	PAGE(505, "505 HTTP Version Not Supported", "118",
 	    "The request's major HTTP version is not supported."),
 	{ 0, { NULL, 0 } },

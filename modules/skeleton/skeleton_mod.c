@@ -48,22 +48,21 @@ skeleton_on_request(struct tw_req *req, void *state)
 
 static const struct tw_kw keywords[] = {
 	{
-		.word = "skeleton-tag",
-		.scopes = TW_SC_FE,
-		.min_args = 1,
-		.max_args = 1,
-		.set = tw_set_str,
-		.offset = offsetof(struct skeleton_proxy, tag),
-		.flags = TW_KW_HTTP,
-		.usage = "<text>",
-		.help = "Adds the header X-Skeleton to each request.",
+	    .word = "skeleton-tag",
+	    .scopes = TW_SC_FE,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_str,
+	    .offset = offsetof(struct skeleton_proxy, tag),
+	    .flags = TW_KW_HTTP,
+	    .usage = "<text>",
+	    .help = "Adds the header X-Skeleton to each request.",
 	},
 	{ .word = NULL },
 };
 
 static const struct tw_hook hooks[] = {
-	{ TW_ON_REQUEST, skeleton_on_request, "skeleton_on_request",
-	    skeleton_wants },
+	{ TW_ON_REQUEST, skeleton_on_request, "skeleton_on_request", skeleton_wants },
 	{ .fn = NULL },
 };
 

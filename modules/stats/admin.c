@@ -30,7 +30,7 @@ struct st_job {
 	char backend[BACKEND_NAME_MAX]; /* a name, or "#id" */
 	char who[160];
 	int n_servers;
-	char *server[];           /* owns: names, behind the pointers */
+	char *server[]; /* owns: names, behind the pointers */
 };
 
 static bool
@@ -250,8 +250,7 @@ job_run(void *arg)
 /* --- the worker --- */
 
 struct st_job *
-st_job_post(struct tw_req *req, struct tw_str body, const char *who,
-    const char **code)
+st_job_post(struct tw_req *req, struct tw_str body, const char *who, const char **code)
 {
 	const char *proxy = tw_proxy_name(tw_req_proxy(req));
 	struct form f;

@@ -55,11 +55,10 @@ credentials(struct tw_str field)
 {
 	static const struct tw_str basic = { "basic ", 6 };
 
-	if (field.len < basic.len ||
-	    strncasecmp(field.p, basic.p, basic.len) != 0)
+	if (field.len < basic.len || strncasecmp(field.p, basic.p, basic.len) != 0)
 		return (struct tw_str){ NULL, 0 };
-	return tw_str_trim((struct tw_str){ field.p + basic.len,
-	    field.len - basic.len });
+	return tw_str_trim(
+	    (struct tw_str){ field.p + basic.len, field.len - basic.len });
 }
 
 static bool
@@ -85,8 +84,8 @@ st_auth_passes(const struct st_user *users, struct tw_str field)
 	if (len <= 0)
 		return false;
 	for (; users != NULL; users = users->next)
-		passes |= is_same((struct tw_str){ (char *)login, (size_t)len },
-		    users->login);
+		passes |= is_same(
+		    (struct tw_str){ (char *)login, (size_t)len }, users->login);
 	return passes;
 }
 

@@ -19,7 +19,7 @@ const char *const st_field_name[ST_N_FIELDS] = {
 #undef X
 };
 
-#define SET(row, field, kind, member, value)                                  \
+#define SET(row, field, kind, member, value) \
 	((row)->v[ST_F_##field] = (struct st_val){ .type = (kind), .member = (value) })
 #define U32(field, value) SET(row, field, ST_U32, u, (uint32_t)(value))
 #define U64(field, value) SET(row, field, ST_U64, u, (value))

@@ -64,7 +64,8 @@ int
 st_guard_init(struct tw_err *err)
 {
 	if (getrandom(secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
-		return tw_err_errno(err, "cannot get random bytes for the secret of "
+		return tw_err_errno(err,
+		    "cannot get random bytes for the secret of "
 		    "the statistics page");
 	return 0;
 }
@@ -126,7 +127,9 @@ fetch_verdict(struct tw_msg *msg)
 	if (h == NULL)
 		return 0;
 	return tw_str_eq(tw_hdr_value(h), TW_STR("same-origin")) ||
-	    tw_str_eq(tw_hdr_value(h), TW_STR("none")) ? 1 : -1;
+		tw_str_eq(tw_hdr_value(h), TW_STR("none"))
+	    ? 1
+	    : -1;
 }
 
 static bool

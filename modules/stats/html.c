@@ -29,7 +29,8 @@ head(struct st_report *rp, const struct tw_process_info *p, struct tw_out *o)
 	const uint32_t refresh_s = rp->opt.no_refresh ? 0 : rp->conf->refresh_s;
 	const char *node = node_of(rp, p);
 
-	tw_out_lit(o, "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+	tw_out_lit(o,
+	    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
 	    "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">"
 	    "<meta name=\"color-scheme\" content=\"light dark\">"
 	    "<title>Statistics Report for tideway");
@@ -39,8 +40,10 @@ head(struct st_report *rp, const struct tw_process_info *p, struct tw_out *o)
 	}
 	tw_out_lit(o, "</title><link rel=\"icon\" href=\"data:,\">");
 	if (refresh_s != 0)
-		tw_out_printf(o, "<noscript><meta http-equiv=\"refresh\" "
-		    "content=\"%u\"></noscript>", refresh_s);
+		tw_out_printf(o,
+		    "<noscript><meta http-equiv=\"refresh\" "
+		    "content=\"%u\"></noscript>",
+		    refresh_s);
 	tw_out_printf(o, "<style nonce=\"%s\">", rp->nonce);
 	tw_out_mem(o, st_page_css, st_page_css_len);
 	tw_out_printf(o, "</style></head>\n<body data-refresh=\"%u\">", refresh_s);
@@ -68,15 +71,18 @@ summary(struct tw_gen *gen, struct tw_out *o)
 	count_states(gen, n);
 	for (int i = 0; i < ST_N_STATES; i++)
 		total += n[i];
-	tw_out_printf(o, "<div id=\"summary\"><span class=\"total\"><b>%d</b> "
-	    "server%s</span>", total, total == 1 ? "" : "s");
+	tw_out_printf(o,
+	    "<div id=\"summary\"><span class=\"total\"><b>%d</b> "
+	    "server%s</span>",
+	    total, total == 1 ? "" : "s");
 	for (int i = 0; i < ST_N_STATES; i++)
 		if (n[i] > 0 || i == ST_UP || i == ST_DOWN)
-			tw_out_printf(o, "<button type=\"button\" class=\"chip %s%s\" "
+			tw_out_printf(o,
+			    "<button type=\"button\" class=\"chip %s%s\" "
 			    "data-state=\"%s\" aria-pressed=\"false\" title=\"show only "
-			    "these\"><b>%d</b> %s</button>", st_state_name[i].css,
-			    n[i] == 0 ? " none" : "", st_state_name[i].css, n[i],
-			    st_state_name[i].label);
+			    "these\"><b>%d</b> %s</button>",
+			    st_state_name[i].css, n[i] == 0 ? " none" : "",
+			    st_state_name[i].css, n[i], st_state_name[i].label);
 	tw_out_lit(o, "</div>\n");
 }
 
@@ -121,8 +127,10 @@ module_counters(struct tw_out *o)
 static void
 process(const struct tw_process_info *p, struct tw_out *o)
 {
-	tw_out_printf(o, "<dl id=\"process\"><div><dt>pid</dt><dd>%d "
-	    "<small>(nbthread %d)</small></dd></div>", p->pid, p->n_threads);
+	tw_out_printf(o,
+	    "<dl id=\"process\"><div><dt>pid</dt><dd>%d "
+	    "<small>(nbthread %d)</small></dd></div>",
+	    p->pid, p->n_threads);
 	tw_out_printf(o, "<div><dt>uptime</dt><dd>%llud %lluh%02llum%02llus</dd></div>",
 	    (unsigned long long)p->uptime_s / 86400,
 	    (unsigned long long)p->uptime_s / 3600 % 24,
@@ -148,8 +156,8 @@ process(const struct tw_process_info *p, struct tw_out *o)
 /* --- display options, legend, messages --- */
 
 static void
-option_link(struct st_report *rp, struct tw_out *o, const char *suffix,
-    const char *label)
+option_link(
+    struct st_report *rp, struct tw_out *o, const char *suffix, const char *label)
 {
 	tw_out_lit(o, "<a href=\"");
 	st_html_text(o, rp->path);
@@ -163,14 +171,16 @@ links(struct st_report *rp, struct tw_out *o)
 
 	tw_out_lit(o, "<nav aria-label=\"Display option\">");
 	if (opt->up)
-		option_link(rp, o, opt->no_refresh ? ";norefresh" : "",
-		    "Show all servers");
+		option_link(
+		    rp, o, opt->no_refresh ? ";norefresh" : "", "Show all servers");
 	else
 		option_link(rp, o, opt->no_refresh ? ";up;norefresh" : ";up",
 		    "Hide \u2018DOWN\u2019 servers");
 	if (rp->conf->refresh_s > 0)
-		option_link(rp, o, opt->no_refresh ? opt->up ? ";up" : "" :
-		    opt->up ? ";up;norefresh" : ";norefresh",
+		option_link(rp, o,
+		    opt->no_refresh ? opt->up ? ";up" : ""
+			: opt->up   ? ";up;norefresh"
+				    : ";norefresh",
 		    opt->no_refresh ? "Enable refresh" : "Disable refresh");
 	option_link(rp, o, ";csv;norefresh", "CSV export");
 	option_link(rp, o, ";json;norefresh", "JSON export");
@@ -182,9 +192,12 @@ legend(struct tw_out *o)
 {
 	tw_out_lit(o, "<details id=\"legend\"><summary>Legend</summary><ul>");
 	for (int i = 0; i < ST_N_STATES; i++)
-		tw_out_printf(o, "<li><span class=\"swatch %s\"></span>active or backup "
-		    "%s</li>", st_state_name[i].css, st_state_name[i].legend);
-	tw_out_lit(o, "</ul><p>Press a name for details. \u201cNOLB\u201d and "
+		tw_out_printf(o,
+		    "<li><span class=\"swatch %s\"></span>active or backup "
+		    "%s</li>",
+		    st_state_name[i].css, st_state_name[i].legend);
+	tw_out_lit(o,
+	    "</ul><p>Press a name for details. \u201cNOLB\u201d and "
 	    "\u201cDRAIN\u201d are UP with load-balancing disabled.</p></details>\n");
 }
 
@@ -196,11 +209,14 @@ message(struct st_report *rp, struct tw_out *o)
 	} texts[] = {
 		{ "DONE", "good", "Action processed successfully." },
 		{ "NONE", "fair", "Nothing has changed." },
-		{ "PART", "fair", "Action partially processed. Some server names are "
+		{ "PART", "fair",
+		    "Action partially processed. Some server names are "
 		    "probably unknown or ambiguous." },
-		{ "ERRP", "bad", "Action not processed because of invalid parameters: "
+		{ "ERRP", "bad",
+		    "Action not processed because of invalid parameters: "
 		    "the action, the backend or the server names are unknown." },
-		{ "EXCD", "bad", "Action not processed: too many servers at a time. "
+		{ "EXCD", "bad",
+		    "Action not processed: too many servers at a time. "
 		    "Retry with less of them." },
 		{ "DENY", "bad", "Action denied." },
 		{ "UNKN", "fair", "Unexpected result." },
@@ -209,7 +225,8 @@ message(struct st_report *rp, struct tw_out *o)
 	for (size_t i = 0; i < TW_N_ELEMENTS(texts); i++) {
 		if (strcmp(texts[i].code, rp->opt.status) != 0)
 			continue;
-		tw_out_printf(o, "<p class=\"message %s\" role=\"status\">%s <a href=\"",
+		tw_out_printf(o,
+		    "<p class=\"message %s\" role=\"status\">%s <a href=\"",
 		    texts[i].css, texts[i].text);
 		st_html_text(o, rp->path);
 		tw_out_lit(o, "\" aria-label=\"Remove this message\">\u2715</a></p>\n");
@@ -249,7 +266,8 @@ html_begin(struct st_report *rp, struct tw_out *o)
 	head(rp, &p, o);
 	title(rp, &p, o);
 	summary(tw_gen_running(), o);
-	tw_out_lit(o, "<div class=\"tools\"><input type=\"search\" id=\"filter\" "
+	tw_out_lit(o,
+	    "<div class=\"tools\"><input type=\"search\" id=\"filter\" "
 	    "placeholder=\"Filter by name, address or state\" "
 	    "aria-label=\"Filter\" hidden>"
 	    "<button type=\"button\" id=\"live\" hidden></button>");
@@ -286,7 +304,9 @@ proxy_begin(struct st_report *rp, struct tw_out *o)
 	tw_out_lit(o, "</a>");
 	if (rp->conf->legends) {
 		tw_out_printf(o, " <small>cap: %s, mode: %s, id: %u",
-		    fe && be ? "proxy" : fe ? "frontend" : "backend",
+		    fe && be ? "proxy"
+			: fe ? "frontend"
+			     : "backend",
 		    tw_proxy_mode(px) == TW_MODE_HTTP ? "http" : "tcp",
 		    tw_proxy_id(px));
 		if (be)
@@ -311,14 +331,16 @@ proxy_end(struct st_report *rp, struct tw_out *o)
 {
 	tw_out_lit(o, "</tbody></table></div>");
 	if (has_actions(rp)) {
-		tw_out_lit(o, "<div class=\"actions\"><label><input type=\"checkbox\" "
+		tw_out_lit(o,
+		    "<div class=\"actions\"><label><input type=\"checkbox\" "
 		    "class=\"all\"> all</label> <select name=\"action\" "
 		    "aria-label=\"Action on the checked servers\">"
 		    "<option value=\"\">Action on the checked servers\u2026</option>");
 		for (const struct st_action *a = st_actions; a->word != NULL; a++)
-			tw_out_printf(o, "<option value=\"%s\">%s</option>", a->word,
-			    a->label);
-		tw_out_printf(o, "</select><input type=\"hidden\" name=\"b\" "
+			tw_out_printf(
+			    o, "<option value=\"%s\">%s</option>", a->word, a->label);
+		tw_out_printf(o,
+		    "</select><input type=\"hidden\" name=\"b\" "
 		    "value=\"#%u\"><input type=\"hidden\" name=\"t\" value=\"%s\"> "
 		    "<button type=\"submit\">Apply</button></div></form>",
 		    tw_proxy_id(rp->px), rp->token);
@@ -329,8 +351,10 @@ proxy_end(struct st_report *rp, struct tw_out *o)
 static void
 html_end(struct st_report *rp, struct tw_out *o)
 {
-	tw_out_printf(o, "<p id=\"empty\" hidden>No server matches the filter.</p>"
-	    "</main>\n<script nonce=\"%s\">", rp->nonce);
+	tw_out_printf(o,
+	    "<p id=\"empty\" hidden>No server matches the filter.</p>"
+	    "</main>\n<script nonce=\"%s\">",
+	    rp->nonce);
 	tw_out_mem(o, st_page_js, st_page_js_len);
 	tw_out_lit(o, "</script></body></html>\n");
 }

@@ -28,8 +28,8 @@ item(struct tw_out *o, const char *label, uint64_t v)
 
 /* in: unit, after the number. Nothing when the field is not there. */
 static void
-field(const struct st_row *row, struct tw_out *o, enum st_field f,
-    const char *label, const char *unit)
+field(const struct st_row *row, struct tw_out *o, enum st_field f, const char *label,
+    const char *unit)
 {
 	if (row->v[f].type == ST_NONE)
 		return;
@@ -63,7 +63,8 @@ more_totals(const struct st_row *row, struct tw_out *o)
 	field(row, o, ST_F_connect, "New connections", "");
 	field(row, o, ST_F_reuse, "Reused connections", "");
 	if (row->v[ST_F_reuse].type != ST_NONE) {
-		const uint64_t all = st_num(row, ST_F_reuse) + st_num(row, ST_F_connect);
+		const uint64_t all =
+		    st_num(row, ST_F_reuse) + st_num(row, ST_F_connect);
 
 		tw_out_printf(o, "<dt>Reuse</dt><dd>%u%%</dd>",
 		    (unsigned)(all ? st_num(row, ST_F_reuse) * 100 / all : 0));
@@ -141,8 +142,8 @@ more_check(const struct st_row *row, struct tw_out *o)
 	field(row, o, ST_F_check_code, "Code", "");
 	field(row, o, ST_F_check_duration, "Duration", " ms");
 	tw_out_printf(o, "<dt>Health</dt><dd>%d of %d (rise %d, fall %d)</dd>",
-	    row->check.health, row->check.rise + row->check.fall - 1,
-	    row->check.rise, row->check.fall);
+	    row->check.health, row->check.rise + row->check.fall - 1, row->check.rise,
+	    row->check.fall);
 	list_end(o);
 }
 

@@ -95,8 +95,8 @@ cell_check(const struct st_row *row, enum st_field f, struct tw_out *o)
 	if (row->v[ST_F_check_code].type != ST_NONE)
 		tw_out_printf(o, "/%u", (unsigned)st_num(row, ST_F_check_code));
 	if (row->v[ST_F_check_duration].type != ST_NONE)
-		tw_out_printf(o, " in %ums",
-		    (unsigned)st_num(row, ST_F_check_duration));
+		tw_out_printf(
+		    o, " in %ums", (unsigned)st_num(row, ST_F_check_duration));
 	tw_out_lit(o, "</span>");
 }
 
@@ -146,7 +146,8 @@ static const struct column columns[] = {
 	{ "Queue", 3, "Cur", "requests waiting now", ST_F_qcur, cell_num },
 	{ NULL, 0, "Max", "most requests that waited", ST_F_qmax, cell_num },
 	{ NULL, 0, "Limit", "most that may wait", ST_F_qlimit, cell_limit },
-	{ "Session rate", 3, "Cur", "sessions in the last second", ST_F_rate, cell_num },
+	{ "Session rate", 3, "Cur", "sessions in the last second", ST_F_rate,
+	    cell_num },
 	{ NULL, 0, "Max", "most sessions in a second", ST_F_rate_max, cell_num },
 	{ NULL, 0, "Limit", "most sessions a second", ST_F_rate_lim, cell_limit },
 	{ "Sessions", 6, "Cur", "sessions now", ST_F_scur, cell_num },
@@ -165,7 +166,8 @@ static const struct column columns[] = {
 	{ "Warnings", 2, "Retr", "connection retries", ST_F_wretr, cell_num },
 	{ NULL, 0, "Redis", "redispatches to another server", ST_F_wredis, cell_num },
 	{ "Server", 9, "Status", "state, and since when", ST_F_status, cell_status },
-	{ NULL, 0, "LastChk", "result of the last check", ST_F_check_status, cell_check },
+	{ NULL, 0, "LastChk", "result of the last check", ST_F_check_status,
+	    cell_check },
 	{ NULL, 0, "Wght", "weight: effective / configured", ST_F_weight, cell_weight },
 	{ NULL, 0, "Act", "active servers", ST_F_act, cell_role },
 	{ NULL, 0, "Bck", "backup servers", ST_F_bck, cell_role },
@@ -191,13 +193,17 @@ st_html_thead(struct tw_out *o)
 	tw_out_lit(o, "<thead><tr><th rowspan=\"2\" class=\"n\">Name</th>");
 	for (size_t i = 0; i < TW_N_ELEMENTS(columns); i++)
 		if (columns[i].group != NULL)
-			tw_out_printf(o, "<th class=\"g\" colspan=\"%d\" scope=\"colgroup\">"
-			    "%s</th>", columns[i].group_span, columns[i].group);
+			tw_out_printf(o,
+			    "<th class=\"g\" colspan=\"%d\" scope=\"colgroup\">"
+			    "%s</th>",
+			    columns[i].group_span, columns[i].group);
 	tw_out_lit(o, "</tr><tr>");
 	for (size_t i = 0; i < TW_N_ELEMENTS(columns); i++)
-		tw_out_printf(o, "<th class=\"%s%s\" scope=\"col\" title=\"%s\">%s"
-		    "</th>", columns[i].group != NULL ? "g" : "",
-		    column_css(&columns[i]), columns[i].title, columns[i].head);
+		tw_out_printf(o,
+		    "<th class=\"%s%s\" scope=\"col\" title=\"%s\">%s"
+		    "</th>",
+		    columns[i].group != NULL ? "g" : "", column_css(&columns[i]),
+		    columns[i].title, columns[i].head);
 	tw_out_lit(o, "</tr></thead>\n");
 }
 
@@ -218,8 +224,8 @@ row_css(const struct st_row *row)
 	case ST_LISTENER:
 		return "socket";
 	case ST_BACKEND:
-		return strcmp(row->v[ST_F_status].str, "DOWN") == 0 ? "backend down" :
-		    "backend";
+		return strcmp(row->v[ST_F_status].str, "DOWN") == 0 ? "backend down"
+								    : "backend";
 	default:
 		return st_state_name[st_state_of(row->srv)].css;
 	}
@@ -245,8 +251,9 @@ static void
 row_name(const struct st_report *rp, struct tw_out *o)
 {
 	const struct st_row *row = &rp->row;
-	const char *name = row->kind == ST_FRONTEND ? "Frontend" :
-	    row->kind == ST_BACKEND ? "Backend" : row->v[ST_F_svname].str;
+	const char *name = row->kind == ST_FRONTEND ? "Frontend"
+	    : row->kind == ST_BACKEND               ? "Backend"
+						    : row->v[ST_F_svname].str;
 
 	tw_out_lit(o, "<th scope=\"row\" class=\"n\">");
 	if (rp->admin && row->kind == ST_SERVER) {
@@ -256,7 +263,8 @@ row_name(const struct st_report *rp, struct tw_out *o)
 		st_html_text(o, name);
 		tw_out_lit(o, "\">");
 	}
-	tw_out_lit(o, "<button type=\"button\" class=\"more\" aria-expanded=\"false\">");
+	tw_out_lit(
+	    o, "<button type=\"button\" class=\"more\" aria-expanded=\"false\">");
 	st_html_text(o, name);
 	tw_out_lit(o, "</button>");
 	if (row->kind == ST_SERVER && tw_server_is_backup(row->srv))
@@ -291,8 +299,8 @@ st_html_row(struct st_report *rp, struct tw_out *o)
 	}
 	tw_out_lit(o, "</tr>\n<tr data-r=\"");
 	row_key(row, o);
-	tw_out_lit(o, "+\" class=\"details\" hidden><td colspan=\"" ST_HTML_COLUMNS
-	    "\"><div>");
+	tw_out_lit(o,
+	    "+\" class=\"details\" hidden><td colspan=\"" ST_HTML_COLUMNS "\"><div>");
 	st_html_more(rp, o);
 	tw_out_lit(o, "</div></td></tr>\n");
 }

@@ -92,6 +92,6 @@ st_html_time(struct tw_out *o, int64_t s)
 	else if (s < 86400)
 		tw_out_printf(o, "%dh%dm", (int)s / 3600, (int)s / 60 % 60);
 	else
-		tw_out_printf(o, "%lldd%dh", (long long)s / 86400,
-		    (int)(s / 3600 % 24));
+		tw_out_printf(
+		    o, "%lldd%dh", (long long)s / 86400, (int)(s / 3600 % 24));
 }

@@ -77,7 +77,8 @@ json_row(struct st_report *rp, struct tw_out *o)
 
 		if (row->v[f].type == ST_NONE)
 			continue;
-		tw_out_printf(o, "%s{\"objType\":\"%s\",\"proxyId\":%u,\"id\":%u,"
+		tw_out_printf(o,
+		    "%s{\"objType\":\"%s\",\"proxyId\":%u,\"id\":%u,"
 		    "\"field\":{\"pos\":%d,\"name\":\"%s\"},\"processNum\":1,"
 		    "\"tags\":{\"origin\":\"%s\",\"nature\":\"%s\",\"scope\":\"%s\"},",
 		    comma, kinds[row->kind], (unsigned)st_num(row, ST_F_iid),

@@ -41,7 +41,8 @@ stats_set_uri(struct tw_line *ln)
 	const char *arg = tw_arg(ln, 0);
 
 	if (*arg == '\0' || arg[strcspn(arg, " \t\r\n")] != '\0')
-		return tw_line_fail(ln, 0, "'stats uri' needs a path without blanks, "
+		return tw_line_fail(ln, 0,
+		    "'stats uri' needs a path without blanks, "
 		    "such as /stats");
 	line_conf(ln)->uri = gen_dup(ln, arg);
 	return 0;
@@ -68,7 +69,8 @@ stats_set_realm(struct tw_line *ln)
 
 	for (const char *p = arg; *p != '\0'; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			return tw_line_fail(ln, 0, "control characters cannot stand in "
+			return tw_line_fail(ln, 0,
+			    "control characters cannot stand in "
 			    "a realm");
 		if (*p == '"' || *p == '\\')
 			*to++ = '\\'; /* it goes out quoted */
@@ -130,7 +132,8 @@ stats_set_node(struct tw_line *ln)
 	for (const char *p = arg ? arg : ""; *p != '\0'; p++)
 		if (strchr("-_.", *p) == NULL && !(*p >= '0' && *p <= '9') &&
 		    !((*p | 0x20) >= 'a' && (*p | 0x20) <= 'z'))
-			return tw_line_fail(ln, 0, "a node name consists of letters, "
+			return tw_line_fail(ln, 0,
+			    "a node name consists of letters, "
 			    "digits, '-', '_' and '.'");
 	c->show_node = true;
 	c->node = arg != NULL ? gen_dup(ln, arg) : NULL;
@@ -160,44 +163,91 @@ stats_set_desc(struct tw_line *ln)
 #define NOT_DEFAULTS (TW_SC_FRONTEND | TW_SC_LISTEN | TW_SC_BACKEND)
 
 const struct tw_kw st_keywords[] = {
-	{ .word = "stats enable", .scopes = TW_SC_PROXY, .set = stats_set_enable,
-	    .usage = "", .help = "Serves the statistics page.", .def = "off",
+	{ .word = "stats enable",
+	    .scopes = TW_SC_PROXY,
+	    .set = stats_set_enable,
+	    .usage = "",
+	    .help = "Serves the statistics page.",
+	    .def = "off",
 	    .flags = TW_KW_HTTP },
-	{ .word = "stats uri", .scopes = TW_SC_PROXY, .min_args = 1, .max_args = 1,
-	    .set = stats_set_uri, .usage = "<prefix>",
-	    .help = "Where the statistics page is; enables it.", .def = ST_URI,
+	{ .word = "stats uri",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = stats_set_uri,
+	    .usage = "<prefix>",
+	    .help = "Where the statistics page is; enables it.",
+	    .def = ST_URI,
 	    .flags = TW_KW_HTTP },
-	{ .word = "stats refresh", .scopes = TW_SC_PROXY, .min_args = 1,
-	    .max_args = 1, .set = stats_set_refresh, .usage = "<time>",
+	{ .word = "stats refresh",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = stats_set_refresh,
+	    .usage = "<time>",
 	    .help = "The page renews itself that often (a bare number: seconds).",
-	    .def = "never", .flags = TW_KW_HTTP },
-	{ .word = "stats auth", .scopes = TW_SC_PROXY, .min_args = 1, .max_args = 1,
-	    .set = stats_set_auth, .usage = "<user>:<password>",
+	    .def = "never",
+	    .flags = TW_KW_HTTP },
+	{ .word = "stats auth",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = stats_set_auth,
+	    .usage = "<user>:<password>",
 	    .help = "Asks for a login; more lines are more users.",
-	    .def = "no login", .flags = TW_KW_HTTP },
-	{ .word = "stats realm", .scopes = TW_SC_PROXY, .min_args = 1, .max_args = 1,
-	    .set = stats_set_realm, .usage = "<realm>",
+	    .def = "no login",
+	    .flags = TW_KW_HTTP },
+	{ .word = "stats realm",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = stats_set_realm,
+	    .usage = "<realm>",
 	    .help = "What the browser shows when it asks for the login.",
-	    .def = ST_REALM, .flags = TW_KW_HTTP },
-	{ .word = "stats admin", .scopes = NOT_DEFAULTS, .min_args = 2,
-	    .max_args = -1, .set = stats_set_admin, .usage = "{if|unless} <condition>",
+	    .def = ST_REALM,
+	    .flags = TW_KW_HTTP },
+	{ .word = "stats admin",
+	    .scopes = NOT_DEFAULTS,
+	    .min_args = 2,
+	    .max_args = -1,
+	    .set = stats_set_admin,
+	    .usage = "{if|unless} <condition>",
 	    .help = "Who may change the servers' state from the page.",
-	    .def = "nobody", .flags = TW_KW_HTTP | TW_KW_REST },
-	{ .word = "stats hide-version", .scopes = TW_SC_PROXY,
-	    .set = stats_set_hide_version, .usage = "",
-	    .help = "Leaves the version out of the page.", .flags = TW_KW_HTTP },
-	{ .word = "stats show-legends", .scopes = TW_SC_PROXY,
-	    .set = stats_set_legends, .usage = "",
+	    .def = "nobody",
+	    .flags = TW_KW_HTTP | TW_KW_REST },
+	{ .word = "stats hide-version",
+	    .scopes = TW_SC_PROXY,
+	    .set = stats_set_hide_version,
+	    .usage = "",
+	    .help = "Leaves the version out of the page.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "stats show-legends",
+	    .scopes = TW_SC_PROXY,
+	    .set = stats_set_legends,
+	    .usage = "",
 	    .help = "Shows modes, ids, addresses, algorithms and cookies.",
 	    .flags = TW_KW_HTTP },
-	{ .word = "stats show-node", .scopes = TW_SC_PROXY, .max_args = 1,
-	    .set = stats_set_node, .usage = "[<name>]",
-	    .help = "Shows the node's name.", .flags = TW_KW_HTTP },
-	{ .word = "stats show-desc", .scopes = TW_SC_PROXY, .max_args = -1,
-	    .set = stats_set_desc, .usage = "[<text>]",
-	    .help = "Shows a description.", .flags = TW_KW_HTTP },
-	{ .word = "option socket-stats", .scopes = TW_SC_FE, .set = tw_set_flag,
-	    .usage = "", .help = "Shows a row for each listener.", .def = "off",
-	    .flags = TW_KW_NO, .offset = offsetof(struct st_conf, socket_stats) },
+	{ .word = "stats show-node",
+	    .scopes = TW_SC_PROXY,
+	    .max_args = 1,
+	    .set = stats_set_node,
+	    .usage = "[<name>]",
+	    .help = "Shows the node's name.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "stats show-desc",
+	    .scopes = TW_SC_PROXY,
+	    .max_args = -1,
+	    .set = stats_set_desc,
+	    .usage = "[<text>]",
+	    .help = "Shows a description.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "option socket-stats",
+	    .scopes = TW_SC_FE,
+	    .set = tw_set_flag,
+	    .usage = "",
+	    .help = "Shows a row for each listener.",
+	    .def = "off",
+	    .flags = TW_KW_NO,
+	    .offset = offsetof(struct st_conf, socket_stats) },
 	{ .word = NULL },
 };

@@ -87,15 +87,16 @@ reply_login(struct tw_req *req, const struct st_conf *c)
 
 	if (hs == NULL)
 		return out_of_memory(req, c);
-	header_add(hs, TW_STR("WWW-Authenticate"), printed(req,
-	    "Basic realm=\"%s\"", c->realm != NULL ? c->realm : ST_REALM));
+	header_add(hs, TW_STR("WWW-Authenticate"),
+	    printed(req, "Basic realm=\"%s\"", c->realm != NULL ? c->realm : ST_REALM));
 	header_add(hs, TW_STR("Cache-Control"), TW_STR("no-cache"));
 	const struct tw_reply reply = {
 		.status = 401,
 		.content_type = TW_STR("text/html"),
 		.headers = hs->h,
 		.n_headers = hs->n,
-		.body = TW_STR("<html><body><h1>401 Unauthorized</h1>\n"
+		.body = TW_STR(
+		    "<html><body><h1>401 Unauthorized</h1>\n"
 		    "You need a valid user and password to access this content.\n"
 		    "</body></html>\n"),
 	};
@@ -103,8 +104,8 @@ reply_login(struct tw_req *req, const struct st_conf *c)
 }
 
 static enum tw_verdict
-reply_redirect(struct tw_req *req, const struct st_conf *c,
-    const struct st_options *o, const char *code)
+reply_redirect(struct tw_req *req, const struct st_conf *c, const struct st_options *o,
+    const char *code)
 {
 	struct headers *hs = headers_new(req);
 	char to[1024];
@@ -153,15 +154,17 @@ report_headers(struct tw_req *req, const struct st_report *rp, struct headers *h
 	if (rp->opt.format != ST_HTML)
 		return;
 	header_add(hs, TW_STR("Referrer-Policy"), TW_STR("same-origin"));
-	header_add(hs, TW_STR("Content-Security-Policy"), printed(req,
-	    "default-src 'none'; style-src 'nonce-%1$s'; script-src 'nonce-%1$s'; "
-	    "connect-src 'self'; img-src data:; form-action 'self'; "
-	    "base-uri 'none'; frame-ancestors 'self'", rp->nonce));
+	header_add(hs, TW_STR("Content-Security-Policy"),
+	    printed(req,
+		"default-src 'none'; style-src 'nonce-%1$s'; script-src 'nonce-%1$s'; "
+		"connect-src 'self'; img-src data:; form-action 'self'; "
+		"base-uri 'none'; frame-ancestors 'self'",
+		rp->nonce));
 }
 
 static struct st_report *
-report_new(struct tw_req *req, const struct st_conf *c,
-    const struct st_options *o, bool admin)
+report_new(
+    struct tw_req *req, const struct st_conf *c, const struct st_options *o, bool admin)
 {
 	struct tw_arena *arena = tw_req_arena(req);
 	struct st_report *rp = arena ? tw_arena_try(arena, sizeof(*rp)) : NULL;
@@ -184,8 +187,8 @@ report_new(struct tw_req *req, const struct st_conf *c,
 }
 
 static enum tw_verdict
-reply_report(struct tw_req *req, const struct st_conf *c,
-    const struct st_options *o, bool admin)
+reply_report(
+    struct tw_req *req, const struct st_conf *c, const struct st_options *o, bool admin)
 {
 	static const struct tw_str types[] = {
 		[ST_HTML] = { "text/html; charset=utf-8", 24 },
@@ -269,8 +272,9 @@ stats_on_request(struct tw_req *req, void *state)
 	struct st_req *st = state;
 	struct st_options o;
 
-	if (!st_uri_matches(msg->target, uri_of(c), &o) || (msg->method != TW_M_GET &&
-	    msg->method != TW_M_HEAD && msg->method != TW_M_POST))
+	if (!st_uri_matches(msg->target, uri_of(c), &o) ||
+	    (msg->method != TW_M_GET && msg->method != TW_M_HEAD &&
+		msg->method != TW_M_POST))
 		return TW_NEXT;
 	if (st->job != NULL) {
 		const char *code = st_job_result(st->job);
@@ -333,7 +337,8 @@ stats_check(struct tw_gen *gen)
 		const struct st_conf *c = st_conf_of(px);
 
 		if (c->enabled && tw_proxy_mode(px) != TW_MODE_HTTP)
-			tw_gen_warn(gen, c->origin.file, c->origin.line, "'stats' "
+			tw_gen_warn(gen, c->origin.file, c->origin.line,
+			    "'stats' "
 			    "statement ignored for %s '%s' as it requires HTTP mode",
 			    kind_of(px), tw_proxy_name(px));
 		if (c->admins != NULL && !tw_proxy_has(px, TW_FRONTEND))

@@ -14,8 +14,9 @@ static struct tw_str
 origin_form(struct tw_str t)
 {
 	static const struct tw_str slashes = { "://", 3 };
-	const char *p = t.len > 0 && t.p[0] != '/' ?
-	    memmem(t.p, t.len, slashes.p, slashes.len) : NULL;
+	const char *p = t.len > 0 && t.p[0] != '/'
+	    ? memmem(t.p, t.len, slashes.p, slashes.len)
+	    : NULL;
 
 	if (p == NULL)
 		return t;
@@ -59,8 +60,9 @@ st_uri_matches(struct tw_str target, struct tw_str uri, struct st_options *o)
 	rest.p += uri.len;
 	rest.len -= uri.len;
 	*o = (struct st_options){
-		.format = has(rest, ";csv") ? ST_CSV :
-		    has(rest, ";json") ? ST_JSON : ST_HTML,
+		.format = has(rest, ";csv") ? ST_CSV
+		    : has(rest, ";json")    ? ST_JSON
+					    : ST_HTML,
 		.up = has(rest, ";up"),
 		.no_refresh = has(rest, ";norefresh"),
 		.no_maint = has(rest, ";no-maint"),

@@ -98,8 +98,7 @@ input_add(const char *path)
 	}
 	const size_t len = fread(buf, 1, sizeof(buf), f);
 	fclose(f);
-	struct input *all =
-	    realloc(fuzz.inputs, (fuzz.n_inputs + 1) * sizeof(*all));
+	struct input *all = realloc(fuzz.inputs, (fuzz.n_inputs + 1) * sizeof(*all));
 	uint8_t *data = malloc(len ? len : 1);
 	if (all == NULL || data == NULL)
 		abort();
@@ -198,8 +197,7 @@ mutations_run(void)
 	if (buf == NULL)
 		abort();
 	for (unsigned long i = 0; i < fuzz.n_runs; i++) {
-		const struct input *in =
-		    &fuzz.inputs[random_below(fuzz.n_inputs)];
+		const struct input *in = &fuzz.inputs[random_below(fuzz.n_inputs)];
 		size_t len = in->len < fuzz.max_len ? in->len : fuzz.max_len;
 		memcpy(buf, in->data, len);
 		for (size_t k = random_below(8) + 1; k > 0; k--)
@@ -222,8 +220,7 @@ option_set(const char *arg)
 	else if (strcmp(name, "seed") == 0)
 		fuzz.seed = value ? value : 1;
 	else if (strcmp(name, "max_len") == 0)
-		fuzz.max_len = value && value < INPUT_BYTES_MAX ? (size_t)value
-								: 4096;
+		fuzz.max_len = value && value < INPUT_BYTES_MAX ? (size_t)value : 4096;
 }
 
 static void
@@ -244,8 +241,7 @@ main(int argc, char **argv)
 			path_add(argv[i]);
 	}
 	if (fuzz.n_inputs == 0) {
-		fprintf(stderr, "usage: %s [-runs=N] [-seed=N] FILE|DIR...\n",
-		    argv[0]);
+		fprintf(stderr, "usage: %s [-runs=N] [-seed=N] FILE|DIR...\n", argv[0]);
 		return 2;
 	}
 	if (LLVMFuzzerInitialize != NULL)

@@ -42,7 +42,8 @@ decode(struct tw_stream *st, const uint8_t *data, size_t len, uint32_t step,
 		memcpy(in.base, data, len);
 	while (r == TW_IO_OK || (r == TW_IO_AGAIN && in.tail < len)) {
 		if (r == TW_IO_AGAIN)
-			in.tail += len - in.tail < step ? (uint32_t)len - in.tail : step;
+			in.tail +=
+			    len - in.tail < step ? (uint32_t)len - in.tail : step;
 		r = tw__h1_read_body(st, &in, &got, false);
 		TW_ASSERT(in.head <= in.tail);
 		TW_ASSERT(r != TW_IO_OK || got.len > 0);
@@ -63,8 +64,8 @@ encode(const struct text *body, const struct text *trailers, struct text *out)
 	struct iovec iov[TW_PROTO_IOV];
 	char mem[32];
 	struct tw_out scratch = tw_out_of(mem, sizeof(mem));
-	const int n = tw__h1_write_body(&st, (struct tw_str){ body->p, body->len }, true,
-	    &scratch, iov);
+	const int n = tw__h1_write_body(
+	    &st, (struct tw_str){ body->p, body->len }, true, &scratch, iov);
 
 	TW_ASSERT(n > 0 && n <= TW_PROTO_IOV && st.done);
 	for (int i = 0; i < n; i++)
@@ -86,8 +87,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const enum tw_io one = decode(&st, data, len, 1, &body[0], &trailers[0]);
 
 	st = (struct tw_stream){ .body = TW_BODY_CHUNKED };
-	const enum tw_io all = decode(&st, data, len, (uint32_t)len + 1, &body[1],
-	    &trailers[1]);
+	const enum tw_io all =
+	    decode(&st, data, len, (uint32_t)len + 1, &body[1], &trailers[1]);
 
 	TW_ASSERT((one == TW_IO_END) == (all == TW_IO_END));
 	if (all == TW_IO_END) {

@@ -69,8 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	fuzz_condition(data, len);
 	char *const once = parse_and_dump(data, len, &failed);
 	if (!failed) {
-		char *const again = parse_and_dump(once, strlen(once),
-		    &failed_again);
+		char *const again = parse_and_dump(once, strlen(once), &failed_again);
 
 		TW_ASSERT(!failed_again);
 		TW_ASSERT(strcmp(once + strspn(once, "\n"),

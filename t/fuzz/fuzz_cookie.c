@@ -46,7 +46,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	TW_ASSERT(!out.over);
 	/* A prefix may end inside quotes: then other delimiters count after it. */
 	TW_ASSERT((len > 0 && memchr(text, '"', len)) ||
-	    count((struct tw_str){ mem, (size_t)(out.p - mem) }, name) == count(in, name));
+	    count((struct tw_str){ mem, (size_t)(out.p - mem) }, name) ==
+		count(in, name));
 	if (tw__set_cookie_split(in, name, &value, &rest)) {
 		TW_ASSERT(value.p >= text && rest.p + rest.len == text + len);
 		TW_ASSERT(value.p + value.len <= rest.p);

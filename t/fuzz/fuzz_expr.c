@@ -58,8 +58,7 @@ try_cond(char **word, int n)
 	struct tw__acl *list = NULL;
 	int bad = -1;
 	const struct tw__ectx cx = test_cx();
-	const struct tw_cond *const c =
-	    tw__cond_parse(&cx, &list, word, n, &bad);
+	const struct tw_cond *const c = tw__cond_parse(&cx, &list, word, n, &bad);
 
 	if (c != NULL) {
 		(void)tw_cond_eval(c, NULL);
@@ -96,8 +95,7 @@ static bool
 names_hosts(char *const *word, int n)
 {
 	for (int i = 0; i < n; i++)
-		if (strstr(word[i], "t_ip") != NULL ||
-		    strcmp(word[i], "ip") == 0)
+		if (strstr(word[i], "t_ip") != NULL || strcmp(word[i], "ip") == 0)
 			return true;
 	return false;
 }

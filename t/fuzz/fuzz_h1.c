@@ -78,8 +78,8 @@ write_again(struct tw_msg *msg, const struct tw_msg *request, unsigned how)
 	TW_ASSERT(again.method == msg->method && again.status == msg->status);
 	TW_ASSERT(tw_str_eq(again.target, msg->target));
 	TW_ASSERT(again.body == st.body);
-	TW_ASSERT(again.content_length == msg->content_length ||
-	    st.body != TW_BODY_LENGTH);
+	TW_ASSERT(
+	    again.content_length == msg->content_length || st.body != TW_BODY_LENGTH);
 }
 
 int
@@ -102,12 +102,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const enum tw_io one = read_steps(&in, &msg, request, tail, 1);
 
 	in.head = 0;
-	const enum tw_io all = read_steps(&in, &msg, request, tail, tail > 0 ? tail : 1);
+	const enum tw_io all =
+	    read_steps(&in, &msg, request, tail, tail > 0 ? tail : 1);
 
 	/* Refused sooner or later, but not differently. */
 	TW_ASSERT((one == TW_IO_OK) == (all == TW_IO_OK));
 	if (all == TW_IO_OK)
-		write_again(&msg, request, data[0] >> 4 & (TW_HEAD_CLOSE | TW_HEAD_KEEP));
+		write_again(
+		    &msg, request, data[0] >> 4 & (TW_HEAD_CLOSE | TW_HEAD_KEEP));
 	free(in.base);
 	return 0;
 }

@@ -17,8 +17,9 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct tw_addr src, dst;
-	struct tw_buf in = { .base = malloc(len + 1), .size = (uint32_t)len,
-		.tail = (uint32_t)len };
+	struct tw_buf in = {
+		.base = malloc(len + 1), .size = (uint32_t)len, .tail = (uint32_t)len
+	};
 
 	memcpy(in.base, data, len);
 	const enum tw_io io = tw__proxy_hdr_read(&in, &src, &dst);

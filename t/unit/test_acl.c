@@ -43,8 +43,7 @@ is_refused(const char *line)
 
 	snprintf(text, sizeof(text), "%s", line);
 	const int n = split_words(text, word, 64);
-	return tw__acl_anonymous(&cx, word, n) == NULL &&
-	    test_err.text[0] != '\0';
+	return tw__acl_anonymous(&cx, word, n) == NULL && test_err.text[0] != '\0';
 }
 
 static bool
@@ -85,13 +84,12 @@ static void
 test_words(void **state)
 {
 	static const char path[] = "/images/png/logo/32x32.png";
-	static const char url[] =
-	    "http://www1.dc-eu.example.com:80/blah";
-	static const char *const dirs[] = { "/images", "/images/png",
-		"images/png", "/png/logo", "logo/32x32.png", "32x32.png" };
-	static const char *const doms[] = { "http", "www1", ".www1", "dc-eu",
-		"example", "com", "80", "dc-eu.example", "blah", ":www1:",
-		"dc-eu.example.com:80" };
+	static const char url[] = "http://www1.dc-eu.example.com:80/blah";
+	static const char *const dirs[] = { "/images", "/images/png", "images/png",
+		"/png/logo", "logo/32x32.png", "32x32.png" };
+	static const char *const doms[] = { "http", "www1", ".www1", "dc-eu", "example",
+		"com", "80", "dc-eu.example", "blah",
+		":www1:", "dc-eu.example.com:80" };
 	char line[64];
 
 	(void)state;
@@ -115,7 +113,7 @@ static void
 test_many_patterns(void **state)
 {
 	static const char list[] = "a bb ccc dddd eeeee ffffff ggggggg .hh "
-	    "i.i jj:j kk/k l";
+				   "i.i jj:j kk/k l";
 	char line[128];
 
 	(void)state;
@@ -204,8 +202,7 @@ static void
 test_values(void **state)
 {
 	(void)state;
-	memcpy(given.many, (const char *[]){ "a", "b", "c", NULL },
-	    sizeof(given.many));
+	memcpy(given.many, (const char *[]){ "a", "b", "c", NULL }, sizeof(given.many));
 	assert_true(matches("t_many c"));
 	assert_true(matches("t_many -m beg b"));
 	assert_false(matches("t_many d"));
@@ -290,7 +287,7 @@ test_flags(void **state)
 	assert_true(is_refused("t_int x"));
 	assert_true(is_refused("t_int 5:3"));
 	assert_true(is_refused("t_ip -n 1.2.3"
-	    ".4.5"));
+			       ".4.5"));
 	assert_true(is_refused("t_ip 1.2.3.4/33"));
 	assert_true(is_refused("t_ip ::1/129"));
 	assert_true(is_refused("t_ip -n localhost"));
@@ -345,10 +342,9 @@ expr_is(const char *text, const char *want, const char *rest)
 static void
 test_expressions(void **state)
 {
-	static const char *const bad[] = { "", "(", "nope", "t_str(a)",
-		"t_echo", "t_echo(", "t_echo(a", "t_echo(a,b)", "t_echo(a,1,2)",
-		"t_echo('a)", "t_echo(\"a)", "t_str,nope", "t_str,lower(a)",
-		"t_str,", "t_bin,odd" };
+	static const char *const bad[] = { "", "(", "nope", "t_str(a)", "t_echo",
+		"t_echo(", "t_echo(a", "t_echo(a,b)", "t_echo(a,1,2)", "t_echo('a)",
+		"t_echo(\"a)", "t_str,nope", "t_str,lower(a)", "t_str,", "t_bin,odd" };
 
 	(void)state;
 	expr_is("t_echo(a b)]x", "a b", "]x");

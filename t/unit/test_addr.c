@@ -102,7 +102,8 @@ test_names(void **state)
 	struct tw__addr_spec spec;
 
 	(void)state;
-	assert_int_equal(tw__addr_parse(arena, "web1.example.com:80", 0, &spec, NULL), 0);
+	assert_int_equal(
+	    tw__addr_parse(arena, "web1.example.com:80", 0, &spec, NULL), 0);
 	assert_string_equal(spec.host, "web1.example.com");
 	assert_int_equal(spec.addr.port, 80);
 	assert_int_equal(spec.family, AF_UNSPEC);
@@ -192,7 +193,8 @@ test_sockaddr(void **state)
 		assert_int_equal(ss.ss_family, spec.addr.family);
 		tw_addr_from_sockaddr(&back, (struct sockaddr *)&ss, len);
 		if (ss.ss_family == AF_UNIX) /* the path is not kept */
-			assert_string_equal(((char *)&ss) + sizeof(sa_family_t), "/run/x");
+			assert_string_equal(
+			    ((char *)&ss) + sizeof(sa_family_t), "/run/x");
 		else
 			assert_true(tw_addr_eq(&spec.addr, &back));
 	}

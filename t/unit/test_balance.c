@@ -82,8 +82,8 @@ turns(void *state, int n)
 	for (int i = 0; i < n; i++) {
 		const struct tw_server *srv = roundrobin_pick(state, NULL, NULL);
 
-		tw_out_printf(&o, "%s%d", i > 0 ? " " : "",
-		    srv != NULL ? srv->index + 1 : 0);
+		tw_out_printf(
+		    &o, "%s%d", i > 0 ? " " : "", srv != NULL ? srv->index + 1 : 0);
 	}
 	*o.p = '\0';
 	return text;

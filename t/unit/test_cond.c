@@ -138,8 +138,8 @@ test_random(void **state)
 			for (uint32_t t = 0; t < terms; t++) {
 				const bool value = next_random(2);
 				const bool negated = next_random(2);
-				at += sprintf(line + at, " %s%s",
-				    negated ? "!" : "", value ? "TRUE" : "FALSE");
+				at += sprintf(line + at, " %s%s", negated ? "!" : "",
+				    value ? "TRUE" : "FALSE");
 				all = all && value != negated;
 			}
 			any = any || all;

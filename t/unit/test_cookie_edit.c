@@ -128,16 +128,18 @@ set_cookie(void **state)
 	struct tw_str value, rest;
 
 	(void)state;
-	assert_true(tw__set_cookie_split(TW_STR("J = a,b ; Path=/"), TW_STR("J"), &value,
-	    &rest));
+	assert_true(tw__set_cookie_split(
+	    TW_STR("J = a,b ; Path=/"), TW_STR("J"), &value, &rest));
 	assert_true(tw_str_eq(value, TW_STR("a,b")));
 	assert_true(tw_str_eq(rest, TW_STR(" ; Path=/")));
 	assert_true(tw__set_cookie_split(TW_STR("J="), TW_STR("J"), &value, &rest));
 	assert_int_equal(value.len, 0);
 	assert_int_equal(rest.len, 0);
 	assert_false(tw__set_cookie_split(TW_STR("J"), TW_STR("J"), &value, &rest));
-	assert_false(tw__set_cookie_split(TW_STR("a=b, J=c"), TW_STR("J"), &value, &rest));
-	assert_false(tw__set_cookie_split(TW_STR("a; J=c"), TW_STR("J"), &value, &rest));
+	assert_false(
+	    tw__set_cookie_split(TW_STR("a=b, J=c"), TW_STR("J"), &value, &rest));
+	assert_false(
+	    tw__set_cookie_split(TW_STR("a; J=c"), TW_STR("J"), &value, &rest));
 	assert_false(tw__set_cookie_split(TW_STR(""), TW_STR("J"), &value, &rest));
 }
 

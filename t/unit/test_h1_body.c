@@ -27,7 +27,8 @@ decode(struct tw_stream *st, const char *text, size_t step, bool eof)
 		const bool whole = r == TW_IO_AGAIN && buf.tail == len;
 
 		if (r == TW_IO_AGAIN)
-			buf.tail += (uint32_t)(len - buf.tail < step ? len - buf.tail : step);
+			buf.tail +=
+			    (uint32_t)(len - buf.tail < step ? len - buf.tail : step);
 		r = tw__h1_read_body(st, &buf, &data, whole);
 		assert_true(n + data.len < sizeof(got));
 		assert_true(r != TW_IO_OK || data.len > 0);
@@ -54,9 +55,11 @@ chunks(void **state)
 	} cases[] = {
 		{ "0\r\n\r\n", "" },
 		{ "5\r\nhello\r\n0\r\n\r\n", "hello" },
-		{ "5;a=\"b\"\r\nhello\r\n6 ;x\r\n world\r\n0;z\r\n\r\n", "hello world" },
+		{ "5;a=\"b\"\r\nhello\r\n6 ;x\r\n world\r\n0;z\r\n\r\n",
+		    "hello world" },
 		{ "00a\r\n0123456789\r\n1\r\nx\r\n000\r\n\r\n", "0123456789x" },
-		{ "A\r\n0123456789\r\n0\r\nX-Sum: 42\r\n\r\n", "0123456789X-Sum: 42\r\n" },
+		{ "A\r\n0123456789\r\n0\r\nX-Sum: 42\r\n\r\n",
+		    "0123456789X-Sum: 42\r\n" },
 		{ "1\r\na\r\n0\r\nContent-Length: 4\r\nX: 1\r\nHost: b\r\nY:2\r\n\r\n",
 		    "aX: 1\r\nY:2\r\n" },
 		{ "1\r\na\r\n0\r\nHost: b\r\n\r\n", "a" },
@@ -79,13 +82,27 @@ static void
 bad_chunks(void **state)
 {
 	static const char *const bad[] = {
-		"xyz\r\nabc\r\n0\r\n\r\n", "\r\nabc\r\n0\r\n\r\n",
-		"-3\r\nabc\r\n", "+3\r\nabc\r\n",
-		" 3\r\nabc\r\n", "0x3\r\nabc\r\n", "fffffffffffffffff\r\nabc\r\n",
-		"8000000000000000\r\nabc\r\n", "3\r\nabcd\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n",
-		"3\r\nabc\n0\r\n\r\n", "3;a\rb\r\nabc\r\n", "3;a\nabc\r\n", "3\rabc\r\n",
-		"0\r\nX\r\n\r\n", "0\r\n X: 1\r\n\r\n", "0\r\nX: a\nY: b\r\n\r\n", "0\n\n",
-		"0\r\n\n", "3;\x01\r\nabc", "0\r\nX : 1\r\n\r\n",
+		"xyz\r\nabc\r\n0\r\n\r\n",
+		"\r\nabc\r\n0\r\n\r\n",
+		"-3\r\nabc\r\n",
+		"+3\r\nabc\r\n",
+		" 3\r\nabc\r\n",
+		"0x3\r\nabc\r\n",
+		"fffffffffffffffff\r\nabc\r\n",
+		"8000000000000000\r\nabc\r\n",
+		"3\r\nabcd\r\n0\r\n\r\n",
+		"3\nabc\r\n0\r\n\r\n",
+		"3\r\nabc\n0\r\n\r\n",
+		"3;a\rb\r\nabc\r\n",
+		"3;a\nabc\r\n",
+		"3\rabc\r\n",
+		"0\r\nX\r\n\r\n",
+		"0\r\n X: 1\r\n\r\n",
+		"0\r\nX: a\nY: b\r\n\r\n",
+		"0\n\n",
+		"0\r\n\n",
+		"3;\x01\r\nabc",
+		"0\r\nX : 1\r\n\r\n",
 	};
 
 	(void)state;
@@ -127,7 +144,9 @@ early_ends(void **state)
 
 	(void)state;
 	assert_int_equal(decode(&st, "5\r\nhel", 3, true), TW_IO_ERR);
-	st = (struct tw_stream){ .body = TW_BODY_LENGTH, .left = 9, .state = H1_RESPONSE };
+	st = (struct tw_stream){
+		.body = TW_BODY_LENGTH, .left = 9, .state = H1_RESPONSE
+	};
 	assert_int_equal(decode(&st, "hello", 3, true), TW_IO_ERR);
 	assert_int_equal(st.status, 502);
 	st = (struct tw_stream){ .body = TW_BODY_LENGTH, .left = 4 };
@@ -187,10 +206,13 @@ writing(void **state)
 	assert_string_equal(written(&st, TW_STR("x"), true), "1\r\nx\r\n0\r\n\r\n");
 	assert_true(st.done);
 	assert_string_equal(written(&st, TW_STR(""), true), "");
-	st = (struct tw_stream){ .body = TW_BODY_CHUNKED, .trailers = TW_STR("A: 1\r\n") };
+	st = (struct tw_stream){ .body = TW_BODY_CHUNKED,
+		.trailers = TW_STR("A: 1\r\n") };
 	assert_string_equal(written(&st, TW_STR(""), true), "0\r\nA: 1\r\n\r\n");
-	st = (struct tw_stream){ .body = TW_BODY_CHUNKED, .trailers = TW_STR("A: 1\r\n") };
-	assert_string_equal(written(&st, TW_STR("z"), true), "1\r\nz\r\n0\r\nA: 1\r\n\r\n");
+	st = (struct tw_stream){ .body = TW_BODY_CHUNKED,
+		.trailers = TW_STR("A: 1\r\n") };
+	assert_string_equal(
+	    written(&st, TW_STR("z"), true), "1\r\nz\r\n0\r\nA: 1\r\n\r\n");
 	st = (struct tw_stream){ .body = TW_BODY_LENGTH, .left = 5 };
 	assert_string_equal(written(&st, TW_STR("hel"), false), "hel");
 	assert_int_equal(st.left, 2);

@@ -17,8 +17,10 @@ plain_request(void **state)
 	struct h1_in t;
 
 	(void)state;
-	assert_int_equal(h1_request(&t, "GET /x?y HTTP/1.1\r\nHost: a:80\r\nX-A:\t1 \r\n"
-	    "Empty:\r\n\r\nrest"), TW_IO_OK);
+	assert_int_equal(h1_request(&t,
+			     "GET /x?y HTTP/1.1\r\nHost: a:80\r\nX-A:\t1 \r\n"
+			     "Empty:\r\n\r\nrest"),
+	    TW_IO_OK);
 	assert_int_equal(t.msg.method, TW_M_GET);
 	assert_str(t.msg.target, "/x?y");
 	assert_str(t.msg.host, "a:80");
@@ -81,7 +83,8 @@ static const struct refusal refused[] = {
 	{ "GET / HTTP/2.0\r\n" H "\r\n", 505 },
 	{ "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505 },
 	{ "\x16\x03\x01", 400 },
-	{ "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\nContent-Length: 2\r\n\r\n", 400 },
+	{ "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+	    400 },
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: 1, 2\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: 1,\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: +1\r\n\r\n", 400 },
@@ -92,14 +95,16 @@ static const struct refusal refused[] = {
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: 18446744073709551617\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: 9223372036854775808\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Content-Length: 1\r\n"
-	  "Transfer-Encoding: chunked\r\n\r\n", 400 },
+	  "Transfer-Encoding: chunked\r\n\r\n",
+	    400 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, chunked\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked, gzip\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: \r\n\r\n", 400 },
 	{ "POST / HTTP/1.0\r\n" H "Transfer-Encoding: chunked\r\n\r\n", 400 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip, chunked\r\n\r\n", 501 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: gzip\r\n"
-	  "Transfer-Encoding: chunked\r\n\r\n", 501 },
+	  "Transfer-Encoding: chunked\r\n\r\n",
+	    501 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: xchunked\r\n\r\n", 501 },
 	{ "POST / HTTP/1.1\r\n" H "Transfer-Encoding: chunked;q=1\r\n\r\n", 501 },
 	{ "\nGET / HTTP/1.1\r\n" H "\r\n", 400 },
@@ -132,8 +137,8 @@ nul_bytes(void **state)
 	for (size_t i = 0; i < sizeof(text) - 1; i++) {
 		h1_init(&t, text, sizeof(text) - 1);
 		t.buf.base[i] = '\0';
-		assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false),
-		    TW_IO_ERR);
+		assert_int_equal(
+		    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_ERR);
 		assert_int_equal(t.st.status, 400);
 		h1_fini(&t);
 	}
@@ -172,8 +177,10 @@ lengths(void **state)
 	struct h1_in t;
 
 	(void)state;
-	assert_int_equal(h1_request(&t, "POST / HTTP/1.1\r\n" H
-	    "Content-Length: 7, 7\r\ncontent-length: 7\r\n\r\n"), TW_IO_OK);
+	assert_int_equal(h1_request(&t,
+			     "POST / HTTP/1.1\r\n" H
+			     "Content-Length: 7, 7\r\ncontent-length: 7\r\n\r\n"),
+	    TW_IO_OK);
 	assert_int_equal(t.msg.body, TW_BODY_LENGTH);
 	assert_int_equal(t.st.left, 7);
 	struct tw_hdr *h = tw_msg_first(&t.msg, TW_H_CONTENT_LENGTH);
@@ -181,8 +188,10 @@ lengths(void **state)
 	assert_str(tw_hdr_value(h), "7");
 	assert_null(tw_msg_next(&t.msg, h));
 	h1_fini(&t);
-	assert_int_equal(h1_request(&t, "POST / HTTP/1.1\r\n" H
-	    "Transfer-Encoding: Chunked\r\n\r\n"), TW_IO_OK);
+	assert_int_equal(
+	    h1_request(
+		&t, "POST / HTTP/1.1\r\n" H "Transfer-Encoding: Chunked\r\n\r\n"),
+	    TW_IO_OK);
 	assert_int_equal(t.st.body, TW_BODY_CHUNKED);
 	assert_false(t.st.done);
 	h1_fini(&t);
@@ -194,9 +203,11 @@ connection_fields(void **state)
 	struct h1_in t;
 
 	(void)state;
-	assert_int_equal(h1_request(&t, "GET / HTTP/1.1\r\n" H
-	    "Connection: x-one, Host\r\nConnection: ,CLOSE, keep-alive\r\nX-One: 1\r\n"
-	    "TE: gzip, trailers\r\nExpect: 100-Continue\r\nUpgrade: websocket\r\n\r\n"),
+	assert_int_equal(
+	    h1_request(&t,
+		"GET / HTTP/1.1\r\n" H
+		"Connection: x-one, Host\r\nConnection: ,CLOSE, keep-alive\r\nX-One: 1\r\n"
+		"TE: gzip, trailers\r\nExpect: 100-Continue\r\nUpgrade: websocket\r\n\r\n"),
 	    TW_IO_OK);
 	assert_int_equal(t.msg.flags, TW_MSG_TE_TRAILERS | TW_MSG_EXPECT);
 	assert_true(t.st.last);
@@ -204,15 +215,20 @@ connection_fields(void **state)
 	assert_true(tw_msg_first(&t.msg, TW_H_UPGRADE)->flags & TW_HDR_HOP);
 	assert_false(tw_msg_first(&t.msg, TW_H_HOST)->flags & TW_HDR_HOP);
 	h1_fini(&t);
-	assert_int_equal(h1_request(&t, "GET / HTTP/1.1\r\n" H
-	    "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"), TW_IO_OK);
+	assert_int_equal(h1_request(&t,
+			     "GET / HTTP/1.1\r\n" H
+			     "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"),
+	    TW_IO_OK);
 	assert_true(t.msg.flags & TW_MSG_UPGRADE);
 	h1_fini(&t);
-	assert_int_equal(h1_request(&t, "GET / HTTP/1.1\r\n" H
-	    "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"), TW_IO_OK);
+	assert_int_equal(
+	    h1_request(&t,
+		"GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"),
+	    TW_IO_OK);
 	assert_false(t.msg.flags & TW_MSG_UPGRADE);
 	h1_fini(&t);
-	assert_int_equal(h1_request(&t, "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"),
+	assert_int_equal(
+	    h1_request(&t, "GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n"),
 	    TW_IO_OK);
 	assert_true(t.msg.flags & TW_MSG_KEEP_ALIVE);
 	h1_fini(&t);
@@ -230,20 +246,22 @@ single_bytes(void **state)
 	t.buf.tail = 0;
 	while (t.buf.tail < sizeof(text) - 2) {
 		t.buf.tail++;
-		assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false),
-		    TW_IO_AGAIN);
+		assert_int_equal(
+		    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_AGAIN);
 		assert_int_equal(t.st.scanned, t.buf.tail - t.buf.head);
 	}
 	t.buf.tail++;
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_OK);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_OK);
 	assert_str(tw_hdr_value(&t.msg.hdr[1]), "some value");
 	h1_fini(&t);
 	/* a line that ends wrongly is told at once */
 	h1_init(&t, "GET / HTTP/1.1\r\nHost: a\nX: 1", 28);
 	for (t.buf.tail = 1; t.buf.tail < 24; t.buf.tail++)
-		assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false),
-		    TW_IO_AGAIN);
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_ERR);
+		assert_int_equal(
+		    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_AGAIN);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_ERR);
 	h1_fini(&t);
 }
 
@@ -255,21 +273,26 @@ ends_and_limits(void **state)
 
 	(void)state;
 	h1_init(&t, "", 0);
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_AGAIN);
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, true), TW_IO_END);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_AGAIN);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, true), TW_IO_END);
 	h1_fini(&t);
 	h1_init(&t, "GET / HTT", 9);
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, true), TW_IO_ERR);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, true), TW_IO_ERR);
 	assert_int_equal(t.st.status, 400);
 	h1_fini(&t);
 	h1_init(&t, "GET /aaaaaaaa", 13);
 	t.buf.size = 13;
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_ERR);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_ERR);
 	assert_int_equal(t.st.status, 414);
 	h1_fini(&t);
 	h1_init(&t, "GET / HTTP/1.1\r\nX: aaaa", 23);
 	t.buf.size = 23;
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_ERR);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, NULL, false), TW_IO_ERR);
 	assert_int_equal(t.st.status, 431);
 	h1_fini(&t);
 	int n = snprintf(big, sizeof(big), "GET / HTTP/1.1\r\n" H);
@@ -303,18 +326,15 @@ responses(void **state)
 		    TW_BODY_LENGTH, false },
 		{ TW_M_GET, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 		    TW_BODY_NONE, false },
-		{ TW_M_GET, "HTTP/1.1 200 OK\r\n\r\n",
-		    TW_BODY_CLOSE, true },
+		{ TW_M_GET, "HTTP/1.1 200 OK\r\n\r\n", TW_BODY_CLOSE, true },
 		{ TW_M_GET, "HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n",
 		    TW_BODY_CHUNKED, false },
 		{ TW_M_HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
 		    TW_BODY_NONE, false },
-		{ TW_M_GET, "HTTP/1.1 204 \r\n\r\n",
-		    TW_BODY_NONE, false },
+		{ TW_M_GET, "HTTP/1.1 204 \r\n\r\n", TW_BODY_NONE, false },
 		{ TW_M_GET, "HTTP/1.1 304 Not Modified\r\nContent-Length: 3\r\n\r\n",
 		    TW_BODY_NONE, false },
-		{ TW_M_GET, "HTTP/1.1 100 Continue\r\n\r\n",
-		    TW_BODY_NONE, false },
+		{ TW_M_GET, "HTTP/1.1 100 Continue\r\n\r\n", TW_BODY_NONE, false },
 		{ TW_M_GET, "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\n",
 		    TW_BODY_LENGTH, true },
 		{ TW_M_CONNECT, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n",
@@ -340,15 +360,21 @@ static void
 bad_responses(void **state)
 {
 	static const char *const bad[] = {
-		"HELLO\r\n\r\n", "HTTP/1.x 200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",
-		"HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n",
-		"HTTP/1.1 099 OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n",
+		"HELLO\r\n\r\n",
+		"HTTP/1.x 200 OK\r\n\r\n",
+		"HTTP/1.1 20 OK\r\n\r\n",
+		"HTTP/1.1 2000 OK\r\n\r\n",
+		"HTTP/1.1  200 OK\r\n\r\n",
+		"HTTP/1.1 099 OK\r\n\r\n",
+		"HTTP/2.0 200 OK\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
 		"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-		"HTTP/1.1 200 O\x01K\r\n\r\n", "HTTP/1.1 200 OK\n\n",
-		"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n",
+		"HTTP/1.1 200 O\x01K\r\n\r\n",
+		"HTTP/1.1 200 OK\n\n",
+		"HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+		"\r\nHTTP/1.1 200 OK\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nX\r\n\r\n",
 	};
 
@@ -372,7 +398,8 @@ switching(void **state)
 	(void)state;
 	h1_init(&t, text, strlen(text));
 	t.request.flags = TW_MSG_UPGRADE;
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, &t.request, false), TW_IO_OK);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, &t.request, false), TW_IO_OK);
 	assert_int_equal(t.st.body, TW_BODY_TUNNEL);
 	assert_true(t.msg.flags & TW_MSG_UPGRADE);
 	assert_int_equal(t.buf.tail - t.buf.head, 2);

@@ -49,17 +49,20 @@ static void
 hop_by_hop(void **state)
 {
 	(void)state;
-	passes("GET / HTTP/1.1\r\nConnection: close, X-A\r\n" H "X-A: 1\r\nKeep-Alive: 3\r\n"
-	    "X-B: 2\r\nProxy-Connection: x\r\nUpgrade: h2c\r\n\r\n", NULL, 0, NULL,
-	    "GET / HTTP/1.1\r\n" H "X-B: 2\r\n\r\n");
+	passes("GET / HTTP/1.1\r\nConnection: close, X-A\r\n" H
+	       "X-A: 1\r\nKeep-Alive: 3\r\n"
+	       "X-B: 2\r\nProxy-Connection: x\r\nUpgrade: h2c\r\n\r\n",
+	    NULL, 0, NULL, "GET / HTTP/1.1\r\n" H "X-B: 2\r\n\r\n");
 	passes("GET / HTTP/1.1\r\n" H "TE: gzip, trailers\r\nX-B: 2\r\n\r\n", NULL,
-	    TW_HEAD_CLOSE, NULL, "GET / HTTP/1.1\r\n" H
+	    TW_HEAD_CLOSE, NULL,
+	    "GET / HTTP/1.1\r\n" H
 	    "X-B: 2\r\nconnection: close, TE\r\nte: trailers\r\n\r\n");
 	passes("GET / HTTP/1.1\r\n" H "TE: trailers\r\n\r\n", NULL, 0, NULL,
 	    "GET / HTTP/1.1\r\n" H "connection: TE\r\nte: trailers\r\n\r\n");
 	passes("GET / HTTP/1.1\r\nConnection: keep-alive, upgrade\r\n" H
-	    "Upgrade: websocket\r\n\r\n", NULL, 0, NULL, "GET / HTTP/1.1\r\n" H
-	    "Upgrade: websocket\r\nconnection: upgrade\r\n\r\n");
+	       "Upgrade: websocket\r\n\r\n",
+	    NULL, 0, NULL,
+	    "GET / HTTP/1.1\r\n" H "Upgrade: websocket\r\nconnection: upgrade\r\n\r\n");
 }
 
 static void
@@ -74,7 +77,8 @@ versions(void **state)
 	assert_true(st.last);
 	const struct tw_msg get = { .method = TW_M_GET };
 
-	passes("HTTP/1.0 200 Fine\r\nContent-Length: 0\r\n\r\n", &get, TW_HEAD_KEEP, NULL,
+	passes("HTTP/1.0 200 Fine\r\nContent-Length: 0\r\n\r\n", &get, TW_HEAD_KEEP,
+	    NULL,
 	    "HTTP/1.1 200 Fine\r\nContent-Length: 0\r\nconnection: keep-alive\r\n\r\n");
 	passes("HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", &get, 0, NULL,
 	    "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n");
@@ -103,14 +107,15 @@ framing(void **state)
 	    "HTTP/1.1 304 No\r\nContent-Length: 9\r\n\r\n");
 	passes("HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n", &get, 0, NULL,
 	    "HTTP/1.1 204 No\r\n\r\n");
-	passes("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", &head, TW_HEAD_NO_BODY, NULL,
-	    "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
+	passes("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", &head, TW_HEAD_NO_BODY,
+	    NULL, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n");
 	st = passes("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", &connect, 0, NULL,
 	    "HTTP/1.1 200 OK\r\n\r\n");
 	assert_int_equal(st.body, TW_BODY_TUNNEL);
 	passes("HTTP/1.1 100 Continue\r\nX: 1\r\n\r\n", &get, TW_HEAD_CLOSE, NULL,
 	    "HTTP/1.1 100 Continue\r\nX: 1\r\n\r\n");
-	passes("POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n" H "Content-Length: 3\r\n\r\n",
+	passes("POST / HTTP/1.1\r\nContent-Length: 3, 3\r\n" H
+	       "Content-Length: 3\r\n\r\n",
 	    NULL, 0, NULL, "POST / HTTP/1.1\r\nContent-Length: 3\r\n" H "\r\n");
 }
 
@@ -154,13 +159,15 @@ edits(void **state)
 	const struct tw_msg get = { .method = TW_M_GET };
 
 	(void)state;
-	passes("GET / HTTP/1.1\r\nX-1: a\r\n" H "X-2:b\r\nX-3: c\r\nX-4:d\r\n\r\n", NULL, 0,
-	    edit_fields, "GET / HTTP/1.1\r\n" H "X-2:b\r\nX-3: new\r\nX-4:d\r\nX-5: 5\r\n\r\n");
+	passes("GET / HTTP/1.1\r\nX-1: a\r\n" H "X-2:b\r\nX-3: c\r\nX-4:d\r\n\r\n",
+	    NULL, 0, edit_fields,
+	    "GET / HTTP/1.1\r\n" H "X-2:b\r\nX-3: new\r\nX-4:d\r\nX-5: 5\r\n\r\n");
 	passes("GET //ab HTTP/1.1\r\n" H "\r\n", NULL, 0, edit_target,
 	    "GET /ab HTTP/1.1\r\n" H "\r\n");
 	passes("GET //ab HTTP/1.1\r\n" H "\r\n", NULL, 0, edit_target_end,
 	    "GET //a HTTP/1.1\r\n" H "\r\n");
-	passes("HTTP/1.1 200 OK\r\nContent-Length: 9\r\nX: 1\r\n\r\n", &get, 0, edit_filter,
+	passes("HTTP/1.1 200 OK\r\nContent-Length: 9\r\nX: 1\r\n\r\n", &get, 0,
+	    edit_filter,
 	    "HTTP/1.1 200 OK\r\nX: 1\r\ntransfer-encoding: chunked\r\n\r\n");
 	passes("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", &get, 0, edit_status,
 	    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n");
@@ -183,7 +190,8 @@ made_here(void **state)
 	tw_msg_add(&msg, TW_STR("content-type"), TW_STR("text/html"));
 	assert_int_equal(tw__h1_write_head(&st, &msg, &out, TW_HEAD_CLOSE), 0);
 	*out.p = '\0';
-	assert_string_equal(out_mem, "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n"
+	assert_string_equal(out_mem,
+	    "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n"
 	    "content-length: 12\r\nconnection: close\r\n\r\n");
 	out = tw_out_of(out_mem, sizeof(out_mem));
 	msg.body = TW_BODY_NONE;

@@ -45,7 +45,7 @@ test_rise(void **state)
 	assert_int_equal(after(0, 3, 1, "+++"), 3);
 	assert_int_equal(after(0, 1, 1, "+"), 1);
 	assert_int_equal(after(4, 2, 3, "+++"), 4);
-	assert_int_equal(after(9, 2, 3, "+"), 4);  /* fall was lowered */
+	assert_int_equal(after(9, 2, 3, "+"), 4); /* fall was lowered */
 }
 
 static void
@@ -63,8 +63,11 @@ test_settle(void **state)
 static void
 test_interval(void **state)
 {
-	const struct tw_check_conf c = { .inter_ms = 2000, .fastinter_ms = 500,
-		.downinter_ms = 9000, .rise = 2, .fall = 3 };
+	const struct tw_check_conf c = { .inter_ms = 2000,
+		.fastinter_ms = 500,
+		.downinter_ms = 9000,
+		.rise = 2,
+		.fall = 3 };
 
 	(void)state;
 	assert_int_equal(hc_interval_ms(&c, 4, false), 2000);
@@ -79,12 +82,12 @@ test_head(void **state)
 {
 	struct hc_head h;
 	const struct tw_str whole = TW_STR("HTTP/1.1 503 Not  now\r\nA: b\r\n"
-	    "Content-Length: 3\r\n\r\nabcd");
+					   "Content-Length: 3\r\n\r\nabcd");
 
 	(void)state;
 	for (size_t n = 0; n < whole.len - 4; n++)
-		assert_int_equal(hc_head_parse((struct tw_str){ whole.p, n }, &h),
-		    TW_IO_AGAIN);
+		assert_int_equal(
+		    hc_head_parse((struct tw_str){ whole.p, n }, &h), TW_IO_AGAIN);
 	assert_int_equal(hc_head_parse(whole, &h), TW_IO_OK);
 	assert_int_equal(h.status, 503);
 	assert_true(tw_str_eq(h.reason, TW_STR("Not  now")));
@@ -100,9 +103,9 @@ static void
 test_head_bad(void **state)
 {
 	static const char *const bad[] = { "S", "SSH-2.0-x\r\n", "HTTX", "\r\n",
-		"HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1\r\n\r\n",
-		"HTTP/11 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-		"HTTP/1.1 200 OK\r\n: x\r\n\r\n",
+		"HTTP/1.1 20 OK\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n",
+		"HTTP/1.1\r\n\r\n", "HTTP/11 200 OK\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "HTTP/1.1 200 OK\r\n: x\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n" };
 	struct hc_head h;
@@ -135,8 +138,8 @@ test_body(void **state)
 	assert_true(body_is(HEAD "Content-Length: 2\r\n\r\nfoo", false, "fo", true));
 	assert_true(body_is(HEAD "Content-Length: 9\r\n\r\nfoo", false, "foo", false));
 #define CHUNKED HEAD "Transfer-Encoding: gzip, chunked\r\n\r\n"
-	assert_true(body_is(CHUNKED "3\r\nfoo\r\n2;x=y\r\nba\r\n0\r\n\r\n", false,
-	    "fooba", true));
+	assert_true(body_is(
+	    CHUNKED "3\r\nfoo\r\n2;x=y\r\nba\r\n0\r\n\r\n", false, "fooba", true));
 	assert_true(body_is(CHUNKED "3\r\nfoo\r\nA\r\nbar", false, "foobar", false));
 	assert_true(body_is(CHUNKED "3\r\nfo", false, "fo", false));
 	assert_true(body_is(CHUNKED "3", false, "", false));
@@ -184,11 +187,15 @@ test_request(void **state)
 	request_is(&(struct hc_http){ .method = "HEAD", .uri = "/x" },
 	    "HEAD /x HTTP/1.0\r\n\r\n");
 	request_is(&(struct hc_http){ .version = "HTTP/1.1",
-	    .headers = TW_STR("host: a\r\n") },
+		       .headers = TW_STR("host: a\r\n") },
 	    "OPTIONS / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
-	request_is(&(struct hc_http){ .method = "GET", .uri = "/x",
-	    .send_method = "POST", .send_uri = "/y", .send_version = "HTTP/1.1",
-	    .body = "abc" }, "POST /y HTTP/1.1\r\ncontent-length: 3\r\n"
+	request_is(&(struct hc_http){ .method = "GET",
+		       .uri = "/x",
+		       .send_method = "POST",
+		       .send_uri = "/y",
+		       .send_version = "HTTP/1.1",
+		       .body = "abc" },
+	    "POST /y HTTP/1.1\r\ncontent-length: 3\r\n"
 	    "connection: close\r\n\r\nabc");
 }
 

@@ -59,7 +59,8 @@ fetched(const char *name, const char *field, int64_t occ)
 	static char text[512];
 	struct tw_out o = tw_out_of(text, sizeof(text) - 1);
 	struct tw_arg_val args[2] = { { .type = field ? TW_STRING : TW_ANY,
-		.str = tw_str_of(field) }, { .type = occ ? TW_SINT : TW_ANY, .n = occ } };
+					  .str = tw_str_of(field) },
+		{ .type = occ ? TW_SINT : TW_ANY, .n = occ } };
 	struct tw_cursor cur = { .more = false };
 	const struct tw_fetch *f = tw__http_fetches;
 	struct tw_sample s;
@@ -74,8 +75,8 @@ fetched(const char *name, const char *field, int64_t occ)
 		if (s.type == TW_SINT || s.type == TW_BOOL)
 			tw_out_i64(&o, s.u.n);
 		else if (s.type == TW_IPV4 || s.type == TW_IPV6)
-			tw_out_printf(&o, "%d.%d.%d", s.type == TW_IPV4 ? 4 : 6, s.u.ip[0],
-			    s.u.ip[s.type == TW_IPV4 ? 3 : 15]);
+			tw_out_printf(&o, "%d.%d.%d", s.type == TW_IPV4 ? 4 : 6,
+			    s.u.ip[0], s.u.ip[s.type == TW_IPV4 ? 3 : 15]);
 		else
 			tw_out_str(&o, s.u.str);
 		tw_out_char(&o, '|');
@@ -122,7 +123,8 @@ static void
 values(void **state)
 {
 	(void)state;
-	request("GET / HTTP/1.1\r\nHost: h\r\nX-A: 1, \"2,3\" ,\r\nX-B: n\r\nx-a: 4\r\n\r\n");
+	request(
+	    "GET / HTTP/1.1\r\nHost: h\r\nX-A: 1, \"2,3\" ,\r\nX-B: n\r\nx-a: 4\r\n\r\n");
 	assert_string_equal(fetched("hdr", "X-a", 0), "1|\"2,3\"||4|");
 	assert_string_equal(fetched("req.fhdr", "x-a", 0), "1, \"2,3\" ,|4|");
 	assert_string_equal(fetched("hdr_cnt", "x-a", 0), "4|");
@@ -144,11 +146,12 @@ static void
 numbers_and_addresses(void **state)
 {
 	(void)state;
-	request("GET / HTTP/1.1\r\nHost: h\r\nX-N: 12, -7x, y\r\n"
+	request(
+	    "GET / HTTP/1.1\r\nHost: h\r\nX-N: 12, -7x, y\r\n"
 	    "X-F: 10.0.0.1, nobody, 10.0.0.2:80, ::3, [::4], [::5]:443, 1.2.3.4:x\r\n\r\n");
 	assert_string_equal(fetched("hdr_val", "x-n", 0), "12|-7|0|");
-	assert_string_equal(fetched("hdr_ip", "x-f", 0),
-	    "4.10.1|4.10.2|6.0.3|6.0.4|6.0.5|");
+	assert_string_equal(
+	    fetched("hdr_ip", "x-f", 0), "4.10.1|4.10.2|6.0.3|6.0.4|6.0.5|");
 	assert_string_equal(fetched("hdr_ip", "x-f", 2), "-");
 	assert_string_equal(fetched("hdr_ip", "x-f", 1), "4.10.1|");
 }
@@ -161,7 +164,8 @@ responses(void **state)
 	(void)state;
 	h1_fini(&t);
 	h1_init(&t, text, strlen(text));
-	assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, &t.request, false), TW_IO_OK);
+	assert_int_equal(
+	    tw__h1_read_head(&t.st, &t.buf, &t.msg, &t.request, false), TW_IO_OK);
 	assert_string_equal(fetched("status", NULL, 0), "404|");
 	assert_string_equal(fetched("res.ver", NULL, 0), "1.0|");
 	assert_string_equal(fetched("res.hdr", "x-a", 0), "1|2|");

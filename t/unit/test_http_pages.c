@@ -20,13 +20,15 @@ built_in(void **state)
 		struct h1_in t;
 
 		h1_init(&t, page->text.p, page->text.len);
-		assert_int_equal(tw__h1_read_head(&t.st, &t.buf, &t.msg, &t.request, true),
+		assert_int_equal(
+		    tw__h1_read_head(&t.st, &t.buf, &t.msg, &t.request, true),
 		    TW_IO_OK);
 		assert_int_equal(t.msg.status, page->status);
 		if (t.st.left != t.buf.tail - t.buf.head)
-			fail_msg("%d: Content-Length says %u, %u is right", page->status,
-			    (unsigned)t.st.left, t.buf.tail - t.buf.head);
-		assert_ptr_equal(page, &tw__http_pages[tw__http_page_index(page->status)]);
+			fail_msg("%d: Content-Length says %u, %u is right",
+			    page->status, (unsigned)t.st.left, t.buf.tail - t.buf.head);
+		assert_ptr_equal(
+		    page, &tw__http_pages[tw__http_page_index(page->status)]);
 		h1_fini(&t);
 	}
 	assert_int_equal(tw__http_page_index(299), -1);
@@ -70,7 +72,8 @@ files(void **state)
 	assert_string_equal(from_file("HTTP/1.1 503 X\nContent-Length: 3\n\nhi"), "");
 	assert_string_equal(from_file("garbage"), "");
 	assert_string_equal(from_file("HTTP/1.1 503 X\n"), "");
-	assert_string_equal(from_file("HTTP/1.1 503 X\nTransfer-Encoding: chunked\n\n"), "");
+	assert_string_equal(
+	    from_file("HTTP/1.1 503 X\nTransfer-Encoding: chunked\n\n"), "");
 	const struct tw_str none = tw__http_errorfile(arena, "/dev/null", &err);
 
 	assert_non_null(none.p);

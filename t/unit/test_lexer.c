@@ -29,8 +29,8 @@ joined(const char *line, unsigned flags)
 		return lx.error;
 	text[0] = '\0';
 	for (int i = 0; i < lx.n_words; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s",
-		    i ? "|" : "", lx.word[i]);
+		len += (size_t)snprintf(
+		    text + len, sizeof(text) - len, "%s%s", i ? "|" : "", lx.word[i]);
 	assert_null(lx.word[lx.n_words]);
 	return text;
 }
@@ -126,12 +126,9 @@ test_environment(void **state)
 		{ "\"$.FILE:$.LINE:${.SECTION}\"", "f.cfg:12:sec" },
 		{ "\"${LIST\"", "unmatched brace in environment variable name" },
 		{ "\"${LI.ST}\"", "unmatched brace in environment variable name" },
-		{ "\"$1\"",
-		    "forbidden first char in environment variable name" },
-		{ "\"${}\"",
-		    "forbidden first char in environment variable name" },
-		{ "\"$.NAME\"",
-		    "'.NAME' is not one of .FILE, .LINE and .SECTION" },
+		{ "\"$1\"", "forbidden first char in environment variable name" },
+		{ "\"${}\"", "forbidden first char in environment variable name" },
+		{ "\"$.NAME\"", "'.NAME' is not one of .FILE, .LINE and .SECTION" },
 	};
 
 	(void)state;
@@ -221,10 +218,8 @@ static void
 test_join(void **state)
 {
 	(void)state;
-	assert_string_equal(joined(" a  \"b c\" d # e", TW__LEX_JOIN),
-	    "a  b c d");
-	assert_string_equal(joined("1#2", TW__LEX_JOIN | TW__LEX_NO_COMMENT),
-	    "1#2");
+	assert_string_equal(joined(" a  \"b c\" d # e", TW__LEX_JOIN), "a  b c d");
+	assert_string_equal(joined("1#2", TW__LEX_JOIN | TW__LEX_NO_COMMENT), "1#2");
 	assert_string_equal(joined("", TW__LEX_JOIN), "");
 }
 

@@ -93,7 +93,8 @@ test_syntax(void **state)
 	is("%{+Q}[t_str]-%{+E}[t_str]", "\"a\"b\"-a\\\"b");
 	is("%[t_int]", "0");
 	is("%CC %{+Q}CC", "- \"\"");
-	is("%{+Q}o %b %cp %{-Q}b %[t_int] %{-Q}o %b", "\"servers\" 40000 "
+	is("%{+Q}o %b %cp %{-Q}b %[t_int] %{-Q}o %b",
+	    "\"servers\" 40000 "
 	    "servers \"0\" servers");
 	is("%{+Q,-Q}b %{}b %{Q}b", "servers servers \"servers\"");
 	is("%{+X}cp %{+X}ci %{+X}Ts %{+X}ms", "9C40 C0A800D5 4A3C4F80 07");
@@ -134,9 +135,11 @@ test_formats(void **state)
 	    "192.168.0.213 - - [20/Jun/2009:02:54:56 +0000] "
 	    "\"GET http://a/p?q=#221 HTTP/1.1\" 200 12345 \"\" \"\" 40000 007 "
 	    "\"www\" \"servers\" \"s1\"");
-	is("%HM %HU %HP %HPO %HQ %HV", "GET http://a/p?q=#221 http://a/p /p "
+	is("%HM %HU %HP %HPO %HQ %HV",
+	    "GET http://a/p?q=#221 http://a/p /p "
 	    "?q=#221 HTTP/1.1");
-	is("%t %T %Tl %trl %Ts", "20/Jun/2009:02:54:56.007 "
+	is("%t %T %Tl %trl %Ts",
+	    "20/Jun/2009:02:54:56.007 "
 	    "20/Jun/2009:02:54:56 +0000 20/Jun/2009:02:54:56 +0000 "
 	    "20/Jun/2009:02:54:56 +0000 1245466496");
 	is("%si:%sp %fi:%fp", "10.0.0.1:8080 127.0.0.1:443");
@@ -169,8 +172,7 @@ test_room(void **state)
 {
 	(void)state;
 	for (size_t room = 0; room < 40; room++)
-		assert_true(strlen(line_of("%ci:%cp [%tr] %ft %{+Q}r", room)) <=
-		    room);
+		assert_true(strlen(line_of("%ci:%cp [%tr] %ft %{+Q}r", room)) <= room);
 	assert_string_equal(line_of("%HU", 10), "http://a/p");
 }
 
@@ -213,7 +215,9 @@ logger_to(struct tw__logger *lg, const char *path)
 	const struct tw_addr a = { .family = AF_UNIX, .u.path = path };
 
 	*lg = (struct tw__logger){ .target = tw__log_target_addr(&a),
-		.max_len = 1024, .facility = 16, .max_level = TW_DEBUG,
+		.max_len = 1024,
+		.facility = 16,
+		.max_level = TW_DEBUG,
 		.format = TW__LOG_RAW };
 }
 
@@ -232,13 +236,14 @@ test_targets(void **state)
 	const int fd2 = unix_sink(two);
 	logger_to(&a, one);
 	logger_to(&b, two);
-	assert_ptr_equal(a.target, tw__log_target_addr(
-	    &(struct tw_addr){ .family = AF_UNIX, .u.path = one }));
+	assert_ptr_equal(a.target,
+	    tw__log_target_addr(&(struct tw_addr){ .family = AF_UNIX, .u.path = one }));
 	assert_ptr_not_equal(a.target, b.target);
 	b.format = TW__LOG_PRIORITY;
 	b.max_len = 80;
-	fe.c.logfmt = parse("%b %lc 234567890123456789012345678901234567890123"
-	    "456789012345678901234567890123456789012345678901234567890");
+	fe.c.logfmt =
+	    parse("%b %lc 234567890123456789012345678901234567890123"
+		  "456789012345678901234567890123456789012345678901234567890");
 	SLIST_INSERT_HEAD(&fe.c.loggers, &a, link);
 	SLIST_INSERT_HEAD(&fe.c.loggers, &b, link);
 	tw__log_request(req);
@@ -302,7 +307,9 @@ test_full_pipe(void **state)
 	(void)state;
 	assert_int_equal(pipe(p), 0);
 	struct tw__logger lg = { .target = tw__log_target_fd(p[1]),
-		.max_len = 1024, .max_level = TW_DEBUG, .format = TW__LOG_RAW };
+		.max_len = 1024,
+		.max_level = TW_DEBUG,
+		.format = TW__LOG_RAW };
 	SLIST_INSERT_HEAD(&fe.c.loggers, &lg, link);
 	fe.c.logfmt = parse("line of %b");
 	const uint64_t before = tw__log_dropped();
@@ -317,6 +324,7 @@ test_full_pipe(void **state)
 	SLIST_INIT(&fe.c.loggers);
 }
 
+/* LONG: one request, field by field */
 static int
 request_setup(void **state)
 {
@@ -335,29 +343,48 @@ request_setup(void **state)
 	tw__self->wall_offset_us = 1245466496082000u - tw__self->now_us;
 	tw__self->wall_checked_us = tw__self->now_us;
 	test_gen.number = 1;
-	fe = (struct tw_proxy){ .magic = TW_PROXY_MAGIC, .name = "www",
-		.gen = &test_gen, .live = &fe_live };
-	be = (struct tw_proxy){ .magic = TW_PROXY_MAGIC, .name = "servers",
-		.gen = &test_gen, .live = &be_live };
-	srv = (struct tw_server){ .magic = TW_SERVER_MAGIC, .name = "s1",
-		.live = &srv_live, .addr = { .family = AF_INET, .port = 8080,
-		.u.v4 = { 10, 0, 0, 1 } } };
+	fe = (struct tw_proxy){ .magic = TW_PROXY_MAGIC,
+		.name = "www",
+		.gen = &test_gen,
+		.live = &fe_live };
+	be = (struct tw_proxy){ .magic = TW_PROXY_MAGIC,
+		.name = "servers",
+		.gen = &test_gen,
+		.live = &be_live };
+	srv = (struct tw_server){ .magic = TW_SERVER_MAGIC,
+		.name = "s1",
+		.live = &srv_live,
+		.addr = { .family = AF_INET, .port = 8080, .u.v4 = { 10, 0, 0, 1 } } };
 	fe_live.fe.cur = 3;
 	be_live.be.cur = 2;
 	srv_live.s.cur = 1;
-	conn = (struct tw_conn){ .magic = TW_CONN_MAGIC, .fd = -1,
-		.worker = tw__self, .bind = &bind, .dst_known = true,
-		.src = { .family = AF_INET, .port = 40000,
-		.u.v4 = { 192, 168, 0, 213 } },
-		.dst = { .family = AF_INET, .port = 443,
-		.u.v4 = { 127, 0, 0, 1 } } };
+	conn = (struct tw_conn){ .magic = TW_CONN_MAGIC,
+		.fd = -1,
+		.worker = tw__self,
+		.bind = &bind,
+		.dst_known = true,
+		.src = { .family = AF_INET,
+		    .port = 40000,
+		    .u.v4 = { 192, 168, 0, 213 } },
+		.dst = { .family = AF_INET, .port = 443, .u.v4 = { 127, 0, 0, 1 } } };
 	req = calloc(1, sizeof(*req));
-	*req = (struct tw_req){ .magic = TW_REQ_MAGIC, .step = TW__LOG,
-		.http = true, .worker = tw__self, .cli = &conn, .fe = &fe,
-		.be = &be, .srv = &srv, .status = 200, .cookie = { 'N', 'I' },
-		.t_accept = T0, .t_idle = T0, .t_first = T0 + 1000,
-		.t_head = T0 + 4000, .t_queue = T0 + 14000,
-		.t_connect = T0 + 34000, .t_response = T0 + 64000,
+	*req = (struct tw_req){ .magic = TW_REQ_MAGIC,
+		.step = TW__LOG,
+		.http = true,
+		.worker = tw__self,
+		.cli = &conn,
+		.fe = &fe,
+		.be = &be,
+		.srv = &srv,
+		.status = 200,
+		.cookie = { 'N', 'I' },
+		.t_accept = T0,
+		.t_idle = T0,
+		.t_first = T0 + 1000,
+		.t_head = T0 + 4000,
+		.t_queue = T0 + 14000,
+		.t_connect = T0 + 34000,
+		.t_response = T0 + 64000,
 		.t_end = T0 + 71000,
 		.start_line = TW_STR("GET http://a/p?q=\"1 HTTP/1.1") };
 	req->down.bytes = 12345;

@@ -42,13 +42,11 @@ static void
 test_escapes(void **state)
 {
 	(void)state;
-	assert_string_equal(text(TW_STR("GET / HTTP/1.1"), 0, 99),
-	    "GET / HTTP/1.1");
+	assert_string_equal(text(TW_STR("GET / HTTP/1.1"), 0, 99), "GET / HTTP/1.1");
 	assert_string_equal(text(TW_STR("a\"b#c\x01\x7f\x80\xff\n"), 0, 99),
 	    "a#22b#23c#01#7F#80#FF#0A");
 	assert_string_equal(text(TW_STR("{|}\\] ~!$"), 0, 99), "{|}\\] ~!$");
-	assert_string_equal(text(TW_STR("a\\b]c"), TW_LOG_ESCAPE, 99),
-	    "a\\\\b\\]c");
+	assert_string_equal(text(TW_STR("a\\b]c"), TW_LOG_ESCAPE, 99), "a\\\\b\\]c");
 	assert_string_equal(text(TW_STR("x"), TW_LOG_QUOTE, 99), "\"x\"");
 	assert_string_equal(text(TW_STR(""), TW_LOG_QUOTE, 99), "\"\"");
 	assert_string_equal(text(TW_STR(""), TW_LOG_MANDATORY, 99), "");
@@ -66,20 +64,18 @@ test_every_byte(void **state)
 			for (int c = 0; c < 256; c++) {
 				memset(in, 'x', len);
 				in[at] = (char)c;
-				const bool plain = c >= 32 && c < 127 &&
-				    c != '"' && c != '#';
-				snprintf(want, sizeof(want), "%.*s%s%.*s",
-				    (int)at, "xxxxxxxxxxxxxxxxxxxxxxxx", "%",
-				    (int)(len - at - 1),
-				    "xxxxxxxxxxxxxxxxxxxxxxxx");
+				const bool plain =
+				    c >= 32 && c < 127 && c != '"' && c != '#';
+				snprintf(want, sizeof(want), "%.*s%s%.*s", (int)at,
+				    "xxxxxxxxxxxxxxxxxxxxxxxx", "%",
+				    (int)(len - at - 1), "xxxxxxxxxxxxxxxxxxxxxxxx");
 				char whole[80];
 				if (plain)
 					snprintf(whole, sizeof(whole), "%.*s%c%s",
 					    (int)at, want, c, want + at + 1);
 				else
-					snprintf(whole, sizeof(whole),
-					    "%.*s#%02X%s", (int)at, want,
-					    (unsigned)c, want + at + 1);
+					snprintf(whole, sizeof(whole), "%.*s#%02X%s",
+					    (int)at, want, (unsigned)c, want + at + 1);
 				const char *const got =
 				    text((struct tw_str){ in, len }, 0, 99);
 				if (strcmp(got, whole) != 0)
@@ -108,8 +104,8 @@ test_words(void **state)
 	assert_string_equal(word("", 0), "");
 	assert_string_equal(word("", TW_LOG_MANDATORY | TW_LOG_QUOTE), "\"\"");
 	assert_string_equal(word("a\"b\xe9", TW_LOG_MANDATORY), "a\"b\xe9");
-	assert_string_equal(word("a\"b]", TW_LOG_ESCAPE | TW_LOG_QUOTE),
-	    "\"a\\\"b\\]\"");
+	assert_string_equal(
+	    word("a\"b]", TW_LOG_ESCAPE | TW_LOG_QUOTE), "\"a\\\"b\\]\"");
 	assert_string_equal(word("a\nb\tc", 0), "a#0Ab\tc");
 }
 

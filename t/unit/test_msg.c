@@ -54,7 +54,8 @@ ids(void **state)
 		}
 		up[len] = 'x';
 		assert_int_equal(tw_hdr_id((struct tw_str){ up, len + 1 }), TW_H_OTHER);
-		assert_int_not_equal(tw_hdr_id((struct tw_str){ up, len - 1 }), all[i].id);
+		assert_int_not_equal(
+		    tw_hdr_id((struct tw_str){ up, len - 1 }), all[i].id);
 	}
 	assert_int_equal(tw_hdr_id(TW_STR("")), TW_H_OTHER);
 	assert_int_equal(tw_hdr_id(TW_STR("x")), TW_H_OTHER);
@@ -96,7 +97,8 @@ add_and_delete(void **state)
 	tw_msg_del(&msg, c);
 	assert_null(tw_msg_first(&msg, TW_H_COOKIE));
 	assert_int_equal(tw_msg_add(&msg, TW_STR("cookie"), TW_STR("5")), 0);
-	assert_true(tw_str_eq(tw_hdr_value(tw_msg_first(&msg, TW_H_COOKIE)), TW_STR("5")));
+	assert_true(
+	    tw_str_eq(tw_hdr_value(tw_msg_first(&msg, TW_H_COOKIE)), TW_STR("5")));
 }
 
 static void

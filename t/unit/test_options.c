@@ -37,9 +37,8 @@ test_files(void **state)
 	struct tw_err err;
 
 	(void)state;
-	assert_int_equal(PARSE(&o, &err, "-f", "a", "-c", "-f", "b", "--", "c",
-			     "-d"),
-	    0);
+	assert_int_equal(
+	    PARSE(&o, &err, "-f", "a", "-c", "-f", "b", "--", "c", "-d"), 0);
 	assert_int_equal(o.n_files, 4);
 	assert_string_equal(o.files[0], "a");
 	assert_string_equal(o.files[1], "b");
@@ -57,8 +56,8 @@ test_flags(void **state)
 	struct tw_err err;
 
 	(void)state;
-	assert_int_equal(PARSE(&o, &err, "-f", "a", "-Ws", "-D", "-db", "-dW",
-			     "-p", "pid", "-C", "dir", "-L", "me", "-dC"),
+	assert_int_equal(PARSE(&o, &err, "-f", "a", "-Ws", "-D", "-db", "-dW", "-p",
+			     "pid", "-C", "dir", "-L", "me", "-dC"),
 	    0);
 	assert_true(o.master && o.notify && o.daemon && o.foreground);
 	assert_true(o.zero_warning && o.dump);
@@ -81,9 +80,8 @@ test_numbers(void **state)
 	struct tw_err err;
 
 	(void)state;
-	assert_int_equal(PARSE(&o, &err, "-f", "a", "-n", "10", "-N", "20",
-			     "-m", "30"),
-	    0);
+	assert_int_equal(
+	    PARSE(&o, &err, "-f", "a", "-n", "10", "-N", "20", "-m", "30"), 0);
 	assert_int_equal(o.maxconn, 10);
 	assert_int_equal(o.proxy_maxconn, 20);
 	assert_int_equal(o.memory_mb, 30);

@@ -21,12 +21,11 @@
 	}
 #define MAX_ITEMS 8
 
-typedef int order_fn(const struct tw__order_item *items, int n, int *order,
-    struct tw_err *err);
+typedef int order_fn(
+    const struct tw__order_item *items, int n, int *order, struct tw_err *err);
 
 static void
-expect(order_fn *fn, const struct tw__order_item *items, int n,
-    const char *want)
+expect(order_fn *fn, const struct tw__order_item *items, int n, const char *want)
 {
 	struct tw_err err = { "" };
 	int order[MAX_ITEMS];
@@ -41,8 +40,8 @@ expect(order_fn *fn, const struct tw__order_item *items, int n,
 }
 
 static void
-expect_error(order_fn *fn, const struct tw__order_item *items, int n,
-    const char *a, const char *b)
+expect_error(order_fn *fn, const struct tw__order_item *items, int n, const char *a,
+    const char *b)
 {
 	struct tw_err err = { "" };
 	int order[MAX_ITEMS];
@@ -55,8 +54,8 @@ expect_error(order_fn *fn, const struct tw__order_item *items, int n,
 static void
 test_load_keeps_order(void **state)
 {
-	const struct tw__order_item items[] = { { .name = "b" },
-		{ .name = "a" }, { .name = "c" } };
+	const struct tw__order_item items[] = { { .name = "b" }, { .name = "a" },
+		{ .name = "c" } };
 
 	(void)state;
 	expect(tw__order_load, items, 3, "b a c");

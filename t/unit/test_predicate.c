@@ -206,8 +206,7 @@ test_place_of_error(void **state)
 	(void)state;
 	assert_int_equal(tw__predicate_eval(text, &at, &err), -1);
 	assert_int_equal(at - text, 5);
-	assert_string_equal(err.text,
-	    "unparsable conditional expression 'foo(x)'");
+	assert_string_equal(err.text, "unparsable conditional expression 'foo(x)'");
 }
 
 int

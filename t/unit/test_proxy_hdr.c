@@ -62,10 +62,14 @@ static void
 test_v1_bad(void **state)
 {
 	static const char *const bad[] = {
-		"GET / HTTP/1.1\r\n", "PROXY TCP4 1.2.3 1.2.3.4 1 2\r\n",
-		"PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n",
-		"PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n",
-		"PROXY TCP9 1.2.3.4 1.2.3.4 1 2\r\n", "PROXY TCP4 1.2.3.4 1.2.3.4 1 2 x\r\n",
+		"GET / HTTP/1.1\r\n",
+		"PROXY TCP4 1.2.3 1.2.3.4 1 2\r\n",
+		"PROXY TCP4 1.2.3.4 1.2.3.4 1 65536\r\n",
+		"PROXY TCP4 1.2.3.4 1.2.3.4 1\r\n",
+		"PROXY TCP6 1.2.3.4 1.2.3.4 1 2\r\n",
+		"PROXY TCP4 1.2.3.4 1.2.3.4 1 2\n",
+		"PROXY TCP9 1.2.3.4 1.2.3.4 1 2\r\n",
+		"PROXY TCP4 1.2.3.4 1.2.3.4 1 2 x\r\n",
 	};
 	uint32_t taken;
 
@@ -82,7 +86,7 @@ static void
 test_v2(void **state)
 {
 	static const char v4[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c"
-	    "\xc0\0\2\1\xc6\x33\x64\7\x04\xd2\0\x50";
+				 "\xc0\0\2\1\xc6\x33\x64\7\x04\xd2\0\x50";
 	static const char local[] = "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 	uint32_t taken;
 
@@ -116,9 +120,12 @@ test_v2_bad(void **state)
 static void
 test_write_reads_back(void **state)
 {
-	const struct tw_addr a = { .family = AF_INET6, .port = 5,
-		.u.v6 = { 0x20, 1, [15] = 9 } };
-	const struct tw_addr b = { .family = AF_INET6, .port = 65535, .u.v6 = { [15] = 1 } };
+	const struct tw_addr a = {
+		.family = AF_INET6, .port = 5, .u.v6 = { 0x20, 1, [15] = 9 }
+	};
+	const struct tw_addr b = {
+		.family = AF_INET6, .port = 65535, .u.v6 = { [15] = 1 }
+	};
 	char mem[128];
 	struct tw_out out = tw_out_of(mem, sizeof(mem));
 	uint32_t taken;

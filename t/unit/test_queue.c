@@ -34,10 +34,10 @@ wobble(void)
 #undef atomic_load
 #define atomic_load(p) (wobble(), atomic_load_explicit(p, memory_order_seq_cst))
 #undef atomic_fetch_sub
-#define atomic_fetch_sub(p, n)                                                \
+#define atomic_fetch_sub(p, n) \
 	(wobble(), atomic_fetch_sub_explicit(p, n, memory_order_seq_cst))
 #undef atomic_fetch_add
-#define atomic_fetch_add(p, n)                                                \
+#define atomic_fetch_add(p, n) \
 	(wobble(), atomic_fetch_add_explicit(p, n, memory_order_seq_cst))
 
 #include "../../core/proxy/queue.c"
@@ -143,8 +143,10 @@ setup(void **state)
 {
 	(void)state;
 	queue_setup(&be_live.queue);
-	be = (struct tw_proxy){ .magic = TW_PROXY_MAGIC, .server = srv_list,
-		.n_servers = N_SERVERS, .live = &be_live };
+	be = (struct tw_proxy){ .magic = TW_PROXY_MAGIC,
+		.server = srv_list,
+		.n_servers = N_SERVERS,
+		.live = &be_live };
 	for (int i = 0; i < N_SERVERS; i++) {
 		memset(&srv_live[i], 0, sizeof(srv_live[i]));
 		queue_setup(&srv_live[i].queue);
@@ -152,8 +154,10 @@ setup(void **state)
 		atomic_store(&srv_live[i].index, (uint32_t)i);
 		atomic_store(&srv_live[i].health, TW_UP);
 		atomic_store(&srv_live[i].in_use, true);
-		srv[i] = (struct tw_server){ .magic = TW_SERVER_MAGIC, .index = i,
-			.proxy = &be, .live = &srv_live[i] };
+		srv[i] = (struct tw_server){ .magic = TW_SERVER_MAGIC,
+			.index = i,
+			.proxy = &be,
+			.live = &srv_live[i] };
 		srv_list[i] = &srv[i];
 	}
 	return 0;
@@ -334,7 +338,7 @@ static pthread_barrier_t barrier;
 struct user {
 	struct tw__pend pend; /* first */
 	struct tw_server *has;
-	bool waits, gone;     /* gone: cancelled, a grant is on its way */
+	bool waits, gone; /* gone: cancelled, a grant is on its way */
 };
 
 static _Atomic int in_use[N_SERVERS]; /* as the users count it */
@@ -463,8 +467,8 @@ test_threads(void **state)
 		atomic_store(&srv_live[i].maxconn, 1);
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	for (uintptr_t i = 0; i < THREADS; i++)
-		assert_int_equal(pthread_create(&t[i], NULL, thread_run,
-				     (void *)(i + 1)), 0);
+		assert_int_equal(
+		    pthread_create(&t[i], NULL, thread_run, (void *)(i + 1)), 0);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(t[i], NULL);
 	assert_false(atomic_load(&broken));

@@ -55,8 +55,8 @@ setup(void **state)
 static int
 teardown(void **state)
 {
-	static const char *const names[] = { "b.cfg", "a.cfg", "Z.cfg",
-		".h.cfg", "c.txt", "bom" };
+	static const char *const names[] = { "b.cfg", "a.cfg", "Z.cfg", ".h.cfg",
+		"c.txt", "bom" };
 
 	(void)state;
 	for (size_t i = 0; i < TW_N_ELEMENTS(names); i++)
@@ -141,8 +141,8 @@ test_ten_thousand_servers(void **state)
 		len += (size_t)snprintf(text + len, cap - len, "backend b%d\n", b);
 		for (int s = 0; s < 10; s++)
 			len += (size_t)snprintf(text + len, cap - len,
-			    " server s%d 10.0.%d.%d:80 check weight 5\n", s,
-			    b % 256, s);
+			    " server s%d 10.0.%d.%d:80 check weight 5\n", s, b % 256,
+			    s);
 	}
 	assert_int_equal(lang_parse(text, len, &r, NULL), 0);
 	assert_int_equal(lang_last.n_servers, 10);

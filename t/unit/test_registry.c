@@ -58,8 +58,7 @@ test_same_word_by_scope(void **state)
 
 	(void)state;
 	const struct tw_kw *g = tw__kw_find(TW_SC_GLOBAL, "maxconn", NULL, &n, NULL);
-	const struct tw_kw *f =
-	    tw__kw_find(TW_SC_FRONTEND, "maxconn", NULL, &n, NULL);
+	const struct tw_kw *f = tw__kw_find(TW_SC_FRONTEND, "maxconn", NULL, &n, NULL);
 	assert_non_null(g);
 	assert_non_null(f);
 	assert_ptr_not_equal(g, f);
@@ -123,10 +122,8 @@ test_nearest(void **state)
 
 	(void)state;
 	assert_string_equal(tw__kw_nearest(fe, "maxcon", "5"), "maxconn");
-	assert_string_equal(tw__kw_nearest(fe, "timeout", "clientt"),
-	    "timeout client");
-	assert_string_equal(tw__kw_nearest(fe, "timout", "client"),
-	    "timeout client");
+	assert_string_equal(tw__kw_nearest(fe, "timeout", "clientt"), "timeout client");
+	assert_string_equal(tw__kw_nearest(fe, "timout", "client"), "timeout client");
 	assert_string_equal(tw__kw_nearest(srv, "wieght", NULL), "weight");
 	assert_null(tw__kw_nearest(fe, "wieght", NULL));
 	assert_null(tw__kw_nearest(fe, "zzz", NULL));
@@ -144,16 +141,16 @@ test_many_words_are_found(void **state)
 	(void)state;
 	for (int i = 0; i < 3000; i++) {
 		snprintf(word[i], sizeof(word[i]), "w%d x", i);
-		table[i] = (struct tw_kw){ word[i], TW_SC_SERVER, 0, 0,
-			lang_set_any, .help = "" };
+		table[i] = (struct tw_kw){ word[i], TW_SC_SERVER, 0, 0, lang_set_any,
+			.help = "" };
 	}
 	assert_int_equal(tw__kw_add(table, NULL, &err), 0);
 	for (int i = 0; i < 3000; i++) {
 		char first[16];
 
 		snprintf(first, sizeof(first), "w%d", i);
-		assert_ptr_equal(tw__kw_find(TW_SC_SERVER, first, "x", &n, NULL),
-		    &table[i]);
+		assert_ptr_equal(
+		    tw__kw_find(TW_SC_SERVER, first, "x", &n, NULL), &table[i]);
 	}
 }
 

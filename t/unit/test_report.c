@@ -202,9 +202,8 @@ test_directives(void **state)
 	    "if the message should contain spaces.\n  .alert a b\n"
 	    "           ^\n");
 	check(".warning w\n", "W parsing [t:1] : 'w'.\n  .warning w\n  ^\n");
-	check(
-	    ".if 0\n.if foo(\n.elif bar(\n.endif\n.alert x\n.nonsense\n"
-	    "any 'x y'\n.endif\n",
+	check(".if 0\n.if foo(\n.elif bar(\n.endif\n.alert x\n.nonsense\n"
+	      "any 'x y'\n.endif\n",
 	    "");
 }
 
@@ -271,9 +270,10 @@ test_options(void **state)
 static void
 test_environment(void **state)
 {
-	const char *text = "global\n setenv TW_N 11\n presetenv TW_N 12\n"
-			   " maxconn \"$TW_N\"\n unsetenv TW_N\n maxconn \"${TW_N-13}\"\n"
-			   " daemon \"$TW_N\"\n";
+	const char *text =
+	    "global\n setenv TW_N 11\n presetenv TW_N 12\n"
+	    " maxconn \"$TW_N\"\n unsetenv TW_N\n maxconn \"${TW_N-13}\"\n"
+	    " daemon \"$TW_N\"\n";
 	struct tw_report r = { 0 };
 	struct tw__global global;
 
@@ -309,17 +309,16 @@ dump(const char *text)
 static void
 test_dump(void **state)
 {
-	char *const once = dump(
-	    "global#x\n any \"a b\" 'it\"s' \"it's \\$x\" "
-	    "\\# a\\\\b \"\\x01\" ''\n.if 0\n any\n.endif\n any caf\xc3\xa9\n");
+	char *const once =
+	    dump("global#x\n any \"a b\" 'it\"s' \"it's \\$x\" "
+		 "\\# a\\\\b \"\\x01\" ''\n.if 0\n any\n.endif\n any caf\xc3\xa9\n");
 	char *const twice = dump(once);
 
 	(void)state;
 	assert_string_equal(once + strspn(once, "\n"),
 	    "global\n\tany 'a b' 'it\"s' \"it's \\$x\" '#' 'a\\b' \"\\x01\" ''\n"
 	    "\tany caf\xc3\xa9\n");
-	assert_string_equal(once + strspn(once, "\n"),
-	    twice + strspn(twice, "\n"));
+	assert_string_equal(once + strspn(once, "\n"), twice + strspn(twice, "\n"));
 	free(once);
 	free(twice);
 }

@@ -128,8 +128,8 @@ test_auth(void **state)
 }
 
 static void
-written(void (*write)(struct tw_out *, const char *), const char *text,
-    const char *want)
+written(
+    void (*write)(struct tw_out *, const char *), const char *text, const char *want)
 {
 	char mem[256];
 	struct tw_out o = tw_out_of(mem, sizeof(mem) - 1);
@@ -148,7 +148,8 @@ test_escapes(void **state)
 	written(st_csv_text, "say \"x\"", "\"say \"\"x\"\"\"");
 	written(st_csv_text, "a\nb", "\"a\nb\"");
 	written(st_json_text, "a\"b\\\n", "\"a\\\"b\\\\\\u000a\"");
-	written(st_html_text, "<a href='x'>\"&", "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
+	written(
+	    st_html_text, "<a href='x'>\"&", "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
 }
 
 static void

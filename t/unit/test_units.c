@@ -48,9 +48,9 @@ test_times(void **state)
 static void
 test_bad_times(void **state)
 {
-	static const char *const bad[] = { "", "x", "-5", "+5", " 5", "5 s",
-		"5S", "5x", "5ss", "1.5s", "0x10", "25d", "2147483648",
-		"99999999999999999999", "18446744073709551615d" };
+	static const char *const bad[] = { "", "x", "-5", "+5", " 5", "5 s", "5S", "5x",
+		"5ss", "1.5s", "0x10", "25d", "2147483648", "99999999999999999999",
+		"18446744073709551615d" };
 	struct tw_err err;
 	uint32_t ms = 77;
 
