@@ -39,6 +39,7 @@
 	8            /* lines that are worth a system call; a unix datagram
                         socket takes ten by default (net.unix.max_dgram_qlen) */
 #define FLUSH_MS 4   /* the longest that fewer wait */
+#define TRY_MAX 32   /* messages in one system call */
 #define RETRY_US 200 /* until a full receiver is tried again */
 
 /* One message: pieces of the buffer. */
@@ -51,7 +52,7 @@ struct entry {
 struct tw__logw {
 	char *buf; /* owns: BUFFER_BYTES */
 	uint32_t used;
-	int n;
+	int first, n; /* those from first to n may wait */
 	struct entry entry[ENTRIES_MAX];
 	struct tw__turn_hook hook;
 	struct tw_timer timer; /* wakes the loop for what waits */
@@ -133,25 +134,30 @@ entry_iov(const struct tw__logw *lw, const struct entry *e, struct iovec *iov)
 	iov[2] = (struct iovec){ newline, !has_newline };
 }
 
-/* All messages for the target of entry `first`; those that were sent (or
- * given up) are taken out. */
+/* Messages for the target of entry `first`, some at a time, until all are sent
+ * (or given up) or it is full; they are taken out. */
 static void
 flush_target(struct tw__logw *lw, int first)
 {
-	struct iovec iov[ENTRIES_MAX * IOV_PER_MSG];
+	struct iovec iov[TRY_MAX * IOV_PER_MSG];
 	struct tw__log_target *const target = lw->entry[first].target;
-	int n = 0;
+	int from = first;
 
-	for (int i = first; i < lw->n; i++) {
-		if (lw->entry[i].target == target)
-			entry_iov(lw, &lw->entry[i], iov + IOV_PER_MSG * n++);
-	}
-	n = tw__log_target_send(target, iov, IOV_PER_MSG, n);
-	for (int i = first; i < lw->n && n > 0; i++) {
-		if (lw->entry[i].target != target)
-			continue;
-		lw->entry[i].target = NULL;
-		n--;
+	while (from < lw->n) {
+		int n = 0, at[TRY_MAX];
+
+		for (; from < lw->n && n < TRY_MAX; from++) {
+			if (lw->entry[from].target != target)
+				continue;
+			entry_iov(lw, &lw->entry[from], iov + IOV_PER_MSG * n);
+			at[n++] = from;
+		}
+		const int sent =
+		    n > 0 ? tw__log_target_send(target, iov, IOV_PER_MSG, n) : 0;
+		for (int i = 0; i < sent; i++)
+			lw->entry[at[i]].target = NULL;
+		if (sent < n)
+			return;
 	}
 }
 
@@ -162,7 +168,7 @@ flush_targets(struct tw__logw *lw)
 	const struct tw__log_target *done[2 * TW__LOGGERS_MAX];
 	size_t n_done = 0;
 
-	for (int i = 0; i < lw->n; i++) {
+	for (int i = lw->first; i < lw->n; i++) {
 		const struct tw__log_target *const t = lw->entry[i].target;
 		size_t k = 0;
 
@@ -176,14 +182,29 @@ flush_targets(struct tw__logw *lw)
 	}
 }
 
+static void
+flush(struct tw__logw *lw)
+{
+	flush_targets(lw);
+	while (lw->first < lw->n && lw->entry[lw->first].target == NULL)
+		lw->first++;
+	if (lw->first < lw->n) {
+		lw->retry_us = tw_now_us() + RETRY_US;
+		return;
+	}
+	lw->first = lw->n = 0;
+	lw->used = 0;
+	lw->retry_us = 0;
+}
+
 /* What is left moves to the front. */
 static void
-settle(struct tw__logw *lw)
+compact(struct tw__logw *lw)
 {
 	uint32_t from = lw->used;
 	int n = 0;
 
-	for (int i = 0; i < lw->n; i++) {
+	for (int i = lw->first; i < lw->n; i++) {
 		const struct entry *const e = &lw->entry[i];
 		const uint32_t start = e->head < e->text ? e->head : e->text;
 
@@ -199,26 +220,38 @@ settle(struct tw__logw *lw)
 		lw->entry[i].text -= from;
 	}
 	lw->used -= from;
+	lw->first = 0;
 	lw->n = n;
-	lw->retry_us = n > 0 ? tw_now_us() + RETRY_US : 0;
 }
 
+/* Nobody can wait for these receivers any longer. */
 static void
-flush(struct tw__logw *lw)
+drop_all(struct tw__logw *lw)
 {
-	flush_targets(lw);
-	settle(lw);
-}
-
-/* Nobody can wait for this receiver any longer. */
-static void
-flush_or_drop(struct tw__logw *lw)
-{
-	flush(lw);
-	tw__log_drop(lw->n);
-	lw->n = 0;
+	for (int i = lw->first; i < lw->n; i++) {
+		if (lw->entry[i].target != NULL)
+			tw__log_drop(1);
+	}
+	lw->first = lw->n = 0;
 	lw->used = 0;
 	lw->retry_us = 0;
+}
+
+static bool
+has_room(const struct tw__logw *lw, uint32_t bytes, uint32_t entries)
+{
+	return lw->used + bytes <= BUFFER_BYTES &&
+	    (uint32_t)lw->n + entries <= ENTRIES_MAX;
+}
+
+static void
+make_room(struct tw__logw *lw, uint32_t bytes, uint32_t entries)
+{
+	flush(lw);
+	if (!has_room(lw, bytes, entries))
+		compact(lw);
+	if (!has_room(lw, bytes, entries))
+		drop_all(lw);
 }
 
 static void
@@ -241,7 +274,8 @@ on_turn(struct tw_worker *w, void *arg)
 	(void)w;
 	if (lw->n == 0)
 		return;
-	if (lw->n >= FLUSH_AT && (lw->retry_us == 0 || tw_now_us() >= lw->retry_us))
+	if (lw->n - lw->first >= FLUSH_AT &&
+	    (lw->retry_us == 0 || tw_now_us() >= lw->retry_us))
 		flush(lw);
 	if (lw->n > 0 && lw->timer.due_ms == 0)
 		tw_timer_set(&lw->timer, tw_now_ms() + FLUSH_MS);
@@ -285,7 +319,8 @@ tw__log_worker_down(struct tw_worker *w)
 
 	if (lw == NULL)
 		return;
-	flush_or_drop(lw);
+	flush(lw);
+	drop_all(lw);
 	tw_timer_del(&lw->timer);
 	while (*at != NULL && *at != &lw->hook)
 		at = &(*at)->next;
@@ -493,9 +528,10 @@ emit(struct tw__logw *lw, const struct line *l)
 	const struct tw__logger *lg;
 	struct entry text = { .target = NULL };
 
-	if (lw->used + longest(l) + (n + 1) * HEADER_MAX_BYTES > BUFFER_BYTES ||
-	    lw->n + (int)n > ENTRIES_MAX)
-		flush_or_drop(lw);
+	const uint32_t bytes = longest(l) + (n + 1) * HEADER_MAX_BYTES;
+
+	if (TW_UNLIKELY(!has_room(lw, bytes, n)))
+		make_room(lw, bytes, n);
 	for (int i = 0; i < 2; i++) {
 		if (l->list[i] == NULL)
 			continue;
