@@ -13,7 +13,7 @@
 #include "core/flow/req.h"
 
 /* Pieces (of a buffer each) made before others get their turn. */
-#define PIECES_TURN 4
+#define PIECES_TURN 1
 
 enum { HEAD, BODY, LAST };
 

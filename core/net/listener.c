@@ -296,20 +296,32 @@ tw__listener_room(struct tw_worker *w)
 		watch_all(w);
 }
 
-static bool
-is_full(const struct tw_bind *b)
+static uint32_t
+room(uint32_t limit, uint32_t cur)
+{
+	return limit == 0 ? UINT32_MAX : cur < limit ? limit - cur : 0;
+}
+
+static uint32_t
+least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Connections that the process, the frontend and the line can still take. */
+static uint32_t
+places(const struct tw_bind *b)
 {
 	const struct tw_proxy *const px = b->proxy;
+	const uint32_t process = room(
+	    __atomic_load_n(&tw__maxconn, __ATOMIC_RELAXED), /* a reload may set it */
+	    atomic_load_explicit(&tw__n_conns, memory_order_relaxed));
+	const uint32_t frontend = room(px->c.maxconn,
+	    atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed));
+	const uint32_t line = room(
+	    b->maxconn, atomic_load_explicit(&b->live->s.cur, memory_order_relaxed));
 
-	if (atomic_load_explicit(&tw__n_conns, memory_order_relaxed) >=
-	    __atomic_load_n(&tw__maxconn, __ATOMIC_RELAXED)) /* a reload may set it */
-		return true;
-	if (px->c.maxconn != 0 &&
-	    atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed) >=
-		px->c.maxconn)
-		return true;
-	return b->maxconn != 0 &&
-	    atomic_load_explicit(&b->live->s.cur, memory_order_relaxed) >= b->maxconn;
+	return least(process, least(frontend, line));
 }
 
 /* A connection on its way to another worker; it refers to its generation, and
@@ -393,21 +405,48 @@ least_loaded(struct tw_worker *self)
 	return best;
 }
 
+/* Takes over a connection that is counted already. */
 static void
-accepted(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_addr *src)
+accepted(struct tw_worker *to, struct tw_bind *bind, int fd, const struct tw_addr *src)
 {
-	struct tw_worker *const to = least_loaded(w);
-
-	count_in(to, bind);
 	tw__gen_ref(bind->proxy->gen);
-	if (to == w) {
-		conn_begin(w, bind, fd, src);
+	if (to == tw__self) {
+		conn_begin(to, bind, fd, src);
 		return;
 	}
 	struct handover *const h = malloc(sizeof(*h));
 	TW_ASSERT(h != NULL);
 	*h = (struct handover){ bind, to, *src, fd };
 	tw_worker_post(to, handover_run, h);
+}
+
+/* The last places go one by one, so that workers do not give one away twice. */
+static pthread_mutex_t last_places = PTHREAD_MUTEX_INITIALIZER;
+
+/* Accepts and counts one. returns: the descriptor; -1: errno; -2: full. */
+static int
+accept_counted(int fd, struct tw_bind *bind, struct tw_addr *src, struct tw_worker **to)
+{
+	const bool few = places(bind) <= (uint32_t)tw_n_workers();
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int c = -2;
+
+	if (TW_UNLIKELY(few))
+		pthread_mutex_lock(&last_places);
+	if (!few || places(bind) > 0)
+		c = accept4(
+		    fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int e = errno;
+	if (c >= 0) {
+		*to = least_loaded(tw__self);
+		count_in(*to, bind);
+		tw_addr_from_sockaddr(src, (struct sockaddr *)&ss, len);
+	}
+	if (TW_UNLIKELY(few))
+		pthread_mutex_unlock(&last_places);
+	errno = e;
+	return c;
 }
 
 static void
@@ -431,26 +470,23 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	for (uint32_t left = 64; left > 0; left--) {
 		struct tw_bind *const bind = atomic_load(&a->live->bind);
-		struct sockaddr_storage ss;
-		socklen_t len = sizeof(ss);
 		struct tw_addr src;
+		struct tw_worker *to;
 
 		if (bind == NULL)
 			return;
-		if (is_full(bind)) {
+		const int c = accept_counted(fd, bind, &src, &to);
+		if (c == -2) {
 			unwatch_full(w, a);
 			return;
 		}
-		const int c = accept4(
-		    fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (c < 0) {
 			if (errno == EINTR || errno == ECONNABORTED)
 				continue;
 			accept_error(w, a, bind);
 			return;
 		}
-		tw_addr_from_sockaddr(&src, (struct sockaddr *)&ss, len);
-		accepted(w, bind, c, &src);
+		accepted(to, bind, c, &src);
 	}
 }
 
