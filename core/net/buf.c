@@ -161,6 +161,9 @@ tw__net_up(struct tw_worker *w, uint32_t buf_size)
 	net->purge.fn = purge_fire;
 	TAILQ_INIT(&net->clients);
 	TAILQ_INIT(&net->lingering);
+	LIST_INIT(&net->again);
+	net->hook = (struct tw__turn_hook){ .fn = tw__conns_again, .arg = net };
+	tw__turn_hook_add(w, &net->hook);
 	w->net = net;
 	return 0;
 }
@@ -177,6 +180,7 @@ tw__net_down(struct tw_worker *w)
 		net->pipes = p->next;
 		pipe_free(p);
 	}
+	tw__turn_hook_del(w, &net->hook);
 	tw_timer_del(&net->trim);
 	tw__pool_drain(&net->bufs);
 	tw__pool_drain(&net->outs);

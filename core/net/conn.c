@@ -90,12 +90,37 @@ tw__conn_watch(struct tw_conn *conn)
 	event_active(&conn->ev, EV_READ, 0);
 }
 
-/* In this order: libevent does not register an event that is active. */
+/* Not by event_active() at once: libevent would run it in this same turn, and
+ * what else has become ready meanwhile would wait. */
 void
 tw__conn_again(struct tw_conn *conn)
 {
 	tw__conn_watch(conn);
-	event_active(&conn->ev, EV_READ, 0);
+	if (conn->again)
+		return;
+	conn->again = true;
+	LIST_INSERT_HEAD(&conn->worker->net->again, conn, again_link);
+}
+
+static void
+again_forget(struct tw_conn *conn)
+{
+	if (conn->again)
+		LIST_REMOVE(conn, again_link);
+	conn->again = false;
+}
+
+void
+tw__conns_again(struct tw_worker *w, void *arg)
+{
+	struct tw__net *const net = arg;
+
+	(void)w;
+	while (!LIST_EMPTY(&net->again)) {
+		struct tw_conn *const conn = LIST_FIRST(&net->again);
+		again_forget(conn);
+		event_active(&conn->ev, EV_READ, 0);
+	}
 }
 
 void
@@ -143,6 +168,7 @@ tw__conn_free(struct tw_conn **pconn)
 	*pconn = NULL;
 	tw_timer_del(&conn->timer);
 	tw__upstream_unuse(conn);
+	again_forget(conn);
 	if (conn->lingering)
 		TAILQ_REMOVE(&conn->worker->net->lingering, conn, link);
 	if (conn->transport != NULL)

@@ -55,6 +55,7 @@ struct tw_conn {
 	bool failed;        /* reset, or another error: no more I/O */
 	bool shut;          /* we sent FIN */
 	bool in_use;        /* server side: counted as carrying a request */
+	bool again;         /* on the worker's list of that name */
 	bool watched;       /* its event is registered */
 	bool nodelay;       /* server side: TCP_NODELAY is set */
 	bool connecting;    /* server side: connect() is under way */
@@ -85,6 +86,7 @@ struct tw_conn {
 	uint64_t accepted_us, idle_us; /* accept; end of the last request */
 	uint32_t epoch;            /* server side: of the server when connected */
 	TAILQ_ENTRY(tw_conn) link; /* worker's clients, or a pool */
+	LIST_ENTRY(tw_conn) again_link;
 	char *block;               /* the modules' conn blocks */
 };
 
@@ -102,6 +104,8 @@ struct tw__net {
 	uint32_t n_pipes;
 	uint32_t buf_size;
 	struct tw__conn_list clients, lingering;
+	LIST_HEAD(, tw_conn) again; /* get an event in the next loop turn */
+	struct tw__turn_hook hook;
 	struct tw__idle **idle;    /* owns: by tw_server_live.number */
 	uint32_t n_idle_slots;
 	struct tw_timer purge, trim;
@@ -141,8 +145,11 @@ struct tw_conn *tw__conn_new(struct tw_worker *w, int fd);
 /** tw__conn_watch - registers its event, before it is waited for: a connection
  * that comes, is served and goes at once never needs it. */
 void tw__conn_watch(struct tw_conn *conn);
-/** tw__conn_again - an event for it after all others of this turn. */
+/** tw__conn_again - an event for it in the next loop turn, beside those that
+ * have come by then. */
 void tw__conn_again(struct tw_conn *conn);
+/** tw__conns_again - at a turn's end; arg: the worker's struct tw__net. */
+void tw__conns_again(struct tw_worker *w, void *arg);
 /** tw__conn_nodelay - several sends in a row will follow each other: none shall
  * wait for an acknowledgement. */
 void tw__conn_nodelay(struct tw_conn *conn);

@@ -315,17 +315,13 @@ void
 tw__log_worker_down(struct tw_worker *w)
 {
 	struct tw__logw *const lw = w->log;
-	struct tw__turn_hook **at = &w->turn_hooks;
 
 	if (lw == NULL)
 		return;
 	flush(lw);
 	drop_all(lw);
 	tw_timer_del(&lw->timer);
-	while (*at != NULL && *at != &lw->hook)
-		at = &(*at)->next;
-	if (*at != NULL)
-		*at = lw->hook.next;
+	tw__turn_hook_del(w, &lw->hook);
 	w->log = NULL;
 	free(lw->buf);
 	free(lw);

@@ -482,6 +482,17 @@ tw__turn_hook_add(struct tw_worker *w, struct tw__turn_hook *h)
 	*at = h;
 }
 
+void
+tw__turn_hook_del(struct tw_worker *w, struct tw__turn_hook *h)
+{
+	struct tw__turn_hook **at = &w->turn_hooks;
+
+	while (*at != NULL && *at != h)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = h->next;
+}
+
 static void
 worker_fini(struct tw_worker *w)
 {

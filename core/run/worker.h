@@ -91,6 +91,7 @@ void tw__workers_join(void);
 /** tw__workers_cpu_us - CPU time of all traffic workers so far. control. */
 uint64_t tw__workers_cpu_us(void);
 void tw__turn_hook_add(struct tw_worker *w, struct tw__turn_hook *h);
+void tw__turn_hook_del(struct tw_worker *w, struct tw__turn_hook *h);
 /** tw__rand - a fast pseudo-random number (xorshift128+). context: worker. */
 uint64_t tw__rand(struct tw_worker *w);
 
