@@ -42,7 +42,7 @@ sub serve_one
 }
 
 subtest 'forms of address' => sub {
-	for my $addr ($o->addr, 'ipv4@' . $o->addr, 'localhost:' . $o->port) {
+	for my $addr ($o->addr, 'ipv4@' . $o->addr, 'ipv4@localhost:' . $o->port) {
 		my $p = web(["server s $addr"]);
 		is(who($p), 'here', $addr);
 		stop_proxy($p);
@@ -116,9 +116,9 @@ subtest 'init-addr' => sub {
 	my %up = (
 	    "init-addr 127.0.0.1" => "$no:$port",
 	    "init-addr libc,127.0.0.1" => "$no:$port",
-	    "init-addr last,libc,none,127.0.0.1" => "localhost:$port",
-	    "init-addr libc" => "localhost:$port",
-	    "init-addr last,libc" => "localhost:$port",
+	    "init-addr last,libc,none,127.0.0.1" => "ipv4\@localhost:$port",
+	    "init-addr libc" => "ipv4\@localhost:$port",
+	    "init-addr last,libc" => "ipv4\@localhost:$port",
 	);
 	for my $form (sort keys %up) {
 		my $p = web(["server s $up{$form} $form"]);
@@ -132,7 +132,7 @@ subtest 'init-addr' => sub {
 		    "init-addr $form: starts, and the server is down");
 		stop_proxy($p);
 	}
-	my $p = web(["server s localhost:$port init-addr none"]);
+	my $p = web(["server s ipv4\@localhost:$port init-addr none"]);
 	is(who($p), '-', 'init-addr none: the name is not asked for');
 	stop_proxy($p);
 	for my $form ('', 'last', 'libc', 'last,libc') {

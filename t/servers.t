@@ -196,7 +196,7 @@ subtest 'default-server' => sub {
 
 subtest 'names and addresses' => sub {
 	my $local = origin(name => 'local', host => '127.0.0.1');
-	my $p = proxy("    server s1 localhost:${\ $local->port}\n");
+	my $p = proxy("    server s1 ipv4\@localhost:${\ $local->port}\n");
 	is(count(ask($p, 2)), 'local=2', 'a host name') ;
 	stop_proxy($p);
 
