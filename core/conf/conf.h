@@ -43,7 +43,6 @@ struct tw__conf {
 	struct tw_line *line;     /* the line being parsed, for tw_line_fail */
 	const char *raw;          /* its source text */
 	const int *column;        /* column of each word in raw, from 0 */
-	const char *default_path; /* reserved for default-path */
 };
 
 /** tw__conf_read - reads one file ("-" is not special) or, for a directory, its

@@ -46,13 +46,19 @@ request_head(struct tw_req *req, struct tw_out *out)
 	    &req->up.out, &req->req, out, close ? TW_HEAD_CLOSE : 0);
 }
 
+void
+tw__count_response_error(struct tw_req *req)
+{
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
+	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
+}
+
 static enum tw__next
 send_failed(struct tw_req *req)
 {
 	if (req->srvc->connecting || (req->reused && tw__can_replay(req)))
 		return tw__server_failed(req, false);
-	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
-	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
+	tw__count_response_error(req);
 	return tw__flow_fail(req, 502, 'S', 'H', "the server closed the connection");
 }
 
@@ -156,8 +162,7 @@ upload(struct tw_req *req, enum tw__next *next)
 static enum tw__next
 response_bad(struct tw_req *req, const char *why)
 {
-	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
-	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
+	tw__count_response_error(req);
 	return tw__flow_fail(req, 502, 'P', 'H', why);
 }
 
@@ -168,8 +173,7 @@ response_missing(struct tw_req *req)
 
 	if (req->reused && nothing && tw__can_replay(req))
 		return tw__server_failed(req, false);
-	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
-	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
+	tw__count_response_error(req);
 	return tw__flow_fail(req, 502, 'S', 'H', "the server closed without an answer");
 }
 

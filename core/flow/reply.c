@@ -12,9 +12,6 @@
 #include <tideway/assert.h>
 #include "core/flow/req.h"
 
-/* Pieces (of a buffer each) made before others get their turn. */
-#define PIECES_TURN 1
-
 enum { HEAD, BODY, LAST };
 
 static int
@@ -110,11 +107,9 @@ send_piece(struct tw_req *req)
 	if (n > 0 && tw__conn_send(req->cli, iov, n) == TW_IO_ERR)
 		return tw__flow_fail(req, 0, 'C', 'D', "client left");
 	req->moved = true;
-	if (io == TW_IO_OK && ++req->n_pieces % PIECES_TURN == 0) {
+	if (io == TW_IO_OK)
 		tw__conn_again(req->cli); /* others' turn first */
-		return TW__WAIT;
-	}
-	return io == TW_IO_AGAIN ? TW__WAIT : TW__MORE;
+	return io == TW_IO_END ? TW__MORE : TW__WAIT;
 }
 
 enum tw__next

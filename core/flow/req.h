@@ -74,7 +74,6 @@ struct tw_req {
 	bool failed;
 	bool resumed;              /* tw_resume() was called */
 	bool moved;                /* progress since the timers were set */
-	bool early_log;            /* logged already (logasap) */
 	bool granted;              /* a queue has spoken: pend.granted */
 	bool up_broken;            /* the server stopped reading the request */
 	bool body_read;            /* tw_req_body() took the whole body */
@@ -82,7 +81,6 @@ struct tw_req {
 	bool body_wanted;          /* it waits for the client */
 	uint8_t timers_step;
 	uint8_t restarts;
-	uint8_t n_pieces;          /* of a produced answer, so far; wraps */
 	char term[2];              /* who, when; 0: not set */
 	char cookie[2];            /* persistence letters; 0: not set */
 	int16_t status;            /* -1: none */
@@ -103,7 +101,7 @@ struct tw_req {
 	bool timed_out;            /* timer fired */
 	uint64_t id;
 	/* Microseconds of the monotonic clock; 0: not reached. */
-	uint64_t t_accept, t_idle, t_first, t_head, t_queue, t_connect, t_sent, t_response,
+	uint64_t t_accept, t_idle, t_first, t_head, t_queue, t_connect, t_response,
     t_end;
 	uint64_t t_fail_head;      /* when a slow head must be complete; ms */
 	uint64_t counted_in, counted_out; /* bytes already in the counters */
@@ -190,6 +188,8 @@ void tw__half_end(struct tw_req *req, struct tw__half *h);
 extern const struct tw_proto tw__raw_proto;
 
 /* exchange.c */
+/** tw__count_response_error - at the backend and at the server. */
+void tw__count_response_error(struct tw_req *req);
 /** tw__response_how - TW_HEAD_... flags for the head that the client gets. */
 unsigned tw__response_how(const struct tw_req *req);
 

@@ -138,10 +138,8 @@ server_timed_out(struct tw_req *req)
 	case TW__SEND:
 		return tw__server_failed(req, true);
 	case TW__RESPONSE:
-		if (!req->tunnel) {
-			tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ERESP, 1);
-			tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
-		}
+		if (!req->tunnel)
+			tw__count_response_error(req);
 		return tw__flow_fail(
 		    req, 504, 's', 'H', "server did not answer in time");
 	default:

@@ -57,7 +57,6 @@ keep_private(struct tw_req *req)
 	tw__conn_watch(srvc);
 	tw_timer_set(&srvc->timer, 0);
 	srvc->req = NULL;
-	srvc->used_before = true;
 	srvc->kept_by = cli;
 	cli->kept = srvc;
 }

@@ -62,7 +62,6 @@ struct tw_conn {
 	bool server_side;
 	bool timed_out;     /* its timer fired; the flow clears it */
 	bool private;       /* server side: bound to one client */
-	bool used_before;   /* server side: not its first exchange */
 	bool lingering;     /* closing: reads and forgets what still comes */
 	bool proxy_wanted;  /* a PROXY header must come first */
 	bool dst_known;
@@ -112,7 +111,6 @@ struct tw__net {
 	struct tw__accept *accepts; /* owns: this worker's listeners */
 	uint32_t n_full;           /* of them, waiting for room */
 	struct tw_timer accept_retry;
-	bool accept_paused;        /* descriptors ran out */
 	char scratch[65536];       /* heads and framing on their way out */
 };
 

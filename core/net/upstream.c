@@ -157,7 +157,6 @@ tw__upstream_put(struct tw_conn **pconn)
 	tw__buf_put(conn);
 	tw__conn_watch(conn);
 	conn->req = NULL;
-	conn->used_before = true;
 	tw_timer_set(&conn->timer, 0);
 	TAILQ_INSERT_HEAD(&idle->list, conn, link);
 	idle->n++;

@@ -52,7 +52,6 @@ struct tw__proxy_conf {
 	bool abortonclose;
 	bool allbackups;
 	bool disabled;
-	bool splice_off;       /* reserved: no option splice-auto */
 	const char *default_backend; /* as written */
 	const char *default_backend_file;
 	int default_backend_line;

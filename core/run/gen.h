@@ -40,7 +40,6 @@ struct tw__global {
 	const char *log_tag;          /* "haproxy"-style tag; default "tideway" */
 	bool log_send_hostname;
 	const char *log_hostname;
-	const char *stats_socket;     /* reserved */
 };
 
 #define TW_GEN_MAGIC 0x5457474eu

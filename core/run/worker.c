@@ -117,18 +117,6 @@ tw_worker_base(struct tw_worker *w)
 	return w->base;
 }
 
-uint64_t
-tw__rand(struct tw_worker *w)
-{
-	uint64_t a = w->rng[0];
-	const uint64_t b = w->rng[1];
-
-	w->rng[0] = b;
-	a ^= a << 23;
-	w->rng[1] = a ^ b ^ (a >> 18) ^ (b >> 5);
-	return w->rng[1] + b;
-}
-
 /* --- messages --- */
 
 static void
@@ -322,8 +310,6 @@ worker_init(struct tw_worker *w, int id, size_t block_bytes, struct tw_err *err)
 	w->magic = TW_WORKER_MAGIC;
 	w->id = id;
 	w->wheel_armed_ms = UINT64_MAX;
-	w->rng[0] = tw_now_us() * 0x9e3779b97f4a7c15u + (uint64_t)id + 1;
-	w->rng[1] = (uint64_t)getpid() << 32 ^ 0xbf58476d1ce4e5b9u;
 	w->block = calloc(1, block_bytes > 0 ? block_bytes : 1);
 	w->post_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	w->base = base_new();
@@ -360,7 +346,6 @@ turn_end(struct tw_worker *w)
 	for (struct tw__turn_hook *h = w->turn_hooks; h != NULL; h = h->next)
 		h->fn(w, h->arg);
 	w->now_us = 0;
-	atomic_fetch_add_explicit(&w->turns, 1, memory_order_relaxed);
 }
 
 void

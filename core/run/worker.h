@@ -55,14 +55,12 @@ struct tw_worker {
 	int post_fd;                /* eventfd; wakes the loop */
 	struct event post_event;
 	_Atomic bool post_armed;    /* a wake-up is under way */
-	_Atomic uint64_t turns;     /* loop turns begun: for tw_retire */
 	_Atomic uint32_t conns;     /* client connections now */
 	_Atomic bool stop;
 	struct tw__net *net;
 	struct tw__flow *flow;
 	struct tw__logw *log;
 	char *block;                /* the modules' worker blocks */
-	uint64_t rng[2];
 	struct tw__turn_hook *turn_hooks;
 } __attribute__((aligned(64)));
 
@@ -92,8 +90,6 @@ void tw__workers_join(void);
 uint64_t tw__workers_cpu_us(void);
 void tw__turn_hook_add(struct tw_worker *w, struct tw__turn_hook *h);
 void tw__turn_hook_del(struct tw_worker *w, struct tw__turn_hook *h);
-/** tw__rand - a fast pseudo-random number (xorshift128+). context: worker. */
-uint64_t tw__rand(struct tw_worker *w);
 
 extern __thread struct tw_worker *tw__self;
 
