@@ -45,6 +45,7 @@ sub answer
 {
 	my ($req, $c) = @_;
 
+	return response(200, 'good') if $req->uri eq '/good';
 	return undef unless $req->uri =~ m{^/v/(\w+)};
 	$c->send($answers{$1} // '');
 	return undef;
@@ -148,5 +149,40 @@ for my $name (sort keys %answers) {
 }
 
 is($p->get('web', '/v/none-of-these')->status, 502, 'an unknown one closes');
+
+# HTTP/1.0: not every server looks for a body behind these
+my $L = "Content-Length: 3\r\n\r\nabc";
+my @methods = qw(GET HEAD DELETE);
+
+for my $method (@methods) {
+	my $c = $p->client('web');
+	my $before = seen();
+	$c->send("$method /body HTTP/1.0\r\n${H}$L");
+	my $r = $c->read_response;
+	is($r->status, 413, "$method with a body in HTTP/1.0: 413");
+	ok($c->is_closed, 'closed after that');
+	is(seen(), $before, 'nothing reached the server');
+}
+is($p->client('web')->request("DELETE /good HTTP/1.0\r\n${H}Content-Length: 0\r\n\r\n")
+	->status, 200, 'a length of 0 is none');
+is($p->client('web')->request("POST /good HTTP/1.0\r\n${H}$L")->status, 200,
+	'POST may have one');
+is($p->client('web')->request("GET /good HTTP/1.1\r\n${H}$L")->status, 200,
+	'GET of HTTP/1.1 may have one');
+stop_proxy($p);
+
+$p = start_proxy("global
+    h1-accept-payload-with-any-method
+" . defaults() . "
+frontend web
+    bind {BIND:web}
+    default_backend b
+backend b
+    server s ${\ $o->addr}
+");
+for my $method (@methods) {
+	is($p->client('web')->request("$method /good HTTP/1.0\r\n${H}$L")
+		->status, 200, "$method: allowed by the file");
+}
 stop_proxy($p);
 done_testing;

@@ -99,6 +99,7 @@ tw__req_new(struct tw_conn *cli)
 	req->chain_px = req->fe;
 	req->http = req->fe->c.mode == TW_MODE_HTTP;
 	req->proto = req->http ? req->fe->proto : &tw__raw_proto;
+	req->up.in.px = req->fe;
 	req->status = -1;
 	req->timers_step = TW__N_STEPS;
 	req->timer.fn = on_timer;

@@ -471,7 +471,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	for (uint32_t left = 64; left > 0; left--) {
 		struct tw_bind *const bind = atomic_load(&a->live->bind);
 		struct tw_addr src;
-		struct tw_worker *to;
+		struct tw_worker *to = NULL;
 
 		if (bind == NULL)
 			return;

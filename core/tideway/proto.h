@@ -15,6 +15,8 @@
 #include <tideway/conn.h>
 #include <tideway/msg.h>
 
+struct tw_proxy;
+
 struct tw_stream {
 	uint64_t left;        /* payload bytes to come (of the body or chunk) */
 	uint32_t scanned;     /* bytes of an incomplete head already looked at */
@@ -27,6 +29,7 @@ struct tw_stream {
 	const char *why;      /* after TW_IO_ERR: the reason; static */
 	struct tw_str trailers; /* raw lines, each with CRLF; borrow: the next read_body */
 	uint64_t own[2];      /* the codec's own */
+	const struct tw_proxy *px; /* the frontend, of a request read; else NULL */
 };
 
 #define TW_HEAD_CLOSE 0x01u /* say that the connection ends after this */

@@ -5,13 +5,17 @@
  *
  * Every way of saying where a message ends that two parsers could read
  * differently is refused here: two lengths, a length beside a coding, a coding
- * that is not exactly "chunked", any coding in HTTP/1.0. Fields that concern
+ * that is not exactly "chunked", any coding in HTTP/1.0, a body where HTTP/1.0
+ * expects none. Fields that concern
  * one hop are marked, not removed: rules may look at them, h1_write.c leaves
  * them out. Any thread. RFC 9112 sections 6 and 9, RFC 9110 section 7.
  */
 #include "config.h"
 
 #include "h1.h"
+#include "http.h"
+
+const struct tw_self *tw__http_self; /* here, so that the codec stands alone */
 
 /* A Connection field may take away fields nobody but its sender has asked for,
  * never those that others rely on. */
@@ -217,6 +221,19 @@ request_meaning(struct tw_stream *st, struct tw_msg *msg)
 	return why ? tw__h1_refuse(st, 400, why) : TW_IO_OK;
 }
 
+/* A server of HTTP/1.0 may not look for a body there, and take it for the next
+ * request. */
+static bool
+body_is_risky(const struct tw_stream *st, const struct tw_msg *msg)
+{
+	if (msg->method != TW_M_GET && msg->method != TW_M_HEAD &&
+	    msg->method != TW_M_DELETE)
+		return false;
+	return !st->px ||
+	    !((const struct http_proxy *)tw_proxy_block(st->px, tw__http_self))
+		 ->any_method;
+}
+
 enum tw_io
 tw__h1_meaning(struct tw_stream *st, struct tw_msg *msg, const struct tw_msg *request)
 {
@@ -233,6 +250,9 @@ tw__h1_meaning(struct tw_stream *st, struct tw_msg *msg, const struct tw_msg *re
 	if (msg->status == 101 && !(request->flags & TW_MSG_UPGRADE))
 		return tw__h1_refuse(st, 502, "101 without having been asked");
 	msg->body = (uint8_t)framing(msg, request);
+	if (!request && msg->minor == 0 && msg->body != TW_BODY_NONE &&
+	    body_is_risky(st, msg))
+		return tw__h1_refuse(st, 413, "body with this method in HTTP/1.0");
 	st->body = msg->body;
 	st->left = msg->body == TW_BODY_LENGTH ? msg->content_length : 0;
 	st->last = !(msg->flags & TW_MSG_KEEP_ALIVE) || msg->body == TW_BODY_CLOSE ||

@@ -33,10 +33,16 @@ struct http_forward {
 	uint8_t except_mask[16];
 };
 
+/* The module's block in a generation. */
+struct http_gen {
+	bool any_method; /* h1-accept-payload-with-any-method */
+};
+
 /* The module's block in a proxy. Copied as bytes from the defaults. */
 struct http_proxy {
 	struct tw_str error[HTTP_N_PAGES]; /* gen; p NULL: the built-in page */
 	struct http_forward forward;
+	bool any_method; /* the generation's */
 };
 
 /* The module's block in a request. */

@@ -120,6 +120,14 @@ http_set_forwardfor(struct tw_line *ln)
 }
 
 const struct tw_kw tw__http_keywords[] = {
+	{ .word = "h1-accept-payload-with-any-method",
+	    .scopes = TW_SC_GLOBAL,
+	    .set = tw_set_flag,
+	    .offset = offsetof(struct http_gen, any_method),
+	    .def = "off",
+	    .help = "Takes an HTTP/1.0 GET, HEAD or DELETE with a body, which is "
+		    "answered with 413 otherwise: servers differ in whether they "
+		    "look for one." },
 	{ .word = "errorfile",
 	    .scopes = TW_SC_PROXY,
 	    .min_args = 2,

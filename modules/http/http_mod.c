@@ -12,13 +12,26 @@
 #include "h1.h"
 #include "http.h"
 
-const struct tw_self *tw__http_self;
-
 static int
 http_load(const struct tw_self *self, struct tw_err *err)
 {
 	(void)err;
 	tw__http_self = self;
+	return 0;
+}
+
+/* Settings of the generation are copied to where a codec finds them. */
+static int
+http_check(struct tw_gen *gen)
+{
+	const struct http_gen *g = tw_gen_block(gen, tw__http_self);
+	struct tw_proxy *px;
+
+	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
+		struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
+
+		conf->any_method = g->any_method;
+	}
 	return 0;
 }
 
@@ -150,11 +163,13 @@ const struct tw_module tideway_module = {
 	.name = "http",
 	.version = PACKAGE_VERSION,
 	.summary = "HTTP/1.0 and 1.1, error pages, X-Forwarded-For",
-	.size_of = { [TW_IN_PROXY] = sizeof(struct http_proxy),
+	.size_of = { [TW_IN_GEN] = sizeof(struct http_gen),
+	    [TW_IN_PROXY] = sizeof(struct http_proxy),
 	    [TW_IN_REQ] = sizeof(struct http_req) },
 	.keywords = tw__http_keywords,
 	.hooks = hooks,
 	.fetches = tw__http_fetches,
 	.protos = protos,
 	.load = http_load,
+	.check = http_check,
 };

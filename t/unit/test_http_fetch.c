@@ -52,6 +52,14 @@ tw_conn_requests(const struct tw_conn *conn)
 	return 2;
 }
 
+void *
+tw_proxy_block(const struct tw_proxy *px, const struct tw_self *self)
+{
+	(void)px;
+	(void)self;
+	return NULL;
+}
+
 /* All values, as text, each followed by '|'; "-" when there is none. */
 static const char *
 fetched(const char *name, const char *field, int64_t occ)
