@@ -108,8 +108,7 @@ tw__client_request(struct tw_conn *cli)
 	struct tw_req *const req = tw__req_new(cli);
 	if (req == NULL)
 		return NULL;
-	tw_now_ms();
-	req->t_first = cli->worker->now_us;
+	req->t_first = tw_turn_us();
 	req->step = TW__READ;
 	const uint32_t ms = first_of(req->fe->c.timeout.http_request, 0, 0);
 	req->t_fail_head = ms != 0 ? tw_now_ms() + ms : 0;
@@ -244,8 +243,7 @@ tw__step_inspect(struct tw_req *req)
 	struct tw_conn *const cli = req->cli;
 
 	if (!req->http) {
-		tw_now_ms();
-		req->t_first = req->t_head = req->worker->now_us;
+		req->t_first = req->t_head = tw_turn_us();
 		if (TW_UNLIKELY(tw__debug_on))
 			tw__debug_accept(req);
 		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_SESS, 1);
@@ -308,8 +306,7 @@ head_read(struct tw_req *req)
 {
 	struct tw_worker *const w = req->worker;
 
-	tw_now_ms();
-	req->t_head = w->now_us;
+	req->t_head = tw_turn_us();
 	req->start_line = (struct tw_str){ req->req.method_name.p,
 		req->req.raw.len > 0 ? (size_t)((const char *)memchr(req->req.raw.p,
 						    '\n', req->req.raw.len) -

@@ -16,21 +16,6 @@
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
 
-static struct tw_out
-scratch_out(struct tw_req *req)
-{
-	struct tw__net *const net = req->worker->net;
-
-	return tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
-}
-
-static void
-note_now(struct tw_req *req, uint64_t *t)
-{
-	tw_now_ms();
-	*t = req->worker->now_us;
-}
-
 /* --- send --- */
 
 static int
@@ -86,7 +71,7 @@ tunnel_begin(struct tw_req *req)
 enum tw__next
 tw__step_send(struct tw_req *req)
 {
-	struct tw_out out = scratch_out(req);
+	struct tw_out out = tw__head_out(req);
 	const char *const start = out.p;
 
 	switch (tw__hooks_run(req, req->be, TW_ON_SEND)) {
@@ -110,7 +95,7 @@ tw__step_send(struct tw_req *req)
 	req->srvc->connecting = false;
 	if (TW_UNLIKELY(tw__debug_on))
 		tw__debug_server(req);
-	note_now(req, &req->t_connect);
+	req->t_connect = tw_turn_us();
 	req->sub = 0;
 	req->step = req->http ? TW__RESPONSE : TW__DELIVER;
 	if (!req->http) {
@@ -177,17 +162,11 @@ response_missing(struct tw_req *req)
 	return tw__flow_fail(req, 502, 'S', 'H', "the server closed without an answer");
 }
 
-static void
-msg_reset(struct tw_msg *msg)
-{
-	memset(msg, 0, offsetof(struct tw_msg, hdr));
-}
-
 /* 100, 103 and the like pass on; the real response follows. */
 static enum tw__next
 interim(struct tw_req *req)
 {
-	struct tw_out out = scratch_out(req);
+	struct tw_out out = tw__head_out(req);
 	struct tw_stream st = { 0 };
 	struct iovec iov = { out.p, 0 };
 
@@ -199,7 +178,7 @@ interim(struct tw_req *req)
 		if (tw__conn_send(req->cli, &iov, 1) == TW_IO_ERR)
 			return tw__flow_fail(req, 0, 'C', 'H', "client left");
 	}
-	msg_reset(&req->res);
+	tw__msg_clear(&req->res);
 	req->down.in = (struct tw_stream){ 0 };
 	return TW__MORE;
 }
@@ -215,7 +194,7 @@ head_arrived(struct tw_req *req)
 {
 	req->status = (int16_t)req->res.status;
 	req->down.keep = req->srvc->in.head;
-	note_now(req, &req->t_response);
+	req->t_response = tw_turn_us();
 	req->srv_keep = (req->res.flags & TW_MSG_KEEP_ALIVE) != 0 &&
 	    req->be->c.http_mode == TW__KEEP_ALIVE && req->res.body != TW_BODY_CLOSE;
 	if (is_tunnel(req))
@@ -229,7 +208,7 @@ response_restart(struct tw_req *req)
 	if (!req->up.done || (req->req.body != TW_BODY_NONE && !req->body_read))
 		return tw__flow_fail(
 		    req, 500, 'I', 'H', "no restart: the body is not kept");
-	msg_reset(&req->res);
+	tw__msg_clear(&req->res);
 	req->down = (struct tw__half){ .bytes = req->down.bytes };
 	req->up.begun = req->up.done = req->reused = req->body_sent = false;
 	req->t_connect = req->t_response = 0;
@@ -350,7 +329,7 @@ tw__response_how(const struct tw_req *req)
 static enum tw__next
 deliver_head(struct tw_req *req)
 {
-	struct tw_out out = scratch_out(req);
+	struct tw_out out = tw__head_out(req);
 	const char *const start = out.p;
 
 	if (!req->up.done && !is_tunnel(req))
@@ -409,7 +388,7 @@ finish(struct tw_req *req)
 		req->keep = false;
 		req->cli->linger_wanted = true;
 	}
-	note_now(req, &req->t_end);
+	req->t_end = tw_turn_us();
 	tw__server_leave(req,
 	    req->srv_keep && req->up.done && !req->up_broken && !req->down.in.last);
 	req->step = TW__LOG;

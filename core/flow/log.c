@@ -218,9 +218,8 @@ tw__step_log(struct tw_req *req)
 {
 	struct tw_conn *const cli = req->cli;
 
-	tw_now_ms();
 	if (req->t_end == 0)
-		req->t_end = req->worker->now_us;
+		req->t_end = tw_turn_us();
 	if (!req->failed && tw__conn_backlog(cli) &&
 	    tw__flow_flush(req, cli) == TW_IO_AGAIN)
 		return TW__WAIT;

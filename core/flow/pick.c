@@ -28,8 +28,7 @@ tw__server_taken(struct tw_req *req)
 	tw__session_begin(s);
 	tw__cnt(s, req->worker->id, TW_CNT_SESS, 1);
 	tw__cnt(s, req->worker->id, TW_CNT_REQ, req->http ? 1 : 0);
-	tw_now_ms();
-	req->t_queue = req->worker->now_us;
+	req->t_queue = tw_turn_us();
 	req->step = TW__CONNECT;
 	req->sub = 0;
 }
@@ -90,8 +89,7 @@ queued(struct tw_req *req)
 	    !tw__queue_cancel(&req->pend))
 		return TW__WAIT;
 	req->sub = CHOOSE;
-	tw_now_ms();
-	req->t_queue = req->worker->now_us;
+	req->t_queue = tw_turn_us();
 	if (left || req->cli->failed) {
 		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_CLI_ABRT, 1);
 		return tw__flow_fail(req, 400, 'C', 'Q', "client left the queue");

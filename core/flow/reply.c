@@ -21,7 +21,7 @@ fill_response(struct tw_req *req)
 	struct tw_msg *const msg = &req->res;
 	int rc = 0;
 
-	memset(msg, 0, offsetof(struct tw_msg, hdr));
+	tw__msg_clear(msg);
 	msg->flags = TW_MSG_RESPONSE | TW_MSG_EDITED;
 	msg->major = msg->minor = 1;
 	msg->status = (uint16_t)r->status;
@@ -49,7 +49,7 @@ static enum tw__next
 send_head(struct tw_req *req)
 {
 	struct tw__net *const net = req->worker->net;
-	struct tw_out out = tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
+	struct tw_out out = tw__head_out(req);
 	struct iovec iov[2] = { { net->scratch, 0 }, { NULL, 0 } };
 
 	if (!req->body_read && req->up.in.body != TW_BODY_NONE) {
@@ -72,8 +72,7 @@ send_head(struct tw_req *req)
 			req->reply.body.len };
 	req->status = (int16_t)req->reply.status;
 	req->answered = true;
-	tw_now_ms();
-	req->t_response = req->worker->now_us;
+	req->t_response = tw_turn_us();
 	req->down.bytes += iov[0].iov_len + iov[1].iov_len;
 	if (tw__conn_send(req->cli, iov, iov[1].iov_len > 0 ? 2 : 1) == TW_IO_ERR)
 		return tw__flow_fail(req, 0, 'C', 'D', "client left");
@@ -127,8 +126,7 @@ tw__step_reply(struct tw_req *req)
 	case BODY:
 		return send_piece(req);
 	default:
-		tw_now_ms();
-		req->t_end = req->worker->now_us;
+		req->t_end = tw_turn_us();
 		req->step = TW__LOG;
 		return TW__MORE;
 	}

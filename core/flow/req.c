@@ -88,7 +88,7 @@ tw__req_new(struct tw_conn *cli)
 		return NULL;
 	struct tw_arena *const arena = pooled ? req->arena : NULL;
 	memset(req, 0, offsetof(struct tw_req, req) + offsetof(struct tw_msg, hdr));
-	memset(&req->res, 0, offsetof(struct tw_msg, hdr));
+	tw__msg_clear(&req->res);
 	req->magic = TW_REQ_MAGIC;
 	req->arena = arena;
 	req->block = (char *)(req + 1);
@@ -462,7 +462,7 @@ tw_req_time_ms(const struct tw_req *req, enum tw_time which)
 uint64_t
 tw_req_wall_us(const struct tw_req *req, bool accepted)
 {
-	const uint64_t now = req->worker->now_us;
+	const uint64_t now = tw_turn_us();
 	const uint64_t then = accepted || !req->http ? req->t_accept
 	    : req->t_first != 0                      ? req->t_first
 						     : req->t_idle;

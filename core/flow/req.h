@@ -126,6 +126,23 @@ struct tw__flow {
 	struct tw_req *running;    /* for the crash report */
 };
 
+/* Room for a head in the worker's scratch memory; what is behind it serves the
+ * body's framing (tw__half_begin). */
+static inline struct tw_out
+tw__head_out(const struct tw_req *req)
+{
+	struct tw__net *const net = req->worker->net;
+
+	return tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
+}
+
+/* Forgets all of a message; its fields' memory need not be cleared. */
+static inline void
+tw__msg_clear(struct tw_msg *msg)
+{
+	memset(msg, 0, offsetof(struct tw_msg, hdr));
+}
+
 int tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block);
 void tw__flow_down(struct tw_worker *w);
 

@@ -55,9 +55,11 @@ tw_now_us(void)
 	return clock_us(CLOCK_MONOTONIC);
 }
 
-static uint64_t
-turn_us(struct tw_worker *w)
+uint64_t
+tw_turn_us(void)
 {
+	struct tw_worker *const w = tw__self;
+
 	if (w == NULL)
 		return tw_now_us();
 	if (w->now_us == 0)
@@ -68,7 +70,7 @@ turn_us(struct tw_worker *w)
 uint64_t
 tw_now_ms(void)
 {
-	return turn_us(tw__self) / 1000;
+	return tw_turn_us() / 1000;
 }
 
 uint64_t
@@ -78,7 +80,7 @@ tw_wall_us(void)
 
 	if (w == NULL)
 		return clock_us(CLOCK_REALTIME);
-	const uint64_t now = turn_us(w);
+	const uint64_t now = tw_turn_us();
 	if (now - w->wall_checked_us > 1000000 || w->wall_checked_us == 0) {
 		w->wall_offset_us = clock_us(CLOCK_REALTIME) - now;
 		w->wall_checked_us = now;

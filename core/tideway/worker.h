@@ -37,6 +37,8 @@ TW_API void tw_retire(tw_post_fn *fn, void *arg);
 /** tw_now_ms - monotonic milliseconds; read once for each loop turn.
  * context: worker. */
 TW_API uint64_t tw_now_ms(void);
+/** tw_turn_us - the same reading of the clock in microseconds. */
+TW_API uint64_t tw_turn_us(void);
 /** tw_now_us - monotonic microseconds, read now. context: any thread. */
 TW_API uint64_t tw_now_us(void);
 /** tw_wall_us - microseconds since the epoch at this loop turn. */
