@@ -219,6 +219,14 @@ void tw__listeners_drain(void);
 void tw__listeners_down(struct tw_worker *w);
 /** tw__conns_active - client connections on all workers. */
 uint32_t tw__conns_active(void);
+/** tw__listeners_fds - the listening sockets. in: inherited, with those that
+ * came as fd@N. returns: owned array of n descriptors, borrowed. */
+int *tw__listeners_fds(bool inherited, int *n);
+/** tw__listeners_leave_paths - unix paths are not removed at the end: another
+ * process serves them. */
+void tw__listeners_leave_paths(void);
+/** tw__bind_is_v6only - the line's socket takes no IPv4. */
+bool tw__bind_is_v6only(const struct tw_bind *b);
 /** tw__listener_room - a connection ended: full listeners may go on. */
 void tw__listener_room(struct tw_worker *w);
 /** tw__listener_fd - the socket that this worker accepts on. returns: -1 when

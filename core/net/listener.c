@@ -24,6 +24,7 @@
 #include <tideway/assert.h>
 #include <tideway/log.h>
 #include "core/net/conn.h"
+#include "core/net/handover.h"
 
 #define RETRY_MS 20
 #define DEFAULT_BACKLOG 4096
@@ -72,6 +73,12 @@ set_opt(int fd, int level, int name, int value)
 	setsockopt(fd, level, name, &value, sizeof(value)); /* best effort */
 }
 
+bool
+tw__bind_is_v6only(const struct tw_bind *b)
+{
+	return b->v6only || !b->v4v6;
+}
+
 static void
 inet_options(int fd, const struct tw_bind *b)
 {
@@ -79,7 +86,7 @@ inet_options(int fd, const struct tw_bind *b)
 	set_opt(fd, SOL_SOCKET, SO_REUSEPORT, 1); /* -sf: a successor binds, too */
 	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* inherited by accept */
 	if (b->addr.family == AF_INET6)
-		set_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, b->v6only || !b->v4v6);
+		set_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, tw__bind_is_v6only(b));
 	if (b->proxy->c.tcpka_client)
 		set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
@@ -128,17 +135,22 @@ bind_inet(int fd, const struct tw_bind *b)
 }
 
 static int
+backlog_of(const struct tw_bind *b)
+{
+	return (int)(b->backlog != 0       ? b->backlog
+		: b->proxy->c.backlog != 0 ? b->proxy->c.backlog
+					   : DEFAULT_BACKLOG);
+}
+
+static int
 open_new(const struct tw_bind *b, struct tw_err *err)
 {
 	const int fd =
 	    socket(b->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	const uint32_t backlog = b->backlog != 0 ? b->backlog
-	    : b->proxy->c.backlog != 0           ? b->proxy->c.backlog
-						 : DEFAULT_BACKLOG;
 
 	if (fd >= 0 &&
 	    (b->addr.family == AF_UNIX ? bind_unix(fd, b) : bind_inet(fd, b)) == 0 &&
-	    listen(fd, (int)backlog) == 0)
+	    listen(fd, backlog_of(b)) == 0)
 		return fd;
 	tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot bind socket [%s]",
 	    b->file, b->line, b->proxy->name, b->key);
@@ -165,6 +177,22 @@ open_inherited(const struct tw_bind *b, struct tw_err *err)
 	fcntl(b->fd, F_SETFD, FD_CLOEXEC);
 	set_opt(b->fd, IPPROTO_TCP, TCP_NODELAY, 1);
 	return b->fd;
+}
+
+/* One that a predecessor has used: its options may be another line's. */
+static int
+open_handed_over(const struct tw_bind *b)
+{
+	const int fd = tw__handover_take(b);
+
+	if (fd < 0)
+		return -1;
+	if (b->addr.family == AF_UNIX)
+		unix_permissions(b); /* best effort: they may be right already */
+	else
+		inet_options(fd, b);
+	listen(fd, backlog_of(b));
+	return fd;
 }
 
 static void
@@ -200,7 +228,9 @@ listener_open(struct tw_bind *b, struct tw_err *err)
 
 	if (live->net != NULL)
 		return 0;
-	const int fd = b->fd >= 0 ? open_inherited(b, err) : open_new(b, err);
+	int fd = b->fd >= 0 ? open_inherited(b, err) : open_handed_over(b);
+	if (fd < 0 && b->fd < 0)
+		fd = open_new(b, err);
 	if (fd < 0)
 		return -1;
 	struct listener *const l = calloc(1, sizeof(*l));
@@ -686,4 +716,37 @@ tw__listeners_down(struct tw_worker *w)
 	tw_timer_del(&w->net->accept_retry);
 	while (w->net->accepts != NULL)
 		accept_drop(w, &w->net->accepts);
+}
+
+/* --- handing over --- */
+
+int *
+tw__listeners_fds(bool inherited, int *n)
+{
+	const struct listener *l;
+	int room = 0;
+
+	SLIST_FOREACH(l, &listeners, link)
+		room++;
+	int *const fd = calloc((size_t)room + 1, sizeof(*fd));
+	TW_ASSERT(fd != NULL);
+	*n = 0;
+	SLIST_FOREACH(l, &listeners, link) {
+		const struct tw_bind *const b = atomic_load(&l->live->bind);
+
+		if (inherited || b == NULL || b->fd < 0)
+			fd[(*n)++] = l->fd;
+	}
+	return fd;
+}
+
+void
+tw__listeners_leave_paths(void)
+{
+	struct listener *l;
+
+	SLIST_FOREACH(l, &listeners, link) {
+		free(l->unlink_path);
+		l->unlink_path = NULL;
+	}
 }

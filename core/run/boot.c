@@ -24,6 +24,7 @@
 #include "core/flow/req.h"
 #include "core/module/module_int.h"
 #include "core/net/conn.h"
+#include "core/net/handover.h"
 #include "core/proxy/logger.h"
 #include "core/proxy/proxy.h"
 #include "core/run/limits.h"
@@ -137,7 +138,10 @@ generation_down(struct tw__run *run)
 static int
 listeners_up(struct tw__run *run, struct tw_err *err)
 {
-	return tw__listeners_open(run->first, err);
+	const int rc = tw__listeners_open(run->first, err);
+
+	tw__handover_end(); /* what no line wanted */
+	return rc;
 }
 
 static int
@@ -253,6 +257,7 @@ ready_tell(struct tw__run *run)
 	}
 	if (run->daemon)
 		tw__daemon_detach();
+	tw__lend_sockets(run);
 	tw__tell_master(run, TW__TELL_READY);
 }
 

@@ -23,6 +23,7 @@
 #include "core/flow/debug.h"
 #include "core/flow/logvars.h"
 #include "core/module/module_int.h"
+#include "core/net/handover.h"
 #include "core/proxy/proxy.h"
 #include "core/run/run.h"
 
@@ -180,6 +181,10 @@ daemon_run(struct tw__run *run)
 		return fail(&err);
 	if (o->debug)
 		tw__debug_up();
+	/* as HAProxy: told, and what cannot be had is opened */
+	if (o->old_socket != NULL && tw__handover_ask(o->old_socket, &err) != 0)
+		tw_log(TW_ALERT, "Failed to get the sockets from the old process: %s",
+		    err.text);
 	return run->master ? tw__master_run(run) : tw__boot_run(run);
 }
 

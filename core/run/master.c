@@ -4,12 +4,13 @@
  * master.c - the process that keeps the privileges and supervises.
  *
  * It forks the modules' own processes and the worker process, passes signals
- * on, tells systemd, and starts a worker that died again, after a pause that
- * grows while they die young. It has no threads and reads no traffic. A new
- * worker reads the files itself; when they have become bad meanwhile it takes
- * the configuration of the first start, which this process keeps. Handing
- * sockets to a new program (binary upgrade) and opening files for a confined
- * worker have their place here.
+ * on, tells systemd, and starts a worker that died again: the first time at
+ * once, then after a pause that grows while they die young. It keeps copies of
+ * the worker's listening sockets, so that clients wait in the kernel's queue
+ * instead of being refused meanwhile. It has no threads and reads no traffic.
+ * A new worker reads the files itself; when they have become bad meanwhile it
+ * takes the configuration of the first start, which this process keeps.
+ * Opening files for a confined worker has its place here.
  */
 #include "config.h"
 
@@ -26,11 +27,13 @@
 
 #include <tideway/log.h>
 #include <tideway/worker.h>
+#include "core/net/handover.h"
 #include "core/run/run.h"
 
 #define PAUSE_MIN_MS 100
 #define PAUSE_MAX_MS 10000
 #define LIVED_LONG_MS 10000
+#define LEND_WAIT_MS 1000
 
 struct master {
 	struct tw__run *run;
@@ -158,11 +161,11 @@ restart_plan(struct master *m)
 
 	if (now - m->started_ms >= LIVED_LONG_MS)
 		m->pause_ms = 0;
+	m->due_ms = now + m->pause_ms;
+	tw_log(TW_ALERT, "Another worker is started in %u ms.", m->pause_ms);
 	m->pause_ms = m->pause_ms == 0 ? PAUSE_MIN_MS : m->pause_ms * 2;
 	if (m->pause_ms > PAUSE_MAX_MS)
 		m->pause_ms = PAUSE_MAX_MS;
-	m->due_ms = now + m->pause_ms;
-	tw_log(TW_ALERT, "Another worker is started in %u ms.", m->pause_ms);
 	systemd_tell(m, "STATUS=The worker died; starting another");
 }
 
@@ -205,6 +208,18 @@ worker_ready(struct master *m)
 	m->run->opt.n_old = 0;
 }
 
+/* A worker that follows this one takes them up: no client is refused between
+ * the two. */
+static void
+sockets_keep(struct master *m)
+{
+	struct tw_err err;
+
+	if (tw__handover_receive(m->worker_fd, mono_ms() + LEND_WAIT_MS, &err) != 0)
+		tw_log(TW_WARNING, "cannot keep the worker's listening sockets: %s",
+		    err.text);
+}
+
 static void
 worker_told(struct master *m)
 {
@@ -216,6 +231,9 @@ worker_told(struct master *m)
 	switch (what) {
 	case TW__TELL_READY:
 		worker_ready(m);
+		break;
+	case TW__TELL_SOCKETS:
+		sockets_keep(m);
 		break;
 	case TW__TELL_RELOADING:
 		if (m->run->opt.notify)
@@ -249,6 +267,7 @@ end_begin(struct master *m, int number)
 	if (m->ending == 0)
 		tw_log(TW_WARNING, "Exiting Master process...");
 	m->ending = number;
+	tw__handover_end(); /* else they would go on queueing clients */
 	systemd_tell(m, "STOPPING=1");
 	if (m->worker == 0) {
 		m->status = number == SIGINT ? 130 : 0;

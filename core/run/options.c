@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <tideway/assert.h>
+#include <tideway/log.h>
 #include "core/run/options.h"
 
 /* The argument list, and where the parser is in it. */
@@ -204,6 +205,18 @@ take_st(struct args *a)
 	return pids_take(a, SIGTERM);
 }
 
+static int
+take_x(struct args *a)
+{
+	if (a->at == a->end || is_option(*a->at))
+		return tw_err_set(a->err,
+		    "option -x needs the path of the old process's control socket");
+	if (a->o->old_socket != NULL)
+		tw_log(TW_WARNING, "-x was given before: %s is used", *a->at);
+	a->o->old_socket = *a->at++;
+	return 0;
+}
+
 /* --- options without --- */
 
 static int
@@ -327,9 +340,9 @@ static const struct {
 	{ "-L", take_L },
 	{ "-sf", take_sf },
 	{ "-st", take_st },
+	{ "-x", take_x },
 	{ "-T", take_T },
 	{ "-K", take_K },
-	{ "-x", NULL },
 	{ "-S", NULL },
 	{ "-dD", NULL },
 	{ "-dF", NULL },

@@ -45,6 +45,7 @@ struct tw__options {
 	int old_signal;        /* -sf, -st; 0: neither */
 	pid_t *old;            /* owns */
 	int n_old;
+	const char *old_socket; /* -x; NULL: not given */
 };
 
 /** tw__options_parse - in: argv must live for ever. errors: -1 with err, or

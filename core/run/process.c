@@ -6,7 +6,7 @@
  * Such a process is forked before privileges are dropped and before there
  * are threads, so that it keeps what it needs and is not slowed by traffic.
  * Both ends of its control socket stay open in the process that forks: one
- * that died is started again, after a pause that grows, on the same socket,
+ * that died is started again, at first at once, on the same socket,
  * and the worker's end never changes. Master, or start-up without a master.
  */
 #include "config.h"
@@ -156,10 +156,10 @@ tw__processes_reaped(pid_t pid, int status)
 	p->pid = 0;
 	if (now - p->started_ms >= LIVED_LONG_MS)
 		p->pause_ms = 0;
+	p->due_ms = now + p->pause_ms;
 	p->pause_ms = p->pause_ms == 0 ? PAUSE_MIN_MS : p->pause_ms * 2;
 	if (p->pause_ms > PAUSE_MAX_MS)
 		p->pause_ms = PAUSE_MAX_MS;
-	p->due_ms = now + p->pause_ms;
 	tw_log(TW_ALERT, "the process of module '%s' (%d) ended with %s %d",
 	    p->self->module->name, (int)pid, WIFSIGNALED(status) ? "signal" : "code",
 	    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));

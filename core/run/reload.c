@@ -113,6 +113,7 @@ tw__reload(struct tw__run *run)
 	if (rc == 0) {
 		tw_log(TW_NOTICE, "Reloaded: configuration %llu is in force.",
 		    (unsigned long long)gen->number);
+		tw__lend_sockets(run);
 	} else {
 		refusal_tell(run, &report, &err);
 		tw__gen_free(&gen);

@@ -33,6 +33,7 @@ struct tw__run {
 #define TW__TELL_RELOADED 'O'  /* the new configuration is in force */
 #define TW__TELL_REFUSED 'E'   /* the old one goes on */
 #define TW__TELL_STOPPING 'S'
+#define TW__TELL_SOCKETS 'F'   /* the listening sockets follow (handover.h) */
 
 /* global.c */
 int tw__global_register(struct tw_err *err);
@@ -74,6 +75,9 @@ int tw__signals_up(struct tw__run *run, struct tw_err *err);
 void tw__signals_down(void);
 /** tw__tell_master - one TW__TELL_ byte; nothing without a master. */
 void tw__tell_master(const struct tw__run *run, char what);
+/** tw__lend_sockets - the master gets the listening sockets, to keep for this
+ * process's successor; nothing without a master. context: control. */
+void tw__lend_sockets(const struct tw__run *run);
 /** tw__signals_hold - they wait, while the process comes up. */
 void tw__signals_hold(bool hold);
 /** tw__signals_default - as a fresh process has them, SIGPIPE ignored. */

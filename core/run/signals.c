@@ -23,6 +23,7 @@
 #include <tideway/proxy.h>
 #include <tideway/worker.h>
 #include "core/net/conn.h"
+#include "core/net/handover.h"
 #include "core/run/run.h"
 #include "core/run/worker.h"
 
@@ -48,6 +49,19 @@ tw__tell_master(const struct tw__run *run, char what)
 		return;
 	while (write(run->report_fd, &what, 1) < 0 && errno == EINTR)
 		;
+}
+
+void
+tw__lend_sockets(const struct tw__run *run)
+{
+	struct tw_err err;
+
+	if (run->report_fd < 0)
+		return;
+	tw__tell_master(run, TW__TELL_SOCKETS);
+	if (tw__handover_lend(run->report_fd, &err) != 0)
+		tw_log(
+		    TW_WARNING, "the master does not have the sockets: %s", err.text);
 }
 
 static void

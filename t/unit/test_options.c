@@ -118,12 +118,26 @@ test_pids(void **state)
 	assert_int_equal(PARSE(&o, &err, "-st", "99999999999"), -1);
 }
 
+static void
+test_old_socket(void **state)
+{
+	struct tw__options o;
+	struct tw_err err;
+
+	(void)state;
+	assert_int_equal(PARSE(&o, &err, "-f", "a", "-x", "/run/old.sock"), 0);
+	assert_string_equal(o.old_socket, "/run/old.sock");
+	tw__options_fini(&o);
+	assert_int_equal(PARSE(&o, &err, "-f", "a", "-x"), -1);
+	assert_non_null(strstr(err.text, "-x needs"));
+	assert_int_equal(PARSE(&o, &err, "-x", "-f", "a"), -1);
+}
+
 /* An empty text asks for the usage; a text says why. */
 static void
 test_refusals(void **state)
 {
-	static const char *const later[] = { "-x", "-S", "-dM", "-dMhelp", "-dr",
-		"-dKall" };
+	static const char *const later[] = { "-S", "-dM", "-dMhelp", "-dr", "-dKall" };
 	struct tw__options o;
 	struct tw_err err;
 
@@ -173,6 +187,7 @@ main(void)
 		cmocka_unit_test(test_flags),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_pids),
+		cmocka_unit_test(test_old_socket),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_other_work),
 	};
