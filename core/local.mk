@@ -91,11 +91,17 @@ core_libcore_a_SOURCES = \
 	core/proxy/server_state.c \
 	core/proxy/stats.c \
 	core/run/boot.c \
+	core/run/cli.c \
+	core/run/cli_line.c \
+	core/run/commands.c \
+	core/run/control.c \
+	core/run/control_conf.c \
 	core/run/daemon.c \
 	core/run/gen.c \
 	core/run/global.c \
 	core/run/limits.c \
 	core/run/master.c \
+	core/run/master_cli.c \
 	core/run/notify.c \
 	core/run/options.c \
 	core/run/pidfile.c \

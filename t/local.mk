@@ -14,6 +14,7 @@ UNIT_TESTS = \
 	t/unit/test_addr \
 	t/unit/test_arena \
 	t/unit/test_balance \
+	t/unit/test_cli_line \
 	t/unit/test_cond \
 	t/unit/test_cookie_edit \
 	t/unit/test_dead_forms \
@@ -58,6 +59,7 @@ EXTRA_PROGRAMS += $(UNIT_TESTS)
 FUZZ_TARGETS = \
 	t/fuzz/fuzz_check \
 	t/fuzz/fuzz_chunk \
+	t/fuzz/fuzz_cli \
 	t/fuzz/fuzz_conf \
 	t/fuzz/fuzz_cookie \
 	t/fuzz/fuzz_expr \
@@ -101,6 +103,7 @@ check-local:
 	$(PROVE) -I '$(abs_srcdir)/t/lib' -j $(TESTS_JOBS) $(PROVE_FLAGS) \
 		$(if $(strip $(T)),$(addprefix $(srcdir)/,$(T)),\
 			-r $(srcdir)/t $(UNIT_RUN))
+t_fuzz_fuzz_cli_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_conf_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_proxy_hdr_LDADD = $(FUZZ_LINK)
 t_unit_test_h1_body_LDADD = modules/http/libhttp.la $(LDADD)

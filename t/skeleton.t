@@ -5,6 +5,7 @@
 # each request and its counter count, over all threads and across a reload.
 use Tideway::Test;
 use Tideway::Module;
+use IO::Socket::UNIX;
 
 plan(skip_all => 'HAProxy has no modules') unless is_tideway();
 plan(skip_all => 'no compiler or no headers') unless can_compile();
@@ -68,5 +69,19 @@ my $r = with_modules($dir, '-c', '-f', spew('bad.cfg', defaults()
 is($r->{code}, 1, 'in the wrong section, or without its word: refused');
 like($r->{all}, qr/bad\.cfg:8\b.*skeleton-tag/, 'the section');
 like($r->{all}, qr/bad\.cfg:11\b.*skeleton-tag/, 'the word');
+
+subtest 'its command' => sub {
+	my $sock = Tideway::Test::temp_dir() . '/skeleton.sock';
+	my $p = start_proxy($cfg =~ s/nbthread 2/nbthread 2\n    stats socket $sock/r,
+	    env => { TIDEWAY_MODULE_PATH => $dir });
+	my $s = IO::Socket::UNIX->new(Peer => $sock) or die "connect: $!";
+
+	$p->get('web', '/') for 1 .. 3;
+	$s->syswrite("show skeleton\n");
+	my $got = '';
+	1 while $s->sysread($got, 4096, length $got);
+	is($got, "requests: 3\n\n", 'show skeleton');
+	stop_proxy($p);
+};
 
 done_testing;

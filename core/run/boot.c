@@ -27,6 +27,7 @@
 #include "core/net/handover.h"
 #include "core/proxy/logger.h"
 #include "core/proxy/proxy.h"
+#include "core/run/cli.h"
 #include "core/run/limits.h"
 #include "core/run/run.h"
 #include "core/run/worker.h"
@@ -141,7 +142,7 @@ listeners_up(struct tw__run *run, struct tw_err *err)
 	const int rc = tw__listeners_open(run->first, err);
 
 	tw__handover_end(); /* what no line wanted */
-	return rc;
+	return rc == 0 ? tw__control_prepare(run->first, err) : -1;
 }
 
 static int
@@ -169,6 +170,7 @@ publish_up(struct tw__run *run, struct tw_err *err)
 {
 	(void)err;
 	tw__gen_publish(run->first);
+	tw__control_follow(run->first);
 	tw__oplog_sink_set(tw__log_sink);
 	run->first = NULL; /* taken */
 	return 0;
@@ -205,6 +207,7 @@ signals_down(struct tw__run *run)
 {
 	(void)run;
 	tw_timer_del(&tick);
+	tw__control_down(false);
 	tw__signals_down();
 }
 

@@ -17,6 +17,7 @@
 
 TAILQ_HEAD(tw__proxy_list, tw_proxy);
 
+struct tw__control_conf;
 struct tw__logger;
 struct tw__expr_gen;
 SLIST_HEAD(tw__logger_list, tw__logger);
@@ -38,6 +39,9 @@ struct tw__global {
 	const char *const *module_load; /* NULL: all; else names, NULL-terminated */
 	struct tw__logger_list loggers; /* `log` lines */
 	const char *log_tag;          /* "haproxy"-style tag; default "tideway" */
+	struct tw__control_conf *controls; /* `stats socket` lines */
+	uint32_t stats_timeout_ms;    /* of their sessions */
+	uint32_t stats_maxconn;       /* sessions at a time */
 	bool log_send_hostname;
 	const char *log_hostname;
 };

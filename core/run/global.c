@@ -270,6 +270,8 @@ tw__global_defaults(struct tw__global *g)
 		.maxrewrite = 1024,
 		.maxaccept = 64,
 		.log_tag = "tideway",
+		.stats_timeout_ms = 10000,
+		.stats_maxconn = 10,
 	};
 }
 

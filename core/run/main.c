@@ -25,6 +25,7 @@
 #include "core/module/module_int.h"
 #include "core/net/handover.h"
 #include "core/proxy/proxy.h"
+#include "core/run/cli.h"
 #include "core/run/run.h"
 
 static int
@@ -79,7 +80,7 @@ static int
 core_register(struct tw_err *err)
 {
 	tw__features_register();
-	if (tw__global_register(err) != 0 ||
+	if (tw__global_register(err) != 0 || tw__control_register(err) != 0 ||
 	    tw__kw_add(tw__env_keywords, NULL, err) != 0 ||
 	    tw__proxy_register(err) != 0 || tw__expr_register(err) != 0 ||
 	    tw__logvars_register(err) != 0)
@@ -181,6 +182,8 @@ daemon_run(struct tw__run *run)
 		return fail(&err);
 	if (o->debug)
 		tw__debug_up();
+	if (o->n_control > 0 && !run->master)
+		tw_log(TW_WARNING, "-S has no effect without a master (-W, -Ws)");
 	/* as HAProxy: told, and what cannot be had is opened */
 	if (o->old_socket != NULL && tw__handover_ask(o->old_socket, &err) != 0)
 		tw_log(TW_ALERT, "Failed to get the sockets from the old process: %s",

@@ -15,7 +15,6 @@
 #include "config.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,9 +24,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <event2/event.h>
+
+#include <tideway/assert.h>
 #include <tideway/log.h>
 #include <tideway/worker.h>
 #include "core/net/handover.h"
+#include "core/run/master.h"
 #include "core/run/run.h"
 
 #define PAUSE_MIN_MS 100
@@ -35,8 +38,13 @@
 #define LIVED_LONG_MS 10000
 #define LEND_WAIT_MS 1000
 
-struct master {
+static struct master {
 	struct tw__run *run;
+	struct event_base *base;                           /* owns */
+	struct event *signal_event, *worker_event, *timer; /* owns */
+	uint64_t began_ms;                                 /* its own start */
+	unsigned reloads, failed, worker_reloads;
+	bool last_failed;
 	int signal_fd;
 	int worker_fd;       /* what the worker tells; -1: none */
 	pid_t worker;        /* 0: none */
@@ -47,7 +55,7 @@ struct master {
 	int status;     /* exit status, once ended */
 	bool was_ready; /* a worker has been up */
 	bool has_ended;
-};
+} master = { .worker_fd = -1 };
 
 static uint64_t
 mono_ms(void)
@@ -95,11 +103,27 @@ files_read_again(struct tw__run *run)
 	run->first = gen;
 }
 
+/* The parent's events are in the kernel's object that both share: a child must
+ * not take them out there. */
+static void
+base_leave(struct master *m)
+{
+	event_reinit(m->base);
+	tw__master_cli_down(true);
+	if (m->worker_event != NULL)
+		event_free(m->worker_event);
+	event_free(m->signal_event);
+	event_free(m->timer);
+	event_base_free(m->base);
+	m->base = NULL;
+}
+
 static void
 worker_main(struct master *m, int fd)
 {
 	struct tw__run *const run = m->run;
 
+	base_leave(m);
 	if (m->worker_fd >= 0)
 		close(m->worker_fd);
 	close(m->signal_fd);
@@ -115,6 +139,16 @@ worker_main(struct master *m, int fd)
 	close(run->report_fd);
 	tw__options_fini(&run->opt);
 	tw__run_end(run, status);
+}
+
+static void on_worker(evutil_socket_t fd, short what, void *arg);
+
+static void
+worker_watch(struct master *m)
+{
+	m->worker_event =
+	    event_new(m->base, m->worker_fd, EV_READ | EV_PERSIST, on_worker, m);
+	TW_ASSERT(m->worker_event != NULL && event_add(m->worker_event, NULL) == 0);
 }
 
 static int
@@ -137,6 +171,8 @@ worker_fork(struct master *m)
 	}
 	m->worker = pid;
 	m->worker_fd = end[0];
+	m->worker_reloads = 0;
+	worker_watch(m);
 	m->started_ms = mono_ms();
 	m->due_ms = 0;
 	tw_log(TW_NOTICE, "New worker (%d) forked", (int)pid);
@@ -184,8 +220,11 @@ worker_gone(struct master *m, int status)
 	    "Current worker (%d) exited with code %d (%s)", (int)m->worker, code,
 	    code > 128 ? strsignal(code - 128) : "Exit");
 	m->worker = 0;
+	event_free(m->worker_event);
+	m->worker_event = NULL;
 	close(m->worker_fd);
 	m->worker_fd = -1;
+	tw__master_cli_reloaded(false);
 	if (m->ending == 0 && m->was_ready) {
 		restart_plan(m);
 		return;
@@ -221,13 +260,28 @@ sockets_keep(struct master *m)
 }
 
 static void
+reloaded(struct master *m, bool success)
+{
+	m->reloads++;
+	m->worker_reloads++;
+	m->failed += !success;
+	m->last_failed = !success;
+	systemd_tell(m,
+	    success
+		? "READY=1\nSTATUS=Ready"
+		: "READY=1\nSTATUS=Reload refused: the former configuration goes on");
+	tw__master_cli_reloaded(success);
+}
+
+/* returns: false: there is nothing (more). */
+static bool
 worker_told(struct master *m)
 {
 	char what;
-	const ssize_t n = read(m->worker_fd, &what, 1);
+	const ssize_t n = recv(m->worker_fd, &what, 1, MSG_DONTWAIT);
 
 	if (n <= 0)
-		return; /* SIGCHLD tells the rest */
+		return false; /* SIGCHLD tells the rest */
 	switch (what) {
 	case TW__TELL_READY:
 		worker_ready(m);
@@ -240,16 +294,15 @@ worker_told(struct master *m)
 			tw__notify_reloading();
 		break;
 	case TW__TELL_RELOADED:
-		systemd_tell(m, "READY=1\nSTATUS=Ready");
+		reloaded(m, true);
 		break;
 	case TW__TELL_REFUSED:
-		systemd_tell(m,
-		    "READY=1\nSTATUS=Reload refused: the former "
-		    "configuration goes on");
+		reloaded(m, false);
 		break;
 	default:
 		break;
 	}
+	return true;
 }
 
 /* --- signals --- */
@@ -283,9 +336,11 @@ children_reap(struct master *m)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (pid == m->worker)
+		if (pid == m->worker) {
+			while (worker_told(m))
+				; /* its last words */
 			worker_gone(m, status);
-		else
+		} else
 			tw__processes_reaped(pid, status);
 	}
 }
@@ -325,23 +380,138 @@ wait_ms(const struct master *m)
 }
 
 static void
+on_worker(evutil_socket_t fd, short what, void *arg)
+{
+	struct master *const m = arg;
+
+	(void)fd;
+	(void)what;
+	if (!worker_told(m))
+		children_reap(m); /* its end is closed: it is going */
+}
+
+static void
+on_signal(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	signal_take(arg);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	(void)arg; /* the loop looks at what is due */
+}
+
+static void
 loop_turn(struct master *m)
 {
-	struct pollfd p[2] = {
-		{ .fd = m->signal_fd, .events = POLLIN },
-		{ .fd = m->worker_fd, .events = POLLIN },
-	};
+	const int ms = wait_ms(m);
+	const struct timeval tv = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 
-	if (poll(p, 2, wait_ms(m)) < 0)
-		return;
-	if (p[1].revents & POLLIN)
-		worker_told(m);
-	if (p[0].revents & POLLIN)
-		signal_take(m);
-	else if (p[1].revents & (POLLHUP | POLLERR))
-		children_reap(m); /* its end is closed: it is going */
+	if (ms >= 0)
+		event_add(m->timer, &tv);
+	else
+		event_del(m->timer);
+	event_base_loop(m->base, EVLOOP_ONCE);
 	worker_due(m);
 }
+
+static int
+base_up(struct master *m, struct tw_err *err)
+{
+	const struct tw__options *const o = &m->run->opt;
+
+	m->base = event_base_new();
+	if (m->base == NULL)
+		return tw_err_set(err, "the master has no event loop");
+	m->timer = evtimer_new(m->base, on_timer, m);
+	m->signal_event =
+	    event_new(m->base, m->signal_fd, EV_READ | EV_PERSIST, on_signal, m);
+	if (m->timer == NULL || m->signal_event == NULL ||
+	    event_add(m->signal_event, NULL) != 0)
+		return tw_err_set(err, "the master cannot watch for signals");
+	return tw__master_cli_up(m->base, o->control, o->n_control, err);
+}
+
+static void
+base_down(struct master *m)
+{
+	tw__master_cli_down(false);
+	if (m->worker_event != NULL)
+		event_free(m->worker_event);
+	event_free(m->signal_event);
+	event_free(m->timer);
+	event_base_free(m->base);
+}
+
+/* --- for the command line --- */
+
+void
+tw__master_info(struct tw__master_info *out)
+{
+	*out = (struct tw__master_info){ .worker = master.worker,
+		.started_ms = master.began_ms,
+		.worker_started_ms = master.started_ms,
+		.reloads = master.reloads,
+		.failed = master.failed,
+		.worker_reloads = master.worker_reloads,
+		.last_failed = master.last_failed };
+}
+
+bool
+tw__master_reload(void)
+{
+	worker_signal(&master, SIGUSR2);
+	return master.worker != 0;
+}
+
+/* One byte, the level, and the descriptor beside it. */
+static int
+session_pass(int to, int fd, enum tw_cli_level level)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte = (char)level;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+
+	memset(&control, 0, sizeof(control));
+	struct cmsghdr *const c = CMSG_FIRSTHDR(&msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	return sendmsg(to, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) == 1 ? 0 : -1;
+}
+
+int
+tw__master_session(enum tw_cli_level level)
+{
+	int end[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, end) != 0)
+		return -1;
+	const int rc = session_pass(master.worker_fd, end[1], level);
+	const int saved = errno;
+	close(end[1]);
+	if (rc == 0)
+		return end[0];
+	close(end[0]);
+	errno = saved;
+	return -1;
+}
+
+/* --- life --- */
 
 static int
 master_up(struct master *m, struct tw_err *err)
@@ -354,6 +524,8 @@ master_up(struct master *m, struct tw_err *err)
 	m->signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
 	if (m->signal_fd < 0)
 		return tw_err_errno(err, "the master cannot watch for signals");
+	if (base_up(m, err) != 0)
+		return -1;
 	if (tw__pidfile_write(run->opt.pidfile != NULL ? run->opt.pidfile
 						       : run->first->global.pidfile,
 		err) != 0 ||
@@ -367,18 +539,21 @@ master_up(struct master *m, struct tw_err *err)
 int
 tw__master_run(struct tw__run *run)
 {
-	struct master m = { .run = run, .worker_fd = -1 };
+	struct master *const m = &master;
 	struct tw_err err = { "" };
 
+	m->run = run;
+	m->began_ms = mono_ms();
 	tw__signals_default();
-	if (master_up(&m, &err) != 0) {
+	if (master_up(m, &err) != 0) {
 		tw_log(TW_ALERT, "Cannot start: %s", err.text);
 		tw__processes_stop();
 		return 1;
 	}
-	while (!m.has_ended)
-		loop_turn(&m);
+	while (!m->has_ended)
+		loop_turn(m);
 	tw__processes_stop();
-	close(m.signal_fd);
-	return m.status;
+	base_down(m);
+	close(m->signal_fd);
+	return m->status;
 }

@@ -217,6 +217,22 @@ take_x(struct args *a)
 	return 0;
 }
 
+static int
+take_S(struct args *a)
+{
+	struct tw__options *const o = a->o;
+
+	if (a->at == a->end || is_option(*a->at))
+		return tw_err_set(a->err,
+		    "option -S needs the master's control socket: "
+		    "<address>[,<parameter>,<value>...]");
+	o->control =
+	    reallocarray(o->control, (size_t)o->n_control + 1, sizeof(o->control[0]));
+	TW_ASSERT(o->control != NULL);
+	o->control[o->n_control++] = *a->at++;
+	return 0;
+}
+
 /* --- options without --- */
 
 static int
@@ -341,9 +357,9 @@ static const struct {
 	{ "-sf", take_sf },
 	{ "-st", take_st },
 	{ "-x", take_x },
+	{ "-S", take_S },
 	{ "-T", take_T },
 	{ "-K", take_K },
-	{ "-S", NULL },
 	{ "-dD", NULL },
 	{ "-dF", NULL },
 	{ "-dG", NULL },
@@ -425,7 +441,9 @@ tw__options_fini(struct tw__options *o)
 {
 	free(o->files);
 	free(o->old);
+	free(o->control);
 	o->files = NULL;
 	o->old = NULL;
-	o->n_files = o->n_old = 0;
+	o->control = NULL;
+	o->n_files = o->n_old = o->n_control = 0;
 }

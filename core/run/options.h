@@ -45,6 +45,8 @@ struct tw__options {
 	int old_signal;        /* -sf, -st; 0: neither */
 	pid_t *old;            /* owns */
 	int n_old;
+	char **control;        /* owns the array; borrow: argv; -S */
+	int n_control;
 	const char *old_socket; /* -x; NULL: not given */
 };
 

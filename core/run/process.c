@@ -25,6 +25,8 @@
 #include <tideway/log.h>
 #include <tideway/worker.h>
 #include "core/module/module_int.h"
+#include "core/net/handover.h"
+#include "core/run/cli.h"
 #include "core/run/run.h"
 
 #define PAUSE_MIN_MS 100
@@ -60,6 +62,8 @@ process_main(const struct process *p, struct tw_gen *gen)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	prctl(PR_SET_NAME, p->self->module->name);
 	close(p->worker_end);
+	tw__control_down(true);
+	tw__handover_end();
 	const int status = p->self->module->process(gen, p->own_end);
 	fflush(NULL);
 	_exit(status);

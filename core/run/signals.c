@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +25,7 @@
 #include <tideway/worker.h>
 #include "core/net/conn.h"
 #include "core/net/handover.h"
+#include "core/run/cli.h"
 #include "core/run/run.h"
 #include "core/run/worker.h"
 
@@ -179,14 +181,40 @@ on_signal(evutil_socket_t number, short what, void *arg)
 	}
 }
 
+/* A byte with a descriptor is a session that the master passes on, and its
+ * level; one without acknowledges sockets. out: session, -1: none. */
+static ssize_t
+master_read(int fd, char *byte, int *session)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec iov = { byte, 1 };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes) };
+	const ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
+	const struct cmsghdr *const c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
+
+	*session = -1;
+	if (c != NULL && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+		memcpy(session, CMSG_DATA(c), sizeof(*session));
+	return n;
+}
+
 static void
 on_master(evutil_socket_t fd, short what, void *arg)
 {
 	char byte;
+	int session;
 
 	(void)what;
 	(void)arg;
-	const ssize_t n = read(fd, &byte, 1);
+	const ssize_t n = master_read(fd, &byte, &session);
+	if (n > 0 && session >= 0)
+		tw__control_session(session, (enum tw_cli_level)byte);
 	if (n > 0 || (n < 0 && (errno == EINTR || errno == EAGAIN)))
 		return;
 	tw_log(TW_ALERT, "The master process is gone: stopping.");

@@ -5,8 +5,10 @@
  *
  * One keyword, `skeleton-tag TEXT`, in frontends and defaults: each request
  * gets the header `X-Skeleton: TEXT` on its way to the server. One hook adds
- * it, one counter tells how often. Needs nothing but the installed headers.
+ * it, one counter tells how often, and `show skeleton` on the control socket
+ * tells the counter. Needs nothing but the installed headers.
  */
+#include <tideway/command.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
 #include <tideway/req.h>
@@ -46,6 +48,15 @@ skeleton_on_request(struct tw_req *req, void *state)
 	return TW_NEXT;
 }
 
+static void
+skeleton_show(struct tw_cli *cli, int argc, char *const argv[])
+{
+	(void)argc;
+	(void)argv;
+	tw_cli_printf(
+	    cli, "requests: %llu\n", (unsigned long long)tw_count_sum(self, 0));
+}
+
 static const struct tw_kw keywords[] = {
 	{
 	    .word = "skeleton-tag",
@@ -71,6 +82,12 @@ static const struct tw_counter counters[] = {
 	{ .name = NULL },
 };
 
+static const struct tw_command commands[] = {
+	{ "show skeleton", TW_CLI_USER, 0, skeleton_show, "",
+	    "show how many requests got the header" },
+	{ .words = NULL },
+};
+
 const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
 	.name = "skeleton",
@@ -79,6 +96,7 @@ const struct tw_module tideway_module = {
 	.size_of = { [TW_IN_PROXY] = sizeof(struct skeleton_proxy) },
 	.keywords = keywords,
 	.hooks = hooks,
+	.commands = commands,
 	.counters = counters,
 	.load = skeleton_load,
 };

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * cli.c - sessions of the control socket.
+ *
+ * A session reads lines, runs their commands in order, and answers each with
+ * its text and an empty line. It closes after the first line, unless `prompt`
+ * made it interactive or more lines have arrived. While a peer does not read
+ * its answer no further command is run, so that it costs what one answer
+ * costs. One event base: the control thread's or the master's.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include <tideway/assert.h>
+#include "core/run/cli.h"
+
+#define CLI_MAGIC 0x5457434cu
+#define OUT_HIGH (64u << 10) /* bytes not yet sent: no other command is run */
+
+struct tw_cli {
+	LIST_ENTRY(tw_cli) link;
+	uint32_t magic;
+	const struct tw__cli_host *host; /* borrow: as long as its base */
+	struct bufferevent *bev;         /* owns */
+	struct event *deadline;          /* owns: of tw_cli_wait */
+	char *rest;                      /* owns: commands still to run, of `line` */
+	char *line;                      /* owns: the buffer that `rest` points into */
+	struct evbuffer *payload;        /* owns; NULL: none */
+	void (*gone)(void *arg);
+	void *gone_arg;
+	uint32_t timeout_ms;
+	enum tw_cli_level level;
+	bool prompt, expert, may_getsocks;
+	bool waiting;   /* the answer comes later */
+	bool gathering; /* payload lines are coming */
+	bool closing;   /* once all is sent */
+	bool has_eof;   /* the peer sends no more */
+	bool running;   /* inside session_run */
+	bool bare;      /* the answer at hand ends without an empty line */
+	pid_t context;  /* whom commands are for; 0: this process */
+	bool lingering; /* the answer was no text; until the peer has gone */
+};
+
+static LIST_HEAD(, tw_cli) sessions = LIST_HEAD_INITIALIZER(sessions);
+static uint32_t n_sessions;
+void (*tw__cli_freed)(void);
+
+static void session_run(struct tw_cli *cli);
+
+/* --- the answer --- */
+
+static struct evbuffer *
+out_of(const struct tw_cli *cli)
+{
+	return bufferevent_get_output(cli->bev);
+}
+
+void
+tw_cli_write(struct tw_cli *cli, struct tw_str text)
+{
+	TW_CHECK_MAGIC(cli, CLI_MAGIC);
+	evbuffer_add(out_of(cli), text.p, text.len);
+}
+
+void
+tw_cli_printf(struct tw_cli *cli, const char *fmt, ...)
+{
+	va_list ap;
+
+	TW_CHECK_MAGIC(cli, CLI_MAGIC);
+	va_start(ap, fmt);
+	evbuffer_add_vprintf(out_of(cli), fmt, ap);
+	va_end(ap);
+}
+
+struct tw_str
+tw_cli_payload(const struct tw_cli *cli)
+{
+	if (cli->payload == NULL)
+		return (struct tw_str){ NULL, 0 };
+	const size_t len = evbuffer_get_length(cli->payload);
+	return (struct tw_str){
+		len > 0 ? (const char *)evbuffer_pullup(cli->payload, -1) : "", len
+	};
+}
+
+static void
+answer_end(struct tw_cli *cli)
+{
+	char text[64];
+
+	if (!cli->bare && !cli->closing)
+		evbuffer_add(out_of(cli), "\n", 1);
+	cli->bare = false;
+	if (cli->prompt && !cli->closing) {
+		cli->host->prompt(cli, text, sizeof(text));
+		evbuffer_add(out_of(cli), text, strlen(text));
+	}
+	if (cli->payload != NULL)
+		evbuffer_free(cli->payload);
+	cli->payload = NULL;
+}
+
+/* --- life --- */
+
+static void
+session_free(struct tw_cli *cli)
+{
+	void (*const gone)(void *arg) = cli->waiting ? cli->gone : NULL;
+	void *const arg = cli->gone_arg;
+
+	LIST_REMOVE(cli, link);
+	n_sessions--;
+	cli->magic = 0;
+	bufferevent_free(cli->bev);
+	if (cli->deadline != NULL)
+		event_free(cli->deadline);
+	if (cli->payload != NULL)
+		evbuffer_free(cli->payload);
+	free(cli->line);
+	free(cli);
+	if (gone != NULL)
+		gone(arg);
+	if (tw__cli_freed != NULL)
+		tw__cli_freed();
+}
+
+static bool
+is_flushed(const struct tw_cli *cli)
+{
+	return evbuffer_get_length(out_of(cli)) == 0;
+}
+
+/* --- later answers --- */
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct tw_cli *const cli = arg;
+	void (*const gone)(void *arg) = cli->gone;
+
+	(void)fd;
+	(void)what;
+	cli->gone = NULL;
+	if (gone != NULL)
+		gone(cli->gone_arg);
+	tw_cli_printf(cli, "No answer in time.\n");
+	tw_cli_done(cli);
+}
+
+void
+tw_cli_wait(
+    struct tw_cli *cli, uint32_t deadline_ms, void (*gone)(void *arg), void *arg)
+{
+	const struct timeval tv = { .tv_sec = deadline_ms / 1000,
+		.tv_usec = (suseconds_t)(deadline_ms % 1000 * 1000) };
+
+	TW_CHECK_MAGIC(cli, CLI_MAGIC);
+	cli->waiting = true;
+	cli->gone = gone;
+	cli->gone_arg = arg;
+	if (cli->deadline == NULL)
+		cli->deadline = evtimer_new(cli->host->base, on_deadline, cli);
+	TW_ASSERT(cli->deadline != NULL);
+	event_add(cli->deadline, &tv);
+}
+
+void
+tw_cli_done(struct tw_cli *cli)
+{
+	TW_CHECK_MAGIC(cli, CLI_MAGIC);
+	TW_ASSERT(cli->waiting);
+	cli->waiting = false;
+	event_del(cli->deadline);
+	answer_end(cli);
+	session_run(cli);
+}
+
+/* --- help --- */
+
+static bool
+is_shown(const struct tw_cli *cli, const struct tw_command *c)
+{
+	return c->level <= cli->level && !(c->flags & TW_CMD_HIDDEN) &&
+	    (cli->expert || !(c->flags & TW_CMD_EXPERT));
+}
+
+static void
+help_line(struct tw_cli *cli, const struct tw_command *c)
+{
+	char text[160];
+
+	snprintf(text, sizeof(text), "%s%s%s", c->words,
+	    c->usage != NULL && c->usage[0] != '\0' ? " " : "",
+	    c->usage != NULL ? c->usage : "");
+	tw_cli_printf(cli, "  %-40s: %s\n", text, c->help);
+}
+
+static unsigned
+help_lines(struct tw_cli *cli, const char *word, bool count_only)
+{
+	const struct tw_command *c;
+	unsigned n = 0;
+
+	for (int i = 0; (c = cli->host->command(i)) != NULL; i++) {
+		if (!is_shown(cli, c) ||
+		    (word != NULL && strncmp(c->words, word, strlen(word)) != 0))
+			continue;
+		n++;
+		if (!count_only)
+			help_line(cli, c);
+	}
+	return n;
+}
+
+void
+tw__cli_help(struct tw_cli *cli, const char *word)
+{
+	const bool found = help_lines(cli, word, true) > 0;
+
+	tw_cli_printf(cli, "The following commands are valid at this level:\n");
+	help_lines(cli, found ? word : NULL, false);
+}
+
+static void
+unknown(struct tw_cli *cli, const char *word)
+{
+	const bool near = word != NULL && help_lines(cli, word, true) > 0;
+
+	tw_cli_printf(cli, "%s",
+	    near ? "Unknown command, but maybe one of the following ones is a better "
+		   "match:\n"
+		 : "Unknown command. Please enter one of the following commands "
+		   "only:\n");
+	help_lines(cli, near ? word : NULL, false);
+}
+
+/* --- commands --- */
+
+static const struct tw_command *
+command_find(const struct tw_cli *cli, char *const *word, int n, int *used)
+{
+	const struct tw_command *c, *found = NULL;
+
+	*used = 0;
+	for (int i = 0; (c = cli->host->command(i)) != NULL; i++) {
+		const int m = tw__cli_match(c->words, word, n);
+
+		if (m > *used) {
+			*used = m;
+			found = c;
+		}
+	}
+	return found;
+}
+
+static void
+command_run(struct tw_cli *cli, char *line)
+{
+	char *word[TW__CLI_WORDS_MAX + 1];
+	int used;
+
+	if (cli->host->route != NULL && (line = cli->host->route(cli, line)) == NULL)
+		return;
+	const int n = tw__cli_split_words(line, word);
+	if (n < 0) {
+		tw_cli_printf(cli, "Too many words on this line.\n");
+		return;
+	}
+	const struct tw_command *const c = command_find(cli, word, n, &used);
+	if (c == NULL)
+		unknown(cli, word[0]);
+	else if (cli->level < c->level)
+		tw_cli_printf(cli, "Permission denied\n");
+	else if ((c->flags & TW_CMD_EXPERT) && !cli->expert)
+		tw_cli_printf(cli,
+		    "This command is restricted to expert mode only: write "
+		    "'expert-mode on' first\n");
+	else
+		c->run(cli, n - used, word + used);
+}
+
+static void
+next_command(struct tw_cli *cli)
+{
+	char *const command = cli->rest;
+
+	cli->rest = tw__cli_split_command(command);
+	command_run(cli, command);
+	if (!cli->waiting && !cli->lingering && !cli->closing)
+		answer_end(cli);
+}
+
+/* --- lines --- */
+
+/* "... <<" at the end asks for lines of payload. */
+static bool
+wants_payload(char *line)
+{
+	size_t len = strlen(line);
+
+	while (len > 0 && (line[len - 1] == ' ' || line[len - 1] == '\t'))
+		len--;
+	if (len < 2 || memcmp(line + len - 2, "<<", 2) != 0 ||
+	    (len > 2 && line[len - 3] != ' '))
+		return false;
+	line[len - 2] = '\0';
+	return true;
+}
+
+static void
+line_take(struct tw_cli *cli, char *line)
+{
+	if (cli->gathering) {
+		if (line[0] != '\0')
+			evbuffer_add_printf(cli->payload, "%s\n", line);
+		else
+			cli->gathering = false;
+		free(line);
+		return;
+	}
+	free(cli->line);
+	cli->line = cli->rest = line;
+	if (wants_payload(line)) {
+		cli->gathering = true;
+		cli->payload = evbuffer_new();
+		TW_ASSERT(cli->payload != NULL);
+	}
+}
+
+/* returns: owned; NULL: none is complete. */
+static char *
+line_read(struct tw_cli *cli)
+{
+	struct evbuffer *const in = bufferevent_get_input(cli->bev);
+	size_t len;
+	char *const line = evbuffer_readln(in, &len, EVBUFFER_EOL_CRLF);
+	const size_t kept = evbuffer_get_length(in) +
+	    (cli->payload != NULL ? evbuffer_get_length(cli->payload) : 0);
+
+	if (line == NULL && kept >= TW__CLI_LINE_MAX) {
+		tw_cli_printf(cli, "The command is too long (%d bytes at most).\n",
+		    TW__CLI_LINE_MAX);
+		tw__cli_quit(cli);
+	}
+	return line;
+}
+
+/* One step. returns: false: there is nothing more to do now. */
+static bool
+session_step(struct tw_cli *cli)
+{
+	char *line;
+
+	if (cli->closing || cli->waiting || cli->lingering ||
+	    evbuffer_get_length(out_of(cli)) >= OUT_HIGH)
+		return false;
+	if (cli->rest != NULL && !cli->gathering) {
+		next_command(cli);
+		return true;
+	}
+	if ((line = line_read(cli)) != NULL) {
+		line_take(cli, line);
+		return true;
+	}
+	/* it has been answered, or will never be complete */
+	if (!cli->closing && !cli->gathering &&
+	    (cli->has_eof ||
+		(cli->line != NULL && !cli->prompt && !cli->host->stays_open)))
+		cli->closing = true;
+	if (cli->gathering && cli->has_eof)
+		cli->closing = true;
+	return false;
+}
+
+static void
+session_run(struct tw_cli *cli)
+{
+	if (cli->running)
+		return;
+	cli->running = true;
+	while (session_step(cli))
+		;
+	cli->running = false;
+	if (cli->closing && !cli->waiting && is_flushed(cli))
+		session_free(cli);
+}
+
+static void
+on_read(struct bufferevent *bev, void *arg)
+{
+	const struct tw_cli *const cli = arg;
+	struct evbuffer *const in = bufferevent_get_input(bev);
+
+	if (cli->lingering)
+		evbuffer_drain(in, evbuffer_get_length(in));
+	session_run(arg);
+}
+
+static void
+on_written(struct bufferevent *bev, void *arg)
+{
+	(void)bev;
+	session_run(arg);
+}
+
+static void
+on_event(struct bufferevent *bev, short what, void *arg)
+{
+	struct tw_cli *const cli = arg;
+
+	(void)bev;
+	if (cli->lingering) {
+		session_free(cli);
+		return;
+	}
+	if ((what & BEV_EVENT_EOF) && !(what & BEV_EVENT_ERROR)) {
+		cli->has_eof = true;
+		session_run(cli);
+		return;
+	}
+	if ((what & BEV_EVENT_TIMEOUT) && cli->waiting) {
+		bufferevent_enable(cli->bev, EV_READ);
+		return;
+	}
+	session_free(cli);
+}
+
+struct tw_cli *
+tw__cli_new(const struct tw__cli_host *host, int fd, enum tw_cli_level level,
+    uint32_t timeout_ms, bool may_getsocks)
+{
+	struct tw_cli *const cli = calloc(1, sizeof(*cli));
+
+	TW_ASSERT(cli != NULL);
+	evutil_make_socket_nonblocking(fd);
+	*cli = (struct tw_cli){ .magic = CLI_MAGIC,
+		.host = host,
+		.level = level,
+		.may_getsocks = may_getsocks };
+	cli->bev = bufferevent_socket_new(host->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	TW_ASSERT(cli->bev != NULL);
+	LIST_INSERT_HEAD(&sessions, cli, link);
+	n_sessions++;
+	bufferevent_setcb(cli->bev, on_read, on_written, on_event, cli);
+	bufferevent_setwatermark(cli->bev, EV_READ, 0, TW__CLI_LINE_MAX);
+	tw__cli_set_timeout(cli, timeout_ms);
+	bufferevent_enable(cli->bev, EV_READ | EV_WRITE);
+	return cli;
+}
+
+uint32_t
+tw__cli_count(void)
+{
+	return n_sessions;
+}
+
+void
+tw__cli_end_all(bool is_child)
+{
+	struct tw_cli *cli;
+
+	tw__cli_freed = NULL;
+	while ((cli = LIST_FIRST(&sessions)) != NULL) {
+		if (is_child)
+			cli->waiting = false;
+		session_free(cli);
+	}
+}
+
+/* --- what commands change --- */
+
+enum tw_cli_level
+tw_cli_level(const struct tw_cli *cli)
+{
+	return cli->level;
+}
+
+bool
+tw__cli_may_getsocks(const struct tw_cli *cli)
+{
+	return cli->may_getsocks;
+}
+
+int
+tw__cli_fd(const struct tw_cli *cli)
+{
+	return bufferevent_getfd(cli->bev);
+}
+
+void
+tw__cli_set_level(struct tw_cli *cli, enum tw_cli_level level)
+{
+	cli->level = level;
+}
+
+void
+tw__cli_toggle_prompt(struct tw_cli *cli)
+{
+	cli->prompt = !cli->prompt;
+	cli->bare = cli->host->stays_open;
+}
+
+void
+tw__cli_bare(struct tw_cli *cli)
+{
+	cli->bare = true;
+}
+
+pid_t
+tw__cli_context(const struct tw_cli *cli)
+{
+	return cli->context;
+}
+
+void
+tw__cli_set_context(struct tw_cli *cli, pid_t pid)
+{
+	cli->context = pid;
+}
+
+void
+tw__cli_set_timeout(struct tw_cli *cli, uint32_t timeout_ms)
+{
+	const struct timeval tv = { .tv_sec = timeout_ms / 1000,
+		.tv_usec = (suseconds_t)(timeout_ms % 1000 * 1000) };
+	const struct timeval *const t = timeout_ms > 0 ? &tv : NULL;
+
+	cli->timeout_ms = timeout_ms;
+	bufferevent_set_timeouts(cli->bev, t, t);
+}
+
+bool
+tw__cli_is_expert(const struct tw_cli *cli)
+{
+	return cli->expert;
+}
+
+void
+tw__cli_set_expert(struct tw_cli *cli, bool on)
+{
+	cli->expert = on;
+}
+
+void
+tw__cli_linger(struct tw_cli *cli, uint32_t timeout_ms)
+{
+	cli->lingering = true;
+	tw__cli_set_timeout(cli, timeout_ms);
+}
+
+void
+tw__cli_quit(struct tw_cli *cli)
+{
+	cli->closing = true;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * command.h - commands of the control socket (`stats socket`).
+ *
+ * Whoever has something to show or to change brings a table of commands; the
+ * longest words that match a line win. `help` is printed from the tables.
+ * Commands run on the control thread and must not block it: what takes long
+ * answers later (tw_cli_wait). source: HAProxy's management guide, 9.3.
+ */
+#ifndef TIDEWAY_COMMAND_H
+#define TIDEWAY_COMMAND_H
+
+#include <tideway/str.h>
+
+/* What a session may do; each level includes the ones before. */
+enum tw_cli_level { TW_CLI_USER, TW_CLI_OPERATOR, TW_CLI_ADMIN };
+
+struct tw_cli; /* a session */
+
+#define TW_CMD_EXPERT 0x01u /* only after `expert-mode on` */
+#define TW_CMD_HIDDEN 0x02u /* not in `help` */
+
+struct tw_command {
+	const char *words; /* "show skeleton"; NULL ends a table */
+	enum tw_cli_level level;
+	unsigned flags; /* TW_CMD_... */
+	/* run - answers with tw_cli_printf(). in: argv, what follows the words;
+	 * NULL-terminated; borrow: until it returns. */
+	void (*run)(struct tw_cli *cli, int argc, char *const argv[]);
+	const char *usage; /* "[<name>]" */
+	const char *help;  /* a few words */
+};
+
+/** tw_cli_printf, tw_cli_write - adds to the answer. context: control, the
+ * command's run or, after tw_cli_wait, until tw_cli_done. */
+TW_API void tw_cli_printf(struct tw_cli *cli, const char *fmt, ...) TW_PRINTF(2, 3);
+TW_API void tw_cli_write(struct tw_cli *cli, struct tw_str text);
+/** tw_cli_payload - the lines behind `<<`, without the empty one that ends
+ * them. returns: p NULL: there was none. borrow: until the command is done. */
+TW_API struct tw_str tw_cli_payload(const struct tw_cli *cli);
+TW_API enum tw_cli_level tw_cli_level(const struct tw_cli *cli);
+
+/** tw_cli_wait - the answer comes later, with tw_cli_done(); the session takes
+ * no other command meanwhile. in: gone, called instead when the session ends
+ * or deadline_ms are over before that (then tw_cli_done must not be called). */
+TW_API void tw_cli_wait(
+    struct tw_cli *cli, uint32_t deadline_ms, void (*gone)(void *arg), void *arg);
+TW_API void tw_cli_done(struct tw_cli *cli);
+
+#endif
