@@ -156,7 +156,7 @@ subtest '-K' => sub {
 };
 
 subtest 'refused by name' => sub {
-	for my $opt (['-x', "$dir/sock"], ['-S', '127.0.0.1:17503']) {
+	for my $opt (['-dr'], ['-dM']) {
 		my $r = cli('-db', '-f', $cfg, @$opt);
 		is($r->{code}, 1, "$opt->[0]: exit code 1");
 		like($r->{err}, qr/\Q$opt->[0]\E.*not supported/, 'and why');

@@ -66,7 +66,8 @@ make(int n, const uint32_t *weights)
 {
 	memset(servers, 0, sizeof(servers));
 	for (int i = 0; i < n; i++) {
-		snprintf(servers[i].name, sizeof(servers[i].name), "s%d", i + 1);
+		snprintf(servers[i].name, sizeof(servers[i].name), "s%u",
+		    (unsigned)(i + 1) % 10000u);
 		servers[i].index = i;
 		choices[i] = (struct tw_choice){ &servers[i], weights[i] };
 	}
