@@ -113,6 +113,8 @@ sub line
 	$msg =~ s/^\S+ \[[^\]]*\] //;
 	$msg =~ s{ (-?\d+)/(-?\d+)/(-?\d+)/(-?\d+)/(\+?-?\d+) (-?\d+) \+?\d+ }
 	    {' ' . join('/', map { $_ < 0 ? '-' : 't' } $2, $3, $4) . " $6 "}e;
+	# the connection before may not be gone yet
+	$msg =~ s{ \d+/\d+/(\d+/\d+/\+?\d+ )}{ c/c/$1};
 	return $msg;
 }
 
