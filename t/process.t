@@ -103,13 +103,15 @@ sub slowest
 
 subtest 'nothing delays a request' => sub {
 	my $dead = listener();
+	# each that goes down is work for the control thread, which this slows tenfold
+	my $n = ($ENV{TW_SANITIZER} // 'no') eq 'thread' ? 500 : 5000;
 	my $servers = join '',
-	    map { "    server s$_ ${\ $dead->addr} check inter 1s\n" } 1 .. 5000;
+	    map { "    server s$_ ${\ $dead->addr} check inter 1s\n" } 1 .. $n;
 	my $p = start_proxy($web
 	    . "backend many\n    option httpchk\n    timeout check 500ms\n$servers"
 	    . "listen st\n    bind {BIND:st}\n    stats enable\n    stats uri /\n");
 	my $limit = 1 * ($ENV{TW_TIME_SCALE} || 1);
-	cmp_ok(slowest($p, 200), '<', $limit, '5000 checks, none of them answered');
+	cmp_ok(slowest($p, 200), '<', $limit, "$n checks, none of them answered");
 	my @slow = map { $p->client('st') } 1 .. 20;
 	$_->send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") for @slow;
 	cmp_ok(slowest($p, 100), '<', $limit, 'twenty who ask for a long page and do not read it');
