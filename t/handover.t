@@ -61,38 +61,46 @@ sub kill_and_ask
 	return ($new, join ' ', sort keys %got);
 }
 
-sub inodes
-{
-	my ($pid) = @_;
-
-	return map { (readlink($_) // '') =~ /^socket:\[(\d+)\]/ ? ($1 => 1) : () }
-	    glob "/proc/$pid/fd/*";
-}
-
+# of the listening socket at a port of ours; other programs may have it elsewhere
 sub inode_of
 {
 	my ($port) = @_;
-	my $hex = sprintf '%04X', $port;
+	my $hex = sprintf '%s:%04X', join('', map { sprintf '%02X', $_ }
+	    reverse split /\./, $HOST), $port;
 	my @found = map { (split)[9] }
-	    grep { /^\s*\d+: [0-9A-F]+:$hex [0-9A-F]+:0000 0A / } split /\n/,
+	    grep { /^\s*\d+: $hex [0-9A-F]+:0000 0A / } split /\n/,
 	    slurp('/proc/net/tcp');
 
 	return join ' ', sort @found;
+}
+
+# the master has its copy
+sub is_kept
+{
+	my ($p, $port) = @_;
+	my $inode = inode_of($port);
+
+	return grep { (readlink($_) // '') eq "socket:[$inode]" }
+	    glob "/proc/${\ $p->pid}/fd/*";
 }
 
 subtest 'a worker dies' => sub {
 	my $p = start_proxy(text(), args => ['-W', '-db']);
 	my $inode = inode_of(17811);
 
+	$p->wait_output(qr/Loading success/);
+	ok(wait_until { is_kept($p, 17811) }, 'the master has the sockets, too');
 	for my $time (1, 2) {
 		my ($new, $got) = kill_and_ask($p, 17811, "$dir/web.sock");
 		ok($new, "time $time: another one comes");
+		wait_until { is_kept($p, 17811) };
 		is($got, '200', 'no client is refused or reset meanwhile');
 	}
 	is(inode_of(17811), $inode, 'it is the same socket');
 	$p->write_config(text(17812));
 	kill 'USR2', $p->pid;
-	ok(wait_until { ask(17812) eq '200' }, 'a reload brings another line');
+	ok(wait_until { ask(17812) eq '200' && is_kept($p, 17812) },
+	    'a reload brings another line');
 	my ($new, $got) = kill_and_ask($p, 17812);
 	is($got, '200', 'which the master keeps, too');
 	$p->write_config(text());

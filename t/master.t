@@ -33,12 +33,13 @@ sub master { start_proxy(text(1), args => [@_ ? @_ : ('-W', '-db')]) }
 sub who { $_[0]->get('web', '/')->header('X-Server') // '-' }
 sub workers { my ($p) = @_; return grep { $_ != $p->pid } $p->pids }
 
-# HAProxy's master runs its program anew and is deaf until that is done
+# a master whose worker has never been up ends with it; HAProxy's runs its
+# program anew and is deaf until that is done
 sub settled
 {
 	my ($p) = @_;
 
-	return if is_tideway();
+	return $p->wait_output(qr/Loading success/) if is_tideway();
 	wait_until {
 		grep { (readlink($_) // '') =~ /eventpoll/ } glob "/proc/${\ $p->pid}/fd/*"
 	};

@@ -260,8 +260,8 @@ ready_tell(struct tw__run *run)
 	}
 	if (run->daemon)
 		tw__daemon_detach();
-	tw__lend_sockets(run);
 	tw__tell_master(run, TW__TELL_READY);
+	tw__lend_sockets(run);
 }
 
 int
