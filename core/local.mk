@@ -67,6 +67,7 @@ core_libcore_a_SOURCES = \
 	core/net/conn.c \
 	core/net/handover.c \
 	core/net/listener.c \
+	core/net/offer.c \
 	core/net/proxy_hdr.c \
 	core/net/trim.c \
 	core/net/upstream.c \

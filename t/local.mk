@@ -21,6 +21,7 @@ UNIT_TESTS = \
 	t/unit/test_h1_body \
 	t/unit/test_h1_parse \
 	t/unit/test_h1_write \
+	t/unit/test_handover \
 	t/unit/test_healthcheck \
 	t/unit/test_http_fetch \
 	t/unit/test_http_pages \

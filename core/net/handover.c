@@ -3,28 +3,22 @@
 /*
  * handover.c - listening sockets that pass from one process to another.
  *
- * What a socket is bound to is asked of the kernel when it is offered, and
- * what the peer says of it is not believed: any program that can pass
- * descriptors can be taken over from. Sending and receiving never wait
- * without a limit, and a peer that lies costs an error text, no descriptor.
+ * The wire's part; offer.c keeps what arrived. Sending and receiving never
+ * wait without a limit, and a peer that lies costs an error text, no
+ * descriptor.
  */
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <net/if.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <tideway/assert.h>
-#include <tideway/log.h>
 #include <tideway/worker.h>
 #include "core/net/conn.h"
 #include "core/net/handover.h"
@@ -34,134 +28,6 @@
 #define COUNT_MAX (1u << 20)
 #define SEND_WAIT_MS 1000
 #define ASK_WAIT_MS 5000
-
-/* One on offer. */
-struct offer {
-	int fd;
-	int protocol;
-	bool v6only;
-	char interface[IFNAMSIZ]; /* "": all */
-	socklen_t len;
-	struct sockaddr_storage ss; /* what it is bound to */
-};
-
-static struct {
-	struct offer *offer; /* owns, and their descriptors */
-	int n;
-} set; /* start-up and control thread */
-
-/* --- the set --- */
-
-static int
-int_option(int fd, int level, int name)
-{
-	int value = 0;
-	socklen_t len = sizeof(value);
-
-	return getsockopt(fd, level, name, &value, &len) == 0 ? value : -1;
-}
-
-static void
-interface_of(int fd, char interface[IFNAMSIZ])
-{
-	socklen_t len = IFNAMSIZ - 1;
-
-	memset(interface, 0, IFNAMSIZ);
-	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface, &len) != 0)
-		interface[0] = '\0';
-}
-
-/* returns: false: no stream socket that listens. */
-static bool
-offer_describe(struct offer *o, int fd)
-{
-	*o = (struct offer){ .fd = fd, .len = sizeof(o->ss) };
-	if (int_option(fd, SOL_SOCKET, SO_ACCEPTCONN) != 1 ||
-	    int_option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||
-	    getsockname(fd, (struct sockaddr *)&o->ss, &o->len) != 0)
-		return false;
-	o->protocol = int_option(fd, SOL_SOCKET, SO_PROTOCOL);
-	o->v6only = o->ss.ss_family == AF_INET6 &&
-	    int_option(fd, IPPROTO_IPV6, IPV6_V6ONLY) == 1;
-	interface_of(fd, o->interface);
-	return true;
-}
-
-int
-tw__handover_offer(int fd)
-{
-	struct offer o;
-
-	if (!offer_describe(&o, fd)) {
-		tw_log(TW_WARNING,
-		    "a socket was handed over that is no listening stream socket: "
-		    "closed");
-		close(fd);
-		return -1;
-	}
-	set.offer = reallocarray(set.offer, (size_t)set.n + 1, sizeof(*set.offer));
-	TW_ASSERT(set.offer != NULL);
-	set.offer[set.n++] = o;
-	return 0;
-}
-
-/* A socket whose path was removed, or has become something else, hears of
- * nobody any more. */
-static bool
-is_at_path(const struct offer *o, const char *path)
-{
-	const struct sockaddr_un *const un = (const void *)&o->ss;
-	const size_t len = o->len - offsetof(struct sockaddr_un, sun_path);
-	struct stat st;
-
-	if (path[0] == '@')
-		return len == strlen(path) && un->sun_path[0] == '\0' &&
-		    memcmp(un->sun_path + 1, path + 1, len - 1) == 0;
-	return len > strlen(path) && strcmp(un->sun_path, path) == 0 &&
-	    lstat(path, &st) == 0 && S_ISSOCK(st.st_mode);
-}
-
-static bool
-is_wanted(const struct offer *o, const struct tw_bind *b)
-{
-	struct tw_addr addr;
-
-	if (o->ss.ss_family != b->addr.family)
-		return false;
-	if (b->addr.family == AF_UNIX)
-		return is_at_path(o, b->addr.u.path);
-	tw_addr_from_sockaddr(&addr, (const struct sockaddr *)&o->ss, o->len);
-	return o->protocol == IPPROTO_TCP && tw_addr_eq(&addr, &b->addr) &&
-	    strcmp(o->interface, b->interface != NULL ? b->interface : "") == 0 &&
-	    (b->addr.family != AF_INET6 || o->v6only == tw__bind_is_v6only(b));
-}
-
-int
-tw__handover_take(const struct tw_bind *b)
-{
-	for (int i = 0; i < set.n; i++) {
-		if (!is_wanted(&set.offer[i], b))
-			continue;
-		const int fd = set.offer[i].fd;
-		set.n--;
-		memmove(&set.offer[i], &set.offer[i + 1],
-		    (size_t)(set.n - i) * sizeof(*set.offer));
-		fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-		return fd;
-	}
-	return -1;
-}
-
-void
-tw__handover_end(void)
-{
-	for (int i = 0; i < set.n; i++)
-		close(set.offer[i].fd);
-	free(set.offer);
-	set.offer = NULL;
-	set.n = 0;
-}
 
 /* --- waiting with a limit --- */
 
@@ -259,7 +125,7 @@ words_put(char *out, int fd)
 {
 	char interface[IFNAMSIZ];
 
-	interface_of(fd, interface);
+	tw__handover_interface(fd, interface);
 	const size_t len = strlen(interface);
 	out[0] = 0; /* no name space of its own */
 	out[1] = (char)len;
@@ -435,13 +301,9 @@ tw__handover_receive(int sock, uint64_t deadline_ms, struct tw_err *err)
 			    r.expected);
 	}
 	if (rc == 0)
-		tw__handover_end();
-	for (uint32_t i = 0; i < r.n; i++) {
-		if (rc == 0)
-			tw__handover_offer(r.fd[i]);
-		else
-			close(r.fd[i]);
-	}
+		tw__handover_replace(r.fd, r.n);
+	for (uint32_t i = 0; rc != 0 && i < r.n; i++)
+		close(r.fd[i]);
 	free(r.fd);
 	return rc;
 }

@@ -19,15 +19,25 @@
 #ifndef TW_NET_HANDOVER_H
 #define TW_NET_HANDOVER_H
 
+#include <net/if.h>
+
 #include "core/proxy/proxy.h"
 
 /** tw__handover_offer - adds a listening stream socket to those on offer. in:
  * fd, taken. returns: 0; -1: it is something else; told and closed. */
 int tw__handover_offer(int fd);
+/** tw__handover_replace - the same for several, instead of those that were on
+ * offer; what is known of a socket that was one of them is kept. */
+void tw__handover_replace(const int *fd, size_t n);
 /** tw__handover_take - the socket that is what the line wants: address, port,
  * interface, IPv6 alone or not. returns: owned, non-blocking, close-on-exec;
  * -1: none is on offer. */
 int tw__handover_take(const struct tw_bind *b);
+/** tw__handover_has - the descriptor came as one of those on offer, taken since
+ * or not. */
+bool tw__handover_has(int fd);
+/** tw__handover_interface - the one that a socket is tied to; "": none. */
+void tw__handover_interface(int fd, char interface[IFNAMSIZ]);
 /** tw__handover_end - closes what is still on offer. */
 void tw__handover_end(void);
 

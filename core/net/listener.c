@@ -87,8 +87,7 @@ inet_options(int fd, const struct tw_bind *b)
 	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* inherited by accept */
 	if (b->addr.family == AF_INET6)
 		set_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, tw__bind_is_v6only(b));
-	if (b->proxy->c.tcpka_client)
-		set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, b->proxy->c.tcpka_client);
 }
 
 static int
@@ -165,6 +164,11 @@ open_inherited(const struct tw_bind *b, struct tw_err *err)
 	int listening = 0;
 	socklen_t len = sizeof(listening);
 
+	if (tw__handover_has(b->fd))
+		return tw_err_set(err,
+		    "[%s:%d] : Starting frontend %s: fd@%d was not inherited, it is "
+		    "one of the sockets taken over: write its address instead",
+		    b->file, b->line, b->proxy->name, b->fd);
 	if (getsockopt(b->fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) != 0)
 		return tw_err_errno(err,
 		    "[%s:%d] : Starting frontend %s: cannot use descriptor fd@%d",
