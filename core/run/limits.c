@@ -164,6 +164,17 @@ tw__limits_apply(struct tw_gen *gen, uint32_t n_threads, struct tw_err *err)
 	return 0;
 }
 
+void
+tw__limits_raise(void)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) != 0)
+		return;
+	rl.rlim_cur = rl.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &rl); /* best effort: who lacks some tells it */
+}
+
 const struct tw__limits *
 tw__limits_now(void)
 {

@@ -35,6 +35,9 @@ void tw__limits_compute(const struct tw__limits_want *want,
  * than what was asked. in: n_threads, worker threads. context: start-up, or
  * control thread before the generation is published. */
 int tw__limits_apply(struct tw_gen *gen, uint32_t n_threads, struct tw_err *err);
+/** tw__limits_raise - as many descriptors as this process may have: who takes
+ * over or keeps listening sockets may need a lot. context: start-up. */
+void tw__limits_raise(void);
 /** tw__limits_now - those in force. */
 const struct tw__limits *tw__limits_now(void);
 /** tw__limits_memory - -m. */

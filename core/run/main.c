@@ -26,6 +26,7 @@
 #include "core/net/handover.h"
 #include "core/proxy/proxy.h"
 #include "core/run/cli.h"
+#include "core/run/limits.h"
 #include "core/run/run.h"
 
 static int
@@ -163,6 +164,22 @@ config_check(const struct tw__run *run, const struct tw_report *report)
 	return 0;
 }
 
+/* As HAProxy: with a master, what cannot be had is opened. */
+static int
+sockets_take_over(const struct tw__run *run, struct tw_err *err)
+{
+	const char *const path = run->opt.old_socket;
+
+	if (run->master || path != NULL)
+		tw__limits_raise();
+	if (path == NULL || strcmp(path, "/dev/null") == 0 ||
+	    tw__handover_ask(path, err) == 0)
+		return 0;
+	tw_log(
+	    TW_ALERT, "Failed to get the sockets from the old process: %s", err->text);
+	return run->master ? 0 : -1;
+}
+
 static int
 daemon_run(struct tw__run *run)
 {
@@ -184,10 +201,8 @@ daemon_run(struct tw__run *run)
 		tw__debug_up();
 	if (o->n_control > 0 && !run->master)
 		tw_log(TW_WARNING, "-S has no effect without a master (-W, -Ws)");
-	/* as HAProxy: told, and what cannot be had is opened */
-	if (o->old_socket != NULL && tw__handover_ask(o->old_socket, &err) != 0)
-		tw_log(TW_ALERT, "Failed to get the sockets from the old process: %s",
-		    err.text);
+	if (sockets_take_over(run, &err) != 0)
+		return 1;
 	return run->master ? tw__master_run(run) : tw__boot_run(run);
 }
 

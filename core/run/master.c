@@ -257,6 +257,8 @@ sockets_keep(struct master *m)
 	if (tw__handover_receive(m->worker_fd, mono_ms() + LEND_WAIT_MS, &err) != 0)
 		tw_log(TW_WARNING, "cannot keep the worker's listening sockets: %s",
 		    err.text);
+	if (m->ending != 0)
+		tw__handover_end(); /* a reload was under way */
 }
 
 static void

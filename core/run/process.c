@@ -63,7 +63,7 @@ process_main(const struct process *p, struct tw_gen *gen)
 	prctl(PR_SET_NAME, p->self->module->name);
 	close(p->worker_end);
 	tw__control_down(true);
-	tw__handover_end();
+	tw__handover_end(); /* it would keep the ports open */
 	const int status = p->self->module->process(gen, p->own_end);
 	fflush(NULL);
 	_exit(status);

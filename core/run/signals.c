@@ -103,6 +103,7 @@ listeners_close(void)
 	sig.has_closed = true;
 	proxies_tell(tw__gen_current());
 	tw__listeners_drain();
+	tw__lend_sockets(sig.run); /* none: the master lets go of them, too */
 }
 
 static void
