@@ -6,12 +6,13 @@
 use Tideway::Test;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
-use Socket qw(PF_UNIX SOCK_STREAM pack_sockaddr_un);
+use Socket qw(inet_aton PF_UNIX SOCK_STREAM pack_sockaddr_un);
 use Tideway::Module;
 
 plan skip_all => 'HAProxy does this in another way' unless is_tideway();
 
 my $HOST = $Tideway::Listener::ADDR;
+my $port6 = 20000 + $$ % 10000;
 my $dir = Tideway::Test::temp_dir();
 my $o = origin(name => 's', respond => sub {
 	my ($req, $c, $o) = @_;
@@ -109,9 +110,9 @@ sub inodes
 sub inode_of
 {
 	my ($port) = @_;
-	my $hex = sprintf '%04X', $port;
+	my $hex = sprintf '%08X:%04X', unpack('L', inet_aton($HOST)), $port;
 	my @found = map { (split)[9] }
-	    grep { /^\s*\d+: [0-9A-F]+:$hex [0-9A-F]+:0000 0A / } split /\n/,
+	    grep { /^\s*\d+: $hex [0-9A-F]+:0000 0A / } split /\n/,
 	    slurp('/proc/net/tcp');
 
 	return join ' ', sort @found;
@@ -229,7 +230,7 @@ global
 listen web
     bind $HOST:17811
     bind $HOST:17813
-    bind [::1]:17814
+    bind [::1]:$port6
     bind $dir/old-web.sock
     bind abns\@handover-$$
     server s ${\ $o->addr}
@@ -253,7 +254,7 @@ SKIP: {
 			my %of_old = inodes($old);
 			my $p = start_proxy(text() . "
 listen more
-    bind [::1]:17814
+    bind [::1]:$port6
     bind $dir/old-web.sock
     bind abns\@handover-$$
     server s ${\ $o->addr}

@@ -210,8 +210,7 @@ count_receive(int sock, uint32_t *count, uint64_t deadline_ms, struct tw_err *er
 		if (n == 0)
 			return tw_err_set(err,
 			    "the peer closed instead of sending its listening "
-			    "sockets (its stats socket needs 'expose-fd "
-			    "listeners')");
+			    "sockets");
 		iov.iov_base = (char *)iov.iov_base + n;
 		iov.iov_len -= (size_t)n;
 	}
@@ -332,15 +331,21 @@ tw__handover_ask(const char *path, struct tw_err *err)
 {
 	static const char question[] = "_getsocks\n";
 	const int sock = ask_connect(path, err);
+	struct tw_err why;
 	int rc = -1;
 
 	if (sock < 0)
 		return -1;
 	if (send(sock, question, sizeof(question) - 1, MSG_NOSIGNAL) ==
 	    (ssize_t)sizeof(question) - 1)
-		rc = tw__handover_receive(sock, mono_ms() + ASK_WAIT_MS, err);
+		rc = tw__handover_receive(sock, mono_ms() + ASK_WAIT_MS, &why);
 	else
-		tw_err_errno(err, "cannot ask the old process at '%s' (-x)", path);
+		tw_err_errno(&why, "cannot ask");
+	if (rc != 0)
+		tw_err_set(err,
+		    "%s (-x %s: that must be a stats socket with 'expose-fd "
+		    "listeners')",
+		    why.text, path);
 	close(sock);
 	return rc;
 }

@@ -433,7 +433,7 @@ test_counts(void **state)
 	peer_write("\1\0", 2);
 	receive_bad("cannot receive");
 	peer_close();
-	receive_bad("expose-fd listeners");
+	receive_bad("closed instead of sending");
 }
 
 static void
