@@ -163,6 +163,15 @@ subtest 'refused by name' => sub {
 		like($r->{err}, qr/\Q$opt->[0]\E.*not supported/, 'and why');
 	}
 };
+
+subtest '-x' => sub {
+	my $r = cli('-db', '-f', $cfg, '-x');
+	is($r->{code}, 1, 'without a path: exit code 1');
+	like($r->{err}, qr/-x needs the path/, 'and why');
+	$r = cli('-c', '-f', $cfg, '-x', '/no/such', '-x', '/no/such/either');
+	is($r->{code}, 0, '-c asks nobody');
+	like($r->{err}, qr{-x was given before.*/no/such/either}, 'twice: the last one');
+};
 }
 
 done_testing;
