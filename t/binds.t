@@ -65,6 +65,24 @@ subtest 'wildcards' => sub {
 	}
 };
 
+# what a line does not say is the system's
+subtest 'IPv6 wildcards and IPv4' => sub {
+	my $port = 20000 + $$ % 10000;
+	my $v4 = slurp('/proc/sys/net/ipv6/bindv6only') =~ /1/ ? 'refused' : '127.0.0.1';
+	my %want = ('' => $v4, 'v4v6' => '127.0.0.1', 'v6only' => 'refused',
+	    'v4v6 v6only' => 'refused');
+	for my $options (sort keys %want) {
+		my $p = proxy(":::$port $options");
+		is(ask("127.0.0.1:$port") =~ s/^::ffff://r, $want{$options}, ":: $options");
+		is(ask("[::1]:$port"), '::1', 'IPv6');
+		stop_proxy($p);
+	}
+	my $p = proxy("*:$port", ":::$port");
+	is(ask("127.0.0.1:$port"), '127.0.0.1', 'beside a line for IPv4');
+	is(ask("[::1]:$port"), '::1', 'IPv6');
+	stop_proxy($p);
+};
+
 subtest 'accept-proxy' => sub {
 	$log = syslog_unix();
 	my $p = start_proxy("global\n    log $log->{addr} local0\n"

@@ -12,7 +12,7 @@ use Tideway::Module;
 plan skip_all => 'HAProxy does this in another way' unless is_tideway();
 
 my $HOST = $Tideway::Listener::ADDR;
-my $port6 = 20000 + $$ % 10000;
+my $port6 = 20000 + $$ % 2500 * 4;
 my $dir = Tideway::Test::temp_dir();
 my $o = origin(name => 's', respond => sub {
 	my ($req, $c, $o) = @_;
@@ -231,6 +231,8 @@ listen web
     bind $HOST:17811
     bind $HOST:17813
     bind [::1]:$port6
+    bind :::${\ ($port6 + 1)}
+    bind :::${\ ($port6 + 2)} v6only
     bind $dir/old-web.sock
     bind abns\@handover-$$
     server s ${\ $o->addr}
@@ -255,6 +257,8 @@ SKIP: {
 			my $p = start_proxy(text() . "
 listen more
     bind [::1]:$port6
+    bind :::${\ ($port6 + 1)}
+    bind :::${\ ($port6 + 2)}
     bind $dir/old-web.sock
     bind abns\@handover-$$
     server s ${\ $o->addr}
@@ -264,7 +268,7 @@ listen more
 			is(inode_of(17811), $inode, 'the same socket');
 			my ($worker) = reverse $p->pids;
 			my %both = map { $_ => 1 } grep { $of_old{$_} } inodes($worker);
-			is(scalar keys %both, 4, 'as all four that lines want');
+			is(scalar keys %both, 5, 'as all that lines want; one takes IPv4, too');
 			waitpid $old, 0;
 			is(ask("$dir/old-web.sock"), 200, 'a unix socket, too');
 			is(ask_abstract("handover-$$"), 200, 'and an abstract one');

@@ -73,10 +73,25 @@ set_opt(int fd, int level, int name, int value)
 	setsockopt(fd, level, name, &value, sizeof(value)); /* best effort */
 }
 
+/* net.ipv6.bindv6only, as a new socket has it. */
+static bool
+system_is_v6only(void)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+	const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return false;
+	getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, &len);
+	close(fd);
+	return value != 0;
+}
+
 bool
 tw__bind_is_v6only(const struct tw_bind *b)
 {
-	return b->v6only || !b->v4v6;
+	return b->v6only || (!b->v4v6 && system_is_v6only());
 }
 
 static void

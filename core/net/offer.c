@@ -241,6 +241,18 @@ is_at_path(const struct offer *o, const char *path)
 	    st.st_ino == o->ino;
 }
 
+/* A wildcard alone may take IPv4 as well: the kernel itself ties sockets of
+ * other addresses to IPv6. */
+static bool
+is_family_wanted(const struct offer *o, const struct tw_bind *b)
+{
+	const struct sockaddr_in6 *const in6 = (const void *)&o->ss;
+
+	return b->addr.family != AF_INET6 ||
+	    !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) ||
+	    o->v6only == tw__bind_is_v6only(b);
+}
+
 static bool
 is_wanted(const struct offer *o, const struct tw_bind *b)
 {
@@ -253,7 +265,7 @@ is_wanted(const struct offer *o, const struct tw_bind *b)
 	tw_addr_from_sockaddr(&addr, (const struct sockaddr *)&o->ss, o->len);
 	return o->protocol == IPPROTO_TCP && tw_addr_eq(&addr, &b->addr) &&
 	    strcmp(o->interface, b->interface != NULL ? b->interface : "") == 0 &&
-	    (b->addr.family != AF_INET6 || o->v6only == tw__bind_is_v6only(b));
+	    is_family_wanted(o, b);
 }
 
 int
