@@ -352,4 +352,29 @@ for my $case (
 	};
 }
 
+# one after the other under a stream of clients
+for my $mode ('-db', '-W') {
+	subtest "-x -sf, from another tideway, $mode" => sub {
+		my $more = "global\n    stats socket $dir/tw.sock mode 600 expose-fd listeners\n";
+		my $old = start_proxy($more . text() =~ s/\{BIND:web\}/$HOST:17815/r,
+		    args => [$mode, '-db']);
+		my %got;
+
+		ok(wait_until { ask(17811) eq '200' }, 'the old one serves');
+		my $inode = inode_of(17811);
+		my $new = start_proxy(text() =~ s/\{BIND:web\}/$HOST:17815/r, wait => 0,
+		    args => ['-x', "$dir/tw.sock", '-sf', $old->pid, $mode, '-db']);
+		ok(wait_until {
+			$got{ ask($_) }++ for 17811, 17815, "$dir/web.sock";
+			defined $old->wait_exit(0);
+		}, 'the old one ends');
+		$got{ ask($_) }++ for 17811, 17815, "$dir/web.sock";
+		is(join(' ', sort keys %got), '200', 'no client was refused or reset');
+		is(inode_of(17811), $inode, 'the same socket');
+		$old->stop;
+		stop_proxy($new);
+		ok(!-e "$dir/web.sock", 'the new one removes the path');
+	};
+}
+
 done_testing;

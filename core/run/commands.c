@@ -194,7 +194,7 @@ const struct tw_command tw__commands_common[] = {
 };
 
 static const struct tw_command of_worker[] = {
-	{ "_getsocks", TW_CLI_ADMIN, TW_CMD_HIDDEN, cmd_getsocks, "",
+	{ "_getsocks", TW_CLI_USER, TW_CMD_HIDDEN, cmd_getsocks, "",
 	    "pass the listening sockets" },
 	{ "show env", TW_CLI_OPERATOR, 0, cmd_show_env, "[var]",
 	    "dump environment variables known to the process" },
