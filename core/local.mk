@@ -91,6 +91,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/server.c \
 	core/proxy/server_state.c \
 	core/proxy/stats.c \
+	core/proxy/watch.c \
 	core/run/boot.c \
 	core/run/cli.c \
 	core/run/cli_line.c \

@@ -79,7 +79,8 @@ void tw__hooks_print(FILE *to);
 	X(filter, tw_filter, filters, "filter")                               \
 	X(check, tw_check_type, checks, "check type")                         \
 	X(counter, tw_counter, counters, "counter")                           \
-	X(service, tw_service, services, "service")
+	X(service, tw_service, services, "service")                           \
+	X(stats_table, tw_stats_table, stats_tables, "statistics table")
 
 /** tw__module_find_KIND - by name. out: owner (may be NULL).
  * returns: NULL when no loaded module has it. */

@@ -107,6 +107,7 @@ rebuild(const struct tw_proxy *be)
 		backend_count_change(live, n > 0);
 	if (old != NULL)
 		tw_retire(tw__lb_free, old);
+	tw__proxy_changed(be);
 }
 
 void

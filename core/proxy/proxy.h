@@ -184,6 +184,9 @@ int tw__proxies_start(struct tw_gen *gen, struct tw_err *err);
 /** tw__proxies_published - on publication: live servers point at their new
  * configuration, balance states are rebuilt. */
 void tw__proxies_published(struct tw_gen *gen);
+/** tw__frontends_changed - their listeners were opened or closed: tells those who
+ * watch. in: NULL: nothing to tell. control. */
+void tw__frontends_changed(const struct tw_gen *gen);
 /** tw__proxies_stop - lets go of the live parts. */
 void tw__proxies_stop(struct tw_gen *gen);
 

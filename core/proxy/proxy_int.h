@@ -70,6 +70,8 @@ struct tw__lb {
 /** tw__lb_free - at once; see tw_retire for one that was published. */
 void tw__lb_free(void *lb);
 
+/** tw__proxy_changed - tells those who watch. control. */
+void tw__proxy_changed(const struct tw_proxy *px);
 /** tw__backend_publish - its servers, as configured here, are in force. */
 void tw__backend_publish(struct tw_proxy *be);
 /** tw__balance_forget - its generation is going: the state that refers to it

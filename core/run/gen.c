@@ -296,6 +296,7 @@ tw__gen_publish(struct tw_gen *gen)
 	    atomic_exchange_explicit(&current, gen, memory_order_acq_rel);
 	tw__proxies_published(gen);
 	tw__listeners_published(gen);
+	tw__frontends_changed(gen);
 	if (former != NULL)
 		gen_retire(former);
 }

@@ -322,6 +322,7 @@ end_begin(struct master *m, int number)
 	if (m->ending == 0)
 		tw_log(TW_WARNING, "Exiting Master process...");
 	m->ending = number;
+	tw__processes_end_begin();
 	tw__handover_end(); /* else they would go on queueing clients */
 	systemd_tell(m, "STOPPING=1");
 	if (m->worker == 0) {

@@ -44,6 +44,7 @@ struct process {
 
 static struct process *processes; /* owns */
 static int n_processes;
+static bool is_ending; /* those that end are not started again */
 
 static uint64_t
 mono_ms(void)
@@ -114,7 +115,9 @@ tw__processes_start(struct tw_gen *gen, struct tw_err *err)
 
 	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
 		if ((self->module->flags & TW_MODULE_PROCESS) == 0 ||
-		    self->module->process == NULL)
+		    self->module->process == NULL ||
+		    (self->module->process_wanted != NULL &&
+			!self->module->process_wanted(gen)))
 			continue;
 		if (process_add(self, gen, err) != 0)
 			return -1;
@@ -130,7 +133,7 @@ tw__processes_in_worker(void)
 }
 
 int
-tw__process_fd(const struct tw_self *self)
+tw_process_fd(const struct tw_self *self)
 {
 	for (int i = 0; i < n_processes; i++) {
 		if (processes[i].self == self)
@@ -158,6 +161,8 @@ tw__processes_reaped(pid_t pid, int status)
 	if (p == NULL)
 		return false;
 	p->pid = 0;
+	if (is_ending)
+		return true;
 	if (now - p->started_ms >= LIVED_LONG_MS)
 		p->pause_ms = 0;
 	p->due_ms = now + p->pause_ms;
@@ -179,7 +184,7 @@ tw__processes_due(struct tw_gen *gen)
 	for (int i = 0; i < n_processes; i++) {
 		struct process *const p = &processes[i];
 
-		if (p->pid != 0)
+		if (p->pid != 0 || is_ending)
 			continue;
 		if (p->due_ms <= now && process_fork(p, gen) != 0)
 			p->due_ms = now + PAUSE_MAX_MS;
@@ -213,6 +218,13 @@ all_kill(int signal_number)
 }
 
 void
+tw__processes_end_begin(void)
+{
+	is_ending = true;
+	all_kill(SIGTERM);
+}
+
+void
 tw__processes_stop(void)
 {
 	const uint64_t end = mono_ms() + STOP_WAIT_MS;
@@ -230,4 +242,5 @@ tw__processes_stop(void)
 	free(processes);
 	processes = NULL;
 	n_processes = 0;
+	is_ending = false;
 }

@@ -102,10 +102,11 @@ bool tw__processes_reaped(pid_t pid, int status);
  * next; -1: none waits. */
 int tw__processes_due(struct tw_gen *gen);
 void tw__processes_stop(void);
+/** tw__processes_end_begin - they are told to end, before traffic does: what
+ * they hold for it (an address) moves first. tw__processes_stop() follows. */
+void tw__processes_end_begin(void);
 /** tw__processes_in_worker - a forked worker lets go of the modules' ends. */
 void tw__processes_in_worker(void);
-/** tw__process_fd - the other end of a module's control_fd; -1: it has none. */
-int tw__process_fd(const struct tw_self *self);
 
 /* daemon.c */
 /** tw__daemonize - double fork; the first process waits until the daemon told

@@ -70,6 +70,8 @@ static void
 stop_now(int signal_number)
 {
 	sig.run->end_signal = signal_number;
+	if (!sig.run->master)
+		tw__processes_end_begin();
 	tw__tell_master(sig.run, TW__TELL_STOPPING);
 	tw__workers_stop();
 }
@@ -104,6 +106,7 @@ listeners_close(void)
 	proxies_tell(tw__gen_current());
 	tw__listeners_drain();
 	tw__lend_sockets(sig.run); /* none: the master lets go of them, too */
+	tw__frontends_changed(tw__gen_current());
 }
 
 static void
@@ -137,6 +140,8 @@ drain_begin(void)
 	if (sig.is_draining)
 		return;
 	sig.is_draining = true;
+	if (!sig.run->master)
+		tw__processes_end_begin();
 	tw__tell_master(sig.run, TW__TELL_STOPPING);
 	sig.grace_end_ms = now + g->grace_ms;
 	sig.hard_stop_ms = g->hard_stop_after_ms != 0 ? now + g->hard_stop_after_ms : 0;

@@ -41,6 +41,7 @@ struct tw_filter;
 struct tw_logvar;
 struct tw_proto;
 struct tw_service;
+struct tw_stats_table;
 struct tw_transport;
 struct lua_State;
 
@@ -115,6 +116,9 @@ struct tw_module {
 	int (*process)(struct tw_gen *gen, int control_fd);
 	/* Libraries it uses and features it was built with, for -vv. */
 	void (*describe)(void (*line)(void *arg, const char *text), void *arg);
+	/* Whether a configuration needs the process; NULL: any does. */
+	bool (*process_wanted)(struct tw_gen *gen);
+	const struct tw_stats_table *stats_tables; /* stats.h */
 };
 
 /* The one symbol that a module exports; this gives it its visibility. */
@@ -130,6 +134,11 @@ TW_API void *tw_server_live_block(const struct tw_server *srv, const struct tw_s
 TW_API void *tw_worker_block(struct tw_worker *w, const struct tw_self *self);
 TW_API void *tw_conn_block(struct tw_conn *conn, const struct tw_self *self);
 TW_API void *tw_req_block(struct tw_req *req, const struct tw_self *self);
+
+/** tw_process_fd - the other end of its process's control_fd: a blocking stream
+ * socket that stays the same when the process is started again. returns: -1:
+ * it has no process. context: control. */
+TW_API int tw_process_fd(const struct tw_self *self);
 
 /** tw_module_each - the loaded modules in load order. in: i from 0.
  * returns: NULL after the last. */

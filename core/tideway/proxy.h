@@ -45,6 +45,23 @@ TW_API const char *tw_bind_status_text(const struct tw_bind *bind); /* "OPEN" */
  * the sum of the active ones' weights. */
 TW_API void tw_proxy_usable(const struct tw_proxy *px, int *active, int *backup,
     uint32_t *weight);
+
+/* Who wants to know at once what becomes of proxies; embed it. */
+struct tw_proxy_watch {
+	struct tw_proxy_watch *next;
+	/** changed - servers that a backend can use became others (health, admin
+	 * state, weight, a new configuration): ask tw_proxy_usable(); or a
+	 * frontend's listeners did: ask tw_proxy_listens(). in: px, perhaps of a
+	 * generation that is not (yet) in force. context: control. */
+	void (*changed)(struct tw_proxy_watch *self, const struct tw_proxy *px);
+};
+/** tw_proxy_watch, tw_proxy_unwatch - begins and ends that. context: control. */
+TW_API void tw_proxy_watch(struct tw_proxy_watch *w);
+TW_API void tw_proxy_unwatch(struct tw_proxy_watch *w);
+/** tw_proxy_listens - a frontend takes connections: it is not disabled, has an
+ * open listener, and the process does not stop. context: control. */
+TW_API bool tw_proxy_listens(const struct tw_proxy *px);
+
 /** tw_backend_changed_s, tw_backend_downtime_s, tw_backend_chkdown. */
 TW_API int64_t tw_backend_changed_s(const struct tw_proxy *px);
 TW_API uint64_t tw_backend_downtime_s(const struct tw_proxy *px);

@@ -31,6 +31,44 @@ TW_API void tw_count(const struct tw_self *self, int i, uint64_t n);
 /** tw_count_sum - over all workers. context: any. */
 TW_API uint64_t tw_count_sum(const struct tw_self *self, int i);
 
+/* A table of a module's own, on the statistics page and in its JSON (CSV has
+ * HAProxy's fields only). It is left out while it has no rows. */
+#define TW_STATS_COLUMNS 16 /* at most */
+#define TW_STATS_CELL 64    /* bytes, with the NUL */
+
+enum tw_stats_kind {
+	TW_STATS_TEXT,
+	TW_STATS_NUMBER, /* decimal digits */
+	TW_STATS_STATE,  /* a word, coloured as the row's look says */
+};
+
+struct tw_stats_column {
+	const char *name;  /* "priority", in JSON; NULL ends the list */
+	const char *title; /* "Priority", on the page */
+	enum tw_stats_kind kind;
+};
+
+enum tw_stats_look {
+	TW_STATS_PLAIN,
+	TW_STATS_UP,
+	TW_STATS_DOWN,  /* loud */
+	TW_STATS_MAINT, /* somebody wanted it so */
+};
+
+struct tw_stats_row {
+	enum tw_stats_look look;
+	char cell[TW_STATS_COLUMNS][TW_STATS_CELL]; /* the first names the row */
+};
+
+struct tw_stats_table {
+	const char *name;  /* "vrrp"; letters and digits, no two alike */
+	const char *title; /* "VRRP" */
+	const struct tw_stats_column *columns;
+	/* Fills the i-th row, zeroed before. returns: false: there is none.
+	 * context: worker; must not block. */
+	bool (*row)(struct tw_gen *gen, int i, struct tw_stats_row *row);
+};
+
 /* The side of a proxy that is meant. */
 enum tw_side { TW_FRONTEND, TW_BACKEND };
 
