@@ -94,6 +94,7 @@ modules_stats_libstats_la_SOURCES = \
 	modules/stats/html.c \
 	modules/stats/html_more.c \
 	modules/stats/html_row.c \
+	modules/stats/html_table.c \
 	modules/stats/html_text.c \
 	modules/stats/json.c \
 	modules/stats/report.c \

@@ -364,5 +364,9 @@ const struct st_writer st_html = {
 	.proxy_begin = proxy_begin,
 	.row = st_html_row,
 	.proxy_end = proxy_end,
+	.table_begin = st_html_table_begin,
+	.table_row = st_html_table_row,
+	.table_end = st_html_table_end,
 	.end = html_end,
+	.tables_first = true,
 };

@@ -28,6 +28,10 @@ void st_html_row(struct st_report *rp, struct tw_out *o);
 void st_html_more(struct st_report *rp, struct tw_out *o);
 /** st_html_thead - the two rows above. */
 void st_html_thead(struct tw_out *o);
+/* A module's own table: html_table.c. */
+void st_html_table_begin(struct st_report *rp, struct tw_out *o);
+void st_html_table_row(struct st_report *rp, struct tw_out *o);
+void st_html_table_end(struct st_report *rp, struct tw_out *o);
 #define ST_HTML_COLUMNS "31"
 
 #endif

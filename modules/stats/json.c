@@ -3,6 +3,7 @@
 /*
  * json.c - the report as HAProxy's JSON: an array of rows, each an array of
  * fields with position, tags and typed value. Empty fields are left out.
+ * The modules' tables follow in the same shape, their title as the type.
  * source: RFC 8259; HAProxy's management guide, "show stat json".
  */
 #include "st.h"
@@ -90,6 +91,55 @@ json_row(struct st_report *rp, struct tw_out *o)
 	tw_out_char(o, ']');
 }
 
+static const struct tags *
+cell_tags(int i, enum tw_stats_kind kind)
+{
+	static const struct tags key = { "Key", "Name", "Process" };
+	static const struct tags number = { "Metric", "Gauge", "Process" };
+	static const struct tags text = { "Status", "Output", "Process" };
+
+	if (i == 0)
+		return &key;
+	return kind == TW_STATS_NUMBER ? &number : &text;
+}
+
+static void
+cell_value(struct tw_out *o, enum tw_stats_kind kind, const char *text)
+{
+	struct st_val v = { .type = ST_STR, .str = text };
+
+	if (kind == TW_STATS_NUMBER && tw_str_to_u64(tw_str_of(text), &v.u))
+		v.type = ST_U64;
+	else
+		v.str = text; /* the number took its place */
+	json_value(o, &v);
+}
+
+/* A module's row has the shape of a proxy's. */
+static void
+json_table_row(struct st_report *rp, struct tw_out *o)
+{
+	const struct tw_stats_table *const t = rp->table;
+
+	tw_out_str(o, tw_str_of(rp->any ? ",[" : "["));
+	for (int i = 0; i < TW_STATS_COLUMNS && t->columns[i].name != NULL; i++) {
+		const struct tags *const tag = cell_tags(i, t->columns[i].kind);
+
+		if (rp->cells.cell[i][0] == '\0')
+			continue;
+		tw_out_str(o, tw_str_of(i > 0 ? ",{\"objType\":" : "{\"objType\":"));
+		st_json_text(o, t->title);
+		tw_out_printf(o,
+		    ",\"proxyId\":0,\"id\":%d,\"field\":{\"pos\":%d,\"name\":\"%s\"},"
+		    "\"processNum\":1,\"tags\":{\"origin\":\"%s\",\"nature\":\"%s\","
+		    "\"scope\":\"%s\"},",
+		    rp->i_row, i, t->columns[i].name, tag->origin, tag->nature,
+		    tag->scope);
+		cell_value(o, t->columns[i].kind, rp->cells.cell[i]);
+	}
+	tw_out_char(o, ']');
+}
+
 static void
 json_begin(struct st_report *rp, struct tw_out *o)
 {
@@ -107,5 +157,6 @@ json_end(struct st_report *rp, struct tw_out *o)
 const struct st_writer st_json = {
 	.begin = json_begin,
 	.row = json_row,
+	.table_row = json_table_row,
 	.end = json_end,
 };

@@ -16,11 +16,13 @@
 	const seconds = Number(document.body.dataset.refresh);
 	const filter = $("filter"), live = $("live");
 	const extras = /<(style|script)\b[^]*?<\/\1>/g; /* this page has them already */
+	/* The row below, which a module's table has not. */
+	const detailsOf = (tr) => tr.querySelector("button.more") ? tr.nextElementSibling : null;
 	let states = new Set(), paused = false, busy = false;
 
 	/* --- filter --- */
 	const matches = (tr, words) => {
-		const text = (tr.id + " " + tr.textContent + " " + tr.nextElementSibling.textContent).toLowerCase();
+		const text = (tr.id + " " + tr.textContent + " " + (detailsOf(tr)?.textContent ?? "")).toLowerCase();
 		return words.every((w) => text.includes(w));
 	};
 	const applyFilter = () => {
@@ -32,9 +34,11 @@
 			for (const tr of section.querySelectorAll("tbody > tr:not(.details)")) {
 				const server = tr.classList.contains("server");
 				const state = [...states].some((s) => tr.classList.contains(s));
+				const details = detailsOf(tr);
 				const ok = !active || ((states.size === 0 || (server && state)) && matches(tr, words));
 				tr.hidden = !ok;
-				tr.nextElementSibling.hidden = !ok || !isOpen(tr);
+				if (details)
+					details.hidden = !ok || !isOpen(tr);
 				any = any || ok;
 			}
 			section.hidden = !any;
@@ -91,7 +95,7 @@
 			if (old)
 				mergeSection(old, section);
 			else
-				$("empty").before(section);
+				(section.className ? main.querySelector("section") ?? $("empty") : $("empty")).before(section);
 		}
 		showChips();
 		applyFilter();

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * report.c - walks over all proxies and hands the report out in pieces.
+ * report.c - walks over all proxies and the modules' tables, and hands the
+ * report out in pieces.
  *
  * A row is written whole into memory of the request and copied out as room
  * appears, so a report of ten thousand servers holds its worker for one
@@ -12,7 +13,17 @@
 
 #include "st.h"
 
-enum phase { AT_BEGIN, AT_PROXY, AT_ROWS, AT_PROXY_END, AT_END, AT_DONE };
+enum phase {
+	AT_BEGIN,
+	AT_PROXY,
+	AT_ROWS,
+	AT_PROXY_END,
+	AT_TABLE,
+	AT_TABLE_ROWS,
+	AT_TABLE_END,
+	AT_END,
+	AT_DONE
+};
 
 static const struct st_writer *
 writer_of(const struct st_report *rp)
@@ -93,16 +104,86 @@ row_next(struct st_report *rp, struct tw_out *o)
 	rp->any = true;
 }
 
-static void
+/* --- the modules' tables --- */
+
+static const struct tw_stats_table *
+table_take(struct st_report *rp)
+{
+	const struct tw_self *self;
+
+	for (; (self = tw_module_each(rp->i_module)) != NULL; rp->i_module++) {
+		const struct tw_stats_table *const t = self->module->stats_tables;
+
+		if (t != NULL && t[rp->i_table].name != NULL)
+			return &t[rp->i_table++];
+		rp->i_table = 0;
+	}
+	return NULL;
+}
+
+/* returns: false: there is no next row. */
+static bool
+cells_next(struct st_report *rp, struct tw_gen *gen)
+{
+	memset(&rp->cells, 0, sizeof(rp->cells));
+	if (!rp->table->row(gen, rp->i_row++, &rp->cells))
+		return false;
+	for (int i = 0; i < TW_STATS_COLUMNS; i++)
+		rp->cells.cell[i][TW_STATS_CELL - 1] = '\0';
+	return true;
+}
+
+/* returns: false: there is no further table. */
+static bool
+table_next(struct st_report *rp, struct tw_gen *gen)
+{
+	do {
+		rp->table = table_take(rp);
+		rp->i_row = 0;
+	} while (rp->table != NULL && !cells_next(rp, gen));
+	rp->phase = AT_TABLE;
+	return rp->table != NULL;
+}
+
+/* --- the proxies --- */
+
+/* returns: false: there is no further proxy. */
+static bool
 proxy_next(struct st_report *rp, struct tw_gen *gen)
 {
 	do
 		rp->px = tw_gen_proxy(gen, rp->i_proxy++);
 	while (rp->px != NULL && tw_proxy_is_disabled(rp->px));
 	rp->i_row = 0;
-	rp->phase = rp->px != NULL ? AT_PROXY : AT_END;
+	rp->phase = AT_PROXY;
 	if (rp->px != NULL)
 		rp->sockets = st_conf_of(rp->px)->socket_stats;
+	return rp->px != NULL;
+}
+
+/* The next table or proxy, in the order of the format; else the end. A walk
+ * that has ended goes on saying so. */
+static void
+section_next(struct st_report *rp, struct tw_gen *gen)
+{
+	const struct st_writer *const w = writer_of(rp);
+	const bool has_tables = w->table_row != NULL;
+
+	if (has_tables && w->tables_first && table_next(rp, gen))
+		return;
+	if (proxy_next(rp, gen))
+		return;
+	if (has_tables && !w->tables_first && table_next(rp, gen))
+		return;
+	rp->phase = AT_END;
+}
+
+static void
+call(void (*write)(struct st_report *, struct tw_out *), struct st_report *rp,
+    struct tw_out *o)
+{
+	if (write != NULL)
+		write(rp, o);
 }
 
 /* Writes the next part of the report into rp->text; it may be empty. */
@@ -113,26 +194,35 @@ part_next(struct st_report *rp, struct tw_gen *gen, struct tw_out *o)
 
 	switch (rp->phase) {
 	case AT_BEGIN:
-		if (w->begin != NULL)
-			w->begin(rp, o);
-		proxy_next(rp, gen);
+		call(w->begin, rp, o);
+		section_next(rp, gen);
 		return;
 	case AT_PROXY:
-		if (w->proxy_begin != NULL)
-			w->proxy_begin(rp, o);
+		call(w->proxy_begin, rp, o);
 		rp->phase = AT_ROWS;
 		return;
 	case AT_ROWS:
 		row_next(rp, o);
 		return;
 	case AT_PROXY_END:
-		if (w->proxy_end != NULL)
-			w->proxy_end(rp, o);
-		proxy_next(rp, gen);
+		call(w->proxy_end, rp, o);
+		section_next(rp, gen);
+		return;
+	case AT_TABLE:
+		call(w->table_begin, rp, o);
+		rp->phase = AT_TABLE_ROWS;
+		return;
+	case AT_TABLE_ROWS:
+		w->table_row(rp, o);
+		rp->any = true;
+		rp->phase = cells_next(rp, gen) ? AT_TABLE_ROWS : AT_TABLE_END;
+		return;
+	case AT_TABLE_END:
+		call(w->table_end, rp, o);
+		section_next(rp, gen);
 		return;
 	case AT_END:
-		if (w->end != NULL)
-			w->end(rp, o);
+		call(w->end, rp, o);
 		rp->phase = AT_DONE;
 		return;
 	default:

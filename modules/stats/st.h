@@ -15,6 +15,7 @@
 #include <tideway/module.h>
 #include <tideway/proxy.h>
 #include <tideway/req.h>
+#include <tideway/stats.h>
 #include <tideway/worker.h>
 
 #define ST_URI "/haproxy?stats"
@@ -141,6 +142,10 @@ struct st_report {
 	bool any;             /* a row was written (for commas) */
 	bool sockets;         /* this proxy wants a row for each listener */
 	struct st_row row;
+	/* The modules' tables; i_row counts their rows too. */
+	int i_module, i_table;
+	const struct tw_stats_table *table;
+	struct tw_stats_row cells; /* its next row */
 	char *text;           /* request memory: ST_ROW_MAX */
 	size_t text_len, text_sent;
 };
@@ -152,7 +157,11 @@ struct st_writer {
 	void (*proxy_begin)(struct st_report *rp, struct tw_out *o);
 	void (*row)(struct st_report *rp, struct tw_out *o);
 	void (*proxy_end)(struct st_report *rp, struct tw_out *o);
+	void (*table_begin)(struct st_report *rp, struct tw_out *o);
+	void (*table_row)(struct st_report *rp, struct tw_out *o); /* NULL: no tables */
+	void (*table_end)(struct st_report *rp, struct tw_out *o);
 	void (*end)(struct st_report *rp, struct tw_out *o);
+	bool tables_first; /* else behind the proxies */
 };
 extern const struct st_writer st_html, st_csv, st_json;
 /** st_csv_text - quoted where RFC 4180 and HAProxy quote. */
