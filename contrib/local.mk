@@ -7,7 +7,7 @@ dist_man_MANS = contrib/man/tideway.1 contrib/man/tideway.cfg.5
 EXTRA_DIST += $(wildcard $(srcdir)/contrib/man/*.png)
 
 dist_noinst_SCRIPTS = contrib/quickstart.sh contrib/check.sh \
-	contrib/dev/lint.sh contrib/init.d/tideway
+	contrib/dev/lint.sh contrib/bench/vrrp.pl contrib/init.d/tideway
 EXTRA_DIST += .ci/run contrib/dev/packages.sh
 
 EXTRA_DIST += contrib/systemd/tideway.service.in

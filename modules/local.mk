@@ -116,6 +116,102 @@ modules/stats/assets.c: $(stats_assets) $(srcdir)/contrib/dev/embed.sh
 		st_page_css=$(srcdir)/modules/stats/page.css \
 		st_page_js=$(srcdir)/modules/stats/page.js > $@.tmp && mv $@.tmp $@
 
+# ---- vrrp
+if HAVE_LIBMNL
+noinst_LTLIBRARIES += modules/vrrp/libvrrp.la
+modules_vrrp_libvrrp_la_SOURCES = \
+	modules/vrrp/announce.c \
+	modules/vrrp/backup.c \
+	modules/vrrp/claims.c \
+	modules/vrrp/conf_command.c \
+	modules/vrrp/conf_finish.c \
+	modules/vrrp/conf_global.c \
+	modules/vrrp/conf_group.c \
+	modules/vrrp/conf_instance.c \
+	modules/vrrp/conf_kw.c \
+	modules/vrrp/conf_lvs.c \
+	modules/vrrp/conf_read.c \
+	modules/vrrp/conf_route.c \
+	modules/vrrp/conf_rule.c \
+	modules/vrrp/conf_script.c \
+	modules/vrrp/conf_set.c \
+	modules/vrrp/conf_track.c \
+	modules/vrrp/conf_value.c \
+	modules/vrrp/conf_vip.c \
+	modules/vrrp/confine.c \
+	modules/vrrp/connector.c \
+	modules/vrrp/dump.c \
+	modules/vrrp/dump_instance.c \
+	modules/vrrp/dump_json.c \
+	modules/vrrp/dump_stats.c \
+	modules/vrrp/dump_text.c \
+	modules/vrrp/dump_track.c \
+	modules/vrrp/fifo.c \
+	modules/vrrp/fleet.c \
+	modules/vrrp/group.c \
+	modules/vrrp/health.c \
+	modules/vrrp/health_thread.c \
+	modules/vrrp/health_watch.c \
+	modules/vrrp/health_worker.c \
+	modules/vrrp/heart.c \
+	modules/vrrp/hold.c \
+	modules/vrrp/ip.c \
+	modules/vrrp/kernel.c \
+	modules/vrrp/kernel_addr.c \
+	modules/vrrp/kernel_find_route.c \
+	modules/vrrp/kernel_link.c \
+	modules/vrrp/kernel_route.c \
+	modules/vrrp/kernel_rule.c \
+	modules/vrrp/kernel_sysctl.c \
+	modules/vrrp/kernel_vmac.c \
+	modules/vrrp/lint.c \
+	modules/vrrp/lint_net.c \
+	modules/vrrp/lint_peer.c \
+	modules/vrrp/master.c \
+	modules/vrrp/netlink.c \
+	modules/vrrp/node.c \
+	modules/vrrp/notify.c \
+	modules/vrrp/packet.c \
+	modules/vrrp/peer_kw.c \
+	modules/vrrp/peer_msg.c \
+	modules/vrrp/peer_view.c \
+	modules/vrrp/process.c \
+	modules/vrrp/procfs.c \
+	modules/vrrp/publish.c \
+	modules/vrrp/report.c \
+	modules/vrrp/router.c \
+	modules/vrrp/script.c \
+	modules/vrrp/show_copy.c \
+	modules/vrrp/show_json.c \
+	modules/vrrp/show_metrics.c \
+	modules/vrrp/show_one.c \
+	modules/vrrp/show_page.c \
+	modules/vrrp/show_table.c \
+	modules/vrrp/show_text.c \
+	modules/vrrp/spawn.c \
+	modules/vrrp/spawn_child.c \
+	modules/vrrp/text.c \
+	modules/vrrp/text_file.c \
+	modules/vrrp/text_loop.c \
+	modules/vrrp/text_vars.c \
+	modules/vrrp/text_word.c \
+	modules/vrrp/track_file.c \
+	modules/vrrp/track_process.c \
+	modules/vrrp/tree.c \
+	modules/vrrp/vrrp_mod.c \
+	modules/vrrp/watch.c \
+	modules/vrrp/weight.c \
+	modules/vrrp/wire.c \
+	modules/vrrp/wire_io.c
+modules_vrrp_libvrrp_la_CFLAGS = $(AM_CFLAGS) $(LIBMNL_CFLAGS) \
+	$(OPENSSL_CFLAGS) $(JANSSON_CFLAGS)
+module_LTLIBRARIES += modules/vrrp.la
+modules_vrrp_la_SOURCES =
+modules_vrrp_la_LIBADD = modules/vrrp/libvrrp.la $(LIBMNL_LIBS) \
+	$(OPENSSL_LIBS) $(JANSSON_LIBS)
+modules_vrrp_la_LDFLAGS = $(MODULE_LINK)
+endif
+
 # ---- skeleton
 # The example to start a module from: built and tested in a directory of its
 # own, so that it is loaded only by who asks for it; its source is installed.

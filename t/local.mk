@@ -46,6 +46,32 @@ UNIT_TESTS = \
 	t/unit/test_units \
 	t/unit/test_wheel
 
+if HAVE_LIBMNL
+UNIT_TESTS += \
+	t/unit/test_vrrp_conf \
+	t/unit/test_vrrp_conf_net \
+	t/unit/test_vrrp_dump \
+	t/unit/test_vrrp_frame \
+	t/unit/test_vrrp_group \
+	t/unit/test_vrrp_health \
+	t/unit/test_vrrp_kernel \
+	t/unit/test_vrrp_kw \
+	t/unit/test_vrrp_lint \
+	t/unit/test_vrrp_notify \
+	t/unit/test_vrrp_packet \
+	t/unit/test_vrrp_peer \
+	t/unit/test_vrrp_proxies \
+	t/unit/test_vrrp_route \
+	t/unit/test_vrrp_router \
+	t/unit/test_vrrp_show \
+	t/unit/test_vrrp_sim \
+	t/unit/test_vrrp_spawn \
+	t/unit/test_vrrp_tree \
+	t/unit/test_vrrp_vmac \
+	t/unit/test_vrrp_watch \
+	t/unit/test_vrrp_wire
+endif
+
 # Linked by every program that says nothing else: the unit tests.
 LDADD = core/libcore.a $(TW_CORE_LIBS) $(CMOCKA_LIBS)
 
@@ -66,6 +92,13 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_h1 \
 	t/fuzz/fuzz_proxy_hdr
+if HAVE_LIBMNL
+FUZZ_TARGETS += \
+	t/fuzz/fuzz_vrrp_conf \
+	t/fuzz/fuzz_vrrp_frame \
+	t/fuzz/fuzz_vrrp_packet \
+	t/fuzz/fuzz_vrrp_peer
+endif
 check_PROGRAMS += $(FUZZ_TARGETS)
 if FUZZING
 FUZZ_MAIN = $(TW_FUZZ_LDFLAGS)
@@ -121,3 +154,31 @@ t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_stats_text_LDADD = modules/stats/libstats.la $(LDADD)
 t_fuzz_fuzz_check_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
+
+VRRP_LINK = modules/vrrp/libvrrp.la $(LIBMNL_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS)
+t_unit_test_vrrp_conf_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_conf_net_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_dump_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_frame_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_group_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_health_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_kernel_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_kw_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_lint_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_notify_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_packet_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_peer_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_proxies_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_route_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_router_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_show_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_sim_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_spawn_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_tree_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_vmac_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_watch_LDADD = $(VRRP_LINK) $(LDADD)
+t_unit_test_vrrp_wire_LDADD = $(VRRP_LINK) $(LDADD)
+t_fuzz_fuzz_vrrp_conf_LDADD = $(VRRP_LINK) $(FUZZ_LINK)
+t_fuzz_fuzz_vrrp_frame_LDADD = $(VRRP_LINK) $(FUZZ_LINK)
+t_fuzz_fuzz_vrrp_packet_LDADD = $(VRRP_LINK) $(FUZZ_LINK)
+t_fuzz_fuzz_vrrp_peer_LDADD = $(VRRP_LINK) $(FUZZ_LINK)
