@@ -12,9 +12,10 @@ set -euo pipefail
 tree=$(cd "$(dirname "$0")/.." && pwd)
 . "$tree/contrib/dev/packages.sh"
 
-# haproxy is compared with, chromium looks at the statistics page.
+# haproxy and keepalived are compared with, chromium looks at the statistics
+# page, tshark at packets.
 TEST_PACKAGES="perl libio-socket-ssl-perl libcmocka-dev procps iproute2
-	openssl haproxy chromium clang-format"
+	openssl haproxy keepalived curl tcpdump tshark chromium clang-format"
 FULL_PACKAGES="clang libclang-rt-dev xz-utils"
 
 passed=0
@@ -34,7 +35,7 @@ usage()
 install_quietly()
 {
 	local policy=/usr/sbin/policy-rc.d made=
-	if [ -n "$(missing_packages haproxy)" ] && [ ! -e $policy ]; then
+	if [ -n "$(missing_packages haproxy keepalived)" ] && [ ! -e $policy ]; then
 		printf '#!/bin/sh\nexit 101\n' |
 			as_root tee $policy >/dev/null
 		as_root chmod 755 $policy
