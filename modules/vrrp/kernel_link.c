@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <net/if_arp.h>
@@ -162,7 +163,7 @@ link_renamed(struct vr_kernel *k, struct vr_link *l, const char *name)
 	struct vr_link old = { .index = 0 };
 
 	memcpy(old.name, l->name, sizeof(old.name));
-	strncpy(l->name, name, sizeof(l->name) - 1);
+	snprintf(l->name, sizeof(l->name), "%s", name);
 	tell(k, &old);
 	tell(k, l);
 }
