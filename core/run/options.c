@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include <tideway/assert.h>
+#include <tideway/conf.h>
 #include <tideway/log.h>
 #include "core/run/options.h"
 
@@ -217,6 +218,14 @@ take_x(struct args *a)
 	return 0;
 }
 
+static const char *check_peer; /* start-up, then read-only */
+
+const char *
+tw_check_peer(void)
+{
+	return check_peer;
+}
+
 static int
 take_S(struct args *a)
 {
@@ -230,6 +239,15 @@ take_S(struct args *a)
 	    reallocarray(o->control, (size_t)o->n_control + 1, sizeof(o->control[0]));
 	TW_ASSERT(o->control != NULL);
 	o->control[o->n_control++] = *a->at++;
+	return 0;
+}
+
+static int
+take_peer(struct args *a)
+{
+	if (a->at == a->end || is_option(*a->at))
+		return tw_err_set(a->err, "option --peer needs the other node's file");
+	check_peer = *a->at++;
 	return 0;
 }
 
@@ -357,6 +375,7 @@ static const struct {
 	{ "-sf", take_sf },
 	{ "-st", take_st },
 	{ "-x", take_x },
+	{ "--peer", take_peer },
 	{ "-S", take_S },
 	{ "-T", take_T },
 	{ "-K", take_K },

@@ -48,6 +48,7 @@ static const struct {
 	{ "-L NAME", "the local peer's name (the host's)" },
 	{ "-sf [PID...]", "once started, tell these to finish (SIGUSR1)" },
 	{ "-st [PID...]", "once started, tell these to stop (SIGTERM)" },
+	{ "--peer FILE", "with -c: compare with the other node's keepalived.conf" },
 	{ "-S ADDRESS", "the master's command line" },
 	{ "-x SOCKET", "take the listening sockets from who is at this stats socket" },
 };

@@ -100,6 +100,10 @@ TW_API int tw_gen_warn(struct tw_gen *gen, const char *file, int line,
 /** tw_gen_arena - memory that lives as long as the generation. */
 TW_API struct tw_arena *tw_gen_arena(struct tw_gen *gen);
 
+/** tw_check_peer - the other node's file (--peer), for checks that compare the
+ * two. returns: NULL: none was named. */
+TW_API const char *tw_check_peer(void);
+
 /* Ready-made setters: write at ln->state + kw->offset. */
 TW_API int tw_set_flag(struct tw_line *ln); /* bool; `no` clears it */
 TW_API int tw_set_ms(struct tw_line *ln);   /* uint32_t, ms; bare number: ms */

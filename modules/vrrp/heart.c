@@ -30,6 +30,7 @@ struct vr_heart {
 	struct event *readable; /* owns */
 	int fd;                 /* owns */
 	bool is_v6;             /* it takes both families */
+	bool was_deaf;
 };
 
 /* --- addresses --- */
@@ -226,6 +227,20 @@ change_tell(const struct vr_heart *h)
 		tw_log(TW_NOTICE, "the VRRP peer %s is heard", text);
 }
 
+/* Datagrams pass in one direction only: a firewall, most often. */
+static void
+deaf_tell(struct vr_heart *h, uint64_t now_us)
+{
+	const bool is_deaf = vr_peer_is_deaf(&h->view, &h->conf, now_us);
+
+	if (is_deaf && !h->was_deaf)
+		tw_log(TW_WARNING,
+		    "the VRRP peer is heard on the second path, but does not hear this "
+		    "node: let UDP port %u through on both",
+		    (unsigned)h->conf.local_port);
+	h->was_deaf = is_deaf;
+}
+
 uint64_t
 vr_heart_tick(struct vr_heart *h, uint64_t now_us)
 {
@@ -233,6 +248,7 @@ vr_heart_tick(struct vr_heart *h, uint64_t now_us)
 
 	if (vr_peer_tick(&h->view, &h->conf, now_us, &shall_ask))
 		change_tell(h);
+	deaf_tell(h, now_us);
 	if (shall_ask)
 		ask(h);
 	if (now_us >= h->view.next_us)

@@ -98,6 +98,28 @@ is_worker_tracked(const struct vr_conf *conf)
 	return false;
 }
 
+/* The other node's file is only compared with: its own warnings are its own. */
+static void
+say_error(void *arg, bool is_error, const struct vr_where *at, const char *text)
+{
+	struct vr_report *const rep = arg;
+
+	if (is_error)
+		vr_fail(rep, at, "%s", text);
+}
+
+static void
+pair_lint(const struct vr_conf *conf, struct vr_report *rep)
+{
+	struct vr_report of_peer = { .say = say_error, .arg = rep };
+	const char *const path = tw_check_peer();
+	struct vr_conf *peer = path != NULL ? vr_conf_read(path, &of_peer) : NULL;
+
+	vr_lint(conf, peer, rep);
+	if (peer != NULL)
+		vr_conf_free(&peer);
+}
+
 static int
 vrrp_check(struct tw_gen *gen)
 {
@@ -116,7 +138,7 @@ vrrp_check(struct tw_gen *gen)
 	if (g->conf == NULL)
 		return -1;
 	tracks_worker = is_worker_tracked(g->conf);
-	vr_lint(g->conf, NULL, &rep);
+	pair_lint(g->conf, &rep);
 	return rep.n_errors == 0 ? 0 : -1;
 }
 
@@ -229,6 +251,12 @@ rows_now(struct vr_shown **rows)
 }
 
 static void
+keyword_print(void *arg, const char *text)
+{
+	fprintf(arg, "%s\n", text);
+}
+
+static void
 show_print(FILE *to, int argc, char *const argv[])
 {
 	struct vr_shown *row;
@@ -240,6 +268,14 @@ show_print(FILE *to, int argc, char *const argv[])
 	}
 	if (strcmp(argv[0], "json") == 0) {
 		vr_show_json(to, row, n);
+		return;
+	}
+	if (strcmp(argv[0], "metrics") == 0) {
+		vr_show_metrics(to, row, n);
+		return;
+	}
+	if (strcmp(argv[0], "keywords") == 0) {
+		vr_conf_manual(keyword_print, to);
 		return;
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -358,7 +394,7 @@ cmd_resume(struct tw_cli *cli, int argc, char *const argv[])
 }
 
 static const struct tw_command commands[] = {
-	{ "show vrrp", TW_CLI_USER, 0, cmd_show, "[<instance>|json]",
+	{ "show vrrp", TW_CLI_USER, 0, cmd_show, "[<instance>|json|keywords|metrics]",
 	    "show VRRP instances: state, priority, master, packets" },
 	{ "vrrp resume", TW_CLI_ADMIN, 0, cmd_resume, "[<instance>]",
 	    "take part in the election again" },
