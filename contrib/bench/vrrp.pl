@@ -29,6 +29,7 @@ $| = 1;
 
 use constant AFTER => 1.5; # seconds watched once the new owner serves
 my $VIP = $Tideway::Lab::Conf::VIP;
+my @NETS = qw(lan path);
 my ($lab, @kind);
 
 # name => what happens to a; options: health; who answers next (b); heal; only
@@ -47,7 +48,7 @@ my @events = (
 	[ 'link cut', sub { $lab->unplug('a') } ],
 	[ 'address deleted', sub { $lab->ip('a', "address del $VIP/32 dev eth0") },
 	    stays => 1 ],
-	[ 'split healed', sub { $lab->rejoin('a') }, split => 1 ],
+	[ 'split healed', sub { $lab->rejoin('a', $_) for @NETS }, split => 1 ],
 	[ 'reload', sub { $_[0]->reload }, stays => 1 ],
 );
 
@@ -77,7 +78,11 @@ sub settle
 	$prober->wait_first(time, 'a', 60) or die "nobody answers\n";
 	sleep 4 * $opt{advert} + 1;
 	return unless $event->{split} || $event->{back};
-	$event->{split} ? $lab->isolate('a') : $lab->node('a')->web_down;
+	if ($event->{split}) {
+		$lab->isolate('a', $_) for @NETS;
+	} else {
+		$lab->node('a')->web_down;
+	}
 	$prober->wait_first(time, 'b', 30) or die "b does not answer\n" . $lab->logs;
 	$lab->wait_owners($VIP, $event->{split} ? 'a b' : 'b', 30);
 	sleep 3 * $opt{advert};
