@@ -5,6 +5,7 @@
 # modules' commands, reload, bad peers. Answers are HAProxy's where it has
 # them: the same session is held with both when it is installed.
 use Tideway::Test;
+use Tideway::Cli;
 use IO::Select;
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -37,20 +38,6 @@ sub connect_to
 	    : IO::Socket::INET->new(PeerHost => $HOST, PeerPort => $where);
 
 	return $s;
-}
-
-# all that comes until the peer closes, or what was asked for is there
-sub answer
-{
-	my ($s, $until) = @_;
-	my ($got, $end) = ('', time + 10);
-
-	while (time < $end) {
-		last if defined $until && $got =~ $until;
-		next unless IO::Select->new($s)->can_read(0.2);
-		$s->sysread($got, 65536, length $got) or return $got . '[end]';
-	}
-	return $got;
 }
 
 sub ask

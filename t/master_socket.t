@@ -4,6 +4,7 @@
 # The master's command line (-S): its own commands, those it passes on to the
 # worker, levels, and that a worker that dies takes no session with it.
 use Tideway::Test;
+use Tideway::Cli;
 use IO::Select;
 use IO::Socket::UNIX;
 
@@ -23,19 +24,6 @@ listen web
 }
 
 sub connect_to { return IO::Socket::UNIX->new(Peer => $_[0] // $sock) }
-
-sub answer
-{
-	my ($s, $until) = @_;
-	my ($got, $end) = ('', time + 10);
-
-	while (time < $end) {
-		last if defined $until && $got =~ $until;
-		next unless IO::Select->new($s)->can_read(0.2);
-		$s->sysread($got, 65536, length $got) or return $got . '[end]';
-	}
-	return $got;
-}
 
 # the session ends when its peer sends no more
 sub ask

@@ -24,32 +24,6 @@
 #define WEAK __attribute__((weak))
 WEAK struct vr_shared *vr_shared = NULL;
 
-WEAK const char *
-vr_state_name(enum vr_state s)
-{
-	static const char *const names[] = { "INIT", "BACKUP", "MASTER", "FAULT" };
-
-	return names[s];
-}
-
-WEAK const char *
-vr_drop_text(enum vr_drop why)
-{
-	static const char *const texts[] = { "",
-#define X(id, text) text,
-		VR_DROPS(X)
-#undef X
-	};
-
-	return texts[why];
-}
-
-WEAK uint64_t
-vr_down_interval_us(const struct vr_router *r)
-{
-	return 3 * r->conf->advert_us;
-}
-
 WEAK const struct vr_result *
 vr_watch_result(const struct vr_watch *w, enum vr_track_kind kind, unsigned index)
 {
