@@ -356,6 +356,10 @@ node_follow(struct vr_node *n, struct vr_node *old)
 	n->r.arg = n;
 	n->holds = old->holds;
 	n->yielded = old->yielded;
+	if (n->conf->use_vmac && strcmp(before->vmac_name, n->conf->vmac_name) == 0) {
+		n->has_vmac = old->has_vmac;
+		old->has_vmac = false;
+	}
 	old->r.state = VR_INIT;
 	if (n->holds)
 		vr_hold_change(n, before);

@@ -37,6 +37,7 @@ struct vr_node {
 	const struct vr_result **result; /* owns the array: one for each track */
 	struct vr_result *own;          /* owns: of those that no watch looks at */
 	unsigned ifindex;               /* the interface it is bound to; 0: none */
+	bool has_vmac;                  /* its macvlan is this node's to remove */
 	bool holds;                     /* the addresses are (to be) there */
 	bool yielded;                   /* the operator's wish, kept across reloads */
 	char why[1100];                 /* of the present fault, for the log */

@@ -237,7 +237,7 @@ link_wanted(struct vr_node *n, const struct vr_link *parent, struct tw_err *err)
 	if (vr_kernel_vmac(k, n->conf->interface, n->conf->vmac_name, n->conf->vmac_mac,
 		n->conf->family, err) == 0)
 		return NULL;
-	vr_kernel_read(k);
+	n->has_vmac = true;
 	return vr_kernel_link(k, n->conf->vmac_name);
 }
 
@@ -437,6 +437,8 @@ void
 vr_node_fini(struct vr_node *n)
 {
 	node_unbind(n);
+	if (n->has_vmac)
+		vr_kernel_vmac_end(n->fleet->kernel, n->conf->vmac_name);
 	if (n->pacing != NULL)
 		event_free(n->pacing);
 	free(n->track);
