@@ -94,17 +94,17 @@ for my $case (['a long target', 'GET /' . ('a' x 40000) . " HTTP/1.1\r\n$K\r\n",
 	$c->close;
 }
 
-# an endless head is cut off
+# an endless head is cut off; what the kernel holds between the two may be much
 $c = $p->client('web');
 $c->send("GET / HTTP/1.1\r\n");
 my $sent = 0;
-while ($c->state eq 'open' && $sent < 1_000_000) {
+while ($c->state eq 'open' && $sent < 20_000_000) {
 	my $n = $c->send('X-Some: ' . ('y' x 1000) . "\r\n", 1);
 	last if $n < 1010;
 	$sent += $n;
 	$c->fill(0);
 }
-cmp_ok($sent, '<', 1_000_000, 'an endless head ends');
+cmp_ok($sent, '<', 20_000_000, 'an endless head ends');
 $c->close;
 
 SKIP: {

@@ -76,11 +76,16 @@ sub owners_are
 sub handed_over
 {
 	my ($name, $from, $to, $since) = @_;
-	my $lost = (grep { !$_->[1] && $_->[0] >= $since }
-	    $lab->watch->changes($from, $at{$name}))[0];
-	my $got = (grep { $_->[1] && $_->[0] >= $since }
-	    $lab->watch->changes($to, $at{$name}))[0];
+	my ($lost, $got);
 
+	# who writes changes down may be behind
+	wait_until {
+		$lost = (grep { !$_->[1] && $_->[0] >= $since }
+		    $lab->watch->changes($from, $at{$name}))[0];
+		$got = (grep { $_->[1] && $_->[0] >= $since }
+		    $lab->watch->changes($to, $at{$name}))[0];
+		return $lost && $got;
+	};
 	return $lost && $got ? $got->[0] - $lost->[0] : 99;
 }
 
