@@ -103,6 +103,17 @@ files_read_again(struct tw__run *run)
 	run->first = gen;
 }
 
+static void
+events_free(struct master *m)
+{
+	if (m->worker_event != NULL)
+		event_free(m->worker_event);
+	event_free(m->signal_event);
+	event_free(m->timer);
+	event_base_free(m->base);
+	m->base = NULL;
+}
+
 /* The parent's events are in the kernel's object that both share: a child must
  * not take them out there. */
 static void
@@ -110,12 +121,7 @@ base_leave(struct master *m)
 {
 	event_reinit(m->base);
 	tw__master_cli_down(true);
-	if (m->worker_event != NULL)
-		event_free(m->worker_event);
-	event_free(m->signal_event);
-	event_free(m->timer);
-	event_base_free(m->base);
-	m->base = NULL;
+	events_free(m);
 }
 
 static void
@@ -445,11 +451,7 @@ static void
 base_down(struct master *m)
 {
 	tw__master_cli_down(false);
-	if (m->worker_event != NULL)
-		event_free(m->worker_event);
-	event_free(m->signal_event);
-	event_free(m->timer);
-	event_base_free(m->base);
+	events_free(m);
 }
 
 /* --- for the command line --- */

@@ -355,7 +355,6 @@ node_follow(struct vr_node *n, struct vr_node *old)
 	n->r.conf = n->conf;
 	n->r.arg = n;
 	n->holds = old->holds;
-	n->yielded = old->yielded;
 	if (n->conf->use_vmac && strcmp(before->vmac_name, n->conf->vmac_name) == 0) {
 		n->has_vmac = old->has_vmac;
 		old->has_vmac = false;
@@ -458,7 +457,6 @@ vr_fleet_order(struct vr_fleet *f, const char *name, bool yield)
 
 		if (*name != '\0' && strcmp(name, n->conf->name) != 0)
 			continue;
-		n->yielded = yield;
 		if (n->sync != NULL)
 			vr_sync_yield(n->sync, vr_now_us(), yield);
 		else

@@ -39,7 +39,6 @@ struct vr_node {
 	unsigned ifindex;               /* the interface it is bound to; 0: none */
 	bool has_vmac;                  /* its macvlan is this node's to remove */
 	bool holds;                     /* the addresses are (to be) there */
-	bool yielded;                   /* the operator's wish, kept across reloads */
 	char why[1100];                 /* of the present fault, for the log */
 };
 
@@ -49,7 +48,6 @@ struct vr_fleet {
 	struct event_base *base;
 	struct vr_conf *conf;           /* owns */
 	const char *path;               /* borrow: gen */
-	struct vr_conf *first;          /* borrow: gen; when the file has become bad */
 	struct vr_node *node;           /* owns; one for each instance */
 	struct vr_sync *sync;           /* owns; one for each group */
 	struct vr_router **members;     /* owns: the groups' arrays */
