@@ -102,6 +102,7 @@ subtest 'the line in global' => sub {
 		["global\n    vrrp-peer 127.0.0.1 127.0.0.2 key 0123456789abcdef\n",
 			qr/needs 'vrrp-config/],
 		["global\n    vrrp-config\n", qr/vrrp-config/],
+		["global\n    vrrp-lease 3s\n", qr/'vrrp-lease' is 'on' or 'off'/],
 	) {
 		my ($global, $re) = @$_;
 		my $r = check_config($global . defaults() . "listen web\n    bind 127.0.0.1:1\n");

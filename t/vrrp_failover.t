@@ -175,6 +175,22 @@ SKIP: {
 	};
 }
 
+# Nobody is left to remove the address: the kernel does it, because nobody asks
+# for it any more.
+SKIP: {
+	skip 'keepalived leaves its address behind', 1 unless $OURS;
+	for my $path ([ 'no other path' => {}, 0.5 ], [ 'a second path' => \%PATH, 1.5 ]) {
+		my ($what, $opt, $bound) = @$path;
+		with_pair "all of it is killed, $what", $opt, sub {
+			my ($a) = @_;
+			my $since = time;
+			$a->kill_daemon;
+			becomes('b', 'killed', $since);
+			cmp_ok(two_owners($since), '<', $bound, 'never two for long');
+		};
+	}
+}
+
 with_pair 'the address is deleted', \%PATH, sub {
 	my $since = time;
 	$lab->ip('a', "address del $VIP/32 dev eth0");

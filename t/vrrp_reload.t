@@ -126,6 +126,25 @@ subtest 'the backup reads its file' => sub {
 };
 
 SKIP: {
+	skip 'keepalived has no leases', 1 unless $OURS;
+	subtest 'leases' => sub {
+		my $lent = sub {
+			$lab->read_in('a', qw(ip address show to), $VIP) =~
+			    /valid_lft (\d+)sec/ ? $1 : 'for ever';
+		};
+		my $since = time;
+		cmp_ok($lent->(), '<', 3, 'lent');
+		$a->{opt}{global} = ['vrrp-lease off'];
+		reload($a, one() . two());
+		ok(wait_until(sub { $lent->() eq 'for ever' }), 'off');
+		$a->{opt}{global} = [];
+		reload($a, one() . two());
+		ok(wait_until(sub { $lent->() ne 'for ever' }), 'on again');
+		untouched('leases', $since, $VIP);
+	};
+}
+
+SKIP: {
 	skip 'keepalived stands in', 1 unless $OURS;
 	subtest 'many times' => sub {
 		my $since = time;

@@ -213,7 +213,7 @@ vip_read(struct vr_reader *r, const struct vr_line *l, struct vr_vip *v)
 		return;
 	const bool is_v6 = v->ip.family == AF_INET6;
 	v->flags = is_v6 ? IFA_F_NODAD : 0;
-	v->preferred_s = is_v6 && v->prefix == 128 ? 0 : UINT32_MAX;
+	v->preferred_s = is_v6 && v->prefix == 128 ? 0 : VR_FOR_EVER;
 	for (unsigned i = 1, taken; i < l->n_words; i += taken) {
 		taken = vr_option_read(r, vr_kw_vip, l, i, v);
 		if (taken == 0) {

@@ -109,7 +109,7 @@ lifetime_out(struct tw_out *o, const struct vr_vip *vip)
 			tw_out_printf(o, "%s", names[i].name);
 	if (vip->preferred_s == 0)
 		tw_out_lit(o, " deprecated");
-	else if (vip->preferred_s != UINT32_MAX)
+	else if (vip->preferred_s != VR_FOR_EVER)
 		tw_out_printf(o, " preferred_lft %u", vip->preferred_s);
 }
 

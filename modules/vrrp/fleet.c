@@ -131,6 +131,16 @@ paths_look(struct vr_fleet *f, uint64_t now)
 		vr_heart_look(f->heart, &f->node[i], now);
 }
 
+/* returns: when next. */
+static uint64_t
+node_tick(struct vr_node *n, uint64_t now)
+{
+	vr_router_tick(&n->r, now);
+	const uint64_t router = vr_router_due(&n->r);
+	const uint64_t lease = vr_hold_renew(n, now);
+	return router < lease ? router : lease;
+}
+
 void
 vr_fleet_settle(struct vr_fleet *f)
 {
@@ -143,10 +153,8 @@ vr_fleet_settle(struct vr_fleet *f)
 			paths_look(f, now);
 	}
 	for (unsigned i = 0; i < f->conf->n_instances; i++) {
-		struct vr_router *const r = &f->node[i].r;
+		const uint64_t next = node_tick(&f->node[i], now);
 
-		vr_router_tick(r, now);
-		const uint64_t next = vr_router_due(r);
 		if (next < due)
 			due = next;
 	}
@@ -355,6 +363,8 @@ node_follow(struct vr_node *n, struct vr_node *old)
 	n->r.conf = n->conf;
 	n->r.arg = n;
 	n->holds = old->holds;
+	n->lease_s = old->lease_s;
+	n->lease_due_us = old->lease_due_us;
 	if (n->conf->use_vmac && strcmp(before->vmac_name, n->conf->vmac_name) == 0) {
 		n->has_vmac = old->has_vmac;
 		old->has_vmac = false;

@@ -39,6 +39,8 @@ struct vr_node {
 	unsigned ifindex;               /* the interface it is bound to; 0: none */
 	bool has_vmac;                  /* its macvlan is this node's to remove */
 	bool holds;                     /* the addresses are (to be) there */
+	uint32_t lease_s;               /* for how long they are lent; VR_FOR_EVER */
+	uint64_t lease_due_us;          /* when they are lent again */
 	char why[1100];                 /* of the present fault, for the log */
 };
 
@@ -58,6 +60,7 @@ struct vr_fleet {
 	struct vr_heart *heart;         /* owns; NULL: no second path */
 	struct event *kernel_event, *timer; /* owns */
 	struct event *delayed;          /* owns: nothing starts before it; NULL */
+	bool lends;                     /* addresses: hold.c */
 	bool is_stopping;
 };
 
@@ -85,6 +88,8 @@ void vr_hold_take(struct vr_node *n);
 void vr_hold_release(struct vr_node *n);
 /** vr_hold_restore - puts back what somebody removed. returns: how many. */
 unsigned vr_hold_restore(struct vr_node *n);
+/** vr_hold_renew - lends again what is held. returns: when next; UINT64_MAX. */
+uint64_t vr_hold_renew(struct vr_node *n, uint64_t now_us);
 /** vr_hold_change - after a reload, while master: what was held by `old` and is
  * not wanted any more goes, what is new comes. */
 void vr_hold_change(struct vr_node *n, const struct vr_instance *old);

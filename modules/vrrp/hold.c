@@ -5,8 +5,11 @@
  *
  * Taken in that order and given back in the reverse, because routes need
  * their source address and rules their table. What somebody else removes is
- * put back at once. Announcements leave as a burst unless the file asks for a
- * pause between them. The VRRP process's thread.
+ * put back at once. Addresses are lent for a second or two and lent again in
+ * time, so that the kernel itself takes them back when nobody is left to do it:
+ * killed with its master, a node is no second owner for long. Announcements
+ * leave as a burst unless the file asks for a pause between them. The VRRP
+ * process's thread.
  */
 #include "config.h"
 
@@ -21,10 +24,12 @@
 static void
 addr_set(struct vr_node *n, const struct vr_vip *vip, bool add)
 {
+	struct vr_kernel *const k = n->fleet->kernel;
 	char text[64];
 	struct tw_err err;
 
-	if (vr_kernel_addr(n->fleet->kernel, vip, add, &err) != 0)
+	if ((add ? vr_kernel_lend(k, vip, n->lease_s, &err)
+		 : vr_kernel_addr(k, vip, false, &err)) != 0)
 		tw_log(TW_ERR, "(%s) cannot %s %s %s %s: %s", n->conf->name,
 		    add ? "add" : "remove", vr_ip_out(&vip->ip, text, sizeof(text)),
 		    add ? "to" : "from", vip->dev, err.text);
@@ -66,9 +71,63 @@ paths_take(struct vr_node *n)
 		rule_set(n, &in->rule[i], true);
 }
 
+/* --- lending --- */
+
+/* A peer that sees it on the second path takes over at once; any other waits
+ * for three advertisements, and by then the address is to be gone. */
+static uint32_t
+lease_wanted(const struct vr_node *n)
+{
+	const struct vr_fleet *const f = n->fleet;
+	const uint64_t us = n->conf->advert_us;
+	const uint64_t s = f->heart != NULL ? us / 1000000 : us * 3 / 1000000 - 1;
+
+	if (!f->lends)
+		return VR_FOR_EVER;
+	return us < 1000000 ? 1 : (uint32_t)s;
+}
+
+static void
+lease_begin(struct vr_node *n, uint64_t now_us)
+{
+	n->lease_s = lease_wanted(n);
+	n->lease_due_us = n->lease_s == VR_FOR_EVER
+	    ? UINT64_MAX
+	    : now_us + n->lease_s * (uint64_t)1000000 / 3;
+}
+
+static void
+lease_renew(struct vr_node *n)
+{
+	struct tw_err err;
+
+	for (unsigned i = 0; i < n->conf->n_vips; i++) {
+		const struct vr_vip *const vip = &n->conf->vip[i];
+
+		if (vr_kernel_lend(n->fleet->kernel, vip, n->lease_s, &err) != 0)
+			tw_log_limited(TW_ERR, "(%s) cannot keep an address on %s: %s",
+			    n->conf->name, vip->dev, err.text);
+	}
+}
+
+uint64_t
+vr_hold_renew(struct vr_node *n, uint64_t now_us)
+{
+	if (!n->holds)
+		return UINT64_MAX;
+	if (now_us >= n->lease_due_us || n->lease_s != lease_wanted(n)) {
+		lease_begin(n, now_us);
+		lease_renew(n);
+	}
+	return n->lease_due_us;
+}
+
+/* --- taking and giving back --- */
+
 void
 vr_hold_take(struct vr_node *n)
 {
+	lease_begin(n, vr_now_us());
 	n->holds = true;
 	for (unsigned i = 0; i < n->conf->n_vips; i++)
 		addr_set(n, &n->conf->vip[i], true);

@@ -74,6 +74,10 @@ bool vr_link_primary(const struct vr_link *l, uint8_t family, const struct vr_vi
  * 0, also when it is so already; -1 with err: why, and nothing else. */
 int vr_kernel_addr(struct vr_kernel *k, const struct vr_vip *vip, bool add,
     struct tw_err *err);
+/** vr_kernel_lend - adds an address that the kernel removes after valid_s seconds
+ * (VR_FOR_EVER: never) unless it is lent again before. */
+int vr_kernel_lend(struct vr_kernel *k, const struct vr_vip *vip, uint32_t valid_s,
+    struct tw_err *err);
 int vr_kernel_route(struct vr_kernel *k, const struct vr_route *rt, bool add,
     struct tw_err *err);
 int vr_kernel_rule(struct vr_kernel *k, const struct vr_rule *ru, bool add,

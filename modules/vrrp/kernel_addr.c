@@ -212,18 +212,23 @@ vr_link_primary(const struct vr_link *l, uint8_t family, const struct vr_vip * n
 	return best > 0;
 }
 
+/* The kernel refuses one that is preferred for longer than it is valid. */
 static void
-put_lifetime(struct nlmsghdr *nlh, uint32_t preferred_s)
+put_lifetime(struct nlmsghdr *nlh, uint32_t preferred_s, uint32_t valid_s)
 {
-	const struct ifa_cacheinfo life = { .ifa_prefered = preferred_s,
-		.ifa_valid = UINT32_MAX };
+	const struct ifa_cacheinfo life = {
+		.ifa_prefered = preferred_s < valid_s ? preferred_s : valid_s,
+		.ifa_valid = valid_s
+	};
 
-	if (preferred_s != UINT32_MAX)
+	if (life.ifa_prefered != VR_FOR_EVER || valid_s != VR_FOR_EVER)
 		mnl_attr_put(nlh, IFA_CACHEINFO, sizeof(life), &life);
 }
 
+/* in: valid_s, 0 to remove it. */
 static void
-addr_put(struct nlmsghdr *nlh, const struct vr_vip *vip, unsigned index, bool add)
+addr_put(
+    struct nlmsghdr *nlh, const struct vr_vip *vip, unsigned index, uint32_t valid_s)
 {
 	const uint32_t flags = vip->flags & KERNEL_FLAGS;
 	struct ifaddrmsg *const ifa = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifa));
@@ -235,14 +240,14 @@ addr_put(struct nlmsghdr *nlh, const struct vr_vip *vip, unsigned index, bool ad
 	ifa->ifa_flags = (uint8_t)flags;
 	vr_nl_put_ip(nlh, IFA_LOCAL, &vip->ip);
 	vr_nl_put_ip(nlh, IFA_ADDRESS, vip->peer.family != 0 ? &vip->peer : &vip->ip);
-	if (!add)
+	if (valid_s == 0)
 		return;
 	mnl_attr_put_u32(nlh, IFA_FLAGS, flags);
 	if (vip->broadcast.family != 0)
 		vr_nl_put_ip(nlh, IFA_BROADCAST, &vip->broadcast);
 	if (vip->label != NULL)
 		vr_nl_put_name(nlh, IFA_LABEL, vip->label);
-	put_lifetime(nlh, vip->preferred_s);
+	put_lifetime(nlh, vip->preferred_s, valid_s);
 }
 
 /* The table follows at once; the event will find it so. */
@@ -264,11 +269,11 @@ addr_done(struct vr_kernel *k, struct vr_link *l, const struct vr_vip *vip, bool
 	a->sequence = k->sequence;
 }
 
-int
-vr_kernel_addr(
-    struct vr_kernel *k, const struct vr_vip *vip, bool add, struct tw_err *err)
+static int
+addr_change(
+    struct vr_kernel *k, const struct vr_vip *vip, uint32_t valid_s, struct tw_err *err)
 {
-	TW_CHECK_MAGIC(k, VR_KERNEL_MAGIC);
+	const bool add = valid_s != 0;
 	_Alignas(struct nlmsghdr) char buf[VR_NL_BYTES];
 	const struct vr_link *const named = vr_kernel_link(k, vip->dev);
 
@@ -277,7 +282,7 @@ vr_kernel_addr(
 	struct vr_link *const l = link_at(k, named->index);
 	struct nlmsghdr *const nlh = vr_nl_begin(k, buf,
 	    add ? RTM_NEWADDR : RTM_DELADDR, add ? NLM_F_CREATE | NLM_F_REPLACE : 0);
-	addr_put(nlh, vip, l->index, add);
+	addr_put(nlh, vip, l->index, valid_s);
 	const int e = vr_nl_change(k, nlh, err);
 	const bool is_so =
 	    add ? e == EEXIST : e == EADDRNOTAVAIL || e == ENODEV || e == ENXIO;
@@ -285,4 +290,21 @@ vr_kernel_addr(
 		return -1;
 	addr_done(k, l, vip, add);
 	return 0;
+}
+
+int
+vr_kernel_addr(
+    struct vr_kernel *k, const struct vr_vip *vip, bool add, struct tw_err *err)
+{
+	TW_CHECK_MAGIC(k, VR_KERNEL_MAGIC);
+	return addr_change(k, vip, add ? VR_FOR_EVER : 0, err);
+}
+
+int
+vr_kernel_lend(
+    struct vr_kernel *k, const struct vr_vip *vip, uint32_t valid_s, struct tw_err *err)
+{
+	TW_CHECK_MAGIC(k, VR_KERNEL_MAGIC);
+	TW_ASSERT(valid_s > 0);
+	return addr_change(k, vip, valid_s, err);
 }

@@ -219,7 +219,7 @@ give_link_local(struct vr_kernel *k, const struct vr_link *parent, const char *n
 	struct vr_vip vip = { .prefix = 64,
 		.scope = RT_SCOPE_LINK,
 		.flags = IFA_F_NODAD,
-		.preferred_s = UINT32_MAX,
+		.preferred_s = VR_FOR_EVER,
 		.dev = name };
 
 	if (vr_link_primary(vr_kernel_link(k, name), AF_INET6, NULL, 0, &vip.ip))

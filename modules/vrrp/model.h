@@ -17,6 +17,7 @@
 #include <tideway/err.h>
 
 #define VR_MAX_PASSWORD 8
+#define VR_FOR_EVER UINT32_MAX /* a lifetime, as the kernel says it */
 #define VR_MAX_VIPS 255 /* what an advertisement can count */
 #define VR_OWNER 255    /* priority of who owns the addresses */
 
@@ -39,7 +40,7 @@ struct vr_vip {
 	uint8_t prefix;         /* bits; 32 or 128 unless given */
 	uint8_t scope;          /* RT_SCOPE_... */
 	uint32_t flags;         /* IFA_F_NODAD, IFA_F_HOMEADDRESS, ...; VR_VIP_... */
-	uint32_t preferred_s;   /* preferred lifetime; UINT32_MAX: for ever */
+	uint32_t preferred_s;   /* preferred lifetime; VR_FOR_EVER */
 	const char *dev;        /* gen; the instance's interface unless given */
 	const char *label;      /* gen; NULL: none */
 	bool excluded;          /* held, but not in advertisements */

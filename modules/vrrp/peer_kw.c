@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * peer_kw.c - the module's words in `global`: vrrp-config and vrrp-peer.
+ * peer_kw.c - the module's words in `global`: vrrp-config, vrrp-peer, vrrp-lease.
  *
  * vrrp-config only stores where the file is: check() reads it. vrrp-peer is
  * complete when its line is; a second one of either is an error. Start and
@@ -326,6 +326,18 @@ vrrp_set_peer(struct tw_line *ln)
 	return peer_complete(ln, peer);
 }
 
+static int
+vrrp_set_lease(struct tw_line *ln)
+{
+	struct vr_gen *const g = ln->state;
+	const char *const word = tw_arg(ln, 0);
+
+	if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+		return tw_line_fail(ln, 0, "'vrrp-lease' is 'on' or 'off'");
+	g->no_lease = strcmp(word, "off") == 0;
+	return 0;
+}
+
 const struct tw_kw vr_peer_keywords[] = {
 	{
 	    .word = "vrrp-config",
@@ -352,6 +364,21 @@ const struct tw_kw vr_peer_keywords[] = {
 		"other lives. Firewalls must let UDP to this port (default 1112) "
 		"through from the peer's every address, on both networks.",
 	    .def = "interval 50ms, dead-after three intervals",
+	},
+	{
+	    .word = "vrrp-lease",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = vrrp_set_lease,
+	    .usage = "{on|off}",
+	    .help =
+		"Gives virtual addresses to the kernel for one advertisement interval "
+		"(three less a second where there is no vrrp-peer) and again in time: "
+		"when every process of the program is killed, the kernel removes them "
+		"and the node is no second owner. Off where other programs are "
+		"disturbed by an event for each address several times a second.",
+	    .def = "on",
 	},
 	{ .word = NULL },
 };

@@ -145,6 +145,7 @@ order_take(struct process *p)
 	switch (p->in.order) {
 	case VR_ORDER_RELOAD:
 		heart_change(f, &p->in.peer);
+		f->lends = !p->in.no_lease;
 		vr_fleet_reload(f);
 		break;
 	case VR_ORDER_YIELD:
@@ -237,6 +238,7 @@ process_up(struct process *p, const struct vr_gen *g, int control, struct tw_err
 	if (conf == NULL)
 		return tw_err_set(err, "%s is bad", g->path);
 	f->path = g->path;
+	f->lends = !g->no_lease;
 	f->base = base_new();
 	if (f->base == NULL || signals_take(p) != 0 || vr_spawn_init(f->base, err) != 0)
 		return tw_err_set(err, "no event loop");

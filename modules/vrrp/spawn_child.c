@@ -17,8 +17,10 @@
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "spawn.h"
@@ -44,13 +46,17 @@ priority_ordinary(void)
 		setpriority(PRIO_PROCESS, 0, 0);
 }
 
+/* The C library keeps the first real-time signals to itself and refuses to
+ * reset them, but passes on that its parent ignored them: the kernel is asked.
+ * Zero is the default in every layout of its struct. */
 static void
 signals_default(void)
 {
+	static const uint64_t defaults[8];
 	sigset_t none;
 
-	for (int i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL); /* the few that cannot be changed are so */
+	for (int i = 1; i < NSIG; i++) /* two cannot be changed, and are so */
+		syscall(SYS_rt_sigaction, i, defaults, NULL, (NSIG - 1) / 8);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -17,6 +17,7 @@ struct vr_gen {
 	struct vr_where where;
 	struct vr_conf *conf; /* owns: read by check() */
 	struct vr_peer_conf peer;
+	bool no_lease; /* vrrp-lease off */
 };
 
 extern const struct tw_self *vr_self; /* set once, at load */
@@ -29,6 +30,7 @@ struct vr_message {
 	uint32_t order;
 	char name[VR_NAME_LEN];   /* an instance; "": all */
 	struct vr_peer_conf peer; /* RELOAD; `where` without meaning */
+	bool no_lease;            /* RELOAD */
 };
 
 /** vr_process_run - the VRRP process: until SIGTERM or its parent's end. in:

@@ -153,7 +153,7 @@ vrrp_process_wanted(struct tw_gen *gen)
 /* --- to the process --- */
 
 static int
-order_send(enum vr_order order, const char *name, const struct vr_peer_conf *peer)
+order_send(enum vr_order order, const char *name, const struct vr_gen *g)
 {
 	struct vr_message m;
 	const int fd = tw_process_fd(vr_self);
@@ -161,8 +161,10 @@ order_send(enum vr_order order, const char *name, const struct vr_peer_conf *pee
 	memset(&m, 0, sizeof(m));
 	m.order = order;
 	snprintf(m.name, sizeof(m.name), "%s", name);
-	if (peer != NULL)
-		m.peer = *peer;
+	if (g != NULL) {
+		m.peer = g->peer;
+		m.no_lease = g->no_lease;
+	}
 	m.peer.where.file = NULL;
 	return fd >= 0 && send(fd, &m, sizeof(m), MSG_NOSIGNAL) == (ssize_t)sizeof(m)
 	    ? 0
@@ -184,7 +186,7 @@ vrrp_start(struct tw_gen *gen, struct tw_err *err)
 		return 0;
 	}
 	is_later = true;
-	if (order_send(VR_ORDER_RELOAD, "", &g->peer) != 0)
+	if (order_send(VR_ORDER_RELOAD, "", g) != 0)
 		return tw_err_errno(err, "the VRRP process does not hear");
 	return 0;
 }

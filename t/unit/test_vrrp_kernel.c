@@ -116,6 +116,40 @@ test_addr(void **state)
 	assert_true(vr_link_has(vr_kernel_link(k, "v0"), &vip.ip));
 }
 
+/* The kernel takes back what is not lent again, and our own renewals are no
+ * news to us. */
+static void
+lend_and_lose(const struct vr_vip *vip, const char *show, const char *valid)
+{
+	settle();
+	assert_int_equal(vr_kernel_lend(k, vip, 1000, &err), 0);
+	assert_int_equal(vr_kernel_lend(k, vip, 2000, &err), 0);
+	net_says(show, valid);
+	settle();
+	assert_int_equal(vr_kernel_lend(k, vip, VR_FOR_EVER, &err), 0);
+	net_says_not(show, valid);
+	assert_int_equal(vr_kernel_lend(k, vip, 1, &err), 0);
+	vr_kernel_read(k);
+	assert_int_equal(seen.n_added + seen.n_gone, 0);
+	until(&seen.n_gone, 1);
+	assert_false(vr_link_has(vr_kernel_link(k, "v0"), &vip->ip));
+}
+
+static void
+test_addr_lent(void **state)
+{
+	struct vr_vip vip = vip_of("192.0.2.100", 32), six = vip_of("2001:db8::9", 64);
+
+	(void)state;
+	lend_and_lose(&vip, "ip -j -4 addr show dev v0", "\"valid_life_time\":2000");
+	lend_and_lose(
+	    &six, "ip -j -6 addr show dev v0 scope global", "\"valid_life_time\":2000");
+	six.preferred_s = 0; /* not to be sent from, and still lent */
+	assert_int_equal(vr_kernel_lend(k, &six, 2000, &err), 0);
+	net_says("ip -j -6 addr show dev v0 scope global",
+	    "\"valid_life_time\":2000,\"preferred_life_time\":0");
+}
+
 static void
 test_addr_options(void **state)
 {
@@ -354,6 +388,7 @@ main(void)
 		net_test(test_link_comes_and_goes),
 		net_test(test_bridge_port),
 		net_test(test_addr),
+		net_test(test_addr_lent),
 		net_test(test_addr_options),
 		net_test(test_addr_ipv6),
 		net_test(test_addr_errors),

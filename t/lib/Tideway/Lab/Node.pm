@@ -52,7 +52,7 @@ sub ours { $_[0]{kind} eq 'tideway' }
 # starts all of it. in: kind, tideway or keepalived; vrrp, the text of a
 # keepalived.conf; opt: proxy => text in place of the usual, wait => 0: does not
 # wait until it is up; for tideway also: peer => name of the node at the other
-# end of the second path
+# end of the second path; global => [lines]
 sub start
 {
 	my ($self, $kind, $vrrp, %opt) = @_;
@@ -90,7 +90,8 @@ sub _global
 	    "stats socket $self->{dir}/ctl level admin",
 	    "vrrp-config $self->{dir}/keepalived.conf",
 	    $peer ? 'vrrp-peer ' . $self->path_address . ' '
-	    . $self->{lab}->node($peer)->path_address . " key $KEY" : ());
+	    . $self->{lab}->node($peer)->path_address . " key $KEY" : (),
+	    @{ $self->{opt}{global} // [] });
 }
 
 # in: where it listens, for who has no proxy before it

@@ -37,7 +37,8 @@ sub _wait_ready
 	}) or die "no ip monitor";
 }
 
-# [time, there] for each change of an address at a node
+# [time, there] for each change of an address at a node; one that is lent again
+# has not changed
 sub changes
 {
 	my ($self, $name, $address) = @_;
@@ -47,7 +48,9 @@ sub changes
 		$line =~ m{^\[(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+\.\d+)\] (Deleted )?.* inet6? (\S+?)/}
 		    or next;
 		next if $8 ne $address;
-		push @changes, [ timegm(0, $5, $4, $3, $2 - 1, $1) + $6, $7 ? 0 : 1 ];
+		my $there = $7 ? 0 : 1;
+		push @changes, [ timegm(0, $5, $4, $3, $2 - 1, $1) + $6, $there ]
+		    if !@changes || $changes[-1][1] != $there;
 	}
 	return @changes;
 }
