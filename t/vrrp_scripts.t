@@ -255,6 +255,35 @@ END
 	}
 };
 
+# A reload that does not know an instance any more tells FAULT, and DELETED where
+# that was asked for; not STOP.
+subtest 'notify_deleted' => sub {
+	my $fifo = "$DIR/gone";
+	mkfifo($fifo, 0600) or die "mkfifo: $!";
+	sysopen my $reader, $fifo, O_RDWR | O_NONBLOCK or die "$fifo: $!";
+	my $got = '';
+	my $global = "global_defs {\n    notify_fifo $fifo\n}\n";
+	my @all = map { instance(name => "D_$_->[0]", vrid => 80 + $_->[1], version => 3,
+		advert => 0.2, addresses => [ address("D_$_->[0]") ],
+		lines => [ $_->[2] // () ]) }
+	    [ stays => 0 ], [ silent => 1 ], [ told => 2, 'notify_deleted' ];
+	my $group = "vrrp_sync_group G {\n    group {\n        D_silent\n    }\n"
+	    . "    notify_deleted\n}\n";
+
+	start($global, $group, @all);
+	ok($lab->wait_owners(address("D_$_"), 'a', 15), "$_ is master")
+	    for qw(stays silent told);
+	$a->reload($global . $all[0]);
+	ok(wait_until(sub { sysread $reader, $got, 65536, length $got;
+		$got =~ /FAULT/ && 2 == (() = $got =~ /DELETED/g) }), 'they are told')
+	    or diag($got);
+	like($got, qr/^INSTANCE "D_silent" FAULT 100$/m, 'FAULT');
+	like($got, qr/^INSTANCE "D_told" DELETED 100$/m, 'DELETED');
+	like($got, qr/^GROUP "G" DELETED 0$/m, 'a group') if $OURS;
+	unlike($got, qr/STOP/, 'none stopped');
+	is($a->stop, '', 'it ends well');
+};
+
 is($a->halt, '', 'all ends well');
 
 done_testing;

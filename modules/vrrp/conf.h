@@ -140,6 +140,7 @@ vr_setter vr_set_name;    /* a string */
 vr_setter vr_set_ip;
 vr_setter vr_set_elsewhere; /* done already, or later */
 vr_setter vr_set_command; /* COMMAND [USER [GROUP]] */
+vr_setter vr_set_deleted; /* notify_deleted, of a struct vr_notify */
 
 /* conf_command.c */
 /** vr_command_read - COMMAND [USER [GROUP]] behind the line's keyword, checked. */

@@ -95,42 +95,35 @@ set_group(
 	    r, kw->low == AF_INET6 ? &r->mcast_group6 : &r->mcast_group4, l, kw);
 }
 
-/* NAME [USER [GROUP]]. All events go to one FIFO, since there are none of LVS. */
+/* NAME [USER [GROUP]] */
 static void
 set_fifo(struct vr_reader *r, void *to, const struct vr_line *l, const struct vr_kw *kw)
 {
-	struct vr_globals *const g = to;
+	struct vr_fifo_conf *const f = (struct vr_fifo_conf *)((char *)to + kw->offset);
 
-	(void)kw;
-	if (g->notify_fifo != NULL) {
-		vr_fail(r->rep, &l->where,
-		    "'%s': a second FIFO is not supported yet: '%s' has all events of VRRP "
-		    "already",
-		    l->word[0], g->notify_fifo);
+	if (f->path != NULL) {
+		vr_fail(
+		    r->rep, &l->where, "a second '%s': remove one of them", l->word[0]);
 		return;
 	}
 	if (l->word[1][0] != '/')
 		vr_expected(r, l, l->word[1], "a path that begins with '/'");
-	g->notify_fifo = l->word[1];
+	f->path = l->word[1];
 	if (l->n_words > 2)
-		g->has_fifo_owner =
-		    vr_user_read(r, l, 2, &g->fifo_uid, &g->fifo_gid) == 0;
+		f->has_owner = vr_user_read(r, l, 2, &f->uid, &f->gid) == 0;
 }
 
 static void
 set_fifo_script(
     struct vr_reader *r, void *to, const struct vr_line *l, const struct vr_kw *kw)
 {
-	struct vr_globals *const g = to;
+	struct vr_fifo_conf *const f = (struct vr_fifo_conf *)((char *)to + kw->offset);
 
-	(void)kw;
-	if (g->notify_fifo_script.argv != NULL)
-		vr_fail(r->rep, &l->where,
-		    "'%s': a second script for the FIFO is not "
-		    "supported yet: remove one",
-		    l->word[0]);
+	if (f->script.argv != NULL)
+		vr_fail(
+		    r->rep, &l->where, "a second '%s': remove one of them", l->word[0]);
 	else
-		vr_command_read(r, l, &g->notify_fifo_script);
+		vr_command_read(r, l, &f->script);
 }
 
 static void
@@ -265,13 +258,15 @@ const struct vr_kw vr_kw_global[] = {
 	    .help = "receive buffer in bytes; MTU and ADVERT: the system's size" },
 	QUIET("vrrp_rx_bufs_multiplier", "NUMBER", "for MTU and ADVERT only"),
 	{ "notify_fifo", "PATH [USER [GROUP]]", VR_KW_WORKS, 1, 3, 0, set_fifo,
-	    .help = "all events are written there" },
+	    GL(notify_fifo), .help = "all events are written there" },
 	{ "vrrp_notify_fifo", "PATH [USER [GROUP]]", VR_KW_WORKS, 1, 3, 0, set_fifo,
-	    .help = "as notify_fifo" },
+	    GL(vrrp_fifo),
+	    .help = "another, for the same: there are no events of LVS" },
 	{ "notify_fifo_script", "COMMAND [USER [GROUP]]", VR_KW_WORKS, 1, 3, 0,
-	    set_fifo_script, .help = "reads the FIFO, which is its last argument" },
+	    set_fifo_script, GL(notify_fifo),
+	    .help = "reads the FIFO, which is its last argument" },
 	{ "vrrp_notify_fifo_script", "COMMAND [USER [GROUP]]", VR_KW_WORKS, 1, 3, 0,
-	    set_fifo_script, .help = "as notify_fifo_script" },
+	    set_fifo_script, GL(vrrp_fifo), .help = "of vrrp_notify_fifo" },
 	NOTED("fifo_write_vrrp_states_on_reload", "",
 	    "a reload writes what it changes only"),
 	{ "startup_script", "COMMAND [USER [GROUP]]", VR_KW_WORKS, 1, 3, 0,
@@ -418,6 +413,14 @@ pass(struct vr_reader *r, bool users)
 	}
 }
 
+static void
+fifo_complete(struct vr_reader *r, const struct vr_fifo_conf *f, const char *word)
+{
+	if (f->script.argv != NULL && f->path == NULL)
+		vr_fail(r->rep, &(struct vr_where){ .file = r->conf->path },
+		    "%s_script without %s: write %s PATH", word, word, word);
+}
+
 void
 vr_globals_read(struct vr_reader *r)
 {
@@ -430,8 +433,6 @@ vr_globals_read(struct vr_reader *r)
 		garp->lower_prio_delay_us = garp->delay_us;
 	if (garp->lower_prio_repeat == UINT32_MAX)
 		garp->lower_prio_repeat = garp->repeat;
-	if (r->conf->global.notify_fifo_script.argv != NULL &&
-	    r->conf->global.notify_fifo == NULL)
-		vr_fail(r->rep, &(struct vr_where){ .file = r->conf->path },
-		    "notify_fifo_script without notify_fifo: write notify_fifo PATH");
+	fifo_complete(r, &r->conf->global.notify_fifo, "notify_fifo");
+	fifo_complete(r, &r->conf->global.vrrp_fifo, "vrrp_notify_fifo");
 }

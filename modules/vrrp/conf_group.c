@@ -24,17 +24,6 @@ set_members(
 		r->now->members = l;
 }
 
-static void
-set_deleted(
-    struct vr_reader *r, void *to, const struct vr_line *l, const struct vr_kw *kw)
-{
-	struct vr_notify *const n = &((struct vr_group *)to)->notify;
-	(void)kw;
-	n->tells_deleted = true;
-	if (l->n_words > 1)
-		vr_command_read(r, l, &n->deleted);
-}
-
 #define TRACK(name, args, kind, text)                                            \
 	{                                                                        \
 		name, args, VR_KW_WORKS, 0, VR_ANY, VR_MAY_BLOCK, vr_set_tracks, \
@@ -69,7 +58,7 @@ const struct vr_kw vr_kw_group[] = {
 	NOTIFY("notify_fault", fault, "runs when it becomes faulty"),
 	NOTIFY("notify_stop", stop, "runs when the program stops"),
 	{ "notify_deleted", "[COMMAND [USER [GROUP]]]", VR_KW_WORKS, 0, 3, 0,
-	    set_deleted,
+	    vr_set_deleted, GR(notify),
 	    .help = "DELETED, not FAULT, is told when a reload removes it" },
 	NOTIFY("notify", any, "runs on each change, with type, name, state, priority"),
 	{ "notify_priority_changes", "[BOOL]", VR_KW_WORKS, 0, 1, 0, vr_set_flag,

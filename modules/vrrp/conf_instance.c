@@ -218,16 +218,6 @@ set_rx_buf(
 }
 
 static void
-set_deleted(
-    struct vr_reader *r, void *to, const struct vr_line *l, const struct vr_kw *kw)
-{
-	struct vr_notify *const n = (struct vr_notify *)((char *)to + kw->offset);
-	n->tells_deleted = true;
-	if (l->n_words > 1)
-		vr_command_read(r, l, &n->deleted);
-}
-
-static void
 set_auth(struct vr_reader *r, void *to, const struct vr_line *l, const struct vr_kw *kw)
 {
 	(void)kw;
@@ -420,7 +410,7 @@ const struct vr_kw vr_kw_instance[] = {
 	NOTIFY("notify_fault", fault, "runs when it becomes faulty"),
 	NOTIFY("notify_stop", stop, "runs when the program stops"),
 	{ "notify_deleted", "[COMMAND [USER [GROUP]]]", VR_KW_WORKS, 0, 3, 0,
-	    set_deleted, IN(notify),
+	    vr_set_deleted, IN(notify),
 	    .help = "DELETED, not FAULT, is told when a reload removes it" },
 	NOTIFY("notify_master_rx_lower_pri", master_rx_lower_pri,
 	    "runs when a master hears a lower priority"),

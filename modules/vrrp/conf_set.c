@@ -93,3 +93,14 @@ vr_set_command(
 	TW_ASSERT(kw->size == sizeof(struct vr_command));
 	vr_command_read(r, l, field(to, kw));
 }
+
+void
+vr_set_deleted(
+    struct vr_reader *r, void *to, const struct vr_line *l, const struct vr_kw *kw)
+{
+	struct vr_notify *const n = (struct vr_notify *)((char *)to + kw->offset);
+
+	n->tells_deleted = true;
+	if (l->n_words > 1)
+		vr_command_read(r, l, &n->deleted);
+}

@@ -36,12 +36,10 @@ command_dump(FILE *to, const char *label, const struct vr_command *cmd)
 static void
 fifos_dump(FILE *to, const struct vr_globals *g)
 {
-	path_dump(to, "Global notify fifo", g->notify_fifo);
-	command_dump(to, "Global notify fifo script", &g->notify_fifo_script);
-	path_dump(to, "VRRP notify fifo", g->instance_fifo);
-	command_dump(to, "VRRP notify fifo script", &g->instance_fifo_script);
-	path_dump(to, "VRRP group notify fifo", g->group_fifo);
-	command_dump(to, "VRRP group notify fifo script", &g->group_fifo_script);
+	path_dump(to, "Global notify fifo", g->notify_fifo.path);
+	command_dump(to, "Global notify fifo script", &g->notify_fifo.script);
+	path_dump(to, "VRRP notify fifo", g->vrrp_fifo.path);
+	command_dump(to, "VRRP notify fifo script", &g->vrrp_fifo.script);
 	command_dump(to, "Startup script", &g->startup_script);
 	command_dump(to, "Shutdown script", &g->shutdown_script);
 }

@@ -242,7 +242,7 @@ vr_dump_instance(FILE *to, const struct vr_conf *conf, const struct vr_router *r
 	routes_dump(to, in);
 	vr_dump_tracks(to, in->track, in->n_tracks);
 	fprintf(to, "   Notify deleted = %s\n",
-	    in->notify.deleted.argv != NULL ? "Deleted" : "Fault");
+	    in->notify.tells_deleted ? "Deleted" : "Fault");
 	vr_dump_notify(to, &in->notify);
 	truth(to, "Notify priority changes", in->notify.priority_changes);
 }

@@ -154,7 +154,7 @@ static void
 put_notify(json_t *o, const struct vr_notify *notify)
 {
 	put_bool(o, "smtp_alert", false); /* no mail is sent */
-	put_bool(o, "notify_deleted", notify->deleted.argv != NULL);
+	put_bool(o, "notify_deleted", notify->tells_deleted);
 	put_command(o, "script_backup", &notify->backup);
 	put_command(o, "script_master", &notify->master);
 	put_command(o, "script_fault", &notify->fault);

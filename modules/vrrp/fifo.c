@@ -29,7 +29,7 @@
 #define AGAIN_S 1
 
 struct vr_fifo {
-	char *path;                /* owns */
+	struct vr_fifo_conf conf;  /* owns its path; its script is the copy */
 	int fd;                    /* -1: could not be opened */
 	struct vr_command *script; /* owns; NULL: none */
 	struct vr_child *child;    /* NULL: does not run now */
@@ -39,17 +39,28 @@ struct vr_fifo {
 /* --- the pipe --- */
 
 static int
-pipe_make(const char *path, const struct vr_command *script, struct tw_err *err)
+pipe_give(const struct vr_fifo_conf *conf, struct tw_err *err)
 {
+	const struct vr_command *const s = &conf->script;
+	const bool is_scripts = !conf->has_owner && s->argv != NULL && s->has_user;
+	const uid_t uid = is_scripts ? s->uid : conf->uid;
+
+	if (!is_scripts && !conf->has_owner)
+		return 0;
+	if (chown(conf->path, uid, is_scripts ? s->gid : conf->gid) != 0)
+		return tw_err_errno(
+		    err, "cannot give FIFO %s to user %u", conf->path, (unsigned)uid);
+	return 0;
+}
+
+static int
+pipe_make(const struct vr_fifo_conf *conf, struct tw_err *err)
+{
+	const char *const path = conf->path;
 	struct stat st;
 
-	if (mkfifo(path, 0600) == 0) {
-		if (script->argv != NULL && script->has_user &&
-		    chown(path, script->uid, script->gid) != 0)
-			return tw_err_errno(err, "cannot give FIFO %s to user %u", path,
-			    (unsigned)script->uid);
-		return 0;
-	}
+	if (mkfifo(path, 0600) == 0)
+		return pipe_give(conf, err);
 	if (errno != EEXIST || lstat(path, &st) != 0)
 		return tw_err_errno(err, "cannot make FIFO %s", path);
 	if (!S_ISFIFO(st.st_mode))
@@ -66,7 +77,7 @@ pipe_open(struct vr_fifo *f)
 
 	if (f->fd >= 0)
 		close(f->fd);
-	f->fd = open(f->path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
+	f->fd = open(f->conf.path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	if (f->fd >= 0 && (fstat(f->fd, &st) != 0 || !S_ISFIFO(st.st_mode))) {
 		close(f->fd);
 		f->fd = -1;
@@ -81,8 +92,9 @@ is_current(const struct vr_fifo *f)
 {
 	struct stat ours, there;
 
-	return f->fd >= 0 && fstat(f->fd, &ours) == 0 && lstat(f->path, &there) == 0 &&
-	    ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+	return f->fd >= 0 && fstat(f->fd, &ours) == 0 &&
+	    lstat(f->conf.path, &there) == 0 && ours.st_dev == there.st_dev &&
+	    ours.st_ino == there.st_ino;
 }
 
 static bool
@@ -94,20 +106,18 @@ is_written(const struct vr_fifo *f, const char *line, size_t len)
 void
 vr_fifo_write(struct vr_fifo *f, const char *line, size_t len)
 {
-	const struct vr_command none = { .argv = NULL };
-
-	if (!is_current(f) &&
-	    pipe_make(f->path, f->script != NULL ? f->script : &none, NULL) == 0)
+	if (!is_current(f) && pipe_make(&f->conf, NULL) == 0)
 		pipe_open(f);
 	if (is_written(f, line, len))
 		return;
 	if (errno == EAGAIN)
 		tw_log_limited(TW_WARNING,
-		    "FIFO %s is full: nobody reads it, and lines are lost", f->path);
+		    "FIFO %s is full: nobody reads it, and lines are lost",
+		    f->conf.path);
 	if (pipe_open(f) == 0 && is_written(f, line, len))
 		return;
 	if (errno != EAGAIN)
-		tw_log_limited(TW_WARNING, "cannot write to FIFO %s: %s", f->path,
+		tw_log_limited(TW_WARNING, "cannot write to FIFO %s: %s", f->conf.path,
 		    strerror(errno));
 }
 
@@ -137,7 +147,7 @@ on_done(void *arg, int status, bool timed_out)
 static void
 script_start(struct vr_fifo *f)
 {
-	const char *const extra[] = { f->path, NULL };
+	const char *const extra[] = { f->conf.path, NULL };
 	struct tw_err err = { "" };
 
 	f->child = vr_spawn(f->script, extra, 0, on_done, f, &err);
@@ -199,24 +209,26 @@ vr_command_copy(const struct vr_command *cmd)
 }
 
 struct vr_fifo *
-vr_fifo_new(struct event_base *base, const char *path, const struct vr_command *script,
-    struct tw_err *err)
+vr_fifo_new(
+    struct event_base *base, const struct vr_fifo_conf *conf, struct tw_err *err)
 {
-	if (pipe_make(path, script, err) != 0)
+	if (pipe_make(conf, err) != 0)
 		return NULL;
 	struct vr_fifo *f = calloc(1, sizeof(*f));
 	TW_ASSERT(f != NULL);
-	f->path = strdup(path);
+	f->conf = *conf;
+	f->conf.path = strdup(conf->path);
 	f->fd = -1;
-	TW_ASSERT(f->path != NULL);
+	TW_ASSERT(f->conf.path != NULL);
 	evtimer_assign(&f->again, base, on_again, f);
 	if (pipe_open(f) != 0) {
-		tw_err_errno(err, "cannot open FIFO %s", path);
+		tw_err_errno(err, "cannot open FIFO %s", conf->path);
 		vr_fifo_free(&f);
 		return NULL;
 	}
-	if (script->argv != NULL) {
-		f->script = vr_command_copy(script);
+	if (conf->script.argv != NULL) {
+		f->script = vr_command_copy(&conf->script);
+		f->conf.script = *f->script;
 		script_start(f);
 	}
 	return f;
@@ -235,7 +247,7 @@ vr_fifo_free(struct vr_fifo **pf)
 	if (f->fd >= 0)
 		close(f->fd);
 	free(f->script);
-	free(f->path);
+	free((char *)(uintptr_t)f->conf.path);
 	free(f);
 	*pf = NULL;
 }

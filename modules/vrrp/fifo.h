@@ -10,11 +10,11 @@
 
 struct vr_fifo;
 
-/** vr_fifo_new - makes the FIFO (mode 0600, its script's user's) unless it is
- * there, and starts the script with the path as its last argument. in: path and
- * script, copied; script->argv NULL: none. errors: cannot be made; err. */
-struct vr_fifo *vr_fifo_new(struct event_base *base, const char *path,
-    const struct vr_command *script, struct tw_err *err);
+/** vr_fifo_new - makes the FIFO (mode 0600) unless it is there, and starts the
+ * script with the path as its last argument. in: conf, copied; with a path.
+ * errors: cannot be made; err. */
+struct vr_fifo *vr_fifo_new(struct event_base *base, const struct vr_fifo_conf *conf,
+    struct tw_err *err);
 /** vr_fifo_free - the script is told to end (SIGTERM); the FIFO stays. */
 void vr_fifo_free(struct vr_fifo **f);
 /** vr_fifo_write - one whole line or nothing. errors: nobody reads and it is

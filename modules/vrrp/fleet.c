@@ -388,15 +388,36 @@ nodes_follow(struct vr_fleet *f, struct vr_node *old, unsigned n_old)
 }
 
 static void
-nodes_leave(struct vr_fleet *f, struct vr_node *old, unsigned n_old)
+nodes_leave(struct vr_node *old, unsigned n_old)
 {
 	for (unsigned i = 0; i < n_old; i++) {
 		if (old[i].r.state == VR_INIT)
 			continue;
 		old[i].sync = NULL;
+		old[i].is_deleted = true;
 		vr_router_stop(&old[i].r, vr_now_us());
-		vr_notify(f->notifier, "INSTANCE", old[i].conf->name,
-		    &old[i].conf->notify, "DELETED", 0);
+	}
+}
+
+static bool
+has_group(const struct vr_conf *conf, const char *name)
+{
+	for (unsigned i = 0; i < conf->n_groups; i++) {
+		if (strcmp(conf->group[i].name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+groups_leave(struct vr_fleet *f, const struct vr_conf *old)
+{
+	for (unsigned i = 0; i < old->n_groups; i++) {
+		const struct vr_group *const g = &old->group[i];
+
+		if (!has_group(f->conf, g->name))
+			vr_notify(f->notifier, "GROUP", g->name, &g->notify,
+			    vr_deleted_word(&g->notify), 0);
 	}
 }
 
@@ -430,7 +451,8 @@ conf_swap(struct vr_fleet *f, struct vr_conf *conf)
 	}
 	nodes_make(f);
 	nodes_follow(f, old.node, old.conf->n_instances);
-	nodes_leave(f, old.node, old.conf->n_instances);
+	nodes_leave(old.node, old.conf->n_instances);
+	groups_leave(f, old.conf);
 	if (f->delayed == NULL)
 		nodes_start(f);
 	nodes_end(old.node, old.conf->n_instances);

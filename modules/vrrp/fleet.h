@@ -38,6 +38,7 @@ struct vr_node {
 	struct vr_result *own;          /* owns: of those that no watch looks at */
 	unsigned ifindex;               /* the interface it is bound to; 0: none */
 	bool has_vmac;                  /* its macvlan is this node's to remove */
+	bool is_deleted;                /* a reload does not know it any more */
 	bool holds;                     /* the addresses are (to be) there */
 	uint32_t lease_s;               /* for how long they are lent; VR_FOR_EVER */
 	uint64_t lease_due_us;          /* when they are lent again */

@@ -225,15 +225,17 @@ struct vr_group {
 	struct vr_notify notify;
 };
 
+struct vr_fifo_conf {
+	const char *path; /* gen; NULL: none */
+	bool has_owner;   /* else its script's user, else whoever the process is */
+	uid_t uid;
+	gid_t gid;
+	struct vr_command script; /* argv NULL: none */
+};
+
 struct vr_globals {
 	const char *router_id; /* the host's name unless given */
-	/* gen; NULL. keepalived's notify_fifo and vrrp_notify_fifo are one here;
-	 * the others are for files of later versions. */
-	const char *notify_fifo, *instance_fifo, *group_fifo;
-	bool has_fifo_owner; /* of notify_fifo; else whoever the process is */
-	uid_t fifo_uid;
-	gid_t fifo_gid;
-	struct vr_command notify_fifo_script, instance_fifo_script, group_fifo_script;
+	struct vr_fifo_conf notify_fifo, vrrp_fifo; /* all events go to both */
 	struct vr_command startup_script, shutdown_script;
 	uint64_t startup_script_timeout_us, shutdown_script_timeout_us;
 	uint64_t startup_delay_us; /* vrrp_startup_delay */

@@ -72,9 +72,11 @@ node_announce(struct vr_router *r, enum vr_announce why, unsigned repeat)
 }
 
 static const char *
-notify_word(enum vr_state s)
+notify_word(const struct vr_node *n)
 {
-	return s == VR_INIT ? "STOP" : vr_state_name(s);
+	if (n->is_deleted)
+		return vr_deleted_word(&n->conf->notify);
+	return n->r.state == VR_INIT ? "STOP" : vr_state_name(n->r.state);
 }
 
 static void
@@ -85,7 +87,7 @@ node_entered(struct vr_router *r, enum vr_state from, const char *why)
 	(void)why; /* the state machine has said it */
 	if (n->fleet->notifier != NULL && !(from == VR_INIT && r->state == VR_INIT))
 		vr_notify(n->fleet->notifier, "INSTANCE", n->conf->name,
-		    &n->conf->notify, notify_word(r->state), r->priority);
+		    &n->conf->notify, notify_word(n), r->priority);
 	if (n->sync != NULL)
 		vr_sync_entered(n->sync, vr_now_us(), r);
 	if (n->fleet->heart != NULL)

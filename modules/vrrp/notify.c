@@ -49,8 +49,8 @@ struct line {
 struct vr_notifier {
 	struct event_base *base; /* borrow */
 	LIST_HEAD(, line) lines;
-	struct vr_fifo *all, *instances, *groups; /* owns; NULL: none */
-	bool is_leaving;                          /* frees itself when idle */
+	struct vr_fifo *fifo, *vrrp_fifo; /* owns; NULL: none */
+	bool is_leaving;                  /* frees itself when idle */
 };
 
 /* --- jobs --- */
@@ -246,19 +246,16 @@ static void
 fifos_tell(struct vr_notifier *n, const char *type, const char *name, const char *state,
     unsigned priority)
 {
-	const bool is_group = strcmp(type, "GROUP") == 0;
-	struct vr_fifo *const own =
-	    is_group && n->groups != NULL ? n->groups : n->instances;
 	char line[MAX_LINE];
 	const int len = snprintf(
 	    line, sizeof(line), "%s \"%s\" %s %u\n", type, name, state, priority);
 
 	if (len < 0 || (size_t)len >= sizeof(line))
 		return; /* no name is that long */
-	if (n->all != NULL)
-		vr_fifo_write(n->all, line, (size_t)len);
-	if (own != NULL)
-		vr_fifo_write(own, line, (size_t)len);
+	if (n->fifo != NULL)
+		vr_fifo_write(n->fifo, line, (size_t)len);
+	if (n->vrrp_fifo != NULL)
+		vr_fifo_write(n->vrrp_fifo, line, (size_t)len);
 }
 
 static const struct vr_command *
@@ -290,6 +287,12 @@ is_priority(const char *state)
 	    strcmp(state, "BACKUP_PRIORITY") == 0;
 }
 
+const char *
+vr_deleted_word(const struct vr_notify *what)
+{
+	return what->tells_deleted ? "DELETED" : "FAULT";
+}
+
 void
 vr_notify(struct vr_notifier *n, const char *type, const char *name,
     const struct vr_notify *what, const char *state, unsigned priority)
@@ -312,12 +315,12 @@ vr_notify(struct vr_notifier *n, const char *type, const char *name,
 /* --- life --- */
 
 static int
-fifo_open(struct vr_notifier *n, struct vr_fifo **f, const char *path,
-    const struct vr_command *script, struct tw_err *err)
+fifo_open(struct vr_notifier *n, struct vr_fifo **f, const struct vr_fifo_conf *conf,
+    struct tw_err *err)
 {
-	if (path == NULL)
+	if (conf->path == NULL)
 		return 0;
-	*f = vr_fifo_new(n->base, path, script, err);
+	*f = vr_fifo_new(n->base, conf, err);
 	return *f != NULL ? 0 : -1;
 }
 
@@ -330,10 +333,8 @@ vr_notifier_new(struct event_base *base, const struct vr_conf *conf, struct tw_e
 	TW_ASSERT(n != NULL);
 	n->base = base;
 	LIST_INIT(&n->lines);
-	if (fifo_open(n, &n->all, g->notify_fifo, &g->notify_fifo_script, err) != 0 ||
-	    fifo_open(n, &n->instances, g->instance_fifo, &g->instance_fifo_script,
-		err) != 0 ||
-	    fifo_open(n, &n->groups, g->group_fifo, &g->group_fifo_script, err) != 0)
+	if (fifo_open(n, &n->fifo, &g->notify_fifo, err) != 0 ||
+	    fifo_open(n, &n->vrrp_fifo, &g->vrrp_fifo, err) != 0)
 		vr_notifier_free(&n);
 	return n;
 }
@@ -346,9 +347,8 @@ vr_notifier_free(struct vr_notifier **pn)
 	*pn = NULL;
 	if (n == NULL)
 		return;
-	vr_fifo_free(&n->all);
-	vr_fifo_free(&n->instances);
-	vr_fifo_free(&n->groups);
+	vr_fifo_free(&n->fifo);
+	vr_fifo_free(&n->vrrp_fifo);
 	n->is_leaving = true;
 	if (is_all_idle(n))
 		notifier_end(n);

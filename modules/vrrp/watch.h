@@ -74,6 +74,8 @@ struct vr_notifier *vr_notifier_new(struct event_base *base, const struct vr_con
 /** vr_notifier_free - closes the FIFOs, ends their scripts; what is queued is run
  * still (a reload), unless vr_notifier_drain() came before. */
 void vr_notifier_free(struct vr_notifier **n);
+/** vr_deleted_word - what is told of one that a reload removes. */
+const char *vr_deleted_word(const struct vr_notify *what);
 /** vr_notify - tells scripts and FIFOs of a change, in order: scripts of one
  * name run one after the other, and its `notify` last. in: type, "INSTANCE" or
  * "GROUP"; what, borrowed during the call; state as keepalived writes it:

@@ -498,10 +498,12 @@ test_fifo(void **state)
 	good(
 	    "global_defs { vrrp_notify_fifo /run/fifo\n vrrp_notify_fifo_script /bin/x\n"
 	    " vrrp_notify_priority_changes on }" VI(""));
-	assert_string_equal(conf->global.notify_fifo, "/run/fifo");
-	assert_string_equal(conf->global.notify_fifo_script.argv[0], "/bin/x");
+	assert_string_equal(conf->global.vrrp_fifo.path, "/run/fifo");
+	assert_string_equal(conf->global.vrrp_fifo.script.argv[0], "/bin/x");
+	assert_null(conf->global.notify_fifo.path);
 	assert_true(conf->instance[0].notify.priority_changes);
-	bad("global_defs { notify_fifo /a\n vrrp_notify_fifo /b }", "a second FIFO");
+	bad("global_defs { notify_fifo /a\n notify_fifo /b }",
+	    "a second 'notify_fifo'");
 	bad("global_defs { notify_fifo a }", "begins with '/'");
 	bad("global_defs { notify_fifo_script /bin/x }", "without notify_fifo");
 }

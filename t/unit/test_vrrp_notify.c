@@ -155,7 +155,7 @@ fifo_reader(const char *name)
 static void
 fifo_start(const char *name)
 {
-	conf.global = (struct vr_globals){ .notify_fifo = strdup(path_of(name)) };
+	conf.global = (struct vr_globals){ .notify_fifo.path = strdup(path_of(name)) };
 	notifier_start();
 }
 
@@ -163,8 +163,8 @@ static void
 fifo_end(void)
 {
 	vr_notifier_free(&notifier);
-	free((void *)(uintptr_t)conf.global.notify_fifo);
-	conf.global = (struct vr_globals){ .notify_fifo = NULL };
+	free((void *)(uintptr_t)conf.global.notify_fifo.path);
+	conf.global = (struct vr_globals){ .router_id = NULL };
 }
 
 static void
@@ -189,6 +189,37 @@ test_fifo_lines(void **state)
 	    "GROUP \"G 1\" BACKUP 0\nINSTANCE \"VI_1\" MASTER_PRIORITY 90\n"
 	    "INSTANCE \"VI_1\" MASTER_RX_LOWER_PRI 91\n");
 	close(fd);
+	fifo_end();
+}
+
+/* Both have all lines; whoever the file names owns them. */
+static void
+test_fifo_owner(void **state)
+{
+	const struct vr_notify what = { .priority_changes = false };
+	struct stat st;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	fifo_start("first");
+	vr_notifier_free(&notifier);
+	conf.global.vrrp_fifo = (struct vr_fifo_conf){
+		.path = strdup(path_of("owned")), .has_owner = true, .uid = 7, .gid = 8
+	};
+	notifier_start();
+	assert_int_equal(stat(path_of("first"), &st), 0);
+	assert_int_equal(st.st_uid, 0);
+	assert_int_equal(stat(path_of("owned"), &st), 0);
+	assert_int_equal(st.st_uid, 7);
+	assert_int_equal(st.st_gid, 8);
+	vr_notify(notifier, "INSTANCE", "VI_1", &what, "MASTER", 9);
+	for (int i = 0; i < 2; i++) {
+		const int fd = fifo_reader(i == 0 ? "first" : "owned");
+		read_expect(fd, "INSTANCE \"VI_1\" MASTER 9\n");
+		close(fd);
+	}
+	free((void *)(uintptr_t)conf.global.vrrp_fifo.path);
 	fifo_end();
 }
 
@@ -223,12 +254,12 @@ test_fifo_is_file(void **state)
 {
 	(void)state;
 	file_put("file", "precious\n");
-	conf.global.notify_fifo = strdup(path_of("file"));
+	conf.global.notify_fifo.path = strdup(path_of("file"));
 	assert_null(vr_notifier_new(base, &conf, &err));
 	assert_non_null(strstr(err.text, "no FIFO"));
 	assert_string_equal(file_get("file"), "precious\n");
-	free((void *)(uintptr_t)conf.global.notify_fifo);
-	conf.global.notify_fifo = NULL;
+	free((void *)(uintptr_t)conf.global.notify_fifo.path);
+	conf.global.notify_fifo.path = NULL;
 }
 
 static bool
@@ -250,8 +281,9 @@ test_fifo_script(void **state)
 	    path_of("heard"));
 	script_put("reader", text);
 	argv[0] = strdup(path_of("reader"));
-	conf.global = (struct vr_globals){ .instance_fifo = strdup(path_of("fifo2")),
-		.instance_fifo_script = { .argv = argv } };
+	conf.global =
+	    (struct vr_globals){ .vrrp_fifo = { .path = strdup(path_of("fifo2")),
+				     .script = { .argv = argv } } };
 	notifier_start();
 	vr_notify(notifier, "INSTANCE", "VI_1", &what, "BACKUP", 1);
 	assert_true(
@@ -261,8 +293,8 @@ test_fifo_script(void **state)
 	    loop_until(has_line, (void *)(uintptr_t) "arg GROUP \"G\" MASTER 2"));
 	vr_notifier_free(&notifier);
 	free(argv[0]);
-	free((void *)(uintptr_t)conf.global.instance_fifo);
-	conf.global = (struct vr_globals){ .notify_fifo = NULL };
+	free((void *)(uintptr_t)conf.global.vrrp_fifo.path);
+	conf.global = (struct vr_globals){ .router_id = NULL };
 }
 
 int
@@ -274,6 +306,7 @@ main(void)
 		cmocka_unit_test(test_free_goes_on),
 		cmocka_unit_test(test_drain),
 		cmocka_unit_test(test_fifo_lines),
+		cmocka_unit_test(test_fifo_owner),
 		cmocka_unit_test(test_fifo_full),
 		cmocka_unit_test(test_fifo_is_file),
 		cmocka_unit_test(test_fifo_script),
