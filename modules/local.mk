@@ -165,6 +165,7 @@ modules_vrrp_libvrrp_la_SOURCES = \
 	modules/vrrp/kernel_sysctl.c \
 	modules/vrrp/kernel_vmac.c \
 	modules/vrrp/lint.c \
+	modules/vrrp/lint_firewall.c \
 	modules/vrrp/lint_net.c \
 	modules/vrrp/lint_peer.c \
 	modules/vrrp/master.c \

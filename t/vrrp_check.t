@@ -96,6 +96,28 @@ subtest 'both files' => sub {
 	like($r->{err}, qr/--peer needs/, 'and why');
 };
 
+# In a network namespace with rules of its own.
+subtest 'the firewall' => sub {
+	my $can = $> == 0 && system('unshare -n nft list ruleset >/dev/null 2>&1') == 0;
+	plan skip_all => 'needs root, network namespaces and nft' unless $can;
+	my $cfg = spew('c.cfg', text(spew('k.conf', instance()))
+	    =~ s/\{BIND:web\}/127.0.0.1:1/r);
+	my $check = sub {
+		my $rules = spew('rules', "table inet filter {\n    chain input {\n"
+		    . "        type filter hook input priority 0; policy drop;\n"
+		    . "        $_[0]\n    }\n}\n");
+		my $run = "nft -f $rules && exec " . binary() . " -c -f $cfg";
+		my $said = qx(unshare -n sh -c '$run' 2>&1);
+		is($?, 0, 'valid') or diag($said);
+		return $said;
+	};
+
+	like($check->('tcp dport 80 accept'),
+	    qr/k\.conf:1\].*VI_1.*firewall \(table inet filter\).*protocol 112/,
+	    'what drops VRRP is told');
+	unlike($check->('ip protocol vrrp accept'), qr/firewall/, 'what lets it in is not');
+};
+
 subtest 'the line in global' => sub {
 	for (
 		["global\n    vrrp-config /no/such\n", qr/no.such/],

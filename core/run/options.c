@@ -219,6 +219,13 @@ take_x(struct args *a)
 }
 
 static const char *check_peer; /* start-up, then read-only */
+static bool is_check;          /* the same */
+
+bool
+tw_is_check(void)
+{
+	return is_check;
+}
 
 const char *
 tw_check_peer(void)
@@ -257,6 +264,7 @@ static int
 take_c(struct args *a)
 {
 	todo_set(a->o, TW__DO_CHECK);
+	is_check = true;
 	return 0;
 }
 

@@ -103,6 +103,9 @@ TW_API struct tw_arena *tw_gen_arena(struct tw_gen *gen);
 /** tw_check_peer - the other node's file (--peer), for checks that compare the
  * two. returns: NULL: none was named. */
 TW_API const char *tw_check_peer(void);
+/** tw_is_check - the program only checks the configuration (-c): a check may
+ * take its time and look at the machine. */
+TW_API bool tw_is_check(void);
 
 /* Ready-made setters: write at ln->state + kw->offset. */
 TW_API int tw_set_flag(struct tw_line *ln); /* bool; `no` clears it */

@@ -221,6 +221,7 @@ vr_lint(const struct vr_conf *conf, const struct vr_conf *peer, struct vr_report
 	lint_process_checks(conf, rep);
 	lint_addresses(conf, rep);
 	vr_lint_net(conf, rep);
+	vr_lint_firewall(conf, rep);
 	if (peer != NULL)
 		vr_lint_peer(conf, peer, rep);
 }

@@ -19,6 +19,12 @@ struct vr_range vr_range_of(const struct vr_conf *conf, const struct vr_instance
 
 /* lint_net.c: against this machine's interfaces */
 void vr_lint_net(const struct vr_conf *conf, struct vr_report *rep);
+/* lint_firewall.c: against this machine's packet filter, for -c */
+void vr_lint_firewall(const struct vr_conf *conf, struct vr_report *rep);
+/** vr_firewall_drops - in: rules, as `nft list ruleset` or `iptables -S` prints
+ * them. returns: whether they seem to drop what the instance needs; table: which. */
+bool vr_firewall_drops(
+    const char *rules, const struct vr_instance *in, char *table, size_t size);
 /* lint_peer.c: against the other router's file */
 void vr_lint_peer(const struct vr_conf *conf, const struct vr_conf *peer,
     struct vr_report *rep);

@@ -12,6 +12,10 @@
 
 #include "vrrp_conf_help.h"
 
+#include <tideway/assert.h>
+
+#include "modules/vrrp/lint.h"
+
 static struct vr_conf *other;
 
 static void
@@ -133,6 +137,71 @@ forget_both(void **state)
 	return forget(state);
 }
 
+/* --- the packet filter --- */
+
+#define NFT_INPUT(policy, rules)                                                 \
+	"table inet filter {\n\tchain input {\n"                                 \
+	"\t\ttype filter hook input priority filter; policy " policy ";\n" rules \
+	"\t}\n\n\tchain output {\n"                                              \
+	"\t\ttype filter hook output priority filter; policy drop;\n\t}\n}\n"
+
+#define LAST_DROPS                       \
+	"table ip last {\n\tchain i {\n" \
+	"\t\ttype filter hook input priority 0; policy drop;\n\t}\n}\n"
+
+static void
+test_lint_firewall(void **state)
+{
+	static const struct {
+		const char *rules;
+		const char *table; /* NULL: no warning */
+	} cases[] = {
+		{ "", NULL },
+		{ NFT_INPUT("accept", ""), NULL },
+		{ NFT_INPUT("drop", ""), "inet filter" },
+		{ NFT_INPUT("drop", "\t\ttcp dport 112 accept\n"), "inet filter" },
+		{ NFT_INPUT("drop", "\t\tip protocol vrrp accept\n"), NULL },
+		{ NFT_INPUT("drop", "\t\tip protocol 112 accept\n"), NULL },
+		{ NFT_INPUT("drop", "\t\tmeta l4proto { icmp, vrrp } accept\n"), NULL },
+		{ NFT_INPUT("drop", "\t\tiifname \"eth0\" accept\n"), NULL },
+		{ NFT_INPUT("drop", "\t\tiifname \"eth0\" tcp dport 22 accept\n"),
+		    "inet filter" },
+		{ NFT_INPUT("drop", "\t\tiifname \"eth01\" accept\n"), "inet filter" },
+		{ NFT_INPUT("accept",
+		      "\t\tct state established accept\n"
+		      "\t\treject with icmpx admin-prohibited\n"),
+		    "inet filter" },
+		{ NFT_INPUT("accept", "\t\tcounter packets 5 bytes 9 drop\n"),
+		    "inet filter" },
+		{ NFT_INPUT("accept", "\t\ttcp dport 23 drop\n"), NULL },
+		/* the other family's */
+		{ "table ip6 f {\n\tchain i {\n\t\ttype filter hook input priority 0; "
+		  "policy drop;\n\t}\n}\n",
+		    NULL },
+		/* one of two */
+		{ NFT_INPUT("drop", "\t\tip protocol vrrp accept\n") LAST_DROPS,
+		    "ip last" },
+		{ "-P INPUT ACCEPT\n-P FORWARD DROP\n", NULL },
+		{ "-P INPUT DROP\n-A INPUT -p tcp -m tcp --dport 112 -j ACCEPT\n",
+		    "of iptables" },
+		{ "-P INPUT DROP\n-A INPUT -p vrrp -j ACCEPT\n", NULL },
+		{ "-P INPUT ACCEPT\n-A INPUT -j REJECT --reject-with icmp\n",
+		    "of iptables" },
+	};
+	const struct vr_instance in = { .interface = "eth0", .family = AF_INET };
+
+	(void)state;
+	for (size_t i = 0; i < TW_N_ELEMENTS(cases); i++) {
+		char table[128] = "";
+		const bool drops =
+		    vr_firewall_drops(cases[i].rules, &in, table, sizeof(table));
+
+		if (drops != (cases[i].table != NULL) ||
+		    (drops && strcmp(table, cases[i].table) != 0))
+			fail_msg("'%s' for case %zu:\n%s", table, i, cases[i].rules);
+	}
+}
+
 int
 main(void)
 {
@@ -140,6 +209,7 @@ main(void)
 		cmocka_unit_test(test_lint_one),
 		cmocka_unit_test(test_lint_weights),
 		cmocka_unit_test(test_lint_pair),
+		cmocka_unit_test(test_lint_firewall),
 	};
 	return cmocka_run_group_tests(tests, NULL, forget_both);
 }
