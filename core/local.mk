@@ -65,6 +65,7 @@ core_libcore_a_SOURCES = \
 	core/module/order.c \
 	core/net/buf.c \
 	core/net/conn.c \
+	core/net/drain.c \
 	core/net/handover.c \
 	core/net/listener.c \
 	core/net/offer.c \

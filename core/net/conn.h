@@ -236,7 +236,8 @@ int tw__listener_fd(const struct tw_worker *w, const struct tw__bind_live *live)
 void tw__client_closed(struct tw_conn *conn);
 extern _Atomic uint32_t tw__n_conns;
 extern uint32_t tw__maxconn; /* the process's limit in force; set before start */
-extern _Atomic bool tw__stopping; /* draining: connections end when idle */
+extern _Atomic unsigned tw__stopping; /* drains under way (drain.c): connections
+                                       * end when idle */
 
 /* PROXY protocol (proxy_hdr.c) */
 /** tw__proxy_hdr_read - a v1 or v2 header at the start of `in`. out: src, dst

@@ -57,7 +57,6 @@ static SLIST_HEAD(, listener) listeners = SLIST_HEAD_INITIALIZER(listeners);
 
 _Atomic uint32_t tw__n_conns;
 uint32_t tw__maxconn = 2000;
-_Atomic bool tw__stopping;
 
 uint32_t
 tw__conns_active(void)
@@ -722,7 +721,7 @@ tw__listeners_drain(void)
 {
 	struct listener *l;
 
-	atomic_store(&tw__stopping, true);
+	atomic_fetch_add(&tw__stopping, 1);
 	SLIST_FOREACH(l, &listeners, link)
 		l->wanted = false;
 	forget_unwanted();

@@ -281,6 +281,15 @@ reloaded(struct master *m, bool success)
 	tw__master_cli_reloaded(success);
 }
 
+/* Of what moves to another machine, and of sockets: they would go on queueing
+ * clients. At a soft stop the worker drains first (TW__TELL_STOPPING). */
+static void
+let_go(void)
+{
+	tw__processes_end_begin();
+	tw__handover_end();
+}
+
 /* returns: false: there is nothing (more). */
 static bool
 worker_told(struct master *m)
@@ -303,6 +312,9 @@ worker_told(struct master *m)
 		break;
 	case TW__TELL_RELOADED:
 		reloaded(m, true);
+		break;
+	case TW__TELL_STOPPING:
+		let_go();
 		break;
 	case TW__TELL_REFUSED:
 		reloaded(m, false);
@@ -328,8 +340,8 @@ end_begin(struct master *m, int number)
 	if (m->ending == 0)
 		tw_log(TW_WARNING, "Exiting Master process...");
 	m->ending = number;
-	tw__processes_end_begin();
-	tw__handover_end(); /* else they would go on queueing clients */
+	if (number != SIGUSR1)
+		let_go();
 	systemd_tell(m, "STOPPING=1");
 	if (m->worker == 0) {
 		m->status = number == SIGINT ? 130 : 0;

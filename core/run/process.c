@@ -132,6 +132,12 @@ tw__processes_in_worker(void)
 		close(processes[i].own_end);
 }
 
+bool
+tw__processes_any(void)
+{
+	return n_processes > 0;
+}
+
 int
 tw_process_fd(const struct tw_self *self)
 {

@@ -32,7 +32,7 @@ struct tw__run {
 #define TW__TELL_RELOADING 'L' /* a reload began */
 #define TW__TELL_RELOADED 'O'  /* the new configuration is in force */
 #define TW__TELL_REFUSED 'E'   /* the old one goes on */
-#define TW__TELL_STOPPING 'S'
+#define TW__TELL_STOPPING 'S'  /* clients were told: what modules hold may move */
 #define TW__TELL_SOCKETS 'F'   /* the listening sockets follow (handover.h) */
 
 /* global.c */
@@ -105,6 +105,8 @@ void tw__processes_stop(void);
 /** tw__processes_end_begin - they are told to end, before traffic does: what
  * they hold for it (an address) moves first. tw__processes_stop() follows. */
 void tw__processes_end_begin(void);
+/** tw__processes_any - modules have processes of their own. */
+bool tw__processes_any(void);
 /** tw__processes_in_worker - a forked worker lets go of the modules' ends. */
 void tw__processes_in_worker(void);
 

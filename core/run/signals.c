@@ -20,6 +20,7 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
+#include <tideway/conn.h>
 #include <tideway/log.h>
 #include <tideway/proxy.h>
 #include <tideway/worker.h>
@@ -30,6 +31,7 @@
 #include "core/run/worker.h"
 
 #define DRAIN_POLL_MS 20
+#define MOVE_DRAIN_MS 1000 /* before what a module's process holds moves */
 
 static const int numbers[] = { SIGUSR1, SIGUSR2, SIGHUP, SIGTERM, SIGINT, SIGCHLD };
 #define N_WATCHED TW_N_ELEMENTS(numbers)
@@ -42,7 +44,8 @@ static struct {
 	uint64_t grace_end_ms; /* goes on accepting until then */
 	uint64_t hard_stop_ms; /* 0: never */
 	bool is_draining, has_closed;
-} sig; /* control thread */
+	struct tw_drain *clients; /* owns: before the modules' processes end */
+} sig;                            /* control thread */
 
 void
 tw__tell_master(const struct tw__run *run, char what)
@@ -131,6 +134,27 @@ on_drain(struct tw_timer *t)
 	tw_timer_set(t, now + DRAIN_POLL_MS);
 }
 
+static uint32_t
+move_limit_ms(const struct tw__global *g)
+{
+	return g->hard_stop_after_ms != 0 && g->hard_stop_after_ms < MOVE_DRAIN_MS
+	    ? (uint32_t)g->hard_stop_after_ms
+	    : MOVE_DRAIN_MS;
+}
+
+/* The processes end, and what they hold moves to another machine. */
+static void
+on_clients_drained(void *arg, bool is_clear)
+{
+	(void)arg;
+	(void)is_clear;
+	if (!sig.run->master)
+		tw__processes_end_begin();
+	tw__tell_master(sig.run, TW__TELL_STOPPING);
+	sig.drain.fn = on_drain;
+	on_drain(&sig.drain);
+}
+
 static void
 drain_begin(void)
 {
@@ -140,13 +164,13 @@ drain_begin(void)
 	if (sig.is_draining)
 		return;
 	sig.is_draining = true;
-	if (!sig.run->master)
-		tw__processes_end_begin();
-	tw__tell_master(sig.run, TW__TELL_STOPPING);
 	sig.grace_end_ms = now + g->grace_ms;
 	sig.hard_stop_ms = g->hard_stop_after_ms != 0 ? now + g->hard_stop_after_ms : 0;
-	sig.drain.fn = on_drain;
-	on_drain(&sig.drain);
+	if (tw__processes_any())
+		sig.clients =
+		    tw_drain_begin(move_limit_ms(g), on_clients_drained, NULL);
+	else
+		on_clients_drained(NULL, true);
 }
 
 /* --- events --- */
@@ -254,6 +278,7 @@ void
 tw__signals_down(void)
 {
 	tw_timer_del(&sig.drain);
+	tw_drain_end(&sig.clients);
 	for (size_t i = 0; i < N_WATCHED; i++)
 		evsignal_del(&sig.event[i]);
 	if (sig.run->report_fd >= 0)

@@ -72,4 +72,16 @@ struct tw_transport {
 	bool splices; /* the kernel does the work: splice is allowed */
 };
 
+/* Clients are sent away before what they came to moves to another machine. */
+struct tw_drain;
+/* in: is_clear: none of the connections of the beginning is left; else the limit
+ * is over. */
+typedef void tw_drained_fn(void *arg, bool is_clear);
+/** tw_drain_begin - until tw_drain_end client connections end when they are idle,
+ * and answers say that they are the last; new ones are accepted all the same.
+ * done: called once, on the control thread. returns: owned. context: control. */
+TW_API struct tw_drain *tw_drain_begin(uint32_t limit_ms, tw_drained_fn *done, void *arg);
+/** tw_drain_end - of NULL: nothing. `done` is not called any more. */
+TW_API void tw_drain_end(struct tw_drain **d);
+
 #endif

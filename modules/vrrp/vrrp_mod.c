@@ -18,6 +18,7 @@
 #include <tideway/assert.h>
 #include <tideway/command.h>
 #include <tideway/conf.h>
+#include <tideway/conn.h>
 #include <tideway/hook.h>
 #include <tideway/log.h>
 #include <tideway/worker.h>
@@ -27,6 +28,7 @@
 
 #define YIELD_POLL_MS 5
 #define YIELD_MAX_MS 2000
+#define DRAIN_MS 1000 /* unless `drain` says otherwise */
 
 const struct tw_self *vr_self;
 static bool tracks_worker; /* the configuration read last; start, control */
@@ -303,10 +305,13 @@ cmd_show(struct tw_cli *cli, int argc, char *const argv[])
 	free(text);
 }
 
-/* A session that waits until no instance of that name is master. */
+/* An order that is carried out in steps: clients are sent away, the addresses
+ * move, and the session is told. It goes on without the session. */
 struct yield {
 	struct tw_timer timer;
-	struct tw_cli *cli; /* borrow: until it is done or gone */
+	struct tw_cli *cli;     /* borrow: until it is done or gone; NULL */
+	struct tw_drain *drain; /* owns; NULL */
+	uint64_t until_ms;      /* the addresses have moved, or it failed */
 	char name[VR_NAME_LEN];
 };
 
@@ -315,20 +320,41 @@ yield_gone(void *arg)
 {
 	struct yield *const y = arg;
 
-	tw_timer_del(&y->timer);
-	free(y);
+	y->cli = NULL;
 }
 
-static unsigned
-masters_left(const char *name)
+static void
+yield_end(struct yield *y, const char *text)
+{
+	struct tw_cli *const cli = y->cli;
+
+	tw_timer_del(&y->timer);
+	tw_drain_end(&y->drain);
+	free(y);
+	if (cli == NULL)
+		return;
+	tw_cli_printf(cli, "%s\n", text);
+	tw_cli_done(cli);
+}
+
+struct left {
+	unsigned masters;
+	unsigned willing; /* that are not yielding yet */
+};
+
+static struct left
+left_of(const char *name)
 {
 	struct vr_shown *row;
 	const unsigned n = rows_now(&row);
-	unsigned left = 0;
+	struct left left = { 0 };
 
-	for (unsigned i = 0; i < n; i++)
-		left += (*name == '\0' || strcmp(name, row[i].name) == 0) &&
-		    (row[i].state == VR_MASTER || !row[i].yielding);
+	for (unsigned i = 0; i < n; i++) {
+		if (*name != '\0' && strcmp(name, row[i].name) != 0)
+			continue;
+		left.masters += row[i].state == VR_MASTER;
+		left.willing += !row[i].yielding;
+	}
 	return left;
 }
 
@@ -337,15 +363,30 @@ yield_look(struct tw_timer *t)
 {
 	struct yield *const y =
 	    (struct yield *)((char *)t - offsetof(struct yield, timer));
-	struct tw_cli *const cli = y->cli;
+	const struct left left = left_of(y->name);
 
-	if (masters_left(y->name) > 0) {
+	if (left.masters + left.willing == 0)
+		yield_end(y, "The addresses have been handed over.");
+	else if (tw_now_ms() >= y->until_ms)
+		yield_end(y, "The addresses are still here: nobody takes them.");
+	else
 		tw_timer_set(t, tw_now_ms() + YIELD_POLL_MS);
+}
+
+static void
+yield_move(void *arg, bool is_clear)
+{
+	struct yield *const y = arg;
+
+	if (!is_clear)
+		tw_log(TW_NOTICE, "vrrp yield: clients are left after the drain");
+	if (order_send(VR_ORDER_YIELD, y->name, NULL) != 0) {
+		yield_end(y, "The VRRP process does not hear.");
 		return;
 	}
-	yield_gone(y);
-	tw_cli_printf(cli, "The addresses have been handed over.\n");
-	tw_cli_done(cli);
+	y->timer.fn = yield_look;
+	y->until_ms = tw_now_ms() + YIELD_MAX_MS;
+	tw_timer_set(&y->timer, tw_now_ms() + YIELD_POLL_MS);
 }
 
 static bool
@@ -367,24 +408,39 @@ is_instance(struct tw_cli *cli, int argc, char *const argv[])
 	return argc == 0;
 }
 
+/* Cuts "drain <time>" off the end. returns: ms; -1: told. */
+static int64_t
+drain_cut(struct tw_cli *cli, int *argc, char *const argv[])
+{
+	uint32_t ms;
+
+	if (*argc < 1 || (*argc < 2 && strcmp(argv[0], "drain") != 0) ||
+	    (*argc >= 2 && strcmp(argv[*argc - 2], "drain") != 0))
+		return DRAIN_MS;
+	if (*argc < 2 || tw_parse_ms(argv[*argc - 1], 1000, &ms, NULL) != 0) {
+		tw_cli_printf(cli, "'drain' needs a time: 'drain 5s'.\n");
+		return -1;
+	}
+	*argc -= 2;
+	return ms;
+}
+
 static void
 cmd_yield(struct tw_cli *cli, int argc, char *const argv[])
 {
-	const char *const name = argc > 0 ? argv[0] : "";
+	const int64_t drain_ms = drain_cut(cli, &argc, argv);
 
-	if (!is_instance(cli, argc, argv))
+	if (drain_ms < 0 || !is_instance(cli, argc, argv))
 		return;
-	if (order_send(VR_ORDER_YIELD, name, NULL) != 0) {
-		tw_cli_printf(cli, "The VRRP process does not hear.\n");
-		return;
-	}
 	struct yield *const y = calloc(1, sizeof(*y));
 	TW_ASSERT(y != NULL);
 	y->cli = cli;
-	y->timer.fn = yield_look;
-	snprintf(y->name, sizeof(y->name), "%s", name);
-	tw_timer_set(&y->timer, tw_now_ms() + YIELD_POLL_MS);
-	tw_cli_wait(cli, YIELD_MAX_MS, yield_gone, y);
+	snprintf(y->name, sizeof(y->name), "%s", argc > 0 ? argv[0] : "");
+	tw_cli_wait(cli, (uint32_t)drain_ms + 2 * YIELD_MAX_MS, yield_gone, y);
+	if (drain_ms > 0 && left_of(y->name).masters > 0)
+		y->drain = tw_drain_begin((uint32_t)drain_ms, yield_move, y);
+	else
+		yield_move(y, true);
 }
 
 static void
@@ -400,8 +456,8 @@ static const struct tw_command commands[] = {
 	    "show VRRP instances: state, priority, master, packets" },
 	{ "vrrp resume", TW_CLI_ADMIN, 0, cmd_resume, "[<instance>]",
 	    "take part in the election again" },
-	{ "vrrp yield", TW_CLI_ADMIN, 0, cmd_yield, "[<instance>]",
-	    "hand the addresses over to the peer, and keep off them" },
+	{ "vrrp yield", TW_CLI_ADMIN, 0, cmd_yield, "[<instance>] [drain <time>]",
+	    "send clients away (1 s), hand the addresses over to the peer, and keep off them" },
 	{ .words = NULL },
 };
 

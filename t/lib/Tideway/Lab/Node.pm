@@ -277,6 +277,8 @@ sub control
 # the web server says that it is down, or well again
 sub web_down { $_[0]{lab}->write("$_[0]{dir}/down", '') }
 sub web_up { unlink "$_[0]{dir}/down" }
+# it answers what it held back
+sub web_go { $_[0]{lab}->write("$_[0]{dir}/down.go", '') }
 
 # --- looking ---
 
