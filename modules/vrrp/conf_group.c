@@ -24,46 +24,11 @@ set_members(
 		r->now->members = l;
 }
 
-#define TRACK(name, args, kind, text)                                            \
-	{                                                                        \
-		name, args, VR_KW_WORKS, 0, VR_ANY, VR_MAY_BLOCK, vr_set_tracks, \
-		    .low = (kind), .help = (text)                                \
-	}
-#define NOTIFY(name, field, text)                                                     \
-	{                                                                             \
-		name, "COMMAND [USER [GROUP]]", VR_KW_WORKS, 1, 3, 0, vr_set_command, \
-		    GR(notify.field), .help = (text)                                  \
-	}
-
 const struct vr_kw vr_kw_group[] = {
 	{ "group", "", VR_KW_WORKS, 0, 0, VR_BLOCK, set_members,
 	    .help = "names of the instances that move together" },
-	TRACK("track_script", "NAME [weight N] [reverse]", VR_TRACK_SCRIPT,
-	    "a vrrp_script, for all members"),
-	TRACK("track_interface", "NAME [weight N] [reverse]", VR_TRACK_INTERFACE,
-	    "an interface's state"),
-	TRACK("track_process", "NAME [weight N] [reverse]", VR_TRACK_PROCESS,
-	    "a vrrp_track_process"),
-	TRACK("track_file", "NAME [weight N] [reverse]", VR_TRACK_FILE, "a track_file"),
-	TRACK("track_frontend", "NAME [weight N] [reverse]", VR_TRACK_FRONTEND,
-	    "tideway's own: a frontend accepts connections"),
-	TRACK("track_backend", "NAME [min-servers N] [weight N] [reverse]",
-	    VR_TRACK_BACKEND, "tideway's own: as many servers are usable; 1"),
-	TRACK("track_worker", "[weight N]", VR_TRACK_WORKER,
-	    "tideway's own: the balancer lives and is not stuck"),
-	{ "track_bfd", "NAME", VR_KW_REFUSED, .block = VR_MAY_BLOCK,
-	    .help = "BFD; use track_script" },
-	NOTIFY("notify_master", master, "runs when the group becomes master"),
-	NOTIFY("notify_backup", backup, "runs when it becomes backup"),
-	NOTIFY("notify_fault", fault, "runs when it becomes faulty"),
-	NOTIFY("notify_stop", stop, "runs when the program stops"),
-	{ "notify_deleted", "[COMMAND [USER [GROUP]]]", VR_KW_WORKS, 0, 3, 0,
-	    vr_set_deleted, GR(notify),
-	    .help = "DELETED, not FAULT, is told when a reload removes it" },
-	NOTIFY("notify", any, "runs on each change, with type, name, state, priority"),
-	{ "notify_priority_changes", "[BOOL]", VR_KW_WORKS, 0, 1, 0, vr_set_flag,
-	    GR(notify.priority_changes),
-	    .help = "FIFOs are told of changed priorities, too" },
+	VR_TRACK_KWS,
+	VR_NOTIFY_KWS(GR),
 	{ "sync_group_tracking_weight", "", VR_KW_WORKS, 0, 0, 0, vr_set_flag,
 	    GR(tracking_weight),
 	    .help = "what members track may change their priorities" },

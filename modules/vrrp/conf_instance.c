@@ -267,16 +267,6 @@ const struct vr_kw vr_kw_auth[] = {
 	{ .word = NULL },
 };
 
-#define TRACK(name, args, kind, text)                                            \
-	{                                                                        \
-		name, args, VR_KW_WORKS, 0, VR_ANY, VR_MAY_BLOCK, vr_set_tracks, \
-		    .low = (kind), .help = (text)                                \
-	}
-#define NOTIFY(name, field, text)                                                     \
-	{                                                                             \
-		name, "COMMAND [USER [GROUP]]", VR_KW_WORKS, 1, 3, 0, vr_set_command, \
-		    IN(notify.field), .help = (text)                                  \
-	}
 #define SECONDS(name, field, max, text)                                           \
 	{                                                                         \
 		name, "SECONDS", VR_KW_WORKS, 1, 1, 0, vr_set_seconds, IN(field), \
@@ -326,20 +316,7 @@ const struct vr_kw vr_kw_instance[] = {
 	    .help = "routes that move, one on a line" },
 	{ "virtual_rules", "", VR_KW_WORKS, 0, 0, VR_BLOCK, vr_set_rules,
 	    .help = "routing rules that move, one on a line" },
-	TRACK("track_script", "NAME [weight N] [reverse]", VR_TRACK_SCRIPT,
-	    "a vrrp_script"),
-	TRACK("track_interface", "NAME [weight N] [reverse]", VR_TRACK_INTERFACE,
-	    "an interface's state"),
-	TRACK("track_process", "NAME [weight N] [reverse]", VR_TRACK_PROCESS,
-	    "a vrrp_track_process"),
-	TRACK("track_file", "NAME [weight N] [reverse]", VR_TRACK_FILE, "a track_file"),
-	TRACK("track_frontend", "NAME [weight N] [reverse]", VR_TRACK_FRONTEND,
-	    "tideway's own: a frontend accepts connections"),
-	TRACK("track_backend", "NAME [min-servers N] [weight N] [reverse]",
-	    VR_TRACK_BACKEND, "tideway's own: as many servers are usable; 1"),
-	TRACK("track_worker", "[weight N]", VR_TRACK_WORKER,
-	    "tideway's own: the balancer lives and is not stuck"),
-	REFUSED("track_bfd", "NAME", "BFD; use track_script"),
+	VR_TRACK_KWS,
 	FLAG("dont_track_primary", dont_track_primary,
 	    "the interface's own state does not matter"),
 	{ "mcast_src_ip", "ADDRESS", VR_KW_WORKS, 1, 1, 0, set_source, IN(source),
@@ -405,18 +382,9 @@ const struct vr_kw vr_kw_instance[] = {
 	    "other addresses of a network stay when the first one goes"),
 	{ "debug", "LEVEL", VR_KW_QUIET,
 	    .help = "keepalived has no use for it, either" },
-	NOTIFY("notify_master", master, "runs when it becomes master"),
-	NOTIFY("notify_backup", backup, "runs when it becomes backup"),
-	NOTIFY("notify_fault", fault, "runs when it becomes faulty"),
-	NOTIFY("notify_stop", stop, "runs when the program stops"),
-	{ "notify_deleted", "[COMMAND [USER [GROUP]]]", VR_KW_WORKS, 0, 3, 0,
-	    vr_set_deleted, IN(notify),
-	    .help = "DELETED, not FAULT, is told when a reload removes it" },
-	NOTIFY("notify_master_rx_lower_pri", master_rx_lower_pri,
+	VR_NOTIFY_KWS(IN),
+	VR_NOTIFY_KW(IN, "notify_master_rx_lower_pri", master_rx_lower_pri,
 	    "runs when a master hears a lower priority"),
-	NOTIFY("notify", any, "runs on each change, with type, name, state, priority"),
-	FLAG("notify_priority_changes", notify.priority_changes,
-	    "FIFOs are told of changed priorities, too"),
 	NOTED("smtp_alert", "[BOOL]", "no mail is sent; a notify script can send it"),
 	{ "kernel_rx_buf_size", "BYTES", VR_KW_WORKS, 1, 1, 0, set_rx_buf, .low = 1,
 	    .high = INT32_MAX, .help = "receive buffer; the largest of all counts" },
