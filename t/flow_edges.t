@@ -286,7 +286,7 @@ subtest 'no descriptors left for pipes' => sub {
 		ok($s->read_head, 'a request');
 		push @pairs, [$c, $s];
 	}
-	is(run_cmd({ bin => 'prlimit' }, '--pid', $p->pid, '--nofile=4:4')->{code}, 0,
+	is(run_cmd({ bin => 'prlimit' }, '--pid', $p->pid, '--nofile=4:')->{code}, 0,
 	    'no more descriptors from now on');
 	for my $pair (@pairs) {
 		my ($c, $s) = @$pair;
@@ -296,7 +296,8 @@ subtest 'no descriptors left for pipes' => sub {
 		$bad++ if length $c->read_bytes($size, 2) != $size;
 	}
 	is($bad, undef, 'all of them end');
-	stop_proxy($p);
+	run_cmd({ bin => 'prlimit' }, '--pid', $p->pid, '--nofile=1024:');
+	stop_proxy($p); # a sanitizer opens files to look for leaks
 };
 
 # The listener of an idle connection may be gone, another proxy's, or of another

@@ -28,6 +28,13 @@ struct chunk {
 	_Alignas(ARENA_ALIGN) char data[];
 };
 
+/* In the arena itself. */
+struct end {
+	struct end *next; /* the one before it */
+	void (*fn)(void *arg);
+	void *arg;
+};
+
 struct tw_arena {
 	uint32_t magic;
 	size_t chunk_bytes;
@@ -35,6 +42,7 @@ struct tw_arena {
 	char *p; /* next free byte of the current chunk */
 	char *end;
 	struct chunk *more; /* owns: chunks after the first; newest first */
+	struct end *ends;   /* newest first */
 	size_t first_size;
 	_Alignas(ARENA_ALIGN) char first[];
 };
@@ -69,6 +77,8 @@ chunks_free(struct tw_arena *a)
 {
 	struct chunk *next;
 
+	for (; a->ends != NULL; a->ends = a->ends->next)
+		a->ends->fn(a->ends->arg);
 	for (struct chunk *c = a->more; c != NULL; c = next) {
 		next = c->next;
 		a->held_bytes -= sizeof(*c) + c->size;
@@ -202,4 +212,13 @@ tw_arena_printf(struct tw_arena *arena, const char *fmt, ...)
 	vsnprintf(p, (size_t)len + 1, fmt, ap);
 	va_end(ap);
 	return p;
+}
+
+void
+tw_arena_at_end(struct tw_arena *arena, void (*fn)(void *arg), void *arg)
+{
+	struct end *const e = tw_arena_alloc(arena, sizeof(*e));
+
+	*e = (struct end){ .next = arena->ends, .fn = fn, .arg = arg };
+	arena->ends = e;
 }

@@ -39,4 +39,8 @@ TW_API struct tw_str tw_arena_str(struct tw_arena *arena, struct tw_str s);
 TW_API char *tw_arena_printf(struct tw_arena *arena, const char *fmt, ...)
     TW_PRINTF(2, 3);
 
+/** tw_arena_at_end - runs fn(arg) when the arena is freed or reset, the latest
+ * first, while its memory is still there: for what is not memory of its own. */
+TW_API void tw_arena_at_end(struct tw_arena *arena, void (*fn)(void *arg), void *arg);
+
 #endif

@@ -15,7 +15,7 @@
 struct vr_gen {
 	const char *path;     /* gen; `vrrp-config FILE`; NULL: no VRRP */
 	struct vr_where where;
-	struct vr_conf *conf; /* owns: read by check() */
+	struct vr_conf *conf; /* gen: read by check() */
 	struct vr_peer_conf peer;
 	bool no_lease; /* vrrp-lease off */
 };

@@ -122,6 +122,14 @@ pair_lint(const struct vr_conf *conf, struct vr_report *rep)
 		vr_conf_free(&peer);
 }
 
+static void
+conf_end(void *arg)
+{
+	struct vr_conf *conf = arg;
+
+	vr_conf_free(&conf);
+}
+
 static int
 vrrp_check(struct tw_gen *gen)
 {
@@ -139,6 +147,7 @@ vrrp_check(struct tw_gen *gen)
 	g->conf = vr_conf_read(g->path, &rep);
 	if (g->conf == NULL)
 		return -1;
+	tw_arena_at_end(tw_gen_arena(gen), conf_end, g->conf);
 	tracks_worker = is_worker_tracked(g->conf);
 	pair_lint(g->conf, &rep);
 	return rep.n_errors == 0 ? 0 : -1;
@@ -191,15 +200,6 @@ vrrp_start(struct tw_gen *gen, struct tw_err *err)
 	if (order_send(VR_ORDER_RELOAD, "", g) != 0)
 		return tw_err_errno(err, "the VRRP process does not hear");
 	return 0;
-}
-
-static void
-vrrp_stop(struct tw_gen *gen)
-{
-	struct vr_gen *const g = tw_gen_block(gen, vr_self);
-
-	if (g->conf != NULL)
-		vr_conf_free(&g->conf);
 }
 
 static int
@@ -483,7 +483,6 @@ const struct tw_module tideway_module = {
 	.start = vrrp_start,
 	.worker_init = vrrp_worker_init,
 	.worker_fini = vrrp_worker_fini,
-	.stop = vrrp_stop,
 	.process = vr_process_run,
 	.process_wanted = vrrp_process_wanted,
 	.describe = vrrp_describe,

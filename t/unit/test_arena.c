@@ -125,6 +125,32 @@ test_too_much_is_null(void **state)
 	tw_arena_free(&a);
 }
 
+static char ended[16];
+
+static void
+end_note(void *arg)
+{
+	strcat(ended, arg); /* in the arena: its memory is still there */
+}
+
+static void
+test_ends(void **state)
+{
+	struct tw_arena *a = tw_arena_new(128);
+
+	(void)state;
+	tw_arena_at_end(a, end_note, tw_arena_strdup(a, "1"));
+	tw_arena_at_end(a, end_note, tw_arena_strdup(a, "2"));
+	memset(tw_arena_alloc(a, 5000), 1, 5000);
+	tw_arena_at_end(a, end_note, tw_arena_strdup(a, "3"));
+	assert_string_equal(ended, "");
+	tw_arena_reset(a);
+	assert_string_equal(ended, "321");
+	tw_arena_at_end(a, end_note, tw_arena_strdup(a, "4"));
+	tw_arena_free(&a);
+	assert_string_equal(ended, "3214");
+}
+
 int
 main(void)
 {
@@ -136,6 +162,7 @@ main(void)
 		cmocka_unit_test(test_zalloc_after_reset),
 		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_too_much_is_null),
+		cmocka_unit_test(test_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
