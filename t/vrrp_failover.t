@@ -204,6 +204,20 @@ with_pair 'the address is deleted', \%PATH, sub {
 	is($lab->watch->changes('b', $VIP), 0, 'b never had it') if $OURS;
 };
 
+# keepalived loses without a word: who wins cannot know that there was anybody.
+with_pair 'split and heal, peer keepalived', { kinds => [qw(tideway keepalived)],
+    version => 3, advert => 0.2 }, sub {
+	$lab->isolate('a');
+	ok($lab->wait_owners($VIP, 'a b', 15), 'both are masters');
+	ok($client->wait_first(time, 'b'), 'the client is with b');
+	my $since = time;
+	$lab->rejoin('a');
+	ok($lab->wait_owners($VIP, 'a', 15), 'one is');
+	my $first = $client->wait_first($since, 'a', 60);
+	ok($first, 'the client is with a again');
+	cmp_ok($first->[0] - $since, '<', 6, 'soon') if $OURS;
+};
+
 with_pair 'split and heal', { version => 3, advert => 0.2 }, sub {
 	$lab->isolate('a');
 	ok($lab->wait_owners($VIP, 'a b', 15), 'both are masters');

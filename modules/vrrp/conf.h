@@ -43,6 +43,7 @@ struct vr_kw {
 	const char *help;    /* what it does; why it does not */
 };
 #define VR_ANY 255
+#define VR_NOT_GIVEN UINT64_MAX /* a time, until its default is known */
 #define VR_AT(type, field) \
 	.offset = offsetof(type, field), .size = sizeof(((type *)0)->field)
 

@@ -16,6 +16,8 @@
 
 #include "conf.h"
 
+#define KEEP_MIN_US 1000000u
+
 static const char *
 family_name(uint8_t family)
 {
@@ -283,6 +285,19 @@ is_complete(struct vr_reader *r, const struct vr_instance *in)
 	return in->interface != NULL && in->vrid != 0;
 }
 
+/* Who does not say when addresses are announced again gets one after the other
+ * beside the advertisements: after a split a loser that says nothing (keepalived)
+ * leaves clients with its hardware address. A virtual one moves with the master. */
+static void
+garp_finish(struct vr_garp *g, const struct vr_instance *in)
+{
+	if (g->refresh_us != VR_NOT_GIVEN)
+		return;
+	g->refresh_us = 0;
+	if (!in->use_vmac)
+		g->keep_us = in->advert_us > KEEP_MIN_US ? in->advert_us : KEEP_MIN_US;
+}
+
 void
 vr_instance_finish(struct vr_reader *r, struct vr_instance *in)
 {
@@ -299,6 +314,7 @@ vr_instance_finish(struct vr_reader *r, struct vr_instance *in)
 	vmac_finish(r, in);
 	vips_finish(r, in);
 	preempt_finish(r, in);
+	garp_finish(&in->garp, in);
 }
 
 /* --- strict mode --------------------------------------------------------- */

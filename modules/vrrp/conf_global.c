@@ -19,8 +19,6 @@
 #define GL(field) VR_AT(struct vr_globals, field)
 #define IN(field) VR_AT(struct vr_instance, field)
 
-#define NOT_GIVEN UINT64_MAX
-
 static void
 set_script_user(
     struct vr_reader *r, void *to, const struct vr_line *l, const struct vr_kw *kw)
@@ -81,7 +79,7 @@ set_min_garp(
 		return;
 	if (!on)
 		return;
-	r->defaults.garp.delay_us = 0;
+	r->defaults.garp.delay_us = r->defaults.garp.refresh_us = 0;
 	r->defaults.garp.repeat = 1;
 	r->defaults.garp.refresh_repeat = 1;
 }
@@ -387,8 +385,9 @@ defaults_set(struct vr_reader *r)
 		.group = -1,
 		.garp = { .delay_us = 5000000,
 		    .repeat = 5,
+		    .refresh_us = VR_NOT_GIVEN,
 		    .refresh_repeat = 1,
-		    .lower_prio_delay_us = NOT_GIVEN,
+		    .lower_prio_delay_us = VR_NOT_GIVEN,
 		    .lower_prio_repeat = UINT32_MAX } };
 }
 
@@ -429,7 +428,7 @@ vr_globals_read(struct vr_reader *r)
 	defaults_set(r);
 	pass(r, true);
 	pass(r, false);
-	if (garp->lower_prio_delay_us == NOT_GIVEN)
+	if (garp->lower_prio_delay_us == VR_NOT_GIVEN)
 		garp->lower_prio_delay_us = garp->delay_us;
 	if (garp->lower_prio_repeat == UINT32_MAX)
 		garp->lower_prio_repeat = garp->repeat;

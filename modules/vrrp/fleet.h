@@ -32,6 +32,7 @@ struct vr_node {
 	struct event *claimed;          /* owns */
 	struct event *pacing;           /* owns: announcements with a pause between */
 	unsigned pace_at, pace_left;    /* next address; announcements to come */
+	unsigned keep_at;               /* the next address to be announced alone */
 	struct vr_track *track;         /* owns: the instance's and its group's */
 	unsigned n_tracks;
 	const struct vr_result **result; /* owns the array: one for each track */

@@ -294,9 +294,12 @@ on_pace(evutil_socket_t fd, short what, void *arg)
 void
 vr_hold_announce(struct vr_node *n, enum vr_announce why, unsigned repeat)
 {
-	(void)why;
-	if (!n->holds || repeat == 0)
+	if (!n->holds || repeat == 0 || n->conf->n_vips == 0)
 		return;
+	if (why == VR_ANN_KEEP) {
+		announce_one(n, &n->conf->vip[n->keep_at++ % n->conf->n_vips]);
+		return;
+	}
 	announce_all(n);
 	if (pause_us(n->conf) == 0) {
 		for (unsigned i = 1; i < repeat; i++)

@@ -81,6 +81,14 @@ vr_master_contested(struct vr_router *r, const struct vr_event *e)
 	contest_answer(r, e->now_us);
 }
 
+/* Half an interval early is in time. */
+static void
+keep(struct vr_router *r, uint64_t now_us)
+{
+	r->keep_due_us = now_us + r->conf->garp.keep_us - r->conf->advert_us / 2;
+	announce(r, VR_ANN_KEEP, 1);
+}
+
 /* --- advertisements --- */
 
 void
@@ -105,6 +113,8 @@ advert_now(struct vr_router *r, uint64_t now_us)
 {
 	vr_advert_send(r, r->priority);
 	r->advert_due_us = now_us + r->conf->advert_us;
+	if (r->conf->garp.keep_us != 0 && now_us >= r->keep_due_us)
+		keep(r, now_us);
 }
 
 /* A tick that came late does not shift the ones after it, unless it came so
@@ -282,6 +292,7 @@ vr_become_master(struct vr_router *r, uint64_t now_us, const char *why)
 	r->n.became_master++;
 	r->master_seen_us = 0;
 	r->master_advert_us = r->conf->advert_us;
+	r->keep_due_us = now_us + g->keep_us;
 	advert_now(r, now_us);
 	r->ops->take(r);
 	announce(r, VR_ANN_MASTER, g->repeat);

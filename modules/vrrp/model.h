@@ -156,6 +156,8 @@ struct vr_garp {
 	unsigned repeat;            /* announcements in a burst; default 5 */
 	uint64_t refresh_us;        /* 0: never again */
 	unsigned refresh_repeat;
+	uint64_t keep_us;           /* between announcements of one address each,
+	                             * beside advertisements; 0: none */
 	uint64_t lower_prio_delay_us;
 	unsigned lower_prio_repeat;
 	uint64_t interval_us;       /* pause between ARPs of one interface */

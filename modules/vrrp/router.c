@@ -143,7 +143,7 @@ vr_become(struct vr_router *r, uint64_t now_us, enum vr_state to)
 	r->entered_us = now_us;
 	r->is_split = r->is_held = false;
 	r->down_due_us = r->advert_due_us = r->preempt_due_us = 0;
-	r->burst_due_us = r->refresh_due_us = r->lower_due_us = 0;
+	r->burst_due_us = r->refresh_due_us = r->lower_due_us = r->keep_due_us = 0;
 	r->contested_us = r->contest_due_us = r->split_due_us = 0;
 	return from;
 }

@@ -30,6 +30,7 @@ enum vr_announce {
 	VR_ANN_MASTER,     /* became master */
 	VR_ANN_AGAIN,      /* the second burst */
 	VR_ANN_REFRESH,
+	VR_ANN_KEEP,       /* the next address alone */
 	VR_ANN_LOWER_PRIO, /* heard a lower advertisement while master; also called
 	                    * when nothing is to be announced: repeat is 0 then */
 	VR_ANN_CONTESTED,  /* somebody else claimed an address */
@@ -88,6 +89,7 @@ struct vr_router {
 	uint64_t preempt_due_us;   /* backup: may preempt from then on; 0: at once */
 	uint64_t burst_due_us;     /* master: second burst */
 	uint64_t refresh_due_us;
+	uint64_t keep_due_us;      /* master: from then on with an advertisement */
 	uint64_t lower_due_us;     /* announces again after a lower advertisement */
 	uint64_t contested_us;     /* when a claim of others was last answered */
 	uint64_t contest_due_us;   /* and is answered again */

@@ -66,6 +66,7 @@ test_defaults(void **state)
 	assert_int_equal(in->garp.delay_us, 5000000);
 	assert_int_equal(in->garp.repeat, 5);
 	assert_int_equal(in->garp.refresh_us, 0);
+	assert_int_equal(in->garp.keep_us, 1000000);
 	assert_int_equal(in->garp.refresh_repeat, 1);
 	assert_int_equal(in->garp.lower_prio_delay_us, 5000000);
 	assert_int_equal(in->garp.lower_prio_repeat, 5);
@@ -105,6 +106,7 @@ test_globals_before_and_after(void **state)
 	assert_int_equal(in->garp.repeat, 3);
 	assert_int_equal(in->garp.lower_prio_repeat, 3);
 	assert_int_equal(in->garp.refresh_us, 60000000);
+	assert_int_equal(in->garp.keep_us, 0);
 	assert_int_equal(in->garp.interval_us, 1000);
 	assert_int_equal(in->version, 3);
 	assert_int_equal(in->down_timer_adverts, 5);

@@ -266,6 +266,33 @@ test_master_announces(void **state)
 	did("advert 100, announce refresh 2, ");
 }
 
+/* Beside advertisements, but not with each of them when they are many. */
+static void
+test_master_keeps(void **state)
+{
+	(void)state;
+	given(2, 100);
+	in.garp = (struct vr_garp){ .repeat = 1, .keep_us = SECOND };
+	in.advert_us = SECOND;
+	vr_router_start(&r, now, true);
+	forget();
+	tick(SECOND);
+	did("advert 100, announce keep 1, ");
+	tick(SECOND - 300); /* not all ticks are late alike */
+	did("");
+	tick(300);
+	did("advert 100, announce keep 1, ");
+	in.advert_us = SECOND / 5;
+	tick(SECOND);
+	forget();
+	for (int i = 0; i < 4; i++) {
+		tick(SECOND / 5);
+		did("advert 100, ");
+	}
+	tick(SECOND / 5);
+	did("advert 100, announce keep 1, ");
+}
+
 static void
 test_master_min_garp(void **state)
 {
@@ -639,6 +666,7 @@ main(void)
 		cmocka_unit_test(test_preempt_delay_silence),
 		cmocka_unit_test(test_master_adverts),
 		cmocka_unit_test(test_master_announces),
+		cmocka_unit_test(test_master_keeps),
 		cmocka_unit_test(test_master_min_garp),
 		cmocka_unit_test(test_master_lower),
 		cmocka_unit_test(test_master_zero),

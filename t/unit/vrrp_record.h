@@ -52,7 +52,7 @@ on_release(struct vr_router *at)
 static void
 on_announce(struct vr_router *at, enum vr_announce why, unsigned repeat)
 {
-	static const char *const whys[] = { "master", "again", "refresh", "lower",
+	static const char *const whys[] = { "master", "again", "refresh", "keep", "lower",
 		"contested" };
 
 	(void)at;
