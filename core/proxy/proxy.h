@@ -198,4 +198,11 @@ struct tw_proxy *tw__route(const struct tw_proxy *fe, struct tw_req *req,
  * none usable (*any tells which: true when some server is usable). */
 struct tw_server *tw__balance_pick(const struct tw_proxy *be, struct tw_req *req, bool *any);
 
+/** tw__balance_is_stale - a server that was picked may have become unusable. */
+static inline bool
+tw__balance_is_stale(const struct tw_proxy *be)
+{
+	return atomic_load_explicit(&be->live->stale, memory_order_acquire);
+}
+
 #endif

@@ -62,8 +62,7 @@ struct tw__lb {
 	const struct tw_balance *algo; /* static */
 	const void *conf;              /* borrow: gen of the servers */
 	void *state;                   /* owns: the algorithm's */
-	const struct tw_proxy *be;     /* borrow: gen of the servers */
-	int n_active, n_backup;        /* usable ones */
+	struct tw_proxy *be;           /* borrow: gen of the servers */
 	uint32_t weight;               /* of the set in use */
 	bool on_backup;                /* that set is the backups' */
 };
@@ -74,6 +73,8 @@ void tw__lb_free(void *lb);
 void tw__proxy_changed(const struct tw_proxy *px);
 /** tw__backend_publish - its servers, as configured here, are in force. */
 void tw__backend_publish(struct tw_proxy *be);
+/** tw__balance_fresh - nothing has to be rebuilt (any more). control. */
+void tw__balance_fresh(struct tw_proxy_live *live);
 /** tw__balance_forget - its generation is going: the state that refers to it
  * is retired. */
 void tw__balance_forget(const struct tw_proxy *be);
