@@ -151,11 +151,38 @@ queue_at(struct tw_req *req, struct tw_server *srv)
 	return enqueue(req, srv);
 }
 
+/* The server of the client's last request, while a connection to it is there.
+ * returns: NULL: the algorithm decides. */
+static struct tw_server *
+preferred(const struct tw_req *req)
+{
+	struct tw_server *const srv = req->cli->prefer;
+	const struct tw_conn *const kept = req->cli->kept;
+
+	if (srv->proxy != req->be || srv == req->avoid || !tw_server_is_usable(srv) ||
+	    !atomic_load_explicit(&srv->live->in_use, memory_order_relaxed))
+		return NULL;
+	if (kept != NULL
+		? kept->server != srv->live
+		: atomic_load_explicit(&srv->live->idle, memory_order_relaxed) == 0)
+		return NULL;
+	return tw__server_take(srv) ? srv : NULL;
+}
+
 static enum tw__next
 by_balance(struct tw_req *req)
 {
 	bool any = false;
 	struct tw_server *srv = NULL;
+
+	if (TW_UNLIKELY(req->cli->prefer != NULL)) {
+		srv = preferred(req);
+		if (srv != NULL) {
+			decided(req, srv);
+			tw__server_taken(req);
+			return TW__MORE;
+		}
+	}
 
 	for (int i = 0; i < PICK_TRIES; i++) {
 		srv = pick(req, &any);

@@ -267,6 +267,7 @@ server_publish(struct tw_server *srv)
 	if (!srv->check)
 		atomic_store(&l->health, TW_UP);
 	atomic_store(&l->maxconn, srv->maxconn);
+	atomic_store(&l->minconn, srv->minconn);
 	atomic_store(&l->index, (uint32_t)srv->index);
 	srv->epoch = epoch_of(srv, old);
 	atomic_store(&l->gen, srv->proxy->gen->number);

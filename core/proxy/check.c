@@ -273,8 +273,13 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 		    "another server",
 		    px->name, px->server[clash]->name, px->server[clash]->id);
 	for (int i = 0; i < px->n_servers; i++) {
-		const struct tw_server *srv = px->server[i];
+		struct tw_server *srv = px->server[i];
 
+		if (srv->minconn >= srv->maxconn && srv->minconn != 0) {
+			srv->maxconn =
+			    srv->minconn; /* as in HAProxy: that is the limit */
+			srv->minconn = 0;
+		}
 		if (srv->check && srv->map_port && srv->check_port == 0)
 			rc = tw_gen_fail(gen, srv->file, srv->line,
 			    "server '%s/%s' has neither a service port nor a check "

@@ -114,6 +114,7 @@ struct tw_server_live {
 	struct tw_check_result last; /* lock */
 	struct tw_server *_Atomic srv; /* its configuration in the current generation */
 	char *block;                 /* the modules' server_live blocks */
+	_Atomic uint32_t minconn;    /* as maxconn; 0: maxconn does not shrink */
 	uint32_t counted;            /* weight in the backend's numbers; 0: not usable;
 	                              * control thread */
 };

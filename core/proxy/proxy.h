@@ -68,6 +68,7 @@ struct tw__proxy_conf {
 	uint8_t logfmt_kind;   /* 0 default, 1 tcplog, 2 httplog, 3 log-format */
 	const char *description;
 	const char *cookie;    /* its name, for reports; NULL: none */
+	bool prefer_last;      /* option prefer-last-server */
 };
 
 /* One `use_backend` line. */

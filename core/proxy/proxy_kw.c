@@ -373,6 +373,11 @@ const struct tw_kw tw__proxy_kw[] = {
 		"not only the first.", "off", TW_KW_NO, AT(c.allbackups), 0, 0, NULL },
 	{ "balance", TW_SC_BE, 0, -1, proxy_set_balance, "[<algorithm> [<argument>...]]",
 		"How a server is chosen.", "roundrobin", 0, 0, 0, 0, NULL },
+	{ "option prefer-last-server", TW_SC_BE, 0, 0, tw_set_flag, "",
+		"A client's next request goes to the server of its last one while a "
+		"connection to that is idle, unless a hash or a cookie decides. After "
+		"a 401 or 407 it does so without this.", "off", TW_KW_NO,
+		AT(c.prefer_last), 0, 0, NULL },
 	{ "bind", TW_SC_FRONTEND | TW_SC_LISTEN, 1, -1, tw__line_add_bind,
 		"<address>[,...] [<option>...]", "Where the proxy listens.", NULL,
 		TW_KW_REST, 0, 0, 0, NULL },
@@ -403,6 +408,7 @@ const struct tw_kw tw__proxy_kw[] = {
 	IGNORED("option abortonclose", NO_FE),
 	IGNORED("option srvtcpka", NO_FE),
 	IGNORED("option allbackups", NO_FE),
+	IGNORED("option prefer-last-server", NO_FE),
 	IGNORED("http-reuse", NO_FE),
 	IGNORED("balance", NO_FE),
 	{ .word = NULL },

@@ -91,7 +91,7 @@ bool
 tw_server_has_room(const struct tw_server *srv)
 {
 	const struct tw_server_live *l = srv->live;
-	const uint32_t max = atomic_load_explicit(&l->maxconn, memory_order_relaxed);
+	const uint32_t max = tw__server_limit(l);
 
 	return max == 0 ||
 	    (atomic_load_explicit(&l->served, memory_order_relaxed) < max &&
@@ -171,6 +171,7 @@ tw__server_state_start(struct tw_server *srv)
 	atomic_store(&l->health, TW_UP);
 	atomic_store(&l->admin, out ? TW_ADM_MAINT : 0);
 	atomic_store(&l->maxconn, srv->maxconn);
+	atomic_store(&l->minconn, srv->minconn);
 	atomic_store(&l->index, (uint32_t)srv->index);
 	atomic_store(&l->changed_ms, tw__live_ms());
 	l->last = (struct tw_check_result){
