@@ -238,9 +238,11 @@ noinst_LTLIBRARIES += modules/cookie/libcookie.la
 modules_cookie_libcookie_la_SOURCES = \
 	modules/cookie/cookie_conf.c \
 	modules/cookie/cookie_edit.c \
+	modules/cookie/cookie_index.c \
 	modules/cookie/cookie_mod.c \
 	modules/cookie/cookie_request.c \
-	modules/cookie/cookie_response.c
+	modules/cookie/cookie_response.c \
+	modules/cookie/xxh64.c
 module_LTLIBRARIES += modules/cookie.la
 modules_cookie_la_SOURCES =
 modules_cookie_la_LIBADD = modules/cookie/libcookie.la

@@ -207,7 +207,7 @@ tw__flow_restart(struct tw_req *req)
 		    req, 500, 'I', tw__step_term(req), "too many restarts");
 	tw__server_leave(req, false);
 	req->srv = NULL;
-	req->persist = false;
+	req->persist = req->forced = false;
 	if (req->be_counted)
 		tw__session_end(&req->be->live->be);
 	req->be_counted = false;

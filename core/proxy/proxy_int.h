@@ -13,6 +13,7 @@
 /* The tables of keywords, registered by tw__proxy_register. */
 extern const struct tw_kw tw__proxy_kw[];
 extern const struct tw_kw tw__timeout_kw[];
+extern const struct tw_kw tw__persist_kw[];
 extern const struct tw_kw tw__bind_kw[];
 extern const struct tw_kw tw__server_kw[];
 

@@ -118,4 +118,14 @@ TW_API struct tw_str tw_req_body_seen(const struct tw_req *req);
  * loop turn. returns: 0: none was. */
 TW_API uint64_t tw_req_server_us(const struct tw_req *req);
 
+/* How what keeps a request on its server (a cookie) shall take it. */
+enum tw_persistence {
+	TW_PERSIST_USUAL,
+	TW_PERSIST_IGNORE, /* as if there were none; nothing is set either */
+	TW_PERSIST_FORCE,  /* on a server that is down, too; it is not left */
+};
+/** tw_req_persistence - what force-persist and ignore-persist say of it. context:
+ * PICK. */
+TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
+
 #endif
