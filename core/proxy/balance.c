@@ -93,6 +93,8 @@ server_count(struct tw_proxy_live *live, const struct tw_server *srv)
 	const uint32_t is = tw_server_is_usable(srv) ? tw_server_weight(srv) : 0;
 
 	l->counted = is;
+	if (is == 0) /* takes nothing from the queue from now on */
+		atomic_store(&l->in_use, false);
 	if (srv->backup) {
 		atomic_fetch_add(&live->n_backup, (is > 0) - (was > 0));
 		return;
