@@ -79,6 +79,8 @@ modules_balance_libbalance_la_SOURCES = \
 	modules/balance/leastconn.c \
 	modules/balance/peak_ewma.c \
 	modules/balance/random.c \
+	modules/balance/rdp.c \
+	modules/balance/rdp_token.c \
 	modules/balance/roundrobin.c \
 	modules/balance/static_rr.c \
 	modules/balance/sticky.c

@@ -417,9 +417,7 @@ tw_req_body(struct tw_req *req, size_t max, struct tw_str *body)
 enum tw_persistence
 tw_req_persistence(struct tw_req *req)
 {
-	const enum tw_persistence p = STAILQ_EMPTY(&req->be->persists)
-	    ? TW_PERSIST_USUAL
-	    : tw__persist_rules(req->be, req);
+	const enum tw_persistence p = tw__persist_rules(req->be, req);
 
 	req->forced = p == TW_PERSIST_FORCE;
 	return p;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * persist.c - the keywords force-persist and ignore-persist.
+ * persist.c - the keywords force-persist, ignore-persist and option persist.
  *
  * One list for each backend, in the order of the file: the first rule whose
  * condition holds says how persistence is to be taken for a request. Nobody
@@ -53,10 +53,23 @@ tw__persist_rules(const struct tw_proxy *be, struct tw_req *req)
 		if (tw_cond_eval(rule->cond, req))
 			return rule->what;
 	}
-	return TW_PERSIST_USUAL;
+	return be->c.persist ? TW_PERSIST_DOWN : TW_PERSIST_USUAL;
 }
 
 const struct tw_kw tw__persist_kw[] = {
+	{ .word = "option persist",
+	    .scopes = TW_SC_BE,
+	    .set = tw_set_flag,
+	    .help = "Tries the server that a cookie names even when it is down.",
+	    .def = "off",
+	    .flags = TW_KW_NO,
+	    .offset = offsetof(struct tw_proxy, c.persist) },
+	{ .word = "option persist",
+	    .scopes = TW_SC_FRONTEND,
+	    .max_args = -1,
+	    .set = tw__kw_ignored,
+	    .flags = TW_KW_NO,
+	    .help = "Ignored here, with a warning." },
 	{ .word = "force-persist",
 	    .scopes = TW_SC_LISTEN | TW_SC_BACKEND,
 	    .max_args = -1,

@@ -69,6 +69,7 @@ struct tw__proxy_conf {
 	const char *description;
 	const char *cookie;    /* its name, for reports; NULL: none */
 	bool prefer_last;      /* option prefer-last-server */
+	bool persist;          /* option persist */
 };
 
 /* One `use_backend` line. */

@@ -123,9 +123,10 @@ enum tw_persistence {
 	TW_PERSIST_USUAL,
 	TW_PERSIST_IGNORE, /* as if there were none; nothing is set either */
 	TW_PERSIST_FORCE,  /* on a server that is down, too; it is not left */
+	TW_PERSIST_DOWN,   /* on a server that is down, too (option persist) */
 };
-/** tw_req_persistence - what force-persist and ignore-persist say of it. context:
- * PICK. */
+/** tw_req_persistence - what force-persist, ignore-persist and option persist say
+ * of it. context: PICK. */
 TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
 
 #endif

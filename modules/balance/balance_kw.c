@@ -7,6 +7,7 @@
  * are read (hash_check). Control thread. source: HAProxy's manual, 4.2 and 5.2.
  */
 #include "hash.h"
+#include "rdp.h"
 
 static int
 function_of(const char *word)
@@ -41,7 +42,7 @@ function_unknown(struct tw_line *ln, const char *word)
 static int
 set_hash_type(struct tw_line *ln)
 {
-	struct hash_type *t = ln->state;
+	struct hash_type *t = &((struct balance_proxy *)ln->state)->hash;
 	const char *method = tw_arg(ln, 0), *function = tw_arg(ln, 1);
 	const char *modifier = tw_arg(ln, 2);
 
@@ -69,7 +70,7 @@ set_hash_type(struct tw_line *ln)
 static int
 set_factor(struct tw_line *ln)
 {
-	struct hash_type *t = ln->state;
+	struct hash_type *t = &((struct balance_proxy *)ln->state)->hash;
 	struct tw_err err;
 	uint64_t n;
 
@@ -102,7 +103,7 @@ set_affinity(struct tw_line *ln)
 	static const char *const words[] = { "always", "maxconn", "maxqueue" };
 
 	return word_of(ln, words, TW_N_ELEMENTS(words),
-	    &((struct hash_type *)ln->state)->affinity);
+	    &((struct balance_proxy *)ln->state)->hash.affinity);
 }
 
 static int
@@ -144,6 +145,14 @@ const struct tw_kw balance_keywords[] = {
 	    .help = "Whether a key's server is kept to always, only while it is below "
 		    "its maxconn, or only while its queue is below its maxqueue.",
 	    .def = "always" },
+	{ .word = "persist",
+	    .scopes = TW_SC_BE,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = rdp_set_persist,
+	    .usage = "rdp-cookie[(<name>)]",
+	    .help = "Terminal services: a connection goes to the server that its RDP "
+		    "cookie names." },
 	{ .word = "hash-key",
 	    .scopes = TW_SC_SERVER,
 	    .min_args = 1,

@@ -12,6 +12,7 @@
 
 #include "ewma.h"
 #include "hash.h"
+#include "rdp.h"
 
 #define POST_MAX 16384 /* bytes of a body in which a parameter is looked for */
 
@@ -92,6 +93,7 @@ static const struct tw_balance balances[] = {
 	    "url_param", url_param_args, "A parameter of the URL chooses the server."),
 	HASHES("hdr", hdr_args, "A request field chooses the server."),
 	HASHES("hash", expr_args, "An expression's value chooses the server."),
+	HASHES("rdp-cookie", rdp_args, "The RDP cookie's value chooses the server."),
 	{ .name = NULL },
 };
 
@@ -147,7 +149,16 @@ balance_on_request(struct tw_req *req, void *state)
 	return tw_req_body(req, POST_MAX, &body) == TW_IO_AGAIN ? TW_WAIT : TW_NEXT;
 }
 
+static bool
+wants_rdp(const struct tw_proxy *px)
+{
+	const struct balance_proxy *conf = tw_proxy_block(px, balance_self);
+
+	return tw_proxy_has(px, TW_BACKEND) && conf->rdp != NULL;
+}
+
 static const struct tw_hook hooks[] = {
+	{ TW_ON_PICK, rdp_on_pick, "rdp_on_pick", wants_rdp },
 	{ TW_ON_REQUEST, balance_on_request, "balance_on_request", wants_post },
 	{ TW_ON_SEND, peak_ewma_on_send, "peak_ewma_on_send", is_ewma },
 	{ TW_ON_RESPONSE, peak_ewma_on_response, "peak_ewma_on_response", is_ewma },
@@ -160,7 +171,7 @@ const struct tw_module tideway_module = {
 	.name = "balance",
 	.version = "1.0",
 	.summary = "balance algorithms: in turn, by load, by hash, by chance",
-	.size_of = { [TW_IN_PROXY] = sizeof(struct hash_type),
+	.size_of = { [TW_IN_PROXY] = sizeof(struct balance_proxy),
 	    [TW_IN_SERVER] = sizeof(struct balance_server),
 	    [TW_IN_SERVER_LIVE] = sizeof(struct ewma) },
 	.keywords = balance_keywords,

@@ -142,7 +142,8 @@ hash_check(struct tw_gen *gen, struct tw_proxy *px, void *conf)
 	int line;
 	const char *file = tw_proxy_where(px, &line);
 
-	c->type = *(const struct hash_type *)tw_proxy_block(px, balance_self);
+	c->type =
+	    ((const struct balance_proxy *)tw_proxy_block(px, balance_self))->hash;
 	c->px = px;
 	if (c->kind == HASH_SOURCE || c->kind == HASH_EXPR ||
 	    tw_proxy_mode(px) == TW_MODE_HTTP)

@@ -28,14 +28,20 @@ enum hash_kind {
 	HASH_NOTHING, /* not possible in this proxy's mode */
 };
 
-/* What hash-type, hash-balance-factor and hash-preserve-affinity say; the
- * module's block in a proxy. */
+/* What hash-type, hash-balance-factor and hash-preserve-affinity say. */
 struct hash_type {
 	uint8_t func;      /* enum hash_func */
 	uint8_t affinity;  /* enum hash_affinity */
 	bool consistent;
 	bool avalanche;
 	uint32_t factor;   /* percent of the average load; 0: no bound */
+};
+
+/* The module's block in a proxy. */
+struct balance_proxy {
+	struct hash_type hash;
+	struct tw_expr *rdp;         /* persist rdp-cookie; gen; NULL: none */
+	struct tw_origin rdp_origin;
 };
 
 /* What is hashed, and how. */

@@ -55,8 +55,8 @@ random_check(struct tw_gen *gen, struct tw_proxy *px, void *conf)
 	(void)gen;
 	if (c->draws == 0)
 		c->draws = DRAWS;
-	c->factor =
-	    ((const struct hash_type *)tw_proxy_block(px, balance_self))->factor;
+	c->factor = ((const struct balance_proxy *)tw_proxy_block(px, balance_self))
+			->hash.factor;
 	c->px = px;
 	return 0;
 }

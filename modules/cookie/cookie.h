@@ -37,7 +37,6 @@ struct cookie_proxy {
 	uint8_t mode;        /* enum cookie_mode */
 	bool on;             /* some option was given: without one nothing is done */
 	bool indirect, nocache, postonly, preserve;
-	bool persist;        /* option persist */
 	uint32_t idle_s, life_s;
 	struct tw_str tail;  /* what an inserted cookie ends with: "; path=/..." */
 	struct tw_origin origin;

@@ -138,9 +138,7 @@ static int
 cookie_set_cookie(struct tw_line *ln)
 {
 	struct cookie_proxy *const state = ln->state;
-	struct cookie_proxy c = {
-		.on = ln->n_args > 1, .persist = state->persist, .key = state->key
-	};
+	struct cookie_proxy c = { .on = ln->n_args > 1, .key = state->key };
 	struct words w = { .httponly = false };
 	struct tw_arena *arena = tw_gen_arena(ln->gen);
 
@@ -229,13 +227,6 @@ const struct tw_kw tw__cookie_keywords[] = {
 		    "made from this, its address and its port; the same on every "
 		    "balancer that has the same key.",
 	    .flags = TW_KW_HTTP },
-	{ .word = "option persist",
-	    .scopes = TW_SC_BE,
-	    .set = tw_set_flag,
-	    .usage = "",
-	    .help = "Tries the server that the cookie names even when it is down.",
-	    .flags = TW_KW_NO | TW_KW_HTTP,
-	    .offset = offsetof(struct cookie_proxy, persist) },
 	{ .word = "cookie",
 	    .scopes = TW_SC_SERVER,
 	    .min_args = 1,

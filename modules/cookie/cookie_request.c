@@ -92,7 +92,7 @@ look_up(struct cookie_req *r, const struct cookie_proxy *conf, struct tw_str val
 			return true;
 		}
 		r->in = 'D';
-		if ((conf->persist || r->how == TW_PERSIST_FORCE) && !r->server)
+		if (r->how != TW_PERSIST_USUAL && !r->server)
 			r->server = srv;
 	}
 	return r->server != NULL;

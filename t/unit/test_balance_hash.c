@@ -7,6 +7,7 @@
  * djb2 and crc32 converters; its static-rr).
  */
 #include "balance_help.h"
+#include "modules/balance/rdp.h"
 
 static void
 test_functions(void **st)
@@ -334,6 +335,23 @@ test_bounded(void **st)
 	hash_free(s);
 }
 
+static void
+test_rdp_token(void **st)
+{
+	static const char *const bad[] = { "", "1", "1.2", "1.2x.0", "x.1.0",
+		"4294967296.1.0000", "1.65536.0000", ".1.0", "1..0", "-1.1.0" };
+	struct tw_addr a;
+
+	(void)st;
+	assert_true(rdp_token(TW_STR("3640205228.15629.0000"), &a));
+	assert_int_equal(a.family, AF_INET);
+	assert_int_equal(a.port, 3389);
+	assert_memory_equal(a.u.v4, ((const uint8_t[]){ 172, 31, 249, 216 }), 4);
+	for (size_t i = 0; i < TW_N_ELEMENTS(bad); i++)
+		assert_false(rdp_token(tw_str_of(bad[i]), &a));
+	assert_false(rdp_token((struct tw_str){ NULL, 0 }, &a));
+}
+
 int
 main(void)
 {
@@ -350,6 +368,7 @@ main(void)
 		cmocka_unit_test(test_ring_by_address),
 		cmocka_unit_test(test_pick),
 		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_rdp_token),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
