@@ -78,6 +78,8 @@ bool hash_body_wanted(const struct hash_conf *conf, struct tw_req *req);
 struct tw_str hash_param(struct tw_str query, struct tw_str name);
 /** hash_domain - "1wt" of "haproxy.1wt.eu". */
 struct tw_str hash_domain(struct tw_str host);
+/** hash_first_value - of a field: up to a comma outside quotes. */
+struct tw_str hash_first_value(struct tw_str v);
 /** hash_uri - the part of a target that counts. */
 struct tw_str hash_uri(const struct hash_conf *conf, struct tw_str target);
 

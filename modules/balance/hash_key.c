@@ -90,8 +90,8 @@ hash_domain(struct tw_str host)
 }
 
 /* The first of a field's values, which commas outside quotes part. */
-static struct tw_str
-first_value(struct tw_str v)
+struct tw_str
+hash_first_value(struct tw_str v)
 {
 	bool quoted = false;
 	size_t n = 0;
@@ -114,7 +114,7 @@ field_value(const struct hash_conf *conf, struct tw_req *req)
 
 	if (h == NULL)
 		return (struct tw_str){ NULL, 0 };
-	const struct tw_str v = first_value(tw_hdr_value(h));
+	const struct tw_str v = hash_first_value(tw_hdr_value(h));
 	return conf->domain_only && v.len > 0 ? hash_domain(v) : v;
 }
 

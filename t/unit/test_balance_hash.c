@@ -99,6 +99,19 @@ test_param(void **st)
 	assert_null(hash_param((struct tw_str){ NULL, 0 }, TW_STR("p")).p);
 }
 
+static void
+test_first_value(void **st)
+{
+	static const char *const cases[][2] = { { "a,b", "a" }, { "a ,b c", "a" },
+		{ "\"a,b\",c", "\"a,b\"" }, { "\"a\\\",b\",c", "\"a\\\",b\"" },
+		{ ",a", "" }, { "", "" }, { " a", "a" } };
+
+	(void)st;
+	for (size_t i = 0; i < TW_N_ELEMENTS(cases); i++)
+		assert_string_equal(
+		    text_of(hash_first_value(tw_str_of(cases[i][0]))), cases[i][1]);
+}
+
 static const char *
 map_text(const uint32_t *weights, int n)
 {
@@ -360,6 +373,7 @@ main(void)
 		cmocka_unit_test(test_domain),
 		cmocka_unit_test(test_uri),
 		cmocka_unit_test(test_param),
+		cmocka_unit_test(test_first_value),
 		cmocka_unit_test(test_map),
 		cmocka_unit_test(test_map_share),
 		cmocka_unit_test(test_ring_moves_its_share),
