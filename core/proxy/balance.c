@@ -167,6 +167,7 @@ rebuild(struct tw_proxy *be)
 	if (old != NULL)
 		tw_retire(tw__lb_free, old);
 	tw__proxy_changed(be);
+	tw__proxy_settled(be);
 }
 
 /* Requests that wait for a server which does not run choose again. */
@@ -237,6 +238,7 @@ tw__balance_count(struct tw_server *srv)
 	server_count(live, now);
 	backend_count_change(
 	    live, atomic_load(&live->n_active) + atomic_load(&live->n_backup) > 0);
+	tw__proxy_changed(lb->be);
 }
 
 /* Idle connections to another address, or begun otherwise, are of no use. */

@@ -72,6 +72,8 @@ void tw__lb_free(void *lb);
 
 /** tw__proxy_changed - tells those who watch. control. */
 void tw__proxy_changed(const struct tw_proxy *px);
+/** tw__proxy_settled - the same, after the rebuild. control. */
+void tw__proxy_settled(const struct tw_proxy *px);
 /** tw__backend_publish - its servers, as configured here, are in force. */
 void tw__backend_publish(struct tw_proxy *be);
 /** tw__fullconn - the backend's, or its default. */

@@ -145,9 +145,9 @@ tw__cookie_index(struct cookie_proxy *conf, const struct tw_proxy *px)
 	atomic_store(&conf->index, index_make(px));
 }
 
-/* Servers that change are told by the core; an address may be among that. */
+/* Servers have changed; an address may be among that. */
 static void
-on_changed(struct tw_proxy_watch *self, const struct tw_proxy *px)
+on_settled(struct tw_proxy_watch *self, const struct tw_proxy *px)
 {
 	struct cookie_proxy *conf = tw_proxy_block(px, tw__cookie_self);
 	struct cookie_index *old = atomic_load(&conf->index);
@@ -163,7 +163,7 @@ on_changed(struct tw_proxy_watch *self, const struct tw_proxy *px)
 void
 tw__cookie_watch(void)
 {
-	static struct tw_proxy_watch watch = { .changed = on_changed };
+	static struct tw_proxy_watch watch = { .settled = on_settled };
 	static bool watched;
 
 	if (!watched)

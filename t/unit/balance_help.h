@@ -27,7 +27,7 @@
 #define MAX_SERVERS 10000
 
 struct tw_server {
-	char name[12];
+	char name[16];
 	int index;
 	uint32_t id;
 	_Atomic uint32_t load;
