@@ -406,6 +406,15 @@ subtest 'what is wrong' => sub {
 	$r = check_config("$head    mode tcp\n    balance uri\n");
 	is($r->{code}, 0, 'a hash of HTTP in mode tcp');
 	like($r->{all}, qr/Layer 7 hash not possible/, 'is warned of');
+	for my $line ('hash-type consistent', 'hash-balance-factor 150', 'balance uri',
+	    'hash-preserve-affinity maxconn', 'persist rdp-cookie', 'cookie S insert',
+	    'dynamic-cookie-key k', 'option prefer-last-server', 'option persist') {
+		$r = check_config(defaults()
+		    . "frontend f\n    bind 127.0.0.1:1\n    $line\n");
+		is($r->{code}, 0, "$line in a frontend");
+		like($r->{all}, qr/ignored because frontend 'f' has no backend capability/,
+		    'is warned of');
+	}
 	# what a defaults section says holds for all
 	$r = check_config("defaults\n    mode http\n    balance hdr(a)\n    hash-type consistent\n"
 	    . "    hash-balance-factor 150\n    hash-preserve-affinity maxconn\n"

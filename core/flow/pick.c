@@ -170,32 +170,35 @@ preferred(const struct tw_req *req)
 }
 
 static enum tw__next
+taken(struct tw_req *req, struct tw_server *srv)
+{
+	decided(req, srv);
+	tw__server_taken(req);
+	return TW__MORE;
+}
+
+static enum tw__next
 by_balance(struct tw_req *req)
 {
+	struct tw_server *srv, *before = NULL;
 	bool any = false;
-	struct tw_server *srv = NULL;
 
 	if (TW_UNLIKELY(req->cli->prefer != NULL)) {
 		srv = preferred(req);
-		if (srv != NULL) {
-			decided(req, srv);
-			tw__server_taken(req);
-			return TW__MORE;
-		}
+		if (srv != NULL)
+			return taken(req, srv);
 	}
-
 	for (int i = 0; i < PICK_TRIES; i++) {
 		srv = pick(req, &any);
 		if (srv == NULL)
 			break;
-		if (!tw__server_take(srv))
-			continue;
-		decided(req, srv);
-		tw__server_taken(req);
-		return TW__MORE;
+		if (tw__server_take(srv))
+			return taken(req, srv);
+		/* the same once more: not for a slot that was lost to another */
+		if (srv == before && (req->be->c.balance->flags & TW_BALANCE_WAITS))
+			return queue_at(req, srv);
+		before = srv;
 	}
-	if (srv != NULL && (req->be->c.balance->flags & TW_BALANCE_WAITS))
-		return queue_at(req, srv);
 	return any ? enqueue(req, NULL) : no_server(req);
 }
 
