@@ -170,7 +170,7 @@ const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
 	.name = "balance",
 	.version = "1.0",
-	.summary = "balance algorithms: in turn, by load, by hash, by chance",
+	.summary = "balance roundrobin, leastconn, first, random, hashes and more",
 	.size_of = { [TW_IN_PROXY] = sizeof(struct balance_proxy),
 	    [TW_IN_SERVER] = sizeof(struct balance_server),
 	    [TW_IN_SERVER_LIVE] = sizeof(struct ewma) },
