@@ -84,6 +84,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/log_kw.c \
 	core/proxy/logger.c \
 	core/proxy/logtarget.c \
+	core/proxy/persist.c \
 	core/proxy/proxy_kw.c \
 	core/proxy/queue.c \
 	core/proxy/resolve.c \

@@ -66,9 +66,24 @@ modules_healthcheck_la_LDFLAGS = $(MODULE_LINK)
 # ---- balance
 noinst_LTLIBRARIES += modules/balance/libbalance.la
 modules_balance_libbalance_la_SOURCES = \
+	modules/balance/balance_kw.c \
 	modules/balance/balance_mod.c \
+	modules/balance/draw.c \
+	modules/balance/first.c \
+	modules/balance/hash.c \
+	modules/balance/hash_args.c \
+	modules/balance/hash_func.c \
+	modules/balance/hash_key.c \
+	modules/balance/hash_map.c \
+	modules/balance/hash_ring.c \
 	modules/balance/leastconn.c \
-	modules/balance/roundrobin.c
+	modules/balance/peak_ewma.c \
+	modules/balance/random.c \
+	modules/balance/rdp.c \
+	modules/balance/rdp_token.c \
+	modules/balance/roundrobin.c \
+	modules/balance/static_rr.c \
+	modules/balance/sticky.c
 module_LTLIBRARIES += modules/balance.la
 modules_balance_la_SOURCES =
 modules_balance_la_LIBADD = modules/balance/libbalance.la
@@ -225,9 +240,11 @@ noinst_LTLIBRARIES += modules/cookie/libcookie.la
 modules_cookie_libcookie_la_SOURCES = \
 	modules/cookie/cookie_conf.c \
 	modules/cookie/cookie_edit.c \
+	modules/cookie/cookie_index.c \
 	modules/cookie/cookie_mod.c \
 	modules/cookie/cookie_request.c \
-	modules/cookie/cookie_response.c
+	modules/cookie/cookie_response.c \
+	modules/cookie/xxh64.c
 module_LTLIBRARIES += modules/cookie.la
 modules_cookie_la_SOURCES =
 modules_cookie_la_LIBADD = modules/cookie/libcookie.la

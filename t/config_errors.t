@@ -106,7 +106,7 @@ subtest 'values' => sub {
 	    ['acl a nonsense x', qr/nonsense/], ['acl a', qr/acl|missing/i],
 	    ['use_backend x if undefined_acl', qr/undefined_acl/],
 	    ['use_backend x', qr/x/, 1], ['default_backend nowhere', qr/nowhere/],
-	    ['errorfile 999 /dev/null', qr/999/], ['balance', qr/balance|algorithm/i, 1],
+	    ['errorfile 999 /dev/null', qr/999/], ['balance random(0)', qr/draws/],
 	    ['stats uri', qr/uri/], ['option', qr/option/],
 	    ['timeout client 99999999999s', qr/timeout/],
 	    ['http-reuse sometimes', qr/http-reuse/],

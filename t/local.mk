@@ -14,6 +14,8 @@ UNIT_TESTS = \
 	t/unit/test_addr \
 	t/unit/test_arena \
 	t/unit/test_balance \
+	t/unit/test_balance_hash \
+	t/unit/test_balance_more \
 	t/unit/test_cli_line \
 	t/unit/test_cond \
 	t/unit/test_cookie_edit \
@@ -84,6 +86,7 @@ EXTRA_PROGRAMS += $(UNIT_TESTS)
 # A fuzz target is one function. Without libFuzzer the driver is its main():
 # it replays files and varies them a little, so make check always has a run.
 FUZZ_TARGETS = \
+	t/fuzz/fuzz_balance \
 	t/fuzz/fuzz_check \
 	t/fuzz/fuzz_chunk \
 	t/fuzz/fuzz_cli \
@@ -144,9 +147,12 @@ t_unit_test_h1_body_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_h1_parse_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_h1_write_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_chunk_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
+t_fuzz_fuzz_balance_LDADD = modules/balance/libbalance.la $(FUZZ_LINK)
 t_fuzz_fuzz_cookie_LDADD = modules/cookie/libcookie.la $(FUZZ_LINK)
 t_fuzz_fuzz_h1_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
 t_unit_test_balance_LDADD = modules/balance/libbalance.la $(LDADD)
+t_unit_test_balance_hash_LDADD = modules/balance/libbalance.la $(LDADD)
+t_unit_test_balance_more_LDADD = modules/balance/libbalance.la $(LDADD)
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)

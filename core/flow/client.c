@@ -81,6 +81,10 @@ follow_generation(struct tw_conn *cli)
 		return;
 	}
 	tw__gen_ref(bind->proxy->gen);
+	if (TW_UNLIKELY(cli->prefer != NULL))
+		cli->prefer = atomic_load(&cli->prefer->live->srv);
+	if (cli->prefer != NULL && cli->prefer->proxy->gen != bind->proxy->gen)
+		cli->prefer = NULL;
 	tw__gen_unref(cli->gen);
 	cli->gen = bind->proxy->gen;
 	cli->bind = bind;

@@ -98,12 +98,29 @@ queued(struct tw_req *req)
 	return tw__flow_fail(req, 503, 's', 'Q', "waited too long in the queue");
 }
 
+/* Servers have changed and the balance state does not know: it is asked for
+ * another one when it names one that is gone. returns: NULL: it names no other;
+ * the request waits in the queue for the new state. */
+static struct tw_server *
+pick_stale(struct tw_req *req, struct tw_server *srv, bool *any)
+{
+	for (int i = 0; i < PICK_TRIES && srv != NULL && !tw_server_is_usable(srv);
+	     i++) {
+		req->avoid = srv;
+		srv = tw__balance_pick(req->be, req, any);
+	}
+	return srv != NULL && tw_server_is_usable(srv) ? srv : NULL;
+}
+
 /* The server that has just failed is better than none. */
 static struct tw_server *
 pick(struct tw_req *req, bool *any)
 {
+	const bool stale = tw__balance_is_stale(req->be);
 	struct tw_server *srv = tw__balance_pick(req->be, req, any);
 
+	if (TW_UNLIKELY(stale))
+		return pick_stale(req, srv, any);
 	if (srv == NULL && *any && req->avoid != NULL) {
 		req->avoid = NULL;
 		srv = tw__balance_pick(req->be, req, any);
@@ -111,22 +128,76 @@ pick(struct tw_req *req, bool *any)
 	return srv;
 }
 
+static void
+decided(struct tw_req *req, struct tw_server *srv)
+{
+	tw_decide_server(req, srv, &req->be->balance_origin);
+	tw__cnt(&srv->live->s, req->worker->id, TW_CNT_LBTOT, 1);
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_LBTOT, 1);
+}
+
+/* It has no room, but the algorithm will have no other: a hash keeps its keys
+ * where they are. */
+static enum tw__next
+queue_at(struct tw_req *req, struct tw_server *srv)
+{
+	if (srv->maxqueue != 0 && atomic_load(&srv->live->queue.len) >= srv->maxqueue) {
+		tw__cnt(&srv->live->s, req->worker->id, TW_CNT_ECON, 1);
+		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ECON, 1);
+		return tw__flow_fail(
+		    req, 503, 'S', 'Q', "the queue of the only server is full");
+	}
+	decided(req, srv);
+	return enqueue(req, srv);
+}
+
+/* The server of the client's last request, while a connection to it is there.
+ * returns: NULL: the algorithm decides. */
+static struct tw_server *
+preferred(const struct tw_req *req)
+{
+	struct tw_server *const srv = req->cli->prefer;
+	const struct tw_conn *const kept = req->cli->kept;
+
+	if (srv->proxy != req->be || srv == req->avoid || !tw_server_is_usable(srv) ||
+	    !atomic_load_explicit(&srv->live->in_use, memory_order_relaxed))
+		return NULL;
+	if (kept != NULL
+		? kept->server != srv->live
+		: atomic_load_explicit(&srv->live->idle, memory_order_relaxed) == 0)
+		return NULL;
+	return tw__server_take(srv) ? srv : NULL;
+}
+
+static enum tw__next
+taken(struct tw_req *req, struct tw_server *srv)
+{
+	decided(req, srv);
+	tw__server_taken(req);
+	return TW__MORE;
+}
+
 static enum tw__next
 by_balance(struct tw_req *req)
 {
+	struct tw_server *srv, *before = NULL;
 	bool any = false;
 
+	if (TW_UNLIKELY(req->cli->prefer != NULL)) {
+		srv = preferred(req);
+		if (srv != NULL)
+			return taken(req, srv);
+	}
 	for (int i = 0; i < PICK_TRIES; i++) {
-		struct tw_server *const srv = pick(req, &any);
+		srv = pick(req, &any);
 		if (srv == NULL)
 			break;
-		if (!tw__server_take(srv))
-			continue;
-		tw_decide_server(req, srv, &req->be->balance_origin);
-		tw__cnt(&srv->live->s, req->worker->id, TW_CNT_LBTOT, 1);
-		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_LBTOT, 1);
-		tw__server_taken(req);
-		return TW__MORE;
+		if (tw__server_take(srv))
+			return taken(req, srv);
+		/* the same once more: not for a slot that was lost to another */
+		if (srv == before && (req->be->c.balance->flags & TW_BALANCE_WAITS))
+			return queue_at(req, srv);
+		before = srv;
 	}
 	return any ? enqueue(req, NULL) : no_server(req);
 }
@@ -139,7 +210,7 @@ tw__flow_restart(struct tw_req *req)
 		    req, 500, 'I', tw__step_term(req), "too many restarts");
 	tw__server_leave(req, false);
 	req->srv = NULL;
-	req->persist = false;
+	req->persist = req->forced = false;
 	if (req->be_counted)
 		tw__session_end(&req->be->live->be);
 	req->be_counted = false;

@@ -414,7 +414,28 @@ tw_req_body(struct tw_req *req, size_t max, struct tw_str *body)
 	return TW_IO_OK;
 }
 
+enum tw_persistence
+tw_req_persistence(struct tw_req *req)
+{
+	const enum tw_persistence p = tw__persist_rules(req->be, req);
+
+	req->forced = p == TW_PERSIST_FORCE;
+	return p;
+}
+
+struct tw_str
+tw_req_body_seen(const struct tw_req *req)
+{
+	return (struct tw_str){ req->body, req->body_len };
+}
+
 /* --- times and sizes --- */
+
+uint64_t
+tw_req_server_us(const struct tw_req *req)
+{
+	return req->slot ? tw_turn_us() - req->t_queue : 0;
+}
 
 static int64_t
 span_ms(uint64_t from, uint64_t to)

@@ -61,6 +61,7 @@ struct tw_req {
 	uint8_t sub;               /* where inside a step, when it waits */
 	bool http;
 	bool persist;              /* a cookie chose the server */
+	bool forced;               /* and no other one will do (force-persist) */
 	bool redispatched;
 	bool slot;                 /* holds a slot of srv */
 	bool be_counted;           /* counted in the backend's sessions */

@@ -113,6 +113,8 @@ redispatch_now(const struct tw_req *req)
 	const struct tw__proxy_conf *const c = &req->be->c;
 	const int32_t every = (int32_t)c->redispatch_every;
 
+	if (req->forced && req->persist)
+		return false;
 	if (!tw_server_is_alive(req->srv))
 		return true;
 	if (!c->redispatch)
@@ -347,7 +349,7 @@ tw__step_connect(struct tw_req *req)
 			return TW__WAIT;
 		req->timed_out = false;
 		req->sub = BEGIN;
-		if (tw_server_is_alive(req->srv))
+		if (tw_server_is_alive(req->srv) || (req->forced && req->persist))
 			return TW__MORE;
 		tw__server_leave(req, false);
 		req->srv = NULL;

@@ -87,6 +87,8 @@ struct tw_conn {
 	TAILQ_ENTRY(tw_conn) link; /* worker's clients, or a pool */
 	LIST_ENTRY(tw_conn) again_link;
 	char *block;               /* the modules' conn blocks */
+	struct tw_server *prefer;  /* client side: served it last, and is to be asked
+	                            * again; borrow: gen; NULL: none */
 };
 
 struct tw__idle {

@@ -3,11 +3,15 @@
 /*
  * balance.c - who takes part in balancing, and asking the algorithm.
  *
- * The control thread looks at the servers of one backend whenever one of
- * them changes, has the algorithm build a state from the usable ones, and
- * publishes both with one pointer; workers that still look at the former
- * state are waited for by tw_retire. Backups take part only when no other
- * server is usable: the first usable one, or all with option allbackups.
+ * The control thread looks at the servers of a backend when some of them have
+ * changed, has the algorithm build a state from the usable ones, and publishes
+ * both with one pointer; workers that still look at the former state are
+ * waited for by tw_retire. However many servers change in one turn of its
+ * loop, each backend is looked at once, at the turn's end; how many are usable
+ * is counted at once, for logs and for requests: between the change and the
+ * look the backend is `stale`, and who picks then asks the server itself
+ * (core/flow/pick.c). Backups take part only when no other server is usable:
+ * the first usable one, or all with option allbackups.
  */
 #include "config.h"
 
@@ -15,6 +19,9 @@
 
 #include "core/proxy/process.h"
 #include "core/proxy/proxy_int.h"
+
+/* Backends with changes that their balance state does not have yet; control. */
+static LIST_HEAD(, tw_proxy_live) stale = LIST_HEAD_INITIALIZER(stale);
 
 void
 tw__lb_free(void *arg)
@@ -32,13 +39,17 @@ tw__lb_free(void *arg)
 static int
 choices_of(const struct tw_proxy *be, bool backup, struct tw_choice *of)
 {
+	const bool fixed = tw_proxy_balance_flags(be) & TW_BALANCE_STATIC;
 	int n = 0;
 
 	for (int i = 0; i < be->n_servers; i++) {
 		struct tw_server *srv = be->server[i];
 
-		if (srv->backup == backup && tw_server_is_usable(srv))
-			of[n++] = (struct tw_choice){ srv, tw_server_weight(srv) };
+		if (srv->backup != backup || !tw_server_is_usable(srv))
+			continue;
+		const uint32_t weight =
+		    fixed && srv->weight > 0 ? srv->weight : tw_server_weight(srv);
+		of[n++] = (struct tw_choice){ srv, weight };
 	}
 	return n;
 }
@@ -73,22 +84,51 @@ backend_count_change(struct tw_proxy_live *l, bool usable)
 	atomic_store(&l->down, !usable);
 }
 
+/* One server's part in the backend's numbers, in place of what it was. */
 static void
-rebuild(const struct tw_proxy *be)
+server_count(struct tw_proxy_live *live, const struct tw_server *srv)
+{
+	struct tw_server_live *l = srv->live;
+	const uint32_t was = l->counted;
+	const uint32_t is = tw_server_is_usable(srv) ? tw_server_weight(srv) : 0;
+
+	l->counted = is;
+	if (is == 0) /* takes nothing from the queue from now on */
+		atomic_store(&l->in_use, false);
+	if (srv->backup) {
+		atomic_fetch_add(&live->n_backup, (is > 0) - (was > 0));
+		return;
+	}
+	atomic_fetch_add(&live->n_active, (is > 0) - (was > 0));
+	atomic_fetch_add(&live->weight, is - was);
+}
+
+static void
+all_count(const struct tw_proxy *be)
 {
 	struct tw_proxy_live *live = be->live;
-	struct tw__lb *old = atomic_load(&live->balance);
-	struct tw__lb *lb = calloc(1, sizeof(*lb));
-	struct tw_choice *of = malloc(((size_t)be->n_servers + 1) * sizeof(*of));
-	int n;
+	int active = 0, backup = 0;
+	uint32_t weight = 0;
 
-	if (lb == NULL || of == NULL)
-		TW_WRONG("out of memory for a balance state");
-	lb->be = be;
-	lb->algo = be->c.balance;
-	lb->conf = be->c.balance_conf;
-	lb->n_backup = choices_of(be, true, of);
-	n = lb->n_active = choices_of(be, false, of);
+	for (int i = 0; i < be->n_servers; i++) {
+		const struct tw_server *srv = be->server[i];
+		const bool usable = tw_server_is_usable(srv);
+
+		srv->live->counted = usable ? tw_server_weight(srv) : 0;
+		active += usable && !srv->backup;
+		backup += usable && srv->backup;
+		weight += srv->backup ? 0 : srv->live->counted;
+	}
+	atomic_store(&live->n_active, active);
+	atomic_store(&live->n_backup, backup);
+	atomic_store(&live->weight, weight);
+}
+
+static int
+choices_in_use(const struct tw_proxy *be, struct tw__lb *lb, struct tw_choice *of)
+{
+	int n = choices_of(be, false, of);
+
 	if (n == 0) {
 		n = choices_of(be, true, of);
 		lb->on_backup = n > 0;
@@ -97,26 +137,108 @@ rebuild(const struct tw_proxy *be)
 	}
 	for (int i = 0; i < n; i++)
 		lb->weight += of[i].weight;
+	return n;
+}
+
+static void
+rebuild(struct tw_proxy *be)
+{
+	struct tw_proxy_live *live = be->live;
+	struct tw__lb *old = atomic_load(&live->balance);
+	struct tw__lb *lb = calloc(1, sizeof(*lb));
+	struct tw_choice *of = malloc(((size_t)be->n_servers + 1) * sizeof(*of));
+
+	if (lb == NULL || of == NULL)
+		TW_WRONG("out of memory for a balance state");
+	lb->be = be;
+	lb->algo = be->c.balance;
+	lb->conf = be->c.balance_conf;
+	all_count(be);
+	const int n = choices_in_use(be, lb, of);
 	if (n > 0)
 		lb->state = lb->algo->build(of, n, lb->conf,
 		    old != NULL && old->algo == lb->algo ? old->state : NULL);
 	atomic_store(&live->balance, lb);
 	in_use_mark(be, of, n);
 	free(of);
+	tw__balance_fresh(live);
 	if (be->n_servers > 0)
 		backend_count_change(live, n > 0);
 	if (old != NULL)
 		tw_retire(tw__lb_free, old);
 	tw__proxy_changed(be);
+	tw__proxy_settled(be);
+}
+
+/* Requests that wait for a server which does not run choose again. */
+static void
+queues_flush(const struct tw_proxy *be)
+{
+	for (int i = 0; i < be->n_servers; i++) {
+		struct tw_server *srv = be->server[i];
+
+		if (atomic_load(&srv->live->queue.len) != 0 &&
+		    !tw__server_runs(srv->live))
+			tw__queue_flush(srv);
+	}
+}
+
+/* The end of a loop turn in which servers have changed. */
+static void
+stale_rebuild(void *arg)
+{
+	struct tw_proxy_live *live;
+
+	(void)arg;
+	while ((live = LIST_FIRST(&stale)) != NULL) {
+		const struct tw__lb *lb = atomic_load(&live->balance);
+
+		if (lb == NULL) {
+			tw__balance_fresh(live);
+			continue;
+		}
+		struct tw_proxy *const be = lb->be; /* of the generation in force */
+		rebuild(be);
+		queues_flush(be);
+		tw__queue_kick(be);
+	}
+}
+
+void
+tw__balance_fresh(struct tw_proxy_live *live)
+{
+	if (!atomic_load(&live->stale))
+		return;
+	atomic_store(&live->stale, false);
+	LIST_REMOVE(live, stale_link);
 }
 
 void
 tw__balance_rebuild(struct tw_proxy *be)
 {
-	const struct tw__lb *lb = atomic_load(&be->live->balance);
+	struct tw_proxy_live *live = be->live;
 
-	if (lb != NULL)
-		rebuild(lb->be); /* of the generation in force */
+	if (atomic_load(&live->stale) || atomic_load(&live->balance) == NULL)
+		return;
+	if (LIST_EMPTY(&stale))
+		tw_worker_post(tw_worker_at(0), stale_rebuild, NULL);
+	LIST_INSERT_HEAD(&stale, live, stale_link);
+	atomic_store(&live->stale, true);
+}
+
+void
+tw__balance_count(struct tw_server *srv)
+{
+	struct tw_proxy_live *live = srv->proxy->live;
+	const struct tw__lb *lb = atomic_load(&live->balance);
+	const struct tw_server *now = atomic_load(&srv->live->srv);
+
+	if (lb == NULL || now == NULL || now->proxy != lb->be)
+		return;
+	server_count(live, now);
+	backend_count_change(
+	    live, atomic_load(&live->n_active) + atomic_load(&live->n_backup) > 0);
+	tw__proxy_changed(lb->be);
 }
 
 /* Idle connections to another address, or begun otherwise, are of no use. */
@@ -149,6 +271,7 @@ server_publish(struct tw_server *srv)
 	if (!srv->check)
 		atomic_store(&l->health, TW_UP);
 	atomic_store(&l->maxconn, srv->maxconn);
+	atomic_store(&l->minconn, srv->minconn);
 	atomic_store(&l->index, (uint32_t)srv->index);
 	srv->epoch = epoch_of(srv, old);
 	atomic_store(&l->gen, srv->proxy->gen->number);
@@ -184,6 +307,7 @@ tw__balance_forget(const struct tw_proxy *be)
 
 	if (lb == NULL || lb->be != be)
 		return;
+	tw__balance_fresh(be->live);
 	atomic_store(&be->live->balance, NULL);
 	tw_retire(tw__lb_free, lb);
 }
@@ -213,7 +337,12 @@ tw__balance_pick(const struct tw_proxy *be, struct tw_req *req, bool *any)
 	struct tw_server *srv;
 
 	*any = lb != NULL && lb->state != NULL;
-	if (!*any)
+	if (TW_UNLIKELY(tw__balance_is_stale(be)))
+		*any = lb != NULL &&
+		    atomic_load(&be->live->n_active) +
+			    atomic_load(&be->live->n_backup) >
+			0;
+	if (!*any || lb->state == NULL)
 		return NULL;
 	srv = lb->algo->pick(lb->state, lb->conf, req);
 	if (srv == NULL || TW_LIKELY(srv->proxy == be))
@@ -241,9 +370,11 @@ tw_proxy_usable(const struct tw_proxy *px, int *active, int *backup, uint32_t *w
 	const struct tw__lb *lb =
 	    px->live != NULL ? atomic_load(&px->live->balance) : NULL;
 
-	*active = lb != NULL ? lb->n_active : 0;
-	*backup = lb != NULL ? lb->n_backup : 0;
-	*weight = lb != NULL ? lb->weight : 0;
+	*active = lb != NULL ? atomic_load(&px->live->n_active) : 0;
+	*backup = lb != NULL ? atomic_load(&px->live->n_backup) : 0;
+	*weight = lb == NULL ? 0
+	    : *active > 0    ? atomic_load(&px->live->weight)
+			     : lb->weight;
 }
 
 int64_t
@@ -267,4 +398,28 @@ uint64_t
 tw_backend_chkdown(const struct tw_proxy *px)
 {
 	return atomic_load(&px->live->chkdown);
+}
+
+unsigned
+tw_proxy_balance_flags(const struct tw_proxy *px)
+{
+	const struct tw_balance *const algo = px->c.balance;
+
+	if (algo == NULL)
+		return 0;
+	return algo->flags |
+	    (algo->flags_of != NULL ? algo->flags_of(px->c.balance_conf) : 0);
+}
+
+const struct tw_balance *
+tw_proxy_balance_of(const struct tw_proxy *px, const void **conf)
+{
+	*conf = px->c.balance_conf;
+	return px->c.balance;
+}
+
+uint32_t
+tw_proxy_sessions(const struct tw_proxy *px)
+{
+	return atomic_load_explicit(&px->live->be.cur, memory_order_relaxed);
 }

@@ -231,6 +231,37 @@ proxy_ids_check(struct tw_gen *gen)
 	return rc;
 }
 
+/* The algorithm completes its conf; what came from a defaults section is
+ * other proxies' too. */
+static int
+balance_conf_check(struct tw_gen *gen, struct tw_proxy *px)
+{
+	const struct tw_balance *const algo = px->c.balance;
+	void *conf = tw_arena_zalloc(gen->conf.arena, algo->conf_size);
+
+	if (px->c.balance_conf != NULL && algo->conf_size > 0)
+		memcpy(conf, px->c.balance_conf, algo->conf_size);
+	px->c.balance_conf = conf;
+	return algo->check != NULL ? algo->check(gen, px, conf) : 0;
+}
+
+static int
+balance_check(struct tw_gen *gen, struct tw_proxy *px)
+{
+	if (px->c.balance == NULL)
+		px->c.balance =
+		    tw__module_find_balance("roundrobin", &px->c.balance_owner);
+	if (px->c.balance != NULL)
+		return balance_conf_check(gen, px);
+	if (px->n_servers == 0)
+		return 0;
+	return tw_gen_fail(gen, px->file, px->line,
+	    "%s '%s' needs the balance "
+	    "algorithm 'roundrobin', but no loaded module has it; load the module "
+	    "'balance'",
+	    tw__proxy_type(px), px->name);
+}
+
 static int
 backend_check(struct tw_gen *gen, struct tw_proxy *px)
 {
@@ -242,29 +273,20 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 		    "another server",
 		    px->name, px->server[clash]->name, px->server[clash]->id);
 	for (int i = 0; i < px->n_servers; i++) {
-		const struct tw_server *srv = px->server[i];
+		struct tw_server *srv = px->server[i];
 
+		if (srv->minconn >= srv->maxconn && srv->minconn != 0) {
+			srv->maxconn =
+			    srv->minconn; /* as in HAProxy: that is the limit */
+			srv->minconn = 0;
+		}
 		if (srv->check && srv->map_port && srv->check_port == 0)
 			rc = tw_gen_fail(gen, srv->file, srv->line,
 			    "server '%s/%s' has neither a service port nor a check "
 			    "port; write 'port <port>' for its checks",
 			    px->name, srv->name);
 	}
-	if (px->c.balance != NULL)
-		return rc;
-	px->c.balance = tw__module_find_balance("roundrobin", &px->c.balance_owner);
-	if (px->c.balance != NULL) {
-		px->c.balance_conf =
-		    tw_arena_zalloc(gen->conf.arena, px->c.balance->conf_size);
-		return rc;
-	}
-	if (px->n_servers == 0)
-		return rc;
-	return tw_gen_fail(gen, px->file, px->line,
-	    "%s '%s' needs the balance "
-	    "algorithm 'roundrobin', but no loaded module has it; load the module "
-	    "'balance'",
-	    tw__proxy_type(px), px->name);
+	return balance_check(gen, px) < 0 ? -1 : rc;
 }
 
 /* Finds the listener across reloads; a second one of the same address gets a

@@ -28,14 +28,14 @@ const char *
 tw_server_cookie(const struct tw_server *srv)
 {
 	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
-	return srv->cookie;
+	return __atomic_load_n(&srv->cookie, __ATOMIC_ACQUIRE);
 }
 
 void
 tw_server_set_cookie(struct tw_server *srv, const char *value)
 {
 	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
-	srv->cookie = value;
+	__atomic_store_n(&srv->cookie, value, __ATOMIC_RELEASE);
 }
 
 uint32_t

@@ -236,6 +236,7 @@ proxy_live_unref(struct tw_proxy_live **lp)
 	if (l == NULL || --l->refs > 0)
 		return;
 	tw__process_keep(&l->fe);
+	tw__balance_fresh(l);
 	registry_del(&proxies, l->key);
 	tw_retire(proxy_live_free, l);
 }

@@ -76,6 +76,10 @@ struct tw_proxy_live {
 	_Atomic bool down;
 	_Atomic uint64_t log_count;  /* lines logged: %lc */
 	char *block;                 /* the modules' proxy_live blocks */
+	_Atomic bool stale;          /* servers have changed since `balance` was built */
+	LIST_ENTRY(tw_proxy_live) stale_link; /* control thread */
+	_Atomic int n_active, n_backup;       /* usable ones */
+	_Atomic uint32_t weight;     /* of the active ones */
 };
 
 struct tw__bind_live {           /* a listener; the socket is in core/net */
@@ -110,6 +114,9 @@ struct tw_server_live {
 	struct tw_check_result last; /* lock */
 	struct tw_server *_Atomic srv; /* its configuration in the current generation */
 	char *block;                 /* the modules' server_live blocks */
+	_Atomic uint32_t minconn;    /* as maxconn; 0: maxconn does not shrink */
+	uint32_t counted;            /* weight in the backend's numbers; 0: not usable;
+	                              * control thread */
 };
 
 /* A request begins to use a server (slot taken) and stops using it. */
@@ -137,8 +144,13 @@ void tw__pend_granted(void *pend);
  * struct tw_server_live. */
 void tw__flow_shut_server(void *live);
 
-/** tw__balance_rebuild - after any change of servers, health, weights. control. */
+/** tw__balance_rebuild - servers, health or weights change: the balance state is
+ * built anew before the control thread's loop turn ends, once for all changes,
+ * and queues are looked at then. Called before the change, so that no worker
+ * takes the state for fresh; tw__balance_count() after it. control. */
 void tw__balance_rebuild(struct tw_proxy *be);
+/** tw__balance_count - this server's change in the backend's numbers. control. */
+void tw__balance_count(struct tw_server *srv);
 /** tw__balance_moved - tells the algorithm that a server's load changed. */
 void tw__balance_moved(struct tw_server *srv);
 

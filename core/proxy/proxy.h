@@ -68,6 +68,8 @@ struct tw__proxy_conf {
 	uint8_t logfmt_kind;   /* 0 default, 1 tcplog, 2 httplog, 3 log-format */
 	const char *description;
 	const char *cookie;    /* its name, for reports; NULL: none */
+	bool prefer_last;      /* option prefer-last-server */
+	bool persist;          /* option persist */
 };
 
 /* One `use_backend` line. */
@@ -80,6 +82,14 @@ struct tw__use {
 	struct tw_origin origin; /* "use_backend", file, line */
 };
 STAILQ_HEAD(tw__use_list, tw__use);
+
+/* One force-persist or ignore-persist line. */
+struct tw__persist_rule {
+	STAILQ_ENTRY(tw__persist_rule) link;
+	struct tw_cond *cond;
+	enum tw_persistence what;
+};
+STAILQ_HEAD(tw__persist_list, tw__persist_rule);
 
 struct tw__acl;
 SLIST_HEAD(tw__acl_list, tw__acl);
@@ -119,6 +129,7 @@ struct tw_proxy {
 	const struct tw__hook_entry *chain[TW_N_POINTS]; /* NULL: empty */
 	char *block;            /* the modules' blocks */
 	struct tw_proxy_live *live; /* from start on */
+	struct tw__persist_list persists; /* backend */
 };
 
 /* Connection options that a `bind` line has. */
@@ -197,5 +208,15 @@ struct tw_proxy *tw__route(const struct tw_proxy *fe, struct tw_req *req,
 /** tw__balance_pick - by the backend's algorithm. returns: NULL: all full or
  * none usable (*any tells which: true when some server is usable). */
 struct tw_server *tw__balance_pick(const struct tw_proxy *be, struct tw_req *req, bool *any);
+
+/** tw__persist_rules - what the backend's rules say of a request. context: worker. */
+enum tw_persistence tw__persist_rules(const struct tw_proxy *be, struct tw_req *req);
+
+/** tw__balance_is_stale - a server that was picked may have become unusable. */
+static inline bool
+tw__balance_is_stale(const struct tw_proxy *be)
+{
+	return atomic_load_explicit(&be->live->stale, memory_order_acquire);
+}
 
 #endif

@@ -13,6 +13,7 @@
 /* The tables of keywords, registered by tw__proxy_register. */
 extern const struct tw_kw tw__proxy_kw[];
 extern const struct tw_kw tw__timeout_kw[];
+extern const struct tw_kw tw__persist_kw[];
 extern const struct tw_kw tw__bind_kw[];
 extern const struct tw_kw tw__server_kw[];
 
@@ -62,8 +63,7 @@ struct tw__lb {
 	const struct tw_balance *algo; /* static */
 	const void *conf;              /* borrow: gen of the servers */
 	void *state;                   /* owns: the algorithm's */
-	const struct tw_proxy *be;     /* borrow: gen of the servers */
-	int n_active, n_backup;        /* usable ones */
+	struct tw_proxy *be;           /* borrow: gen of the servers */
 	uint32_t weight;               /* of the set in use */
 	bool on_backup;                /* that set is the backups' */
 };
@@ -72,8 +72,26 @@ void tw__lb_free(void *lb);
 
 /** tw__proxy_changed - tells those who watch. control. */
 void tw__proxy_changed(const struct tw_proxy *px);
+/** tw__proxy_settled - the same, after the rebuild. control. */
+void tw__proxy_settled(const struct tw_proxy *px);
 /** tw__backend_publish - its servers, as configured here, are in force. */
 void tw__backend_publish(struct tw_proxy *be);
+/** tw__fullconn - the backend's, or its default. */
+uint32_t tw__fullconn(const struct tw_proxy *px);
+/** tw__server_limit_ramp - maxconn of a server that has a minconn, for the load
+ * that its backend has now. context: any. */
+uint32_t tw__server_limit_ramp(const struct tw_server_live *l);
+/** tw__server_limit - its slots now; 0: no limit. */
+static inline uint32_t
+tw__server_limit(const struct tw_server_live *l)
+{
+	if (TW_UNLIKELY(atomic_load_explicit(&l->minconn, memory_order_relaxed) != 0))
+		return tw__server_limit_ramp(l);
+	return atomic_load(&l->maxconn);
+}
+
+/** tw__balance_fresh - nothing has to be rebuilt (any more). control. */
+void tw__balance_fresh(struct tw_proxy_live *live);
 /** tw__balance_forget - its generation is going: the state that refers to it
  * is retired. */
 void tw__balance_forget(const struct tw_proxy *be);

@@ -10,6 +10,8 @@
  */
 #include "config.h"
 
+#include <stdio.h>
+
 #include "core/proxy/proxy_int.h"
 
 /* The proxy of the line; core keywords find it in `state`. */
@@ -218,15 +220,14 @@ proxy_set_description(struct tw_line *ln)
 	return 0;
 }
 
-/* Algorithms of HAProxy's that no module here has. */
+/* Algorithms of HAProxy's that no loaded module has. */
 static const char *const balance_later[] = { "static-rr", "first", "hash", "source",
-	"uri", "url_param", "random", "rdp-cookie" };
+	"uri", "url_param", "random", "rdp-cookie", "hdr", "sticky", "log-hash" };
 
 static int
 balance_unknown(const struct tw_line *ln, const char *name)
 {
-	bool later = strncmp(name, "hdr(", 4) == 0 ||
-	    strncmp(name, "random(", 7) == 0 || strncmp(name, "rdp-cookie(", 11) == 0;
+	bool later = false;
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(balance_later); i++)
 		later = later || strcmp(name, balance_later[i]) == 0;
@@ -241,19 +242,36 @@ balance_unknown(const struct tw_line *ln, const char *name)
 	    name);
 }
 
+/* Without an algorithm it is the default, as in HAProxy. */
+static const char *
+balance_name(const struct tw_line *ln, char *name, size_t size)
+{
+	const char *word = tw_arg(ln, 0);
+
+	if (word == NULL)
+		return "roundrobin";
+	snprintf(name, size, "%.*s", (int)strcspn(word, "("), word);
+	return name;
+}
+
 static int
 proxy_set_balance(struct tw_line *ln)
 {
 	struct tw_proxy *px = line_proxy(ln);
 	const struct tw_self *owner;
-	const struct tw_balance *algo = tw__module_find_balance(tw_arg(ln, 0), &owner);
+	char text[64];
+	const char *name = balance_name(ln, text, sizeof(text));
+	const struct tw_balance *algo = tw__module_find_balance(name, &owner);
 	void *conf;
 
 	if (algo == NULL)
-		return balance_unknown(ln, tw_arg(ln, 0));
+		return balance_unknown(ln, name);
 	if (algo->args == NULL && ln->n_args > 1)
 		return tw_line_fail(
 		    ln, 1, "balance '%s' takes no arguments", algo->name);
+	if (algo->args == NULL && ln->n_args > 0 && strchr(tw_arg(ln, 0), '(') != NULL)
+		return tw_line_fail(
+		    ln, 0, "balance '%s' takes nothing in parentheses", algo->name);
 	conf = tw_arena_zalloc(ln->gen->conf.arena, algo->conf_size);
 	if (algo->args != NULL && algo->args(ln, conf) < 0)
 		return -1;
@@ -353,8 +371,13 @@ const struct tw_kw tw__proxy_kw[] = {
 	{ "option allbackups", TW_SC_BE, 0, 0, tw_set_flag, "",
 		"All backup servers share the load when no other server is usable, "
 		"not only the first.", "off", TW_KW_NO, AT(c.allbackups), 0, 0, NULL },
-	{ "balance", TW_SC_BE, 1, -1, proxy_set_balance, "<algorithm> [<argument>...]",
+	{ "balance", TW_SC_BE, 0, -1, proxy_set_balance, "[<algorithm> [<argument>...]]",
 		"How a server is chosen.", "roundrobin", 0, 0, 0, 0, NULL },
+	{ "option prefer-last-server", TW_SC_BE, 0, 0, tw_set_flag, "",
+		"A client's next request goes to the server of its last one while a "
+		"connection to that is idle, unless a hash or a cookie decides. After "
+		"a 401 or 407 it does so without this.", "off", TW_KW_NO,
+		AT(c.prefer_last), 0, 0, NULL },
 	{ "bind", TW_SC_FRONTEND | TW_SC_LISTEN, 1, -1, tw__line_add_bind,
 		"<address>[,...] [<option>...]", "Where the proxy listens.", NULL,
 		TW_KW_REST, 0, 0, 0, NULL },
@@ -385,6 +408,7 @@ const struct tw_kw tw__proxy_kw[] = {
 	IGNORED("option abortonclose", NO_FE),
 	IGNORED("option srvtcpka", NO_FE),
 	IGNORED("option allbackups", NO_FE),
+	IGNORED("option prefer-last-server", NO_FE),
 	IGNORED("http-reuse", NO_FE),
 	IGNORED("balance", NO_FE),
 	{ .word = NULL },

@@ -27,10 +27,29 @@
 
 #include "core/proxy/proxy_int.h"
 
+/* In proportion to the backend's sessions, as HAProxy is seen to do: all of
+ * maxconn at fullconn, and never less than minconn. */
+uint32_t
+tw__server_limit_ramp(const struct tw_server_live *l)
+{
+	const struct tw_server *srv = atomic_load(&l->srv);
+	const uint32_t max = atomic_load(&l->maxconn), min = atomic_load(&l->minconn);
+
+	if (srv == NULL || max <= min)
+		return max;
+	const struct tw_proxy *const be = srv->proxy;
+	const uint64_t now = atomic_load(&be->live->be.cur), full = tw__fullconn(be);
+
+	if (now >= full)
+		return max;
+	const uint32_t part = (uint32_t)(max * now / full);
+	return part > min ? part : min;
+}
+
 static bool
 slot_take(struct tw_server_live *l)
 {
-	const uint32_t max = atomic_load(&l->maxconn);
+	const uint32_t max = tw__server_limit(l);
 	uint32_t n = atomic_load(&l->served);
 
 	do {
@@ -149,7 +168,7 @@ tw__server_drop(struct tw_server *srv)
 {
 	struct tw_server_live *l = srv->live;
 	struct tw_proxy_live *bl = srv->proxy->live;
-	const uint32_t max = atomic_load(&l->maxconn);
+	const uint32_t max = tw__server_limit(l);
 	const bool too_many = max != 0 && atomic_load(&l->served) > max;
 
 	TW_ASSERT(atomic_load(&l->served) > 0);

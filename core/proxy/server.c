@@ -222,6 +222,10 @@ const struct tw_kw tw__server_kw[] = {
 	{ "maxconn", TW_SC_SERVER, 1, 1, tw_set_uint, "<number>",
 		"Most requests at a time; more wait in the queue. 0: no limit.",
 		"0", 0, AT(maxconn), 0, INT32_MAX, NULL },
+	{ "minconn", TW_SC_SERVER, 1, 1, tw_set_uint, "<number>",
+		"What maxconn shrinks to while the backend has few sessions; it "
+		"reaches its own value at 'fullconn'. 0: it does not shrink.",
+		"0", 0, AT(minconn), 0, INT32_MAX, NULL },
 	{ "maxqueue", TW_SC_SERVER, 1, 1, tw_set_uint, "<number>",
 		"Most requests that wait for this server; more go to another. 0: "
 		"no limit.", "0", 0, AT(maxqueue), 0, INT32_MAX, NULL },

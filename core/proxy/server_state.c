@@ -4,10 +4,10 @@
  * server_state.c - how a server is, how that changes, and what is said of it.
  *
  * Health comes from checks, the admin state from people; together they say
- * whether a server runs. Each change costs one look at the servers of its
- * backend: balance rebuilt, queues moved, then a log line in HAProxy's words,
- * because people and their tools search for them. Changes are made on the
- * control thread only; the state may be read on any.
+ * whether a server runs. A change is counted and told at once, in HAProxy's
+ * words, because people and their tools search for them; balance and queues
+ * follow at the end of the loop turn, once for all changes in it. Changes are
+ * made on the control thread only; the state may be read on any.
  */
 #include "config.h"
 
@@ -91,7 +91,7 @@ bool
 tw_server_has_room(const struct tw_server *srv)
 {
 	const struct tw_server_live *l = srv->live;
-	const uint32_t max = atomic_load_explicit(&l->maxconn, memory_order_relaxed);
+	const uint32_t max = tw__server_limit(l);
 
 	return max == 0 ||
 	    (atomic_load_explicit(&l->served, memory_order_relaxed) < max &&
@@ -171,6 +171,7 @@ tw__server_state_start(struct tw_server *srv)
 	atomic_store(&l->health, TW_UP);
 	atomic_store(&l->admin, out ? TW_ADM_MAINT : 0);
 	atomic_store(&l->maxconn, srv->maxconn);
+	atomic_store(&l->minconn, srv->minconn);
 	atomic_store(&l->index, (uint32_t)srv->index);
 	atomic_store(&l->changed_ms, tw__live_ms());
 	l->last = (struct tw_check_result){
@@ -186,7 +187,7 @@ struct change {
 	struct tw_server *srv;
 	bool ran;          /* the server, before */
 	bool backend_up;   /* somebody was usable before */
-	uint32_t requeued; /* sent to choose again */
+	uint32_t requeued; /* will be sent to choose again */
 };
 
 static bool
@@ -202,11 +203,12 @@ backend_is_up(const struct tw_proxy *be)
 static struct change
 change_begin(struct tw_server *srv)
 {
+	tw__balance_rebuild(srv->proxy);
 	return (struct change){ srv, tw__server_runs(srv->live),
 		backend_is_up(srv->proxy), 0 };
 }
 
-/* The new state is stored: counts, queues, balance. */
+/* The new state is stored: counts. */
 static void
 change_apply(struct change *c)
 {
@@ -221,10 +223,9 @@ change_apply(struct change *c)
 		tw__cnt(&l->s, 0, TW_CNT_CHKDOWN, 1);
 	if (runs != c->ran)
 		atomic_store(&l->changed_ms, now);
-	tw__balance_rebuild(c->srv->proxy);
+	tw__balance_count(c->srv);
 	if (!runs)
-		c->requeued = tw__queue_flush_n(c->srv);
-	tw__queue_kick(c->srv->proxy);
+		c->requeued = atomic_load(&l->queue.len);
 }
 
 static const char *
@@ -253,7 +254,8 @@ rest_out(struct tw_out *o, const struct change *c)
 	else
 		tw_out_printf(o,
 		    " %u sessions active, %u requeued, %u remaining in queue.",
-		    (unsigned)atomic_load(&l->s.cur), (unsigned)c->requeued, waiting);
+		    (unsigned)atomic_load(&l->s.cur), (unsigned)c->requeued,
+		    waiting > c->requeued ? waiting - (unsigned)c->requeued : 0);
 }
 
 /* ", reason: Layer7 wrong status, code: 500, info: "...", check duration: .." */

@@ -215,8 +215,8 @@ side_gauges(const struct tw__side_live *s, struct tw_gauges *out)
 
 /* By default a tenth of what may come; the process's own limit, for frontends
  * that have none, is known only now. */
-static uint32_t
-fullconn(const struct tw_proxy *px)
+uint32_t
+tw__fullconn(const struct tw_proxy *px)
 {
 	const uint64_t sum =
 	    px->fe_maxconn + px->n_fe_unlimited * (uint64_t)tw__process.maxconn;
@@ -239,7 +239,7 @@ tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side, struct tw_gauges *
 		out->limit = px->c.maxconn ? px->c.maxconn : tw__process.maxconn;
 		return;
 	}
-	out->limit = fullconn(px);
+	out->limit = tw__fullconn(px);
 	out->queue = atomic_load(&px->live->queue.len);
 	out->queue_max = atomic_load(&px->live->queue.max);
 }

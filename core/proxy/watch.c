@@ -3,10 +3,11 @@
 /*
  * watch.c - modules that follow what becomes of frontends and backends.
  *
- * Every change of the servers in force passes through one place, the rebuild
- * of a backend's balance state; listeners change when a generation comes into
- * force and when the process begins to stop. Those places call this, and
- * nobody has to look again and again. Control thread.
+ * Every change of the servers in force passes through two places: where it is
+ * counted, at once, and the rebuild of a backend's balance state, once for all
+ * changes of a loop turn. Listeners change when a generation comes into force and
+ * when the process begins to stop. Those places call this, and nobody has to look
+ * again and again. Control thread.
  */
 #include "config.h"
 
@@ -39,7 +40,20 @@ tw__proxy_changed(const struct tw_proxy *px)
 
 	for (struct tw_proxy_watch *w = watches; w != NULL; w = next) {
 		next = w->next; /* it may end itself */
-		w->changed(w, px);
+		if (w->changed != NULL)
+			w->changed(w, px);
+	}
+}
+
+void
+tw__proxy_settled(const struct tw_proxy *px)
+{
+	struct tw_proxy_watch *next;
+
+	for (struct tw_proxy_watch *w = watches; w != NULL; w = next) {
+		next = w->next;
+		if (w->settled != NULL)
+			w->settled(w, px);
 	}
 }
 

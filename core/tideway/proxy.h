@@ -54,6 +54,10 @@ struct tw_proxy_watch {
 	 * frontend's listeners did: ask tw_proxy_listens(). in: px, perhaps of a
 	 * generation that is not (yet) in force. context: control. */
 	void (*changed)(struct tw_proxy_watch *self, const struct tw_proxy *px);
+	/** settled - the same for backends, but once for all changes of a loop
+	 * turn, and for servers that have moved to another address, too. Either
+	 * may be NULL. */
+	void (*settled)(struct tw_proxy_watch *self, const struct tw_proxy *px);
 };
 /** tw_proxy_watch, tw_proxy_unwatch - begins and ends that. context: control. */
 TW_API void tw_proxy_watch(struct tw_proxy_watch *w);

@@ -111,5 +111,22 @@ TW_API void tw_req_private(struct tw_req *req);
 TW_API struct tw_server *tw_req_avoid(const struct tw_req *req);
 /** tw_req_redispatched - the server its cookie named was given up. */
 TW_API bool tw_req_redispatched(const struct tw_req *req);
+/** tw_req_body_seen - what tw_req_body() has gathered so far, also when it said
+ * ERR. returns: p NULL: nothing. borrow until RESET. */
+TW_API struct tw_str tw_req_body_seen(const struct tw_req *req);
+/** tw_req_server_us - microseconds since a slot of its server was taken, to the
+ * loop turn. returns: 0: none was. */
+TW_API uint64_t tw_req_server_us(const struct tw_req *req);
+
+/* How what keeps a request on its server (a cookie) shall take it. */
+enum tw_persistence {
+	TW_PERSIST_USUAL,
+	TW_PERSIST_IGNORE, /* as if there were none; nothing is set either */
+	TW_PERSIST_FORCE,  /* on a server that is down, too; it is not left */
+	TW_PERSIST_DOWN,   /* on a server that is down, too (option persist) */
+};
+/** tw_req_persistence - what force-persist, ignore-persist and option persist say
+ * of it. context: PICK. */
+TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
 
 #endif

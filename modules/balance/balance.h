@@ -10,6 +10,7 @@
 #define BALANCE_BALANCE_H
 
 #include <tideway/balance.h>
+#include <tideway/module.h>
 #include <tideway/server.h>
 
 void *roundrobin_build(const struct tw_choice *choices, int n,
@@ -24,5 +25,54 @@ void leastconn_free(void *state);
 struct tw_server *leastconn_pick(void *state, const void *conf,
     struct tw_req *req);
 void leastconn_moved(void *state, struct tw_server *srv);
+
+/* static_rr.c */
+void *static_rr_build(const struct tw_choice *choices, int n,
+    const void *conf, const void *old);
+void static_rr_free(void *state);
+struct tw_server *static_rr_pick(void *state, const void *conf,
+    struct tw_req *req);
+
+/* first.c */
+void *first_build(const struct tw_choice *choices, int n,
+    const void *conf, const void *old);
+void first_free(void *state);
+struct tw_server *first_pick(void *state, const void *conf,
+    struct tw_req *req);
+void first_moved(void *state, struct tw_server *srv);
+
+/* sticky.c */
+void *sticky_build(const struct tw_choice *choices, int n,
+    const void *conf, const void *old);
+void sticky_free(void *state);
+struct tw_server *sticky_pick(void *state, const void *conf,
+    struct tw_req *req);
+
+/* random.c; build and free serve p2c and peak-ewma, too */
+struct random_conf {
+	uint32_t draws;
+	uint32_t factor;           /* percent of the average load; 0: no bound */
+	const struct tw_proxy *px; /* borrow: gen */
+};
+int random_args(struct tw_line *ln, void *conf);
+int random_check(struct tw_gen *gen, struct tw_proxy *px, void *conf);
+void *random_build(const struct tw_choice *choices, int n,
+    const void *conf, const void *old);
+void random_free(void *state);
+struct tw_server *random_pick(void *state, const void *conf,
+    struct tw_req *req);
+struct tw_server *p2c_pick(void *state, const void *conf,
+    struct tw_req *req);
+
+/* peak_ewma.c */
+struct tw_server *peak_ewma_pick(void *state, const void *conf,
+    struct tw_req *req);
+enum tw_verdict peak_ewma_on_send(struct tw_req *req, void *state);
+enum tw_verdict peak_ewma_on_response(struct tw_req *req, void *state);
+enum tw_verdict peak_ewma_on_fail(struct tw_req *req, void *state);
+
+extern const struct tw_kw balance_keywords[];
+/* Set once by load(), before there are threads. */
+extern const struct tw_self *balance_self;
 
 #endif

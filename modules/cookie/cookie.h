@@ -6,6 +6,8 @@
 #ifndef TW_COOKIE_H
 #define TW_COOKIE_H
 
+#include <stdatomic.h>
+
 #include <tideway/module.h>
 #include <tideway/proxy.h>
 #include <tideway/req.h>
@@ -17,24 +19,39 @@ struct cookie_slot {
 	struct tw_server *server; /* borrow: gen */
 };
 
+/* Open addressing; servers that share a value stand in their order. */
+struct cookie_index {
+	uint32_t mask;
+	struct cookie_slot slots[];
+};
+
+/* A server's value; immutable. */
+struct cookie_value {
+	struct tw_str value; /* of text, or gen */
+	char text[17];
+};
+
 /* The module's block in a proxy. A plain value until start. */
 struct cookie_proxy {
 	struct tw_str name;  /* gen; p NULL: no cookie */
 	uint8_t mode;        /* enum cookie_mode */
 	bool on;             /* some option was given: without one nothing is done */
 	bool indirect, nocache, postonly, preserve;
-	bool persist;        /* option persist */
 	uint32_t idle_s, life_s;
 	struct tw_str tail;  /* what an inserted cookie ends with: "; path=/..." */
 	struct tw_origin origin;
-	/* Open addressing; servers that share a value stand in their order. */
-	struct cookie_slot *slots; /* gen */
-	uint32_t mask;
+	struct cookie_index *_Atomic index; /* owns; shared; NULL until start */
+	bool dynamic;        /* servers without a value get one made */
+	const char *key;     /* dynamic-cookie-key; gen; NULL: none */
 };
 
 /* The module's block in a server. */
 struct cookie_server {
-	struct tw_str value; /* gen; p NULL: none */
+	const struct cookie_value *_Atomic value; /* shared; NULL: none */
+	bool fixed;                /* by its `cookie` word */
+	bool known;                /* control thread: `made` is of `addr` */
+	struct tw_addr addr;
+	struct cookie_value *made; /* owns: control thread */
 };
 
 /* The module's block in a request. */
@@ -43,6 +60,7 @@ struct cookie_req {
 	struct tw_server *server;        /* that the cookie names; NULL: none */
 	uint32_t last, first;            /* its dates; 0: none */
 	char in;                         /* the log's letter; 0: none yet */
+	uint8_t how;                     /* enum tw_persistence */
 };
 
 #define COOKIE_MARK '~'  /* prefix mode: between server and value */
@@ -52,9 +70,25 @@ struct cookie_req {
 extern const struct tw_self *tw__cookie_self;
 extern const struct tw_kw tw__cookie_keywords[];
 
-/** tw__cookie_index - fills the slots from the backend's servers. */
-void tw__cookie_index(struct tw_gen *gen, struct cookie_proxy *conf,
-    const struct tw_proxy *px);
+/** tw__cookie_value - what leads to a server. returns: p NULL: nothing. */
+static inline struct tw_str
+tw__cookie_value(const struct tw_server *srv)
+{
+	const struct cookie_server *s = tw_server_block(srv, tw__cookie_self);
+	const struct cookie_value *v =
+	    atomic_load_explicit(&s->value, memory_order_acquire);
+
+	return v != NULL ? v->value : (struct tw_str){ NULL, 0 };
+}
+
+/** tw__cookie_index - makes dynamic values and the index of the backend's servers.
+ * context: start. */
+void tw__cookie_index(struct cookie_proxy *conf, const struct tw_proxy *px);
+/** tw__cookie_watch - dynamic values follow their servers' addresses. context:
+ * control or start. */
+void tw__cookie_watch(void);
+/** tw__cookie_forget - frees what tw__cookie_index made. context: stop. */
+void tw__cookie_forget(struct cookie_proxy *conf, const struct tw_proxy *px);
 /** tw__cookie_server - the i-th server of that cookie value, from 0. */
 struct tw_server *tw__cookie_server(const struct cookie_proxy *conf,
     struct tw_str value, int i);

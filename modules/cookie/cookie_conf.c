@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * cookie_conf.c - the cookie module's keywords, and servers by cookie value.
+ * cookie_conf.c - the cookie module's keywords.
  *
  * What an inserted cookie ends with is put together once, here. Start and
  * control thread. source: HAProxy's manual, 4.2 "cookie", 5.2 "cookie".
@@ -93,6 +93,7 @@ set_switch(const char *word, struct cookie_proxy *c, struct words *w)
 		{ "preserve", &c->preserve },
 		{ "httponly", &w->httponly },
 		{ "secure", &w->secure },
+		{ "dynamic", &c->dynamic },
 	};
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(switches); i++) {
@@ -126,14 +127,10 @@ set_word(struct tw_line *ln, int i, struct cookie_proxy *c, struct words *w)
 		return set_text(ln, i, "; domain=", &w->domain) == 0 ? 2 : -1;
 	if (strcmp(word, "attr") == 0)
 		return set_text(ln, i, "; ", &w->attr) == 0 ? 2 : -1;
-	if (strcmp(word, "dynamic") == 0)
-		return tw_line_fail(ln, i,
-		    "'dynamic' cookies are not supported yet; "
-		    "give each server a 'cookie <value>' instead");
 	return tw_line_fail(ln, i,
 	    "'%s' is not known here; 'cookie' takes rewrite, "
 	    "insert, prefix, indirect, nocache, postonly, preserve, httponly, secure, "
-	    "domain, maxidle, maxlife and attr",
+	    "domain, maxidle, maxlife, dynamic and attr",
 	    word);
 }
 
@@ -141,7 +138,7 @@ static int
 cookie_set_cookie(struct tw_line *ln)
 {
 	struct cookie_proxy *const state = ln->state;
-	struct cookie_proxy c = { .on = ln->n_args > 1, .persist = state->persist };
+	struct cookie_proxy c = { .on = ln->n_args > 1, .key = state->key };
 	struct words w = { .httponly = false };
 	struct tw_arena *arena = tw_gen_arena(ln->gen);
 
@@ -186,58 +183,42 @@ cookie_set_value(struct tw_line *ln)
 	if (!is_plain(value) || strpbrk(value, " ,"))
 		return tw_line_fail(
 		    ln, 0, "'%s' cannot be the value of a cookie", value);
-	conf->value = tw_arena_str(tw_gen_arena(ln->gen), tw_str_of(value));
-	tw_server_set_cookie(ln->server, conf->value.p);
+	struct tw_arena *arena = tw_gen_arena(ln->gen);
+	struct cookie_value *v = tw_arena_zalloc(arena, sizeof(*v));
+
+	v->value = tw_arena_str(arena, tw_str_of(value));
+	atomic_store(&conf->value, v);
+	conf->fixed = true;
+	tw_server_set_cookie(ln->server, v->value.p);
 	return 0;
 }
 
-/* FNV-1a: the values are short and not the client's choice. */
-static uint32_t
-hash_of(struct tw_str s)
+static int
+cookie_set_key(struct tw_line *ln)
 {
-	uint32_t h = 2166136261u;
+	struct cookie_proxy *state = ln->state;
 
-	for (size_t i = 0; i < s.len; i++)
-		h = (h ^ (unsigned char)s.p[i]) * 16777619u;
-	return h;
+	if (*tw_arg(ln, 0) == '\0')
+		return tw_line_fail(
+		    ln, 0, "'dynamic-cookie-key' expects <secret_key> as argument");
+	state->key = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
+	return 0;
 }
 
-void
-tw__cookie_index(
-    struct tw_gen *gen, struct cookie_proxy *conf, const struct tw_proxy *px)
+/* In a section without servers, as HAProxy says it. */
+static int
+cookie_ignored(struct tw_line *ln)
 {
-	uint32_t size = 8;
+	return tw_line_warn(ln, -1,
+	    "'%s' ignored because frontend '%s' has no backend capability",
+	    ln->kw->word, tw_proxy_name(ln->proxy));
+}
 
-	while (size < 2 * (uint32_t)tw_proxy_n_servers(px))
-		size *= 2;
-	conf->mask = size - 1;
-	conf->slots = tw_arena_zalloc(tw_gen_arena(gen), size * sizeof(*conf->slots));
-	for (int i = 0; i < tw_proxy_n_servers(px); i++) {
-		struct tw_server *srv = tw_proxy_server(px, i);
-		const struct cookie_server *s = tw_server_block(srv, tw__cookie_self);
-
-		if (!s->value.p)
-			continue;
-		uint32_t at = hash_of(s->value) & conf->mask;
-
-		while (conf->slots[at].value.p)
-			at = (at + 1) & conf->mask;
-		conf->slots[at] = (struct cookie_slot){ s->value, srv };
+#define IGNORED(text)                                                          \
+	{                                                                      \
+		.word = text, .scopes = TW_SC_FRONTEND, .max_args = -1,        \
+		.set = cookie_ignored, .help = "Ignored here, with a warning." \
 	}
-}
-
-struct tw_server *
-tw__cookie_server(const struct cookie_proxy *conf, struct tw_str value, int i)
-{
-	if (value.len == 0)
-		return NULL;
-	for (uint32_t at = hash_of(value) & conf->mask; conf->slots[at].value.p;
-	     at = (at + 1) & conf->mask) {
-		if (tw_str_eq(conf->slots[at].value, value) && i-- == 0)
-			return conf->slots[at].server;
-	}
-	return NULL;
-}
 
 const struct tw_kw tw__cookie_keywords[] = {
 	{ .word = "cookie",
@@ -248,16 +229,19 @@ const struct tw_kw tw__cookie_keywords[] = {
 	    .usage =
 		"<name> [rewrite|insert|prefix] [indirect] [nocache] [postonly] "
 		"[preserve] [httponly] [secure] [domain <domain>]* [maxidle <idle>] "
-		"[maxlife <life>] [attr <value>]*",
+		"[maxlife <life>] [dynamic] [attr <value>]*",
 	    .help = "Keeps each client on its server by means of a cookie.",
 	    .flags = TW_KW_HTTP },
-	{ .word = "option persist",
+	{ .word = "dynamic-cookie-key",
 	    .scopes = TW_SC_BE,
-	    .set = tw_set_flag,
-	    .usage = "",
-	    .help = "Tries the server that the cookie names even when it is down.",
-	    .flags = TW_KW_NO | TW_KW_HTTP,
-	    .offset = offsetof(struct cookie_proxy, persist) },
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = cookie_set_key,
+	    .usage = "<secret>",
+	    .help = "With 'cookie ... dynamic': a server without a 'cookie' gets one "
+		    "made from this, its address and its port; the same on every "
+		    "balancer that has the same key.",
+	    .flags = TW_KW_HTTP },
 	{ .word = "cookie",
 	    .scopes = TW_SC_SERVER,
 	    .min_args = 1,
@@ -265,5 +249,7 @@ const struct tw_kw tw__cookie_keywords[] = {
 	    .set = cookie_set_value,
 	    .usage = "<value>",
 	    .help = "The server's value in the backend's cookie." },
+	IGNORED("cookie"),
+	IGNORED("dynamic-cookie-key"),
 	{ .word = NULL },
 };

@@ -30,8 +30,40 @@ cookie_start(struct tw_gen *gen, struct tw_err *err)
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		struct cookie_proxy *conf = tw_proxy_block(px, tw__cookie_self);
 
-		if (conf->on && tw_proxy_has(px, TW_BACKEND))
-			tw__cookie_index(gen, conf, px);
+		if (!conf->on || !tw_proxy_has(px, TW_BACKEND))
+			continue;
+		tw__cookie_index(conf, px);
+		if (conf->dynamic)
+			tw__cookie_watch();
+	}
+	return 0;
+}
+
+static void
+cookie_stop(struct tw_gen *gen)
+{
+	struct tw_proxy *px;
+
+	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
+		if (tw_proxy_has(px, TW_BACKEND))
+			tw__cookie_forget(tw_proxy_block(px, tw__cookie_self), px);
+	}
+}
+
+static int
+cookie_check(struct tw_gen *gen)
+{
+	struct tw_proxy *px;
+
+	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
+		const struct cookie_proxy *conf = tw_proxy_block(px, tw__cookie_self);
+
+		if (conf->on && conf->dynamic && conf->key == NULL &&
+		    tw_proxy_has(px, TW_BACKEND))
+			tw_gen_warn(gen, conf->origin.file, conf->origin.line,
+			    "'cookie dynamic' of '%s' makes no cookies without a key; "
+			    "add 'dynamic-cookie-key <secret>'",
+			    tw_proxy_name(px));
 	}
 	return 0;
 }
@@ -57,7 +89,9 @@ cookie_on_pick(struct tw_req *req, void *state)
 		    req, 503, "out of memory for a cookie", &conf->origin);
 	tw_req_cookie_state(req, r->in, 'N');
 	/* It may have died since this request was read. */
-	if (!r->server || (r->in == 'V' && !tw_server_is_alive(r->server)))
+	if (!r->server ||
+	    (r->in == 'V' && r->how != TW_PERSIST_FORCE &&
+		!tw_server_is_alive(r->server)))
 		return TW_NEXT;
 	tw_decide_server(req, r->server, &conf->origin);
 	tw_req_persist(req);
@@ -105,5 +139,7 @@ const struct tw_module tideway_module = {
 	.keywords = tw__cookie_keywords,
 	.hooks = hooks,
 	.load = cookie_load,
+	.check = cookie_check,
 	.start = cookie_start,
+	.stop = cookie_stop,
 };

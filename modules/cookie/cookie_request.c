@@ -63,6 +63,10 @@ look_up(struct cookie_req *r, const struct cookie_proxy *conf, struct tw_str val
 {
 	struct tw_server *srv;
 
+	if (r->how == TW_PERSIST_IGNORE) {
+		r->in = 'U';
+		return true;
+	}
 	if (conf->mode == COOKIE_INSERT) {
 		value = take_dates(r, value);
 		if (is_stale(r->first, conf->life_s)) {
@@ -88,7 +92,7 @@ look_up(struct cookie_req *r, const struct cookie_proxy *conf, struct tw_str val
 			return true;
 		}
 		r->in = 'D';
-		if (conf->persist && !r->server)
+		if (r->how != TW_PERSIST_USUAL && !r->server)
 			r->server = srv;
 	}
 	return r->server != NULL;
@@ -143,7 +147,9 @@ tw__cookie_request(
 	    (conf->mode == COOKIE_INSERT && conf->indirect);
 	bool decided = false;
 
-	*r = (struct cookie_req){ .conf = conf, .in = 'N' };
+	*r = (struct cookie_req){
+		.conf = conf, .in = 'N', .how = (uint8_t)tw_req_persistence(req)
+	};
 	for (struct tw_hdr *h = tw_msg_first(msg, TW_H_COOKIE); h;
 	     h = tw_msg_next(msg, h)) {
 		if (search(r, conf, tw_hdr_value(h), &decided) && edits &&

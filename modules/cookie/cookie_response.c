@@ -50,8 +50,7 @@ static char
 server_cookie(struct tw_req *req, struct tw_hdr *h, const struct cookie_req *r,
     const struct cookie_proxy *conf)
 {
-	const struct cookie_server *s =
-	    tw_server_block(tw_req_server(req), tw__cookie_self);
+	const struct tw_str id = tw__cookie_value(tw_req_server(req));
 	struct tw_str value, rest;
 
 	(void)tw__set_cookie_split(tw_hdr_value(h), conf->name, &value, &rest);
@@ -60,11 +59,10 @@ server_cookie(struct tw_req *req, struct tw_hdr *h, const struct cookie_req *r,
 		tw_msg_del(tw_req_response(req), h);
 		return 'D';
 	}
-	if (!s->value.p ||
-	    (conf->mode != COOKIE_REWRITE && conf->mode != COOKIE_PREFIX))
+	if (!id.p || (conf->mode != COOKIE_REWRITE && conf->mode != COOKIE_PREFIX))
 		return 'P';
 	const bool prefix = conf->mode == COOKIE_PREFIX;
-	const struct tw_str part[] = { conf->name, TW_STR("="), s->value,
+	const struct tw_str part[] = { conf->name, TW_STR("="), id,
 		prefix ? TW_STR("~") : TW_STR(""), prefix ? value : TW_STR(""), rest };
 
 	return replace(req, h, part, TW_N_ELEMENTS(part)) == 0 ? 'R' : '\0';
@@ -82,14 +80,13 @@ static int
 insert(struct tw_req *req, const struct cookie_req *r, const struct cookie_proxy *conf,
     bool update)
 {
-	const struct cookie_server *s =
-	    tw_server_block(tw_req_server(req), tw__cookie_self);
+	const struct tw_str id = tw__cookie_value(tw_req_server(req));
 	char dates[16];
 	struct tw_out out = tw_out_of(dates, sizeof(dates));
 	struct tw_str value = TW_STR("; Expires=Thu, 01-Jan-1970 00:00:01 GMT");
 
-	if (s->value.p) {
-		value = s->value;
+	if (id.p) {
+		value = id;
 		if (conf->idle_s > 0 || conf->life_s > 0) {
 			tw_out_char(&out, COOKIE_DATES);
 			tw__cookie_date_out(&out, tw__cookie_now());
@@ -176,8 +173,8 @@ tw__cookie_response(
 	const bool direct = is_direct(req, r);
 	const bool post = tw_req_request(req)->method == TW_M_POST;
 
-	if (conf->mode != COOKIE_INSERT || out == 'P' || (conf->postonly && !post) ||
-	    (direct && !needs_update(r, conf)))
+	if (conf->mode != COOKIE_INSERT || out == 'P' || r->how == TW_PERSIST_IGNORE ||
+	    (conf->postonly && !post) || (direct && !needs_update(r, conf)))
 		return out;
 	const bool cacheable = conf->nocache && is_cacheable(req);
 

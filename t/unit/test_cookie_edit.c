@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "../../modules/cookie/cookie_edit.h"
+#include "../../modules/cookie/xxh64.h"
 
 /* A copy in memory of its exact size: the sanitizer sees what goes beyond. */
 static struct tw_str
@@ -161,10 +162,23 @@ dates(void **state)
 	assert_int_equal(tw__cookie_date(TW_STR("AA!AA")), 0);
 }
 
+/* source: the xxHash specification's and its authors' vectors. */
+static void
+test_xxh64(void **state)
+{
+	(void)state;
+	assert_true(tw__xxh64(TW_STR("")) == 0xef46db3751d8e999ull);
+	assert_true(tw__xxh64(TW_STR("abc")) == 0x44bc2cf5ad770999ull);
+	/* seen at HAProxy 2.6: key "abc", 127.0.0.1:28100 */
+	assert_true(
+	    tw__xxh64(TW_STR("abc\x7f\0\0\1\0\0\x6d\xc4")) == 0x5abc7ed5a6cd448dull);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_xxh64),
 		cmocka_unit_test(deletes),
 		cmocka_unit_test(strips),
 		cmocka_unit_test(pairs),

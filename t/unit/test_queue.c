@@ -42,6 +42,15 @@ wobble(void)
 
 #include "../../core/proxy/queue.c"
 
+static uint32_t full;
+
+uint32_t
+tw__fullconn(const struct tw_proxy *px)
+{
+	(void)px;
+	return full;
+}
+
 struct mail {
 	struct mail *next;
 	void *pend;
@@ -187,6 +196,32 @@ test_limit(void **state)
 	atomic_store(&srv_live[1].maxconn, 0);
 	for (int i = 0; i < 100; i++)
 		assert_true(tw__server_take(&srv[1]));
+}
+
+/* minconn 2, maxconn 10, fullconn 20: as HAProxy 2.6 is seen to count. */
+static void
+test_ramp(void **state)
+{
+	static const uint32_t want[] = { 2, 2, 2, 2, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7,
+		8, 8, 9, 9, 10, 10, 10 };
+
+	(void)state;
+	full = 20;
+	atomic_store(&srv_live[0].srv, &srv[0]);
+	atomic_store(&srv_live[0].maxconn, 10);
+	atomic_store(&srv_live[0].minconn, 2);
+	for (uint32_t i = 0; i < TW_N_ELEMENTS(want); i++) {
+		atomic_store(&be_live.be.cur, i);
+		assert_int_equal(tw__server_limit(&srv_live[0]), want[i]);
+	}
+	atomic_store(&be_live.be.cur, 6);
+	for (int i = 0; i < 3; i++)
+		assert_true(tw__server_take(&srv[0]));
+	assert_false(tw__server_take(&srv[0]));
+	atomic_store(&be_live.be.cur, 8);
+	assert_true(tw__server_take(&srv[0]));
+	assert_false(tw__server_take(&srv[0]));
+	atomic_store(&be_live.be.cur, 0);
 }
 
 static void
@@ -485,6 +520,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_limit, setup),
+		cmocka_unit_test_setup(test_ramp, setup),
 		cmocka_unit_test_setup(test_hand_over, setup),
 		cmocka_unit_test_setup(test_free_slot_is_seen, setup),
 		cmocka_unit_test_setup(test_cancel, setup),
