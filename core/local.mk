@@ -91,6 +91,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/route.c \
 	core/proxy/sections.c \
 	core/proxy/server.c \
+	core/proxy/server_addr.c \
 	core/proxy/server_state.c \
 	core/proxy/stats.c \
 	core/proxy/watch.c \

@@ -76,7 +76,7 @@ static void
 connection_leave(struct tw_req *req, bool reuse)
 {
 	/* a PROXY header speaks of one client */
-	const bool own = req->srvc->private || req->srv->send_proxy ||
+	const bool own = req->srvc->private || req->srv->per_client ||
 	    req->be->c.reuse == TW__REUSE_NEVER;
 
 	tw__half_end(req, &req->up);
@@ -206,7 +206,7 @@ static bool
 may_reuse(const struct tw_req *req)
 {
 	if (!req->http || req->fresh || req->be->c.http_mode != TW__KEEP_ALIVE ||
-	    req->srv->send_proxy) /* speaks for one client */
+	    req->srv->per_client)
 		return false;
 	switch (req->be->c.reuse) {
 	case TW__REUSE_NEVER:

@@ -75,7 +75,8 @@ tw__upstream_get(struct tw_worker *w, const struct tw_server *srv, bool proven)
 		tw_timer_set(&conn->timer, 0);
 		conn->timed_out = false;
 		if (!conn->rdhup && !conn->failed && !conn->readable &&
-		    conn->epoch == srv->epoch)
+		    conn->epoch ==
+			atomic_load_explicit(&srv->epoch, memory_order_relaxed))
 			return conn;
 		tw__conn_free(&conn);
 	}
@@ -243,14 +244,13 @@ idle_sacrifice(struct tw__net *net)
 }
 
 static int
-socket_for(struct tw_worker *w, const struct tw_server *srv)
+socket_for(struct tw_worker *w, const struct tw_server *srv, int family)
 {
 	const int one = 1;
 	int fd;
 
 	do
-		fd = socket(
-		    srv->ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	while (
 	    fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
 	if (fd >= 0 && srv->proxy->c.tcpka_server)
@@ -290,22 +290,41 @@ is_here(const struct sockaddr_storage *ss)
 	    IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)ss)->sin6_addr);
 }
 
+/* The one found at run time, the line's, or the one that the client asked for. */
+static socklen_t
+address_of(const struct tw_server *srv, const struct tw_conn *client,
+    struct sockaddr_storage *ss)
+{
+	const struct tw__where *const at =
+	    atomic_load_explicit(&srv->live->where, memory_order_acquire);
+	socklen_t len = at != NULL ? at->ss_len : srv->ss_len;
+
+	*ss = at != NULL ? at->ss : srv->ss;
+	if (TW_LIKELY(srv->map_port == 0 && !srv->map_addr))
+		return len;
+	const struct tw_addr *const dst = tw_conn_dst((struct tw_conn *)client);
+	if (srv->map_addr)
+		len = tw_addr_to_sockaddr(dst, ss);
+	port_map(ss,
+	    srv->map_port != 0 ? dst->port + (int16_t)srv->addr.port : srv->addr.port);
+	return len;
+}
+
 struct tw_conn *
 tw__upstream_connect(
     struct tw_worker *w, const struct tw_server *srv, const struct tw_conn *client)
 {
-	struct sockaddr_storage ss = srv->ss;
-	const int fd = socket_for(w, srv);
+	/* in this order: a new place is never taken for the former's epoch */
+	const uint32_t epoch = atomic_load_explicit(&srv->epoch, memory_order_acquire);
+	struct sockaddr_storage ss;
+	const socklen_t len = address_of(srv, client, &ss);
+	const int fd = socket_for(w, srv, ss.ss_family);
 
 	if (fd < 0)
 		return NULL;
-	if (srv->map_port != 0)
-		port_map(&ss,
-		    tw_conn_dst((struct tw_conn *)client)->port +
-			(int16_t)srv->addr.port);
-	int rc = connect_once(fd, &ss, srv->ss_len);
+	int rc = connect_once(fd, &ss, len);
 	if (rc != 0 && errno == EINPROGRESS && is_here(&ss))
-		rc = connect_once(fd, &ss, srv->ss_len);
+		rc = connect_once(fd, &ss, len);
 	if (rc != 0 && errno == EALREADY)
 		errno = EINPROGRESS;
 	if (rc != 0 && errno != EINPROGRESS) {
@@ -324,7 +343,7 @@ tw__upstream_connect(
 	conn->connecting = rc != 0;
 	conn->writable = rc == 0;
 	conn->server = srv->live;
-	conn->epoch = srv->epoch;
+	conn->epoch = epoch;
 	conn->nodelay = ss.ss_family == AF_UNIX; /* has no need of it */
 	return conn;
 }

@@ -253,12 +253,6 @@ tw_server_index(const struct tw_server *srv)
 	return srv->index;
 }
 
-const struct tw_addr *
-tw_server_addr(const struct tw_server *srv)
-{
-	return &srv->addr;
-}
-
 bool
 tw_server_is_backup(const struct tw_server *srv)
 {
@@ -292,11 +286,12 @@ tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 		.downinter_ms = srv->downinter_ms ? srv->downinter_ms : srv->inter_ms,
 		.rise = (int)srv->rise,
 		.fall = (int)srv->fall,
-		.has_addr = srv->has_addr || srv->check_addr != NULL,
-		.addr = srv->check_addr != NULL ? *srv->check_addr : srv->addr,
+		.has_addr = tw_server_has_addr(srv) || srv->check_addr != NULL,
+		.addr =
+		    srv->check_addr != NULL ? *srv->check_addr : *tw_server_addr(srv),
 	};
 	if (out->addr.family == AF_UNIX)
 		return;
-	out->addr.port =
-	    srv->check_port != 0 ? (uint16_t)srv->check_port : srv->addr.port;
+	out->addr.port = srv->check_port != 0 ? (uint16_t)srv->check_port
+					      : tw_server_addr(srv)->port;
 }

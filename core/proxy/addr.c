@@ -20,6 +20,7 @@
 #include <sys/un.h>
 
 #include <tideway/assert.h>
+#include <tideway/conf.h>
 #include "core/proxy/addr.h"
 
 void
@@ -378,6 +379,20 @@ tw__addr_parse(struct tw_arena *arena, const char *text, unsigned how,
 	else if ((rest = after_prefix(all, "ipv6@")) != NULL)
 		out->family = AF_INET6;
 	return inet_parse(arena, rest != NULL ? rest : all, how, out, err);
+}
+
+int
+tw_parse_addr(
+    struct tw_arena *arena, const char *word, struct tw_addr *out, struct tw_err *err)
+{
+	struct tw__addr_spec spec;
+
+	if (tw__addr_parse(arena, word, TW__ADDR_NEED_PORT, &spec, err) < 0)
+		return -1;
+	if (spec.host != NULL || spec.any)
+		return tw_err_set(err, "invalid address: '%s'", word);
+	*out = spec.addr;
+	return 0;
 }
 
 int

@@ -249,9 +249,9 @@ epoch_of(const struct tw_server *srv, const struct tw_server *old)
 
 	if (old == NULL)
 		return atomic_load(&l->epoch);
-	if (tw_addr_eq(&old->addr, &srv->addr) && old->map_port == srv->map_port &&
-	    old->send_proxy == srv->send_proxy)
-		return old->epoch;
+	if (tw_addr_eq(tw_server_addr(old), &srv->addr) &&
+	    old->map_port == srv->map_port && old->send_proxy == srv->send_proxy)
+		return atomic_load(&old->epoch);
 	return atomic_fetch_add(&l->epoch, 1) + 1;
 }
 
@@ -265,15 +265,19 @@ server_publish(struct tw_server *srv)
 
 	if (old != NULL && old->disabled && !srv->disabled)
 		admin &= ~TW_ADM_MAINT;
-	if (!srv->has_addr || (old != NULL && !old->disabled && srv->disabled))
+	if (old != NULL && !old->disabled && srv->disabled)
 		admin |= TW_ADM_MAINT;
+	admin &= ~TW__ADM_NOADDR;
+	if (!srv->has_addr)
+		admin |= TW__ADM_NOADDR;
 	atomic_store(&l->admin, (uint8_t)admin);
 	if (!srv->check)
 		atomic_store(&l->health, TW_UP);
 	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
 	atomic_store(&l->index, (uint32_t)srv->index);
-	srv->epoch = epoch_of(srv, old);
+	atomic_store(&srv->epoch, epoch_of(srv, old));
+	tw__server_where_reset(srv);
 	atomic_store(&l->gen, srv->proxy->gen->number);
 	atomic_store(&l->srv, srv);
 }

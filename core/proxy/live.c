@@ -284,6 +284,7 @@ server_live_free(void *arg)
 	queue_fini(&l->queue);
 	pthread_mutex_destroy(&l->lock);
 	number_put(l->number);
+	free(atomic_load(&l->where));
 	free(l->block);
 	free(l->key);
 	free(l);

@@ -64,6 +64,17 @@ struct tw__queue {
 
 struct tw__lb;
 
+/* Set in `admin` beside TW_ADM_...: it has no address to go to. */
+#define TW__ADM_NOADDR 0x80u
+
+/* Where a server is, when that is not where its line says. */
+struct tw__where {
+	struct tw_addr addr;
+	struct sockaddr_storage ss; /* of addr, for connect() */
+	uint32_t ss_len;
+	char host[];                /* the name that stands for; "": the line's */
+};
+
 struct tw_proxy_live {
 	char *key;                   /* owns */
 	uint32_t refs;               /* control thread */
@@ -117,6 +128,8 @@ struct tw_server_live {
 	_Atomic uint32_t minconn;    /* as maxconn; 0: maxconn does not shrink */
 	uint32_t counted;            /* weight in the backend's numbers; 0: not usable;
 	                              * control thread */
+	/* owns: NULL: where the line says; replaced whole, the former retired */
+	struct tw__where *_Atomic where;
 };
 
 /* A request begins to use a server (slot taken) and stops using it. */

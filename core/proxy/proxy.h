@@ -179,10 +179,14 @@ struct tw_server {
 	struct sockaddr_storage ss; /* of addr, for connect() */
 	uint32_t ss_len;
 	struct tw_origin origin;
-	/* connections of another epoch lead elsewhere; set on publication */
-	uint32_t epoch;
+	/* connections of another epoch lead elsewhere; shared: written on
+	 * publication, and when its address changes, by the control thread */
+	_Atomic uint32_t epoch;
 	char *block;
 	struct tw_server_live *live; /* from start on */
+	bool map_addr;          /* "*": the address that the client asked for */
+	bool carried;           /* its address was found at run time, before a reload */
+	bool per_client;        /* a connection speaks for, or leads as, one client */
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */

@@ -24,6 +24,7 @@ int tw__kw_ignored(struct tw_line *ln);
 int tw__line_add_bind(struct tw_line *ln);
 int tw__line_add_server(struct tw_line *ln);
 int tw__line_default_server(struct tw_line *ln);
+int tw__line_server_template(struct tw_line *ln);
 /** tw__name_bad_char - the first character that a proxy's or a server's name
  * may not have; 0: none. */
 char tw__name_bad_char(const char *name);
@@ -44,6 +45,14 @@ static inline bool
 tw__is_be(const struct tw_proxy *px)
 {
 	return (px->scope & (TW_SC_BACKEND | TW_SC_LISTEN)) != 0;
+}
+
+/** tw__is_srv_label - a name that stands for servers (RFC 2782), not for
+ * addresses: only name servers can tell. in: NULL: none. */
+static inline bool
+tw__is_srv_label(const char *host)
+{
+	return host != NULL && host[0] == '_';
 }
 
 /** tw__servers_resolve - addresses of all servers whose host is a name; each
@@ -102,11 +111,19 @@ static inline bool
 tw__server_runs(const struct tw_server_live *l)
 {
 	return atomic_load_explicit(&l->health, memory_order_relaxed) != TW_DOWN &&
-	    !(atomic_load_explicit(&l->admin, memory_order_relaxed) & TW_ADM_MAINT);
+	    !(atomic_load_explicit(&l->admin, memory_order_relaxed) &
+		(TW_ADM_MAINT | TW__ADM_NOADDR));
 }
 
 /** tw__queue_flush_n - tw__queue_flush that tells how many there were. */
 uint32_t tw__queue_flush_n(struct tw_server *srv);
+
+/** tw__server_addressed - it has an address again (why NULL), or none any more:
+ * counted, balanced and told. in: host, the name that was asked for. control. */
+void tw__server_addressed(struct tw_server *srv, const char *host, const char *why);
+/** tw__server_where_reset - on publication: it is where its line says, unless
+ * the line took over what was found at run time. control. */
+void tw__server_where_reset(const struct tw_server *srv);
 
 /** tw__server_state_start - first state of a server that has just come to
  * life. */

@@ -73,6 +73,28 @@ methods_of(const struct tw_server *srv)
 	return srv->init_addr != NULL ? srv->init_addr : "last,libc";
 }
 
+/* The address that it has now, if the same name led to it. in: found, only one
+ * that was found at run time: a reload must not lose that, whatever the line
+ * says of the first one. */
+static bool
+last_use(struct tw_server *srv, bool found)
+{
+	const struct tw_server_live *live = tw__live_server_find(srv);
+	const struct tw_server *last = live != NULL ? atomic_load(&live->srv) : NULL;
+	const uint16_t port = srv->addr.port;
+
+	if (last == NULL || last->host == NULL || strcmp(last->host, srv->host) != 0 ||
+	    !tw_server_has_addr(last))
+		return false;
+	srv->carried = last->carried || atomic_load(&live->where) != NULL;
+	if (found && !srv->carried)
+		return false;
+	srv->addr = *tw_server_addr(last);
+	if (!tw__is_srv_label(srv->host))
+		srv->addr.port = port;
+	return srv->has_addr = true;
+}
+
 /* Tries the ways before "libc". returns: whether libc must be asked. */
 static bool
 server_try_without_libc(struct tw_server *srv)
@@ -81,22 +103,16 @@ server_try_without_libc(struct tw_server *srv)
 	const uint16_t port = srv->addr.port;
 	enum method m;
 
+	if (last_use(srv, true) || tw__is_srv_label(srv->host))
+		return false;
 	while ((m = method_next(&list, &srv->addr)) != INIT_END) {
-		const struct tw_server_live *live;
-		const struct tw_server *last;
-
 		if (m == INIT_LIBC)
 			return true;
 		if (m == INIT_NONE)
 			return false;
 		srv->has_addr = m == INIT_IP;
-		live = m == INIT_LAST ? tw__live_server_find(srv) : NULL;
-		last = live != NULL ? atomic_load(&live->srv) : NULL;
-		if (last != NULL && last->has_addr && last->host != NULL &&
-		    strcmp(last->host, srv->host) == 0) {
-			srv->addr = last->addr;
-			srv->has_addr = true;
-		}
+		if (m == INIT_LAST && last_use(srv, false))
+			return false;
 		srv->addr.port = port;
 		if (srv->has_addr)
 			return false;
@@ -128,7 +144,7 @@ server_try_after_libc(struct tw_server *srv)
 static bool
 allows_none(const struct tw_server *srv)
 {
-	return strstr(methods_of(srv), "none") != NULL;
+	return tw__is_srv_label(srv->host) || strstr(methods_of(srv), "none") != NULL;
 }
 
 static int

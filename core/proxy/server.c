@@ -13,6 +13,16 @@
 #include "core/proxy/addr.h"
 #include "core/proxy/proxy_int.h"
 
+#define TEMPLATE_MAX 10000
+
+static bool
+is_zero(const uint8_t *p, size_t len)
+{
+	while (len > 0 && *p == 0)
+		p++, len--;
+	return len == 0;
+}
+
 static int
 server_set_addr(struct tw_line *ln, struct tw_server *srv, const char *text)
 {
@@ -23,23 +33,20 @@ server_set_addr(struct tw_line *ln, struct tw_server *srv, const char *text)
 	    0)
 		return tw_line_fail(
 		    ln, 1, "'server %s/%s' : %s", ln->proxy->name, srv->name, err.text);
-	if (spec.any)
-		return tw_line_fail(ln, 1,
-		    "'server %s/%s' : the address the client "
-		    "asked for as the server's ('%s') is known to HAProxy but not to "
-		    "tideway yet",
-		    ln->proxy->name, srv->name, text);
 	srv->addr = spec.addr;
+	srv->map_addr = spec.any ||
+	    (spec.addr.family == AF_INET && is_zero(spec.addr.u.v4, 4)) ||
+	    (spec.addr.family == AF_INET6 && is_zero(spec.addr.u.v6, 16));
 	srv->host = spec.host;
 	srv->family = (uint16_t)spec.family;
 	srv->has_addr = spec.host == NULL;
-	srv->map_port =
-	    spec.addr.family != AF_UNIX && (!spec.has_port || spec.sign != 0);
+	srv->map_port = spec.addr.family != AF_UNIX && !tw__is_srv_label(spec.host) &&
+	    (!spec.has_port || spec.sign != 0);
 	return 0;
 }
 
 static struct tw_server *
-server_new(struct tw_line *ln)
+server_new(struct tw_line *ln, const char *name, const char *addr)
 {
 	struct tw_arena *arena = ln->gen->conf.arena;
 	struct tw_proxy *px = ln->proxy;
@@ -49,8 +56,8 @@ server_new(struct tw_line *ln)
 	*srv = *px->proto_server;
 	srv->proxy = px;
 	srv->index = px->n_servers;
-	srv->name = tw_arena_strdup(arena, tw_arg(ln, 0));
-	srv->addr_text = tw_arena_strdup(arena, tw_arg(ln, 1));
+	srv->name = tw_arena_strdup(arena, name);
+	srv->addr_text = tw_arena_strdup(arena, addr);
 	srv->file = ln->file;
 	srv->line = ln->number;
 	srv->origin = (struct tw_origin){ "server", ln->file, ln->number };
@@ -66,7 +73,7 @@ int
 tw__line_add_server(struct tw_line *ln)
 {
 	const char bad = tw__name_bad_char(tw_arg(ln, 0));
-	struct tw_server *srv = server_new(ln);
+	struct tw_server *srv = server_new(ln, tw_arg(ln, 0), tw_arg(ln, 1));
 	int rc = 0;
 
 	if (bad != '\0')
@@ -79,6 +86,66 @@ tw__line_add_server(struct tw_line *ln)
 	ln->server = srv;
 	if (tw__line_options(ln, TW_SC_SERVER, ln->arg + 2, srv, srv->block) < 0)
 		rc = -1;
+	return rc;
+}
+
+/* "5" or "3-7". */
+static int
+template_range(struct tw_line *ln, uint64_t *first, uint64_t *last)
+{
+	const char *text = tw_arg(ln, 1), *dash = strchr(text, '-');
+	const struct tw_str low = { text, dash != NULL ? (size_t)(dash - text) : 0 };
+
+	*first = 1;
+	if ((dash != NULL && !tw_str_to_u64(low, first)) ||
+	    !tw_str_to_u64(tw_str_of(dash != NULL ? dash + 1 : text), last) ||
+	    *last < *first || *last > TEMPLATE_MAX)
+		return tw_line_fail(ln, 1,
+		    "'server-template' expects how many servers to make, or the first "
+		    "and the last number with a '-' between, up to %d; not '%s'",
+		    TEMPLATE_MAX, text);
+	return 0;
+}
+
+/* The same options hold for all: they are parsed once, for the first. */
+static void
+template_copy(struct tw_line *ln, const struct tw_server *first, const char *name)
+{
+	struct tw_server *srv = server_new(ln, name, first->addr_text);
+	const struct tw_server own = *srv;
+
+	*srv = *first;
+	srv->index = own.index;
+	srv->name = own.name;
+	srv->id = 0;
+	srv->block = own.block;
+	memcpy(srv->block, first->block, tw__module_block_bytes(TW_IN_SERVER));
+}
+
+int
+tw__line_server_template(struct tw_line *ln)
+{
+	struct tw_arena *arena = ln->gen->conf.arena;
+	const char *prefix = tw_arg(ln, 0);
+	const char bad = tw__name_bad_char(prefix);
+	struct tw_server *srv;
+	uint64_t first, last;
+	int rc;
+
+	if (template_range(ln, &first, &last) < 0)
+		return -1;
+	if (bad != '\0')
+		return tw_line_fail(ln, 0,
+		    "character '%c' is not permitted in server name '%s'", bad, prefix);
+	srv = server_new(
+	    ln, tw_arena_printf(arena, "%s%d", prefix, (int)first), tw_arg(ln, 2));
+	rc = server_set_addr(ln, srv, tw_arg(ln, 2));
+	ln->server = srv;
+	if (tw__line_options(ln, TW_SC_SERVER, ln->arg + 3, srv, srv->block) < 0)
+		rc = -1;
+	while (rc == 0 && first++ < last)
+		template_copy(
+		    ln, srv, tw_arena_printf(arena, "%s%d", prefix, (int)first));
 	return rc;
 }
 

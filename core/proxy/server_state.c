@@ -62,7 +62,12 @@ tw_server_health(const struct tw_server *srv)
 unsigned
 tw_server_admin(const struct tw_server *srv)
 {
-	return atomic_load_explicit(&srv->live->admin, memory_order_relaxed);
+	const unsigned admin =
+	    atomic_load_explicit(&srv->live->admin, memory_order_relaxed);
+
+	if (TW_UNLIKELY(admin & TW__ADM_NOADDR))
+		return (admin & ~TW__ADM_NOADDR) | TW_ADM_MAINT;
+	return admin;
 }
 
 uint32_t
@@ -142,7 +147,10 @@ tw_server_status_text(const struct tw_server *srv, char text[32])
 	int left;
 
 	if (admin & TW_ADM_MAINT) {
-		snprintf(text, 32, "MAINT");
+		snprintf(text, 32, "%s",
+		    atomic_load(&srv->live->admin) & TW_ADM_MAINT
+			? "MAINT"
+			: "MAINT (resolution)");
 		return;
 	}
 	if (!srv->check && health == TW_UP) {
@@ -165,11 +173,12 @@ void
 tw__server_state_start(struct tw_server *srv)
 {
 	struct tw_server_live *l = srv->live;
-	const bool out = srv->disabled || !srv->has_addr;
+	const unsigned admin =
+	    (srv->disabled ? TW_ADM_MAINT : 0) | (srv->has_addr ? 0 : TW__ADM_NOADDR);
 
 	atomic_store(&l->weight, UINT32_MAX);
 	atomic_store(&l->health, TW_UP);
-	atomic_store(&l->admin, out ? TW_ADM_MAINT : 0);
+	atomic_store(&l->admin, (uint8_t)admin);
 	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
 	atomic_store(&l->index, (uint32_t)srv->index);
@@ -384,7 +393,8 @@ admin_out(struct tw_out *o, const struct change *c, unsigned was, unsigned is)
 void
 tw_server_set_admin(struct tw_server *srv, unsigned admin, const char *who)
 {
-	const unsigned was = tw_server_admin(srv);
+	const unsigned all = atomic_load(&srv->live->admin);
+	const unsigned was = all & ~TW__ADM_NOADDR;
 	struct change c = change_begin(srv);
 	char text[512];
 	struct tw_out o = tw_out_of(text, sizeof(text));
@@ -394,7 +404,7 @@ tw_server_set_admin(struct tw_server *srv, unsigned admin, const char *who)
 		return;
 	if ((was & TW_ADM_MAINT) && !(admin & TW_ADM_MAINT))
 		maintenance_leave(srv);
-	atomic_store(&srv->live->admin, (uint8_t)admin);
+	atomic_store(&srv->live->admin, (uint8_t)(admin | (all & TW__ADM_NOADDR)));
 	change_apply(&c);
 	admin_out(&o, &c, was, admin);
 	change_tell(&c, TW_NOTICE, &o, text);
@@ -412,6 +422,46 @@ tw_server_set_weight(struct tw_server *srv, uint32_t weight, const char *who)
 	if (c.backend_up && !backend_is_up(srv->proxy))
 		tw_proxy_log(srv->proxy, TW_EMERG, "%s %s has no server available!",
 		    tw__proxy_type(srv->proxy), srv->proxy->name);
+}
+
+static void
+addressed_out(struct tw_out *o, const struct change *c, const char *host)
+{
+	const struct tw_server *srv = c->srv;
+
+	tw_out_printf(o, "%sServer %s/%s ('%s') is %s/%s (resolves again).",
+	    backup_prefix(srv), srv->proxy->name, srv->name, host,
+	    tw__server_runs(srv->live) ? "UP" : "DOWN",
+	    tw_server_admin(srv) & TW_ADM_DRAIN ? "DRAIN" : "READY");
+}
+
+void
+tw__server_addressed(struct tw_server *srv, const char *host, const char *why)
+{
+	const unsigned was = atomic_load(&srv->live->admin);
+	const unsigned is = why == NULL ? was & ~TW__ADM_NOADDR : was | TW__ADM_NOADDR;
+	struct change c = change_begin(srv);
+	char text[512];
+	struct tw_out o = tw_out_of(text, sizeof(text));
+
+	if (is == was)
+		return;
+	if (is < was)
+		maintenance_leave(srv);
+	atomic_store(&srv->live->admin, (uint8_t)is);
+	change_apply(&c);
+	if (was & TW_ADM_MAINT)
+		return; /* nothing has changed for anyone */
+	if (is < was) {
+		addressed_out(&o, &c, host);
+	} else {
+		tw_out_printf(&o, "%sServer %s/%s %s maintenance (%s).",
+		    backup_prefix(srv), srv->proxy->name, srv->name,
+		    c.ran ? "is going DOWN for" : "was DOWN and now enters", why);
+		if (c.ran)
+			rest_out(&o, &c);
+	}
+	change_tell(&c, TW_NOTICE, &o, text);
 }
 
 void

@@ -124,6 +124,12 @@ TW_API int tw_parse_uint(const char *word, uint64_t min, uint64_t max,
 /** tw_parse_size - bytes, with the suffixes k, m, g. */
 TW_API int tw_parse_size(const char *word, uint64_t *out, struct tw_err *err);
 
+struct tw_addr;
+/** tw_parse_addr - "127.0.0.1:53", "[::1]:53", "/path", "$VAR": an address with
+ * its port, no name. in: arena, for a path. returns: 0 or -1 with err. */
+TW_API int tw_parse_addr(struct tw_arena *arena, const char *word,
+    struct tw_addr *out, struct tw_err *err);
+
 /* A section of a module's own: `open` runs on its first line. */
 struct tw_section {
 	const char *word;

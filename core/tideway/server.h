@@ -100,4 +100,24 @@ TW_API bool tw_server_checks_paused(const struct tw_server *srv); /* any */
 /** tw_server_shut_sessions - ends its sessions with "killed by an administrator". */
 TW_API void tw_server_shut_sessions(struct tw_server *srv);
 
+/** tw_server_host - the name on its line; NULL: that has an address. */
+TW_API const char *tw_server_host(const struct tw_server *srv);
+/** tw_server_target - the name that its address stands for now: the one that
+ * tw_server_set_addr told (SRV), else the line's. borrow: this loop turn. */
+TW_API const char *tw_server_target(const struct tw_server *srv);
+/** tw_server_where - file and line that it comes from. */
+TW_API const char *tw_server_where(const struct tw_server *srv, int *line);
+/** tw_server_family - AF_INET or AF_INET6 when the line's prefix asks for it. */
+TW_API int tw_server_family(const struct tw_server *srv);
+/** tw_server_has_addr - false: its name is not resolved; it is in maintenance. */
+TW_API bool tw_server_has_addr(const struct tw_server *srv);
+/** tw_server_set_addr - from now on it is there: connections kept to where it
+ * was are given up, and the change is logged as HAProxy words it. in: host, the
+ * name that the address stands for, NULL: the line's; who, "mydns/ns1". */
+TW_API void tw_server_set_addr(struct tw_server *srv, const struct tw_addr *addr,
+    const char *host, const char *who);
+/** tw_server_lose_addr - it is nowhere: in maintenance until it has an address
+ * again. in: why, "DNS NX status". context: control. */
+TW_API void tw_server_lose_addr(struct tw_server *srv, const char *why);
+
 #endif

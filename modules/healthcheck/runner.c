@@ -95,6 +95,11 @@ hc_talk_ended(struct hc_check *c, struct tw_check_result *r)
 static void
 turn_begin(struct hc_check *c)
 {
+	struct tw_check_conf conf;
+
+	tw_server_check_conf(c->srv, &conf); /* its address may be another one now */
+	c->conf.addr = conf.addr;
+	c->conf.has_addr = conf.has_addr;
 	c->turn_ms = tw_now_ms();
 	if ((tw_server_admin(c->srv) & TW_ADM_MAINT) != 0 ||
 	    tw_server_checks_paused(c->srv) || !c->conf.has_addr)
