@@ -89,6 +89,22 @@ modules_balance_la_SOURCES =
 modules_balance_la_LIBADD = modules/balance/libbalance.la
 modules_balance_la_LDFLAGS = $(MODULE_LINK)
 
+# ---- resolvers
+noinst_LTLIBRARIES += modules/resolvers/libresolvers.la
+modules_resolvers_libresolvers_la_SOURCES = \
+	modules/resolvers/dns_msg.c \
+	modules/resolvers/resolvers_mod.c \
+	modules/resolvers/rs_apply.c \
+	modules/resolvers/rs_ask.c \
+	modules/resolvers/rs_kw.c \
+	modules/resolvers/rs_run.c \
+	modules/resolvers/rs_show.c \
+	modules/resolvers/rs_wire.c
+module_LTLIBRARIES += modules/resolvers.la
+modules_resolvers_la_SOURCES =
+modules_resolvers_la_LIBADD = modules/resolvers/libresolvers.la
+modules_resolvers_la_LDFLAGS = $(MODULE_LINK)
+
 # ---- demo
 noinst_LTLIBRARIES += modules/demo/libdemo.la
 modules_demo_libdemo_la_SOURCES = \

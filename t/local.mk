@@ -20,6 +20,7 @@ UNIT_TESTS = \
 	t/unit/test_cond \
 	t/unit/test_cookie_edit \
 	t/unit/test_dead_forms \
+	t/unit/test_dns_msg \
 	t/unit/test_h1_body \
 	t/unit/test_h1_parse \
 	t/unit/test_h1_write \
@@ -93,6 +94,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_conf \
 	t/fuzz/fuzz_cookie \
 	t/fuzz/fuzz_expr \
+	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
 	t/fuzz/fuzz_proxy_hdr
 if HAVE_LIBMNL
@@ -140,6 +142,8 @@ check-local:
 	$(PROVE) -I '$(abs_srcdir)/t/lib' -j $(TESTS_JOBS) $(PROVE_FLAGS) \
 		$(if $(strip $(T)),$(addprefix $(srcdir)/,$(T)),\
 			-r $(srcdir)/t $(UNIT_RUN))
+t_fuzz_fuzz_dns_LDADD = modules/resolvers/libresolvers.la $(FUZZ_LINK)
+t_unit_test_dns_msg_LDADD = modules/resolvers/libresolvers.la $(LDADD)
 t_fuzz_fuzz_cli_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_conf_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_proxy_hdr_LDADD = $(FUZZ_LINK)

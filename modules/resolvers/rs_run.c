@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * rs_run.c - who asks for what, as the generation in force says.
+ *
+ * When a generation has come into force its sections and names are made anew,
+ * and take over what the former ones know: counters, answers, and when the
+ * last valid one came. The former are then let go, before their generation
+ * is. A section that nobody uses costs nothing but its counters. Control thread.
+ */
+#include <stdlib.h>
+
+#include <tideway/assert.h>
+#include <tideway/proxy.h>
+#include "modules/resolvers/rs.h"
+
+#define SYNC_RETRY_MS 20
+#define SYNC_TRIES 500
+
+static struct rs_groups groups = TAILQ_HEAD_INITIALIZER(groups);
+static const struct tw_gen *synced;
+static struct tw_timer sync_timer;
+static int sync_tries;
+static bool is_up;
+
+const struct rs_groups *
+rs_groups_now(void)
+{
+	return &groups;
+}
+
+static void *
+must(void *p)
+{
+	if (p == NULL)
+		TW_WRONG("out of memory for names");
+	return p;
+}
+
+/* --- names --- */
+
+static void
+host_lower(char to[RS_NAME_MAX], const char *host)
+{
+	size_t i = 0;
+
+	for (; host[i] != '\0' && i < RS_NAME_MAX - 1; i++)
+		to[i] =
+		    (char)(host[i] >= 'A' && host[i] <= 'Z' ? host[i] + 32 : host[i]);
+	to[i] = '\0';
+}
+
+static struct rs_name *
+name_find(const struct rs_group *g, const char *host, bool srv, bool prefer_v4)
+{
+	struct rs_name *n;
+
+	TAILQ_FOREACH(n, &g->names, link)
+		if (n->srv == srv && n->prefer_v4 == prefer_v4 &&
+		    strcmp(n->host, host) == 0)
+			return n;
+	return NULL;
+}
+
+static struct rs_name *
+name_get(struct rs_group *g, const char *host, bool srv, bool prefer_v4)
+{
+	struct rs_name *n = name_find(g, host, srv, prefer_v4);
+
+	if (n != NULL)
+		return n;
+	n = must(calloc(1, sizeof(*n)));
+	strcpy(n->host, host);
+	n->group = g;
+	n->srv = srv;
+	n->prefer_v4 = prefer_v4;
+	n->valid_ms = tw_now_ms(); /* `hold` counts from here */
+	n->timer.fn = rs_name_due;
+	TAILQ_INIT(&n->items);
+	TAILQ_INIT(&n->users);
+	TAILQ_INSERT_TAIL(&g->names, n, link);
+	tw_timer_set(&n->timer, tw_now_ms() + 1);
+	return n;
+}
+
+static void
+name_free(struct rs_name *n)
+{
+	rs_ask_end(n);
+	tw_timer_del(&n->timer);
+	while (!TAILQ_EMPTY(&n->items))
+		rs_item_drop(n, TAILQ_FIRST(&n->items));
+	TAILQ_REMOVE(&n->group->names, n, link);
+	free(n);
+}
+
+struct rs_user *
+rs_user_new(
+    struct rs_group *g, struct tw_server *srv, const char *host, struct rs_user *parent)
+{
+	const struct rs_server *opt = tw_server_block(srv, rs_self);
+	const bool is_srv = parent == NULL && host[0] == '_';
+	char lower[RS_NAME_MAX];
+	struct rs_user *u;
+
+	host_lower(lower, host);
+	if (!rs_name_is_ok(lower))
+		return NULL;
+	u = must(calloc(1, sizeof(*u)));
+	u->srv = srv;
+	u->opt = opt;
+	u->parent = parent;
+	u->name = name_get(g, lower, is_srv, !is_srv && opt->prefer_v4);
+	TAILQ_INSERT_TAIL(&u->name->users, u, link);
+	TAILQ_INSERT_TAIL(&g->users, u, all);
+	return u;
+}
+
+void
+rs_user_free(struct rs_user **pu)
+{
+	struct rs_user *u = *pu;
+
+	*pu = NULL;
+	if (u == NULL)
+		return;
+	rs_user_free(&u->target);
+	TAILQ_REMOVE(&u->name->users, u, link);
+	TAILQ_REMOVE(&u->name->group->users, u, all);
+	if (TAILQ_EMPTY(&u->name->users))
+		name_free(u->name);
+	free(u);
+}
+
+/* --- sections --- */
+
+static struct rs_group *
+group_new(const struct rs_conf *conf)
+{
+	struct rs_group *g = must(calloc(1, sizeof(*g)));
+	const struct rs_ns_conf *ns;
+
+	g->conf = conf;
+	g->ns = must(calloc((size_t)conf->n_servers + 1, sizeof(*g->ns)));
+	TAILQ_INIT(&g->names);
+	TAILQ_INIT(&g->users);
+	STAILQ_FOREACH(ns, &conf->servers, link)
+		rs_ns_init(&g->ns[g->n_ns++], g, ns);
+	return g;
+}
+
+static void
+group_free(struct rs_group *g)
+{
+	struct rs_user *u;
+
+	while ((u = TAILQ_FIRST(&g->users)) != NULL) {
+		while (u->parent != NULL) /* targets go with their parents */
+			u = u->parent;
+		rs_user_free(&u); /* and names with their last user */
+	}
+	for (int i = 0; i < g->n_ns; i++)
+		rs_ns_fini(&g->ns[i]);
+	free(g->ns);
+	free(g);
+}
+
+static struct rs_group *
+group_find(const struct rs_groups *in, const char *name)
+{
+	struct rs_group *g;
+
+	TAILQ_FOREACH(g, in, link)
+		if (strcmp(g->conf->name, name) == 0)
+			return g;
+	return NULL;
+}
+
+static void
+counters_inherit(struct rs_group *g, const struct rs_group *former)
+{
+	for (int i = 0; i < g->n_ns; i++)
+		for (int k = 0; k < former->n_ns; k++)
+			if (strcmp(g->ns[i].conf->name, former->ns[k].conf->name) == 0)
+				g->ns[i].count = former->ns[k].count;
+}
+
+/* What is known of a name stays known. */
+static void
+names_inherit(struct rs_group *g, struct rs_group *former)
+{
+	struct rs_name *n;
+
+	TAILQ_FOREACH(n, &g->names, link) {
+		struct rs_name *const was =
+		    name_find(former, n->host, n->srv, n->prefer_v4);
+
+		if (was == NULL)
+			continue;
+		n->valid_ms = was->valid_ms;
+		while (!TAILQ_EMPTY(&was->items)) {
+			struct rs_item *const item = TAILQ_FIRST(&was->items);
+
+			TAILQ_REMOVE(&was->items, item, link);
+			TAILQ_INSERT_TAIL(&n->items, item, link);
+		}
+	}
+}
+
+/* --- following the generations --- */
+
+static void
+users_make(struct tw_proxy *px)
+{
+	struct tw_server *srv;
+
+	for (int i = 0; (srv = tw_proxy_server(px, i)) != NULL; i++) {
+		const struct rs_server *opt = tw_server_block(srv, rs_self);
+		const char *host = tw_server_host(srv);
+
+		if (opt->resolvers != NULL && host != NULL)
+			rs_user_new(
+			    group_find(&groups, opt->resolvers), srv, host, NULL);
+	}
+}
+
+static void
+groups_make(struct tw_gen *gen)
+{
+	const struct rs_gen *conf = tw_gen_block(gen, rs_self);
+	const struct rs_conf *c;
+	struct tw_proxy *px;
+
+	STAILQ_FOREACH(c, &conf->sections, link) {
+		struct rs_group *const g = group_new(c);
+
+		TAILQ_INSERT_TAIL(&groups, g, link);
+	}
+	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
+		if (tw_proxy_has(px, TW_BACKEND) && !tw_proxy_is_disabled(px))
+			users_make(px);
+}
+
+static void
+switch_to(struct tw_gen *gen)
+{
+	struct rs_groups former = TAILQ_HEAD_INITIALIZER(former);
+	struct rs_group *g;
+
+	TAILQ_CONCAT(&former, &groups, link);
+	if (gen != NULL)
+		groups_make(gen);
+	TAILQ_FOREACH(g, &groups, link) {
+		struct rs_group *const was = group_find(&former, g->conf->name);
+
+		if (was == NULL)
+			continue;
+		counters_inherit(g, was);
+		names_inherit(g, was);
+	}
+	while ((g = TAILQ_FIRST(&former)) != NULL) {
+		TAILQ_REMOVE(&former, g, link);
+		group_free(g);
+	}
+	synced = gen;
+}
+
+/* Runs until the generation that was started is the running one. */
+static void
+sync_due(struct tw_timer *t)
+{
+	struct tw_gen *running = tw_gen_running();
+
+	if (running != NULL && running != synced)
+		switch_to(running);
+	else if (sync_tries-- > 0)
+		tw_timer_set(t, tw_now_ms() + SYNC_RETRY_MS);
+}
+
+void
+rs_run_sync(void)
+{
+	sync_timer.fn = sync_due;
+	sync_tries = SYNC_TRIES;
+	if (is_up)
+		tw_timer_set(&sync_timer, tw_now_ms() + 1);
+}
+
+void
+rs_run_start(void)
+{
+	is_up = true;
+	rs_run_sync();
+}
+
+void
+rs_run_drop(const struct tw_gen *gen)
+{
+	struct tw_gen *running = tw_gen_running();
+
+	if (synced == gen)
+		switch_to(is_up && running != gen ? running : NULL);
+}
+
+void
+rs_run_stop(void)
+{
+	switch_to(NULL);
+	tw_timer_del(&sync_timer);
+	is_up = false;
+}
