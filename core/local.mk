@@ -36,6 +36,7 @@ core_libcore_a_SOURCES = \
 	core/expr/conv.c \
 	core/expr/expr.c \
 	core/expr/fetch_l4.c \
+	core/expr/fetch_proxy.c \
 	core/expr/logfmt.c \
 	core/expr/logtext.c \
 	core/expr/pattern.c \
@@ -51,6 +52,7 @@ core_libcore_a_SOURCES = \
 	core/flow/logvars.c \
 	core/flow/msg.c \
 	core/flow/pick.c \
+	core/flow/proxy_head.c \
 	core/flow/relay.c \
 	core/flow/reply.c \
 	core/flow/req.c \
@@ -92,6 +94,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/sections.c \
 	core/proxy/server.c \
 	core/proxy/server_addr.c \
+	core/proxy/server_pp.c \
 	core/proxy/server_state.c \
 	core/proxy/stats.c \
 	core/proxy/watch.c \

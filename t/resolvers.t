@@ -312,7 +312,7 @@ subtest 'errors' => sub {
 	    [ "resolvers a\n nameserver n", qr/'nameserver' expects/ ],
 	    [ "resolvers a\n nameserver n 127.0.0.1", qr/missing port/ ],
 	    [ "resolvers a\n nameserver n foo:53", qr/invalid address/ ],
-	    [ "resolvers a\n nameserver n 127.0.0.1:53 ssl", qr/'ssl'.*not to tideway yet/ ],
+	    [ "resolvers a\n nameserver n 127.0.0.1:53 ssl", qr/'ssl'.*not supported by tideway yet/ ],
 	    [ "resolvers a\n nameserver n 127.0.0.1:53\n nameserver n 127.0.0.1:54", qr/same name/ ],
 	    [ "resolvers a\n timeout resolve 0", qr/more than 0/ ],
 	    [ "resolvers a\n timeout resolve x", qr/x/ ],

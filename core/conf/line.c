@@ -125,7 +125,18 @@ option_lookup(struct tw_line *ln, struct tw__place at, int i, int *n_words)
 	const char *const next = i + 1 < ln->n_words ? ln->word[i + 1] : NULL;
 	const struct tw__kw_entry *e = tw__kw_lookup(at, word, next, n_words);
 
+	const char *const open = strchr(word, '(');
+
 	ln->no = false;
+	if (e == NULL && open != NULL) { /* "set-proxy-v2-tlv-fmt(0x20)" */
+		char name[64];
+
+		if ((size_t)(open - word) >= sizeof(name))
+			return NULL;
+		memcpy(name, word, (size_t)(open - word));
+		name[open - word] = '\0';
+		return tw__kw_lookup(at, name, NULL, n_words);
+	}
 	if (e != NULL || strncmp(word, "no-", 3) != 0)
 		return e;
 	e = tw__kw_lookup(at, word + 3, NULL, n_words);

@@ -11,6 +11,8 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include <tideway/assert.h>
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
@@ -168,12 +170,27 @@ tw__flow_close_clients(struct tw_worker *w, bool hard)
 
 /* --- accept --- */
 
+/* What modules and servers may want of it. */
+static void
+proxy_values_keep(struct tw_conn *cli, const char *header)
+{
+	const struct tw_str tlvs = tw__proxy_hdr_tlvs(header);
+	char *const copy = tlvs.len > 0 ? malloc(tlvs.len) : NULL;
+
+	cli->pp_received = true;
+	if (copy == NULL)
+		return;
+	memcpy(copy, tlvs.p, tlvs.len);
+	cli->pp_tlvs = (struct tw_str){ copy, tlvs.len };
+}
+
 static enum tw_io
 proxy_header(struct tw_conn *cli)
 {
 	struct tw_addr src, dst;
 
 	for (;;) {
+		const uint32_t at = cli->in.head;
 		const enum tw_io io = cli->in.base == NULL
 		    ? TW_IO_AGAIN
 		    : tw__proxy_hdr_read(&cli->in, &src, &dst);
@@ -182,6 +199,8 @@ proxy_header(struct tw_conn *cli)
 			cli->dst = dst;
 			cli->dst_known = true;
 		}
+		if (io == TW_IO_OK)
+			proxy_values_keep(cli, cli->in.base + at);
 		if (io != TW_IO_AGAIN)
 			return io;
 		if (cli->in.base != NULL && cli->in.tail == cli->in.size)

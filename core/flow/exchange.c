@@ -23,8 +23,10 @@ request_head(struct tw_req *req, struct tw_out *out)
 {
 	const bool close = req->be->c.http_mode != TW__KEEP_ALIVE;
 
-	if (req->srv->send_proxy && !req->reused)
-		tw__proxy_hdr_write(out, tw_conn_src(req->cli), tw_conn_dst(req->cli));
+	if (TW_UNLIKELY(req->srv->per_client) && !req->reused &&
+	    (req->srv->send_proxy || req->srv->send_proxy2) &&
+	    tw__proxy_head(req, out) != 0)
+		return -1;
 	if (!req->http)
 		return 0;
 	return req->proto->write_head(

@@ -205,6 +205,10 @@ enum tw_io tw__flow_flush(struct tw_req *req, struct tw_conn *conn);
 void tw__half_end(struct tw_req *req, struct tw__half *h);
 extern const struct tw_proto tw__raw_proto;
 
+/* proxy_head.c */
+/** tw__proxy_head - the PROXY header for req->srv. returns: -1: does not fit. */
+int tw__proxy_head(struct tw_req *req, struct tw_out *out);
+
 /* exchange.c */
 /** tw__count_response_error - at the backend and at the server. */
 void tw__count_response_error(struct tw_req *req);

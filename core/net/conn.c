@@ -179,6 +179,8 @@ tw__conn_free(struct tw_conn **pconn)
 	out_drop(conn);
 	tw__buf_put(conn);
 	free(conn->block);
+	if (TW_UNLIKELY(conn->pp_tlvs.p != NULL))
+		free((void *)(uintptr_t)conn->pp_tlvs.p);
 	conn->magic = 0;
 	struct tw__net *const net = conn->worker->net;
 	tw__pool_put(&net->conns, conn);

@@ -89,6 +89,8 @@ struct tw_conn {
 	char *block;               /* the modules' conn blocks */
 	struct tw_server *prefer;  /* client side: served it last, and is to be asked
 	                            * again; borrow: gen; NULL: none */
+	struct tw_str pp_tlvs;     /* owns: what came with a PROXY header; p NULL */
+	bool pp_received;          /* it began with a PROXY header */
 };
 
 struct tw__idle {
@@ -246,9 +248,27 @@ extern _Atomic unsigned tw__stopping; /* drains under way (drain.c): connections
  * (family 0: LOCAL or UNKNOWN, keep the real ones). returns: OK (consumed),
  * AGAIN, ERR. source: the PROXY protocol, 2020/03/05. */
 enum tw_io tw__proxy_hdr_read(struct tw_buf *in, struct tw_addr *src, struct tw_addr *dst);
+/** tw__proxy_hdr_tlvs - of a version 2 header that was read: where its type-length-
+ * value part lies. in: p, where the header began. returns: len 0: none. */
+struct tw_str tw__proxy_hdr_tlvs(const char *p);
+/** tw__proxy_tlv_find - the value of the first one of a type. returns: p NULL:
+ * there is none. */
+struct tw_str tw__proxy_tlv_find(struct tw_str tlvs, uint8_t type);
 /** tw__proxy_hdr_write - version 1. returns: bytes. */
 size_t tw__proxy_hdr_write(struct tw_out *out, const struct tw_addr *src,
     const struct tw_addr *dst);
+/* Types of values. */
+#define TW__PP_AUTHORITY 0x02u
+#define TW__PP_CRC32C 0x03u
+#define TW__PP_UNIQUE_ID 0x05u
+#define TW__PP_NETNS 0x30u
+/** tw__proxy_hdr2_begin - version 2, up to the addresses; then tw__proxy_tlv_out
+ * for each value, then tw__proxy_hdr2_end, which sets the length. in: start, where
+ * out->p was before _begin; crc, with a checksum. */
+void tw__proxy_hdr2_begin(struct tw_out *out, const struct tw_addr *src,
+    const struct tw_addr *dst);
+void tw__proxy_tlv_out(struct tw_out *out, uint8_t type, struct tw_str value);
+void tw__proxy_hdr2_end(struct tw_out *out, char *start, bool crc);
 
 /* Provided by core/flow. */
 void tw__flow_client_event(struct tw_conn *conn);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * proxy_hdr.c - the PROXY protocol: versions 1 and 2 read, version 1 written.
+ * proxy_hdr.c - the PROXY protocol: versions 1 and 2 read and written.
  *
  * A header is at most 107 bytes (v1) or 16 + 65535 (v2, of which we take what
  * fits the receive buffer). It is consumed only when it is whole. Unknown
- * families and LOCAL keep the real addresses. source: "The PROXY protocol,
- * Versions 1 & 2", 2020/03/05, sections 2.1 and 2.2.
+ * families and LOCAL keep the real addresses. What follows the addresses must be
+ * whole, and a checksum in it must be right. source: "The PROXY protocol,
+ * Versions 1 & 2", 2020/03/05, sections 2.1 and 2.2; RFC 3720 (CRC32c).
  */
 #include "config.h"
 
@@ -109,6 +110,103 @@ v2_addrs(const unsigned char *p, size_t len, int family, struct tw_addr *src,
 	return true;
 }
 
+/* --- what follows the addresses of version 2 --- */
+
+static size_t
+addr_bytes(int family)
+{
+	static const uint8_t bytes[] = { 0, 12, 36, 216 };
+
+	return family >= 1 && family <= 3 ? bytes[family] : 0;
+}
+
+struct tw_str
+tw__proxy_hdr_tlvs(const char *start)
+{
+	const unsigned char *const p = (const unsigned char *)start;
+	const size_t a = start[0] == '\r' ? addr_bytes(p[13] >> 4) : 0;
+
+	if (start[0] != '\r' || be16(p + 14) <= a)
+		return (struct tw_str){ NULL, 0 };
+	return (struct tw_str){ start + 16 + a, be16(p + 14) - a };
+}
+
+/* The next one. returns: false: none, or it is cut off. */
+static bool
+tlv_next(struct tw_str *rest, uint8_t *type, struct tw_str *value)
+{
+	const unsigned char *const p = (const unsigned char *)rest->p;
+
+	if (rest->len < 3 || rest->len - 3 < be16(p + 1))
+		return false;
+	*type = p[0];
+	*value = (struct tw_str){ rest->p + 3, be16(p + 1) };
+	rest->p += 3 + value->len;
+	rest->len -= 3 + value->len;
+	return true;
+}
+
+struct tw_str
+tw__proxy_tlv_find(struct tw_str tlvs, uint8_t want)
+{
+	struct tw_str value;
+	uint8_t type;
+
+	while (tlv_next(&tlvs, &type, &value)) {
+		if (type == want)
+			return value;
+	}
+	return (struct tw_str){ NULL, 0 };
+}
+
+/* The polynomial 0x1EDC6F41, reflected, four bits at a time. */
+static uint32_t
+crc32c(uint32_t crc, const char *p, size_t len)
+{
+	static const uint32_t step[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede,
+		0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78,
+		0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a,
+		0xf36e6f75 };
+
+	crc = ~crc;
+	for (size_t i = 0; i < len; i++) {
+		crc ^= (unsigned char)p[i];
+		crc = crc >> 4 ^ step[crc & 15];
+		crc = crc >> 4 ^ step[crc & 15];
+	}
+	return ~crc;
+}
+
+/* Of the whole header, with zeros in the checksum's place. */
+static uint32_t
+header_crc(const char *p, size_t len, size_t at)
+{
+	uint32_t crc = crc32c(0, p, at);
+
+	crc = crc32c(crc, "\0\0\0\0", 4);
+	return crc32c(crc, p + at + 4, len - at - 4);
+}
+
+static bool
+tlvs_are_sound(const char *p, size_t len)
+{
+	struct tw_str rest = tw__proxy_hdr_tlvs(p), value;
+	bool summed = false; /* adding up again and again would cost too much */
+	uint8_t type;
+
+	while (tlv_next(&rest, &type, &value)) {
+		if (type != TW__PP_CRC32C)
+			continue;
+		const unsigned char *const v = (const unsigned char *)value.p;
+		if (summed || value.len != 4 ||
+		    header_crc(p, len, (size_t)(value.p - p)) !=
+			((uint32_t)be16(v) << 16 | be16(v + 2)))
+			return false;
+		summed = true;
+	}
+	return rest.len == 0;
+}
+
 static enum tw_io
 v2_read(struct tw_buf *in, struct tw_addr *src, struct tw_addr *dst)
 {
@@ -125,6 +223,8 @@ v2_read(struct tw_buf *in, struct tw_addr *src, struct tw_addr *dst)
 		return 16 + body > in->size ? TW_IO_ERR : TW_IO_AGAIN;
 	if (command == 1 && (family == 1 || family == 2) &&
 	    !v2_addrs(p + 16, body, family == 1 ? AF_INET : AF_INET6, src, dst))
+		return TW_IO_ERR;
+	if (!tlvs_are_sound((const char *)p, 16 + body))
 		return TW_IO_ERR;
 	in->head += (uint32_t)(16 + body);
 	return TW_IO_OK;
@@ -171,4 +271,64 @@ tw__proxy_hdr_write(
 	tw_out_u64(out, dst->port);
 	tw_out_lit(out, "\r\n");
 	return (size_t)(out->p - start);
+}
+
+/* --- version 2 --- */
+
+static void
+be16_out(struct tw_out *out, unsigned v)
+{
+	tw_out_char(out, (char)(v >> 8));
+	tw_out_char(out, (char)v);
+}
+
+void
+tw__proxy_hdr2_begin(
+    struct tw_out *out, const struct tw_addr *src, const struct tw_addr *dst)
+{
+	const bool known = (src->family == AF_INET || src->family == AF_INET6) &&
+	    src->family == dst->family;
+	const size_t a = src->family == AF_INET ? 4 : 16;
+
+	tw_out_mem(out, v2_sig, sizeof(v2_sig));
+	tw_out_char(out, 0x21); /* version 2, PROXY */
+	tw_out_char(out, !known ? 0 : a == 4 ? 0x11 : 0x21);
+	be16_out(out, 0); /* set at the end */
+	if (!known)
+		return;
+	tw_out_mem(out, src->u.v6, a);
+	tw_out_mem(out, dst->u.v6, a);
+	be16_out(out, src->port);
+	be16_out(out, dst->port);
+}
+
+void
+tw__proxy_tlv_out(struct tw_out *out, uint8_t type, struct tw_str value)
+{
+	if (value.len > UINT16_MAX || (size_t)(out->end - out->p) < 3 + value.len) {
+		out->over = true;
+		return;
+	}
+	tw_out_char(out, (char)type);
+	be16_out(out, (unsigned)value.len);
+	tw_out_str(out, value);
+}
+
+void
+tw__proxy_hdr2_end(struct tw_out *out, char *start, bool crc)
+{
+	if (crc)
+		tw__proxy_tlv_out(out, TW__PP_CRC32C, TW_STR("\0\0\0\0"));
+	const size_t len = (size_t)(out->p - start);
+	if (out->over || len - 16 > UINT16_MAX) {
+		out->over = true;
+		return;
+	}
+	start[14] = (char)((len - 16) >> 8);
+	start[15] = (char)(len - 16);
+	if (!crc)
+		return;
+	const uint32_t sum = header_crc(start, len, len - 4);
+	for (int i = 0; i < 4; i++)
+		start[len - 4 + (size_t)i] = (char)(sum >> (24 - 8 * i));
 }

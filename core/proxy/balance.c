@@ -250,7 +250,7 @@ epoch_of(const struct tw_server *srv, const struct tw_server *old)
 	if (old == NULL)
 		return atomic_load(&l->epoch);
 	if (tw_addr_eq(tw_server_addr(old), &srv->addr) &&
-	    old->map_port == srv->map_port && old->send_proxy == srv->send_proxy)
+	    old->map_port == srv->map_port && old->per_client == srv->per_client)
 		return atomic_load(&old->epoch);
 	return atomic_fetch_add(&l->epoch, 1) + 1;
 }

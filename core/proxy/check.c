@@ -390,7 +390,8 @@ backend_complete(struct tw_proxy *px)
 
 		if (srv->has_addr)
 			srv->ss_len = tw_addr_to_sockaddr(&srv->addr, &srv->ss);
-		srv->per_client = srv->send_proxy || srv->map_addr || srv->map_port;
+		srv->per_client = srv->send_proxy || srv->send_proxy2 ||
+		    srv->map_addr || srv->map_port;
 	}
 }
 

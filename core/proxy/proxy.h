@@ -153,6 +153,18 @@ struct tw_bind {
 	struct tw__bind_live *live;
 };
 
+/* What a PROXY header, version 2, has beside the addresses. */
+struct tw__pp_value {
+	struct tw__pp_value *next;
+	struct tw_logfmt *fmt;
+	uint8_t type;
+};
+
+struct tw__pp_conf {
+	struct tw__pp_value *values;
+	bool crc32c;
+};
+
 #define TW_SERVER_MAGIC 0x54575356u
 struct tw_server {
 	uint32_t magic;
@@ -186,6 +198,8 @@ struct tw_server {
 	struct tw_server_live *live; /* from start on */
 	bool map_addr;          /* "*": the address that the client asked for */
 	bool carried;           /* its address was found at run time, before a reload */
+	bool send_proxy2;       /* the PROXY header's version 2 */
+	const struct tw__pp_conf *pp; /* gen; NULL: just addresses */
 	bool per_client;        /* a connection speaks for, or leads as, one client */
 };
 

@@ -125,8 +125,8 @@ set_nameserver(struct tw_line *ln)
 		    "a resolvers section has room for %d name servers", RS_MAX_SERVERS);
 	if (ln->n_args > 2)
 		return tw_line_fail(ln, 2,
-		    "'%s' after a name server's address is known to HAProxy but not to "
-		    "tideway yet",
+		    "'%s' after a name server's address is known to HAProxy 3.4 but not "
+		    "supported by tideway yet",
 		    tw_arg(ln, 2));
 	if (stream || strncmp(addr, "udp@", 4) == 0)
 		addr += 4;

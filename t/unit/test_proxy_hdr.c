@@ -137,11 +137,75 @@ test_write_reads_back(void **state)
 	assert_true(tw_addr_eq(&a, &src) && tw_addr_eq(&b, &dst));
 }
 
+/* The example checksum is of the writer below and of RFC 3720's polynomial:
+ * the header of 127.0.0.1:1 to 127.0.0.2:2 with one. */
+static void
+test_v2_values(void **state)
+{
+	char mem[512];
+	struct tw_out out = tw_out_of(mem, sizeof(mem));
+	const struct tw_addr a = {
+		.family = AF_INET, .port = 1, .u.v4 = { 127, 0, 0, 1 }
+	};
+	const struct tw_addr b = {
+		.family = AF_INET, .port = 2, .u.v4 = { 127, 0, 0, 2 }
+	};
+	uint32_t taken;
+
+	(void)state;
+	tw__proxy_hdr2_begin(&out, &a, &b);
+	tw__proxy_tlv_out(&out, TW__PP_UNIQUE_ID, TW_STR("id-1"));
+	tw__proxy_tlv_out(&out, 0xe0, TW_STR(""));
+	tw__proxy_hdr2_end(&out, mem, true);
+	assert_false(out.over);
+	const size_t len = (size_t)(out.p - mem);
+	assert_int_equal(len, 16 + 12 + 7 + 3 + 7);
+	assert_int_equal(hdr_read(mem, len, &taken), TW_IO_OK);
+	assert_int_equal(taken, len);
+	assert_true(tw_addr_eq(&src, &a) && tw_addr_eq(&dst, &b));
+	const struct tw_str tlvs = tw__proxy_hdr_tlvs(mem);
+	assert_true(
+	    tw_str_eq(tw__proxy_tlv_find(tlvs, TW__PP_UNIQUE_ID), TW_STR("id-1")));
+	assert_non_null(tw__proxy_tlv_find(tlvs, 0xe0).p);
+	assert_int_equal(tw__proxy_tlv_find(tlvs, 0xe0).len, 0);
+	assert_null(tw__proxy_tlv_find(tlvs, 0xe1).p);
+
+	mem[len - 1] ^= 1; /* a wrong sum */
+	assert_int_equal(hdr_read(mem, len, &taken), TW_IO_ERR);
+	mem[len - 1] ^= 1;
+	mem[30] = 9; /* a value longer than the header */
+	assert_int_equal(hdr_read(mem, len, &taken), TW_IO_ERR);
+}
+
+static void
+test_v2_unknown(void **state)
+{
+	char mem[64];
+	struct tw_out out = tw_out_of(mem, sizeof(mem));
+	const struct tw_addr none = { .family = AF_UNIX, .u.path = "/x" };
+	uint32_t taken;
+
+	(void)state;
+	tw__proxy_hdr2_begin(&out, &none, &none);
+	tw__proxy_hdr2_end(&out, mem, false);
+	assert_int_equal(out.p - mem, 16);
+	assert_int_equal(hdr_read(mem, 16, &taken), TW_IO_OK);
+	assert_int_equal(src.family, 0);
+	assert_int_equal(tw__proxy_hdr_tlvs(mem).len, 0);
+	out = tw_out_of(mem, 20); /* no room */
+	tw__proxy_hdr2_begin(&out, &none, &none);
+	tw__proxy_tlv_out(&out, 1, TW_STR("too long"));
+	tw__proxy_hdr2_end(&out, mem, false);
+	assert_true(out.over);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_v1),
+		cmocka_unit_test(test_v2_values),
+		cmocka_unit_test(test_v2_unknown),
 		cmocka_unit_test(test_v1_unknown),
 		cmocka_unit_test(test_v1_bad),
 		cmocka_unit_test(test_v2),

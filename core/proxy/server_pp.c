@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * server_pp.c - options of servers about the PROXY header, version 2.
+ *
+ * What default-server lines have made is shared by pointer; an option of a
+ * server's own works on a copy. Values that speak of TLS are refused until there
+ * is TLS. source: HAProxy's manual, chapter 5.2.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "core/net/conn.h"
+#include "core/proxy/proxy_int.h"
+
+/* The line's own copy. */
+static struct tw__pp_conf *
+own(struct tw_line *ln)
+{
+	struct tw_server *srv = ln->state;
+	struct tw_arena *arena = ln->gen->conf.arena;
+	struct tw__pp_conf *pp = tw_arena_zalloc(arena, sizeof(*pp));
+	struct tw__pp_value **end = &pp->values;
+
+	if (srv->pp != NULL) {
+		pp->crc32c = srv->pp->crc32c;
+		for (const struct tw__pp_value *v = srv->pp->values; v; v = v->next) {
+			*end = tw_arena_alloc(arena, sizeof(*v));
+			**end = *v;
+			(*end)->next = NULL;
+			end = &(*end)->next;
+		}
+	}
+	srv->pp = pp;
+	return pp;
+}
+
+/* The last one of a type wins. */
+static int
+value_set(struct tw_line *ln, struct tw__pp_conf *pp, uint8_t type, const char *text)
+{
+	struct tw__pp_value *v, **at = &pp->values;
+
+	while (*at != NULL && (*at)->type != type)
+		at = &(*at)->next;
+	if (*at == NULL)
+		*at = tw_arena_zalloc(ln->gen->conf.arena, sizeof(**at));
+	v = *at;
+	v->type = type;
+	v->fmt = tw_logfmt_compile(ln, 0, text);
+	return v->fmt != NULL ? 0 : -1;
+}
+
+static int
+option_set(struct tw_line *ln, struct tw__pp_conf *pp, const char *word)
+{
+	static const char *const of_tls[] = { "ssl", "cert-cn", "ssl-cipher",
+		"cert-sig", "cert-key" };
+
+	if (strcmp(word, "crc32c") == 0) {
+		pp->crc32c = true;
+		return 0;
+	}
+	if (strcmp(word, "unique-id") == 0)
+		return value_set(ln, pp, TW__PP_UNIQUE_ID, "%ID");
+	if (strcmp(word, "authority") == 0)
+		return 0; /* the name in a TLS greeting: there is none */
+	for (size_t i = 0; i < TW_N_ELEMENTS(of_tls); i++) {
+		if (strcmp(word, of_tls[i]) == 0)
+			return tw_line_fail(ln, 0,
+			    "'proxy-v2-options %s' is known to HAProxy 3.4 but not "
+			    "supported by tideway yet (it needs TLS)",
+			    word);
+	}
+	return tw_line_fail(ln, 0,
+	    "'proxy-v2-options' does not know '%s'; write a list of 'crc32c', "
+	    "'unique-id' and 'authority'",
+	    word);
+}
+
+static int
+set_options(struct tw_line *ln)
+{
+	char *list = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0)), *save, *word;
+	struct tw__pp_conf *pp = own(ln);
+
+	for (word = strtok_r(list, ",", &save); word != NULL;
+	     word = strtok_r(NULL, ",", &save)) {
+		if (option_set(ln, pp, word) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* "set-proxy-v2-tlv-fmt(0x20)" */
+static int
+set_tlv_fmt(struct tw_line *ln)
+{
+	const char *word = ln->word[ln->pos], *open = strchr(word, '(');
+	const int base = open != NULL && strncasecmp(open + 1, "0x", 2) == 0 ? 16 : 10;
+	char *end = NULL;
+	const unsigned long type = open != NULL ? strtoul(open + 1, &end, base) : 256;
+
+	if (open == NULL || end == open + 1 || strcmp(end, ")") != 0 || type > 255)
+		return tw_line_fail(ln, -1,
+		    "'set-proxy-v2-tlv-fmt' expects a type from 0 to 255 in "
+		    "parentheses, such as set-proxy-v2-tlv-fmt(0x20)");
+	if (type == TW__PP_CRC32C)
+		return tw_line_fail(
+		    ln, -1, "a checksum is no format; write 'proxy-v2-options crc32c'");
+	return value_set(ln, own(ln), (uint8_t)type, tw_arg(ln, 0));
+}
+
+static int
+clear_v2(struct tw_line *ln)
+{
+	((struct tw_server *)ln->state)->send_proxy2 = false;
+	return 0;
+}
+
+#define AT(field) offsetof(struct tw_server, field)
+
+/* clang-format off */
+const struct tw_kw tw__server_pp_kw[] = {
+	{ "send-proxy-v2", TW_SC_SERVER, 0, 0, tw_set_flag, "",
+		"Connections begin with a PROXY protocol header, version 2.", "off",
+		0, AT(send_proxy2), 0, 0, NULL },
+	{ "no-send-proxy-v2", TW_SC_SERVER, 0, 0, clear_v2, "",
+		"Undoes 'send-proxy-v2'.", NULL, 0, 0, 0, 0, NULL },
+	{ "proxy-v2-options", TW_SC_SERVER, 1, 1, set_options,
+		"{ crc32c | unique-id | authority }[,...]",
+		"What a version 2 header has beside the addresses.", NULL, 0, 0, 0,
+		0, NULL },
+	{ "set-proxy-v2-tlv-fmt", TW_SC_SERVER, 1, 1, set_tlv_fmt,
+		"(<type>) <format>", "A value of a type of one's own in a version 2 "
+		"header, as a log-format.", NULL, 0, 0, 0, 0, NULL },
+	{ .word = NULL },
+};
+/* clang-format on */
