@@ -56,6 +56,7 @@ core_libcore_a_SOURCES = \
 	core/flow/relay.c \
 	core/flow/reply.c \
 	core/flow/req.c \
+	core/flow/retry.c \
 	core/flow/run.c \
 	core/flow/server.c \
 	core/flow/shut.c \
@@ -90,6 +91,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/proxy_kw.c \
 	core/proxy/queue.c \
 	core/proxy/resolve.c \
+	core/proxy/retry_kw.c \
 	core/proxy/route.c \
 	core/proxy/sections.c \
 	core/proxy/server.c \

@@ -45,6 +45,8 @@ send_failed(struct tw_req *req)
 {
 	if (req->srvc->connecting || (req->reused && tw__can_replay(req)))
 		return tw__server_failed(req, false);
+	if (tw__retry_wanted(req, TW__RETRY_EMPTY))
+		return tw__retry(req);
 	tw__count_response_error(req);
 	return tw__flow_fail(req, 502, 'S', 'H', "the server closed the connection");
 }
@@ -84,8 +86,11 @@ tw__step_send(struct tw_req *req)
 	default:
 		break;
 	}
-	if (!req->http || req->up.in.body != TW_BODY_NONE)
+	if (!req->http || req->up.in.body != TW_BODY_NONE) {
 		tw__conn_nodelay(req->srvc);
+		if (req->be->c.retry_on & ~TW__RETRY_CONN)
+			tw__retry_keep(req);
+	}
 	if (request_head(req, &out) != 0)
 		return tw__flow_fail(req, 431, 'P', 'R', "the edited head is too long");
 	const enum tw__pump p = tw__half_begin(
@@ -160,6 +165,8 @@ response_missing(struct tw_req *req)
 
 	if (req->reused && nothing && tw__can_replay(req))
 		return tw__server_failed(req, false);
+	if (tw__retry_wanted(req, nothing ? TW__RETRY_EMPTY : TW__RETRY_JUNK))
+		return tw__retry(req);
 	tw__count_response_error(req);
 	return tw__flow_fail(req, 502, 'S', 'H', "the server closed without an answer");
 }
@@ -289,7 +296,9 @@ response_read(struct tw_req *req)
 			continue;
 		}
 		if (io == TW_IO_ERR)
-			return response_bad(req, req->down.in.why);
+			return tw__retry_wanted(req, TW__RETRY_JUNK)
+			    ? tw__retry(req)
+			    : response_bad(req, req->down.in.why);
 		if (io == TW_IO_END)
 			return response_missing(req);
 		switch (tw__conn_recv(srvc, 0)) {
@@ -306,6 +315,9 @@ response_read(struct tw_req *req)
 			return response_missing(req);
 		}
 	}
+	if (TW_UNLIKELY(req->res.status > 400) &&
+	    tw__retry_wanted(req, tw__retry_status_bit(req->res.status)))
+		return tw__retry(req);
 	head_arrived(req);
 	req->sub = 1;
 	return TW__MORE;

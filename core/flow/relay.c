@@ -218,6 +218,18 @@ half_gathered(struct tw_req *req, struct tw_str *data)
 	return req->body_read ? TW_IO_END : TW_IO_OK;
 }
 
+/* For retry-on. */
+static enum tw_io
+half_copied(struct tw_req *req, struct tw__half *h, struct tw_str *data)
+{
+	const enum tw_io io =
+	    req->proto->read_body(&h->in, &req->cli->in, data, req->cli->eof);
+
+	req->body_sent = true;
+	tw__retry_copy(req, *data, io);
+	return io;
+}
+
 /* The next payload: gathered earlier by tw_req_body(), or from the buffer. */
 static enum tw_io
 half_read(struct tw_req *req, struct tw__half *h, struct tw_str *data)
@@ -225,9 +237,12 @@ half_read(struct tw_req *req, struct tw__half *h, struct tw_str *data)
 	struct tw_conn *const from = sender(req, h);
 
 	*data = (struct tw_str){ NULL, 0 };
-	if (is_up(req, h) && TW_UNLIKELY(req->body != NULL) &&
-	    (req->body_read || (!req->body_sent && req->body_len > 0)))
-		return half_gathered(req, data);
+	if (is_up(req, h) && TW_UNLIKELY(req->body != NULL)) {
+		if (req->body_read || (!req->body_sent && req->body_len > 0))
+			return half_gathered(req, data);
+		if (req->copying)
+			return half_copied(req, h, data);
+	}
 	if (h->in.body == TW_BODY_NONE && req->http)
 		return TW_IO_END;
 	return req->proto->read_body(&h->in, &from->in, data, from->eof);
@@ -316,6 +331,8 @@ half_splice(struct tw_req *req, struct tw__half *h, uint64_t want)
 		h->pipe = tw__pipe_get(req->worker);
 		if (h->pipe == NULL)
 			return TW__P_DONE; /* no descriptors: copy */
+		if (is_up(req, h))
+			req->copying = false; /* too long for that */
 	}
 	const uint32_t before = h->pipe->held;
 	const enum tw_io io = tw__conn_splice(from, to, h->pipe, want, &n);

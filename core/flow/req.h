@@ -80,6 +80,7 @@ struct tw_req {
 	bool body_read;            /* tw_req_body() took the whole body */
 	bool body_sent;            /* what it gathered has been passed on */
 	bool body_wanted;          /* it waits for the client */
+	bool copying;              /* what passes of it is kept for retry-on */
 	uint8_t timers_step;
 	uint8_t restarts;
 	char term[2];              /* who, when; 0: not set */
@@ -205,6 +206,16 @@ enum tw_io tw__flow_flush(struct tw_req *req, struct tw_conn *conn);
 void tw__half_end(struct tw_req *req, struct tw__half *h);
 extern const struct tw_proto tw__raw_proto;
 
+/* retry.c */
+/** tw__retry_keep - the body will be needed once more, perhaps. */
+void tw__retry_keep(struct tw_req *req);
+void tw__retry_copy(struct tw_req *req, struct tw_str data, enum tw_io io);
+/** tw__retry_wanted - the backend retries on one of these (TW__RETRY_...), and
+ * the request can be sent again. */
+bool tw__retry_wanted(const struct tw_req *req, uint32_t on);
+/** tw__retry - sends it again: on the same server at once, or on another. */
+enum tw__next tw__retry(struct tw_req *req);
+
 /* proxy_head.c */
 /** tw__proxy_head - the PROXY header for req->srv. returns: -1: does not fit. */
 int tw__proxy_head(struct tw_req *req, struct tw_out *out);
@@ -222,6 +233,9 @@ void tw__server_leave(struct tw_req *req, bool reuse);
 /** tw__server_failed - the connection attempt, or a reused connection, broke before
  * anything came back: retry, redispatch or give up. */
 enum tw__next tw__server_failed(struct tw_req *req, bool timed_out);
+/** tw__server_retry - counts a retry, and redispatches when it is time for that.
+ * in: pause, the same server is tried after a while. */
+enum tw__next tw__server_retry(struct tw_req *req, bool pause);
 bool tw__can_replay(const struct tw_req *req);
 /** tw__kept_event - a private connection between requests had an event. */
 void tw__kept_event(struct tw_conn *srvc);

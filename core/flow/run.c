@@ -138,6 +138,8 @@ server_timed_out(struct tw_req *req)
 	case TW__SEND:
 		return tw__server_failed(req, true);
 	case TW__RESPONSE:
+		if (tw__retry_wanted(req, TW__RETRY_TIMEOUT))
+			return tw__retry(req);
 		if (!req->tunnel)
 			tw__count_response_error(req);
 		return tw__flow_fail(

@@ -124,8 +124,8 @@ redispatch_now(const struct tw_req *req)
 	return req->retries == (int32_t)c->retries + 1 + every; /* -1: the last one */
 }
 
-static enum tw__next
-try_again(struct tw_req *req)
+enum tw__next
+tw__server_retry(struct tw_req *req, bool pause)
 {
 	const uint32_t connect_ms = req->be->c.timeout.connect;
 	const int id = req->worker->id;
@@ -148,6 +148,9 @@ try_again(struct tw_req *req)
 	tw__cnt(&req->be->live->be, id, TW_CNT_WRETR, 1);
 	tw_decide_note(req, TW_RETRIED, req->srv->name, &tw__origin_core);
 	req->step = TW__CONNECT;
+	req->sub = BEGIN;
+	if (!pause)
+		return TW__MORE;
 	req->sub = TURN_AROUND;
 	req->timed_out = false;
 	tw_timer_set(&req->timer,
@@ -196,8 +199,10 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 		tw__server_leave(req, false);
 		return TW__MORE;
 	}
-	return (uint32_t)req->retries < req->be->c.retries ? try_again(req)
-							   : give_up(req, timed_out);
+	if ((uint32_t)req->retries < req->be->c.retries &&
+	    (!req->http || (req->be->c.retry_on & TW__RETRY_CONN)))
+		return tw__server_retry(req, true);
+	return give_up(req, timed_out);
 }
 
 /* --- connecting --- */

@@ -35,6 +35,16 @@ struct tw__timeouts {
 enum tw__http_mode { TW__KEEP_ALIVE, TW__SERVER_CLOSE, TW__CLOSE };
 enum tw__reuse { TW__REUSE_SAFE, TW__REUSE_NEVER, TW__REUSE_AGGRESSIVE, TW__REUSE_ALWAYS };
 
+/* What a request is sent once more for: retry-on. */
+#define TW__RETRY_CONN 0x01u
+#define TW__RETRY_EMPTY 0x02u
+#define TW__RETRY_JUNK 0x04u
+#define TW__RETRY_TIMEOUT 0x08u
+#define TW__RETRY_0RTT 0x10u
+#define TW__RETRY_STATUS 0x100u /* and the bits above it, in this order */
+#define TW__RETRY_STATUSES                                                    \
+	401, 403, 404, 408, 421, 425, 429, 500, 501, 502, 503, 504
+
 /* Settings that a defaults section hands on: copied as bytes. */
 struct tw__proxy_conf {
 	struct tw__timeouts timeout;
@@ -70,6 +80,7 @@ struct tw__proxy_conf {
 	const char *cookie;    /* its name, for reports; NULL: none */
 	bool prefer_last;      /* option prefer-last-server */
 	bool persist;          /* option persist */
+	uint32_t retry_on;     /* TW__RETRY_... */
 };
 
 /* One `use_backend` line. */
@@ -219,6 +230,8 @@ void tw__frontends_changed(const struct tw_gen *gen);
 /** tw__proxies_stop - lets go of the live parts. */
 void tw__proxies_stop(struct tw_gen *gen);
 
+/** tw__retry_status_bit - of TW__RETRY_STATUSES; 0: none. core/flow/retry.c. */
+uint32_t tw__retry_status_bit(unsigned status);
 /** tw__route - runs the use_backend rules, then default_backend. returns: NULL
  * when none applies; *origin says who. */
 struct tw_proxy *tw__route(const struct tw_proxy *fe, struct tw_req *req,

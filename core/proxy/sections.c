@@ -86,6 +86,7 @@ conf_init(struct tw__proxy_conf *c)
 		.http_mode = TW__KEEP_ALIVE,
 		.reuse = TW__REUSE_SAFE,
 		.redispatch_every = -1,
+		.retry_on = TW__RETRY_CONN,
 	};
 }
 
@@ -317,7 +318,8 @@ int
 tw__proxy_register(struct tw_err *err)
 {
 	static const struct tw_kw *const tables[] = { tw__proxy_kw, tw__timeout_kw,
-		tw__persist_kw, tw__bind_kw, tw__server_kw, tw__server_pp_kw };
+		tw__persist_kw, tw__bind_kw, tw__server_kw, tw__server_pp_kw,
+		tw__retry_kw };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(sections); i++) {
 		if (tw__section_add(&sections[i], err) < 0)
