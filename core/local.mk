@@ -66,12 +66,15 @@ core_libcore_a_SOURCES = \
 	core/module/loader.c \
 	core/module/object.c \
 	core/module/order.c \
+	core/net/bind_opt.c \
 	core/net/buf.c \
 	core/net/conn.c \
 	core/net/drain.c \
 	core/net/handover.c \
 	core/net/listener.c \
+	core/net/netns.c \
 	core/net/offer.c \
+	core/net/outgoing.c \
 	core/net/proxy_hdr.c \
 	core/net/trim.c \
 	core/net/upstream.c \
@@ -98,6 +101,8 @@ core_libcore_a_SOURCES = \
 	core/proxy/server_addr.c \
 	core/proxy/server_pp.c \
 	core/proxy/server_state.c \
+	core/proxy/socket_kw.c \
+	core/proxy/source_kw.c \
 	core/proxy/stats.c \
 	core/proxy/watch.c \
 	core/run/boot.c \

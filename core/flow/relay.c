@@ -18,8 +18,6 @@
 #define SPLICE_MIN (64u * 1024)
 /* Bodies up to here are sent as one piece with their head. */
 #define MERGE_MAX 4096u
-/* A transfer that never has to wait still leaves room for others. */
-#define TURN_BYTES (1024u * 1024)
 #define RAW_IOV (TW_PROTO_IOV + 1)
 
 /* --- the codec of mode tcp: opaque bytes until the end --- */
@@ -328,6 +326,11 @@ half_splice(struct tw_req *req, struct tw__half *h, uint64_t want)
 	uint64_t n;
 
 	if (h->pipe == NULL) {
+		if (TW_UNLIKELY(is_up(req, h) ? req->fe->c.no_splice_request ||
+				req->be->c.no_splice_request
+					      : req->fe->c.no_splice_response ||
+				req->be->c.no_splice_response))
+			return TW__P_DONE;
 		h->pipe = tw__pipe_get(req->worker);
 		if (h->pipe == NULL)
 			return TW__P_DONE; /* no descriptors: copy */
@@ -434,7 +437,8 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 			return half_finish(req, h);
 		if (p != TW__P_DONE)
 			return p;
-		if (h->bytes - start >= TURN_BYTES) { /* others' turn; go on after it */
+		/* one that never has to wait still leaves room for others */
+		if (h->bytes - start >= req->cli->bind->turn_bytes) {
 			tw__conn_again(sender(req, h));
 			return TW__P_WAIT;
 		}

@@ -81,7 +81,8 @@ connection_leave(struct tw_req *req, bool reuse)
 
 	tw__half_end(req, &req->up);
 	tw__half_end(req, &req->down);
-	if (reuse && own && req->keep && tw__upstream_is_clean(req->srvc))
+	if (reuse && own && req->keep && req->srv->redir == NULL &&
+	    tw__upstream_is_clean(req->srvc))
 		keep_private(req);
 	else if (reuse && !own)
 		tw__upstream_put(&req->srvc);
@@ -283,6 +284,40 @@ attach(struct tw_req *req, struct tw_conn *srvc)
 	tw__upstream_use(srvc);
 }
 
+/* Option redir of the server: clients fetch it there themselves. */
+static bool
+redirect(struct tw_req *req)
+{
+	const struct tw_str prefix = tw_str_of(req->srv->redir);
+	const struct tw_str path = tw_msg_path(&req->req),
+			    query = tw_msg_query(&req->req);
+	const size_t room = prefix.len + path.len + 1 + query.len;
+
+	if (!req->http || (req->req.method != TW_M_GET && req->req.method != TW_M_HEAD))
+		return false;
+	char *const mem = tw_arena_try(tw_req_arena(req), room);
+	if (mem == NULL)
+		return false;
+	struct tw_out out = tw_out_of(mem, room);
+	tw_out_str(&out, prefix);
+	tw_out_str(&out, path);
+	if (query.p != NULL) {
+		tw_out_char(&out, '?');
+		tw_out_str(&out, query);
+	}
+	const struct tw_str headers[] = { TW_STR("cache-control"), TW_STR("no-cache"),
+		TW_STR("location"), { mem, (size_t)(out.p - mem) } };
+	struct tw_str *const copy = tw_arena_try(tw_req_arena(req), sizeof(headers));
+	if (copy == NULL)
+		return false;
+	memcpy(copy, headers, sizeof(headers));
+	tw_req_reply(req,
+	    &(struct tw_reply){ .status = 302, .headers = copy, .n_headers = 2 },
+	    &req->srv->origin);
+	tw__server_leave(req, false);
+	return true;
+}
+
 static enum tw__next
 begin(struct tw_req *req)
 {
@@ -297,6 +332,8 @@ begin(struct tw_req *req)
 		req->step = TW__SEND;
 		return TW__MORE;
 	}
+	if (TW_UNLIKELY(req->srv->redir != NULL) && redirect(req))
+		return TW__MORE;
 	tw__cnt(&req->srv->live->s, id, TW_CNT_CONNECT, 1);
 	tw__cnt(&req->be->live->be, id, TW_CNT_CONNECT, 1);
 	srvc = tw__upstream_connect(req->worker, req->srv, req->cli);

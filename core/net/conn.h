@@ -98,6 +98,8 @@ struct tw__idle {
 	uint32_t n, least; /* idle now; the least since the last purge */
 	uint32_t used;     /* carrying requests now */
 	uint32_t peak, peak_before; /* the most of them, this period and the last */
+	uint32_t purge_ms; /* a period */
+	uint64_t due_ms;   /* the end of this one */
 };
 
 /* One worker's part of core/net. */
@@ -212,6 +214,32 @@ void tw__upstream_close_all(struct tw_worker *w);
 /** tw__upstream_purge - closes idle connections nobody needed, and those of
  * servers that are gone. */
 void tw__upstream_purge(struct tw_worker *w);
+
+/* sockets of servers (outgoing.c) */
+/** tw__outgoing_socket - in: client, NULL: a check's. returns: -1: errno. */
+int tw__outgoing_socket(const struct tw_server *srv, int family,
+    const struct tw_conn *client);
+void tw__keepalive_set(int fd, const struct tw__keepalive *k);
+
+/* namespaces (netns.c) */
+/** tw__netns_get - opened, if it is not yet. returns: NULL: err. control. */
+struct tw__netns *tw__netns_get(const char *name, struct tw_err *err);
+const char *tw__netns_name(const struct tw__netns *ns);
+/** tw__netns_socket - socket(), there. in: ns NULL: here. */
+int tw__netns_socket(const struct tw__netns *ns, int family, int type);
+/** tw__netns_is - whether a socket is of that namespace. */
+bool tw__netns_is(const struct tw__netns *ns, int fd);
+
+/* options of listening sockets (bind_opt.c) */
+/** tw__bind_options - before bind(). */
+void tw__bind_options(int fd, const struct tw_bind *b);
+/** tw__bind_tcp_options - those of TCP, also for one that is bound already. */
+void tw__bind_tcp_options(int fd, const struct tw_bind *b);
+/** tw__bind_transparent - the address may be foreign. returns: 0; -1: errno. */
+int tw__bind_transparent(int fd, int family);
+/** tw__bind_listens - what listen() would forget. returns: fd. */
+int tw__bind_listens(int fd, const struct tw_bind *b);
+int tw__bind_backlog(const struct tw_bind *b);
 
 /* listeners (listener.c) */
 int tw__listeners_open(struct tw_gen *gen, struct tw_err *err);

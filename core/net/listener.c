@@ -27,7 +27,6 @@
 #include "core/net/handover.h"
 
 #define RETRY_MS 20
-#define DEFAULT_BACKLOG 4096
 
 /* One worker's watch over one listener. */
 struct tw__accept {
@@ -36,6 +35,7 @@ struct tw__accept {
 	struct tw__bind_live *live; /* borrow: until unwatched */
 	struct event ev;
 	bool full; /* not watched for want of room */
+	bool off;  /* not watched: other threads serve it (thread, shards) */
 };
 
 /* The socket itself; closed when the last worker has let go. One that has
@@ -65,44 +65,6 @@ tw__conns_active(void)
 }
 
 /* --- opening --- */
-
-static void
-set_opt(int fd, int level, int name, int value)
-{
-	setsockopt(fd, level, name, &value, sizeof(value)); /* best effort */
-}
-
-/* net.ipv6.bindv6only, as a new socket has it. */
-static bool
-system_is_v6only(void)
-{
-	int value = 0;
-	socklen_t len = sizeof(value);
-	const int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return false;
-	getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &value, &len);
-	close(fd);
-	return value != 0;
-}
-
-bool
-tw__bind_is_v6only(const struct tw_bind *b)
-{
-	return b->v6only || (!b->v4v6 && system_is_v6only());
-}
-
-static void
-inet_options(int fd, const struct tw_bind *b)
-{
-	set_opt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	set_opt(fd, SOL_SOCKET, SO_REUSEPORT, 1); /* -sf: a successor binds, too */
-	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* inherited by accept */
-	if (b->addr.family == AF_INET6)
-		set_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, tw__bind_is_v6only(b));
-	set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, b->proxy->c.tcpka_client);
-}
 
 static int
 unix_permissions(const struct tw_bind *b)
@@ -139,7 +101,9 @@ bind_inet(int fd, const struct tw_bind *b)
 	struct sockaddr_storage ss;
 	const socklen_t len = tw_addr_to_sockaddr(&b->addr, &ss);
 
-	inet_options(fd, b);
+	tw__bind_options(fd, b);
+	if (b->transparent && tw__bind_transparent(fd, b->addr.family) != 0)
+		return -1;
 	if (b->interface != NULL &&
 	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, b->interface,
 		(socklen_t)strlen(b->interface) + 1) != 0)
@@ -148,23 +112,15 @@ bind_inet(int fd, const struct tw_bind *b)
 }
 
 static int
-backlog_of(const struct tw_bind *b)
-{
-	return (int)(b->backlog != 0       ? b->backlog
-		: b->proxy->c.backlog != 0 ? b->proxy->c.backlog
-					   : DEFAULT_BACKLOG);
-}
-
-static int
 open_new(const struct tw_bind *b, struct tw_err *err)
 {
-	const int fd =
-	    socket(b->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const int fd = tw__netns_socket(
+	    b->netns, b->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0 &&
 	    (b->addr.family == AF_UNIX ? bind_unix(fd, b) : bind_inet(fd, b)) == 0 &&
-	    listen(fd, backlog_of(b)) == 0)
-		return fd;
+	    listen(fd, tw__bind_backlog(b)) == 0)
+		return tw__bind_listens(fd, b);
 	tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot bind socket [%s]",
 	    b->file, b->line, b->proxy->name, b->key);
 	if (fd >= 0)
@@ -187,14 +143,14 @@ open_inherited(const struct tw_bind *b, struct tw_err *err)
 		return tw_err_errno(err,
 		    "[%s:%d] : Starting frontend %s: cannot use descriptor fd@%d",
 		    b->file, b->line, b->proxy->name, b->fd);
-	if (!listening && listen(b->fd, DEFAULT_BACKLOG) != 0)
+	if (!listening && listen(b->fd, tw__bind_backlog(b)) != 0)
 		return tw_err_errno(err,
 		    "[%s:%d] : Starting frontend %s: cannot listen on fd@%d", b->file,
 		    b->line, b->proxy->name, b->fd);
 	fcntl(b->fd, F_SETFL, fcntl(b->fd, F_GETFL) | O_NONBLOCK);
 	fcntl(b->fd, F_SETFD, FD_CLOEXEC);
-	set_opt(b->fd, IPPROTO_TCP, TCP_NODELAY, 1);
-	return b->fd;
+	tw__bind_tcp_options(b->fd, b);
+	return tw__bind_listens(b->fd, b);
 }
 
 /* One that a predecessor has used: its options may be another line's. */
@@ -208,9 +164,9 @@ open_handed_over(const struct tw_bind *b)
 	if (b->addr.family == AF_UNIX)
 		unix_permissions(b); /* best effort: they may be right already */
 	else
-		inet_options(fd, b);
-	listen(fd, backlog_of(b));
-	return fd;
+		tw__bind_options(fd, b);
+	listen(fd, tw__bind_backlog(b));
+	return tw__bind_listens(fd, b);
 }
 
 static void
@@ -435,7 +391,7 @@ handover_run(void *arg)
 }
 
 static struct tw_worker *
-least_loaded(struct tw_worker *self)
+least_loaded(struct tw_worker *self, const struct tw_bind *bind)
 {
 	const int n = tw_n_workers();
 	struct tw_worker *best = self;
@@ -445,6 +401,8 @@ least_loaded(struct tw_worker *self)
 		struct tw_worker *const w = tw_worker_at(i);
 		const uint32_t c =
 		    atomic_load_explicit(&w->conns, memory_order_relaxed);
+		if (TW_UNLIKELY(bind->confined) && !tw__bind_runs_on(bind, i))
+			continue;
 		if (c + 1 < least) {
 			best = w;
 			least = c;
@@ -487,7 +445,7 @@ accept_counted(int fd, struct tw_bind *bind, struct tw_addr *src, struct tw_work
 		    fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	const int e = errno;
 	if (c >= 0) {
-		*to = least_loaded(tw__self);
+		*to = least_loaded(tw__self, bind);
 		count_in(*to, bind);
 		tw_addr_from_sockaddr(src, (struct sockaddr *)&ss, len);
 	}
@@ -598,6 +556,25 @@ struct sync_entry {
 	struct tw__bind_live *live;
 };
 
+/* Watches it, or does not, as its line says now. */
+static void
+serve(struct tw_worker *w, struct tw__accept *a)
+{
+	const struct tw_bind *const b = atomic_load(&a->live->bind);
+	const bool off = b != NULL && b->confined && !tw__bind_runs_on(b, w->id);
+
+	if (off == a->off)
+		return;
+	a->off = off;
+	if (a->full)
+		w->net->n_full--;
+	a->full = false;
+	if (off)
+		event_del(&a->ev);
+	else
+		event_add(&a->ev, NULL);
+}
+
 static void
 accept_add(struct tw_worker *w, const struct sync_entry *e)
 {
@@ -607,7 +584,8 @@ accept_add(struct tw_worker *w, const struct sync_entry *e)
 	a->l = e->l;
 	a->live = e->live;
 	event_assign(&a->ev, w->base, e->l->fd, EV_READ | EV_PERSIST, on_accept, a);
-	event_add(&a->ev, NULL);
+	a->off = true;
+	serve(w, a);
 	a->next = w->net->accepts;
 	w->net->accepts = a;
 }
@@ -645,6 +623,8 @@ sync_run(void *arg)
 		else
 			at = &(*at)->next;
 	}
+	for (struct tw__accept *a = w->net->accepts; a != NULL; a = a->next)
+		serve(w, a);
 	for (int i = 0; i < s->n; i++) {
 		if (!is_watched(w, s->e[i].l))
 			accept_add(w, &s->e[i]);

@@ -22,8 +22,6 @@
 #include <tideway/assert.h>
 #include "core/net/conn.h"
 
-#define PURGE_MS 5000
-
 static struct tw__idle *
 idle_of(struct tw__net *net, uint32_t number, bool make)
 {
@@ -123,6 +121,13 @@ is_surplus(const struct tw__idle *idle)
 	return idle->n + idle->used >= peak;
 }
 
+static bool
+is_full(const struct tw_server_live *l)
+{
+	return atomic_load_explicit(&l->idle, memory_order_relaxed) >=
+	    atomic_load_explicit(&l->pool_max, memory_order_relaxed);
+}
+
 /* Nothing unread, nothing unsent, not closed by either side. `readable` may
  * be left over from a splice: the socket itself is asked then. */
 bool
@@ -142,6 +147,22 @@ tw__upstream_is_clean(struct tw_conn *conn)
 	return true;
 }
 
+static void
+purge_by(struct tw__net *net, uint64_t due_ms)
+{
+	if (net->purge.due_ms == 0 || due_ms < net->purge.due_ms)
+		tw_timer_set(&net->purge, due_ms);
+}
+
+/* A first period, of pool-purge-delay. */
+static void
+purge_begin(struct tw__net *net, struct tw__idle *idle, const struct tw_server_live *l)
+{
+	idle->purge_ms = atomic_load_explicit(&l->pool_purge_ms, memory_order_relaxed);
+	idle->due_ms = tw_now_ms() + idle->purge_ms;
+	purge_by(net, idle->due_ms);
+}
+
 void
 tw__upstream_put(struct tw_conn **pconn)
 {
@@ -150,7 +171,8 @@ tw__upstream_put(struct tw_conn **pconn)
 	struct tw__idle *const idle = idle_of(net, conn->server->number, true);
 
 	tw__upstream_unuse(conn);
-	if (idle == NULL || is_surplus(idle) || !tw__upstream_is_clean(conn)) {
+	if (idle == NULL || is_full(conn->server) || is_surplus(idle) ||
+	    !tw__upstream_is_clean(conn)) {
 		tw__conn_free(pconn);
 		return;
 	}
@@ -162,8 +184,8 @@ tw__upstream_put(struct tw_conn **pconn)
 	TAILQ_INSERT_HEAD(&idle->list, conn, link);
 	idle->n++;
 	atomic_fetch_add_explicit(&conn->server->idle, 1, memory_order_relaxed);
-	if (net->purge.due_ms == 0)
-		tw_timer_set(&net->purge, tw_now_ms() + PURGE_MS);
+	if (TW_UNLIKELY(idle->due_ms == 0))
+		purge_begin(net, idle, conn->server);
 }
 
 /* The pool's connection had an event: the server closed it, or spoke out of
@@ -190,29 +212,45 @@ idle_trim(struct tw__idle *idle, uint32_t n)
 	}
 }
 
+/* Half of what nobody needed goes; a server that nobody uses any more has no
+ * next period. */
+static void
+period_end(struct tw__idle *idle, uint64_t now)
+{
+	idle->peak_before = idle->peak;
+	idle->peak = idle->used;
+	idle->due_ms = 0;
+	if (idle->n > 0) {
+		const struct tw_server_live *const l = TAILQ_FIRST(&idle->list)->server;
+
+		idle->purge_ms =
+		    atomic_load_explicit(&l->pool_purge_ms, memory_order_relaxed);
+		idle_trim(idle, (idle->least + 1) / 2);
+		idle->least = idle->n;
+	}
+	if (idle->n > 0 || idle->peak_before > 0)
+		idle->due_ms = now + idle->purge_ms;
+}
+
 void
 tw__upstream_purge(struct tw_worker *w)
 {
 	struct tw__net *const net = w->net;
-	bool any = false;
+	const uint64_t now = tw_now_ms();
+	uint64_t next = UINT64_MAX;
 
 	for (uint32_t i = 0; i < net->n_idle_slots; i++) {
 		struct tw__idle *const idle = net->idle[i];
 		if (idle == NULL)
 			continue;
-		idle->peak_before = idle->peak;
-		idle->peak = idle->used;
-		any |= idle->peak_before > 0;
-		if (idle->n == 0)
-			continue;
-		idle_trim(idle,
-		    is_outdated(TAILQ_FIRST(&idle->list)) ? idle->n
-							  : (idle->least + 1) / 2);
-		idle->least = idle->n;
-		any |= idle->n > 0;
+		if (idle->n > 0 && is_outdated(TAILQ_FIRST(&idle->list)))
+			idle_trim(idle, idle->n);
+		if (idle->due_ms != 0 && idle->due_ms <= now)
+			period_end(idle, now);
+		if (idle->due_ms != 0 && idle->due_ms < next)
+			next = idle->due_ms;
 	}
-	if (any)
-		tw_timer_set(&net->purge, tw_now_ms() + PURGE_MS);
+	tw_timer_set(&net->purge, next != UINT64_MAX ? next : 0);
 }
 
 /** tw__upstream_close_all - all of the worker's idle connections; when it ends. */
@@ -244,13 +282,14 @@ idle_sacrifice(struct tw__net *net)
 }
 
 static int
-socket_for(struct tw_worker *w, const struct tw_server *srv, int family)
+socket_for(struct tw_worker *w, const struct tw_server *srv, int family,
+    const struct tw_conn *client)
 {
 	const int one = 1;
 	int fd;
 
 	do
-		fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		fd = tw__outgoing_socket(srv, family, client);
 	while (
 	    fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
 	if (fd >= 0 && srv->proxy->c.tcpka_server)
@@ -318,7 +357,7 @@ tw__upstream_connect(
 	const uint32_t epoch = atomic_load_explicit(&srv->epoch, memory_order_acquire);
 	struct sockaddr_storage ss;
 	const socklen_t len = address_of(srv, client, &ss);
-	const int fd = socket_for(w, srv, ss.ss_family);
+	const int fd = socket_for(w, srv, ss.ss_family, client);
 
 	if (fd < 0)
 		return NULL;

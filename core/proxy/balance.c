@@ -249,7 +249,8 @@ epoch_of(const struct tw_server *srv, const struct tw_server *old)
 
 	if (old == NULL)
 		return atomic_load(&l->epoch);
-	if (tw_addr_eq(tw_server_addr(old), &srv->addr) &&
+	if (srv->how == NULL && old->how == NULL &&
+	    tw_addr_eq(tw_server_addr(old), &srv->addr) &&
 	    old->map_port == srv->map_port && old->per_client == srv->per_client)
 		return atomic_load(&old->epoch);
 	return atomic_fetch_add(&l->epoch, 1) + 1;
@@ -275,6 +276,8 @@ server_publish(struct tw_server *srv)
 		atomic_store(&l->health, TW_UP);
 	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
+	atomic_store(&l->pool_max, srv->pool_purge_ms != 0 ? srv->pool_max : 0);
+	atomic_store(&l->pool_purge_ms, srv->pool_purge_ms);
 	atomic_store(&l->index, (uint32_t)srv->index);
 	atomic_store(&srv->epoch, epoch_of(srv, old));
 	tw__server_where_reset(srv);

@@ -34,6 +34,7 @@ bind_add(struct tw_line *ln, const struct tw_addr *addr, int fd)
 		.line = ln->number,
 		.uid = BIND_NO_ID,
 		.gid = BIND_NO_ID,
+		.turn_bytes = TW__TURN_BYTES,
 		.block = tw_arena_zalloc(arena, tw__module_block_bytes(TW_IN_BIND)),
 	};
 	px->bind = tw__grow(arena, px->bind, px->n_binds);

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
 
 static const char *
@@ -303,6 +304,8 @@ bind_make_key(struct tw_gen *gen, struct tw_bind *b, int nth)
 		tw_addr_port_out(&o, &b->addr);
 	if (b->interface != NULL)
 		tw_out_printf(&o, "@%s", b->interface);
+	if (b->netns != NULL)
+		tw_out_printf(&o, "@ns=%s", tw__netns_name(b->netns));
 	if (nth > 0)
 		tw_out_printf(&o, "#%d", nth + 1);
 	*o.p = '\0';
@@ -352,6 +355,8 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 {
 	int rc = frontend_check_routes(gen, px), clash;
 
+	if (tw__binds_shard(gen, px) < 0)
+		rc = -1;
 	if (px->n_binds == 0 && !px->c.disabled)
 		tw_gen_warn(gen, px->file, px->line,
 		    "%s '%s' has no 'bind' directive. Please declare it as a backend "
@@ -364,6 +369,8 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 	for (int i = 0; i < px->n_binds; i++) {
 		struct tw_bind *b = px->bind[i];
 
+		if (px->c.mode != TW_MODE_HTTP && px->c.smart_accept == 0)
+			px->c.smart_accept = 2;
 		if (b->name == NULL)
 			b->name = tw_arena_printf(gen->conf.arena, "sock-%d", i + 1);
 		if (b->backlog == 0)
@@ -381,6 +388,36 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 	return rc;
 }
 
+static bool
+is_of_client(const struct tw_server *srv)
+{
+	return srv->how != NULL && srv->how->source != NULL &&
+	    srv->how->source->as != TW__AS_ADDR && srv->how->source->as != TW__AS_OTHER;
+}
+
+/* What connections to it need beside an address. */
+static void
+how_make(const struct tw_proxy *px, struct tw_server *srv)
+{
+	const struct tw__source *source =
+	    srv->source != NULL ? srv->source : px->c.source;
+	const struct tw__keepalive *k = &px->c.keepalive_server;
+	struct tw__how *how;
+
+	if (source == NULL && srv->netns == NULL && srv->tcp_ut_ms == 0 &&
+	    !px->c.smart_connect && (k->cnt | k->idle_s | k->intvl_s) == 0)
+		return;
+	how = tw_arena_alloc(px->gen->conf.arena, sizeof(*how));
+	*how = (struct tw__how){
+		.source = source,
+		.netns = srv->netns,
+		.keepalive = *k,
+		.tcp_ut_ms = srv->tcp_ut_ms,
+		.smart_connect = px->c.smart_connect,
+	};
+	srv->how = how;
+}
+
 /* What needs the servers' addresses. */
 static void
 backend_complete(struct tw_proxy *px)
@@ -390,8 +427,10 @@ backend_complete(struct tw_proxy *px)
 
 		if (srv->has_addr)
 			srv->ss_len = tw_addr_to_sockaddr(&srv->addr, &srv->ss);
+		how_make(px, srv);
 		srv->per_client = srv->send_proxy || srv->send_proxy2 ||
-		    srv->map_addr || srv->map_port;
+		    srv->map_addr || srv->map_port || srv->redir != NULL ||
+		    is_of_client(srv);
 	}
 }
 

@@ -110,6 +110,7 @@ struct tw_server_live {
 	struct tw__side_live s;
 	_Atomic uint32_t served;     /* slots taken, against maxconn */
 	_Atomic uint32_t maxconn;    /* of the current generation; 0: none */
+	_Atomic uint32_t pool_max, pool_purge_ms; /* the same */
 	_Atomic uint32_t index;      /* the same: position in the backend; a hint */
 	_Atomic bool in_use;         /* in the set that is balanced over */
 	_Atomic uint32_t weight;     /* user weight in force; UINT32_MAX: as configured */

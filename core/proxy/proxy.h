@@ -45,6 +45,36 @@ enum tw__reuse { TW__REUSE_SAFE, TW__REUSE_NEVER, TW__REUSE_AGGRESSIVE, TW__REUS
 #define TW__RETRY_STATUSES                                                    \
 	401, 403, 404, 408, 421, 425, 429, 500, 501, 502, 503, 504
 
+/* TCP keep-alive; 0: as the system. */
+struct tw__keepalive {
+	uint32_t cnt, idle_s, intvl_s;
+};
+
+/* Where connections come from: `source`. */
+enum tw__source_as { TW__AS_ADDR, TW__AS_CLIENT, TW__AS_CLIENTIP, TW__AS_OTHER, TW__AS_HEADER };
+
+struct tw__source {
+	struct tw_addr addr;    /* family 0: the system chooses */
+	int port_last;          /* of a range that begins with addr.port */
+	uint8_t as;             /* enum tw__source_as: usesrc */
+	struct tw_addr other;   /* TW__AS_OTHER */
+	const char *header;     /* TW__AS_HEADER */
+	int occ;
+	const char *interface;  /* NULL: any */
+	_Atomic uint32_t *next_port; /* shared: round robin over the range */
+};
+
+struct tw__netns;
+
+/* How connections to a server are made, when there is anything to it. */
+struct tw__how {
+	const struct tw__source *source; /* NULL: the system chooses */
+	const struct tw__netns *netns;   /* NULL: the process's */
+	struct tw__keepalive keepalive;
+	uint32_t tcp_ut_ms;
+	bool smart_connect;
+};
+
 /* Settings that a defaults section hands on: copied as bytes. */
 struct tw__proxy_conf {
 	struct tw__timeouts timeout;
@@ -81,6 +111,10 @@ struct tw__proxy_conf {
 	bool prefer_last;      /* option prefer-last-server */
 	bool persist;          /* option persist */
 	uint32_t retry_on;     /* TW__RETRY_... */
+	const struct tw__source *source; /* gen; NULL: none */
+	struct tw__keepalive keepalive_client, keepalive_server;
+	bool smart_connect, nolinger, no_splice_request, no_splice_response;
+	uint8_t smart_accept;  /* 0: in mode http; 1: on; 2: off */
 };
 
 /* One `use_backend` line. */
@@ -143,6 +177,13 @@ struct tw_proxy {
 	struct tw__persist_list persists; /* backend */
 };
 
+/* Worker threads; bit i: the one with number i + 1. */
+struct tw__threads {
+	uint64_t bits[4];
+};
+
+#define TW__TURN_BYTES (1024u * 1024) /* moved by a connection in its turn */
+
 /* Connection options that a `bind` line has. */
 #define TW_BIND_MAGIC 0x54574264u
 struct tw_bind {
@@ -162,6 +203,14 @@ struct tw_bind {
 	uint32_t mode;          /* unix sockets; 0: not set */
 	char *block;
 	struct tw__bind_live *live;
+	bool tfo, defer_accept, transparent;
+	bool confined;          /* not all threads serve it */
+	uint32_t tcp_ut_ms;     /* 0: as the system */
+	int32_t mss;            /* the same; negative: less by that */
+	uint32_t turn_bytes;    /* TW__TURN_BYTES; nice */
+	struct tw__netns *netns; /* NULL: the process's */
+	const struct tw__threads *threads; /* gen; NULL: all */
+	uint16_t n_shards, shard; /* 0 or 1: one; from 0 */
 };
 
 /* What a PROXY header, version 2, has beside the addresses. */
@@ -211,6 +260,14 @@ struct tw_server {
 	bool carried;           /* its address was found at run time, before a reload */
 	bool send_proxy2;       /* the PROXY header's version 2 */
 	const struct tw__pp_conf *pp; /* gen; NULL: just addresses */
+	const struct tw__source *source; /* gen; NULL: the backend's */
+	struct tw__netns *netns;
+	const struct tw__how *how; /* gen; NULL: nothing special; set by the check */
+	const char *redir;      /* NULL: none */
+	uint32_t tcp_ut_ms;
+	uint32_t pool_max, pool_purge_ms, pool_low; /* UINT32_MAX, 5000, 0 */
+	uint8_t init_state;     /* 0 up, 1 fully-up, 2 down, 3 fully-down */
+	bool non_stick;
 	bool per_client;        /* a connection speaks for, or leads as, one client */
 };
 
@@ -232,6 +289,10 @@ void tw__proxies_stop(struct tw_gen *gen);
 
 /** tw__retry_status_bit - of TW__RETRY_STATUSES; 0: none. core/flow/retry.c. */
 uint32_t tw__retry_status_bit(unsigned status);
+/** tw__binds_shard - the sockets that `shards` adds. returns: 0 or -1, reported. */
+int tw__binds_shard(struct tw_gen *gen, struct tw_proxy *px);
+/** tw__bind_runs_on - whether a worker (from 1) serves it. context: any. */
+bool tw__bind_runs_on(const struct tw_bind *b, int worker);
 /** tw__route - runs the use_backend rules, then default_backend. returns: NULL
  * when none applies; *origin says who. */
 struct tw_proxy *tw__route(const struct tw_proxy *fe, struct tw_req *req,

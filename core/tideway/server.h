@@ -116,6 +116,10 @@ TW_API bool tw_server_has_addr(const struct tw_server *srv);
  * name that the address stands for, NULL: the line's; who, "mydns/ns1". */
 TW_API void tw_server_set_addr(struct tw_server *srv, const struct tw_addr *addr,
     const char *host, const char *who);
+/** tw_server_socket - a stream socket for a connection to it, as the request path
+ * makes them: namespace, source address, options. returns: non-blocking, close-on-
+ * exec; -1: errno. context: any. */
+TW_API int tw_server_socket(const struct tw_server *srv, int family);
 /** tw_server_lose_addr - it is nowhere: in maintenance until it has an address
  * again. in: why, "DNS NX status". context: control. */
 TW_API void tw_server_lose_addr(struct tw_server *srv, const char *why);

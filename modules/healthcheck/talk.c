@@ -257,7 +257,7 @@ hc_talk_begin(struct hc_check *c)
 	const socklen_t len = tw_addr_to_sockaddr(&c->conf.addr, &ss);
 
 	c->begun_us = tw_now_us();
-	c->fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	c->fd = tw_server_socket(c->srv, ss.ss_family);
 	if (c->fd < 0) {
 		connect_failed(c, errno);
 		return;

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * source_kw.c - `source`, of a server or of all servers of a backend, and other
+ * options of servers about how connections to them are made and kept.
+ *
+ * source: HAProxy's manual, `source` in 4.2 and chapter 5.2.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "core/net/conn.h"
+#include "core/proxy/addr.h"
+#include "core/proxy/proxy_int.h"
+
+/* An address without a name; "*" and 0.0.0.0: the system chooses. */
+static int
+source_addr(struct tw_line *ln, int i, unsigned how, struct tw__addr_spec *spec)
+{
+	struct tw_err err;
+
+	if (tw__addr_parse(ln->gen->conf.arena, tw_arg(ln, i), how, spec, &err) < 0)
+		return tw_line_fail(ln, i, "'source' : %s", err.text);
+	if (spec->host != NULL || spec->addr.family == AF_UNIX)
+		return tw_line_fail(ln, i,
+		    "'source' expects an IP address of this machine, not '%s'",
+		    tw_arg(ln, i));
+	if (spec->any && !spec->has_port)
+		spec->addr.family = 0;
+	return 0;
+}
+
+/* "hdr_ip(x-forwarded-for,-1)" */
+static int
+header_parse(struct tw_line *ln, int i, struct tw__source *s)
+{
+	char *text =
+	    tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, i) + strlen("hdr_ip("));
+	char *close = strrchr(text, ')'), *comma = strchr(text, ','), *end;
+
+	s->occ = -1;
+	if (close == NULL || close[1] != '\0' || close == text)
+		return tw_line_fail(ln, i,
+		    "'usesrc' : missing ')' or header name in '%s'", tw_arg(ln, i));
+	*close = '\0';
+	if (comma != NULL) {
+		*comma = '\0';
+		s->occ = (int)strtol(comma + 1, &end, 10);
+		if (end == comma + 1 || *end != '\0' || s->occ < -128 || s->occ > 128)
+			return tw_line_fail(ln, i,
+			    "'usesrc' : occurrence '%s' is no number from -128 to 128",
+			    comma + 1);
+	}
+	s->as = TW__AS_HEADER;
+	s->header = text;
+	return 0;
+}
+
+/* returns: arguments taken; -1. */
+static int
+usesrc_parse(struct tw_line *ln, int i, struct tw__source *s)
+{
+	const char *word = tw_arg(ln, i + 1);
+	struct tw__addr_spec spec;
+
+	if (word == NULL)
+		return tw_line_fail(ln, i,
+		    "'usesrc' expects 'client', 'clientip', 'hdr_ip(name[,num])' or an "
+		    "address");
+	if (strcmp(word, "client") == 0) {
+		s->as = TW__AS_CLIENT;
+	} else if (strcmp(word, "clientip") == 0) {
+		s->as = TW__AS_CLIENTIP;
+	} else if (strncmp(word, "hdr_ip(", 7) == 0) {
+		if (header_parse(ln, i + 1, s) < 0)
+			return -1;
+	} else {
+		if (source_addr(ln, i + 1, 0, &spec) < 0)
+			return -1;
+		s->as = TW__AS_OTHER;
+		s->other = spec.addr;
+	}
+	return 2;
+}
+
+/* returns: gen; NULL: reported. out: used. */
+static struct tw__source *
+source_parse(struct tw_line *ln, unsigned how, int *used)
+{
+	struct tw_arena *arena = ln->gen->conf.arena;
+	struct tw__source *s = tw_arena_zalloc(arena, sizeof(*s));
+	struct tw__addr_spec spec;
+	int i = 1;
+
+	if (source_addr(ln, 0, how, &spec) < 0)
+		return NULL;
+	s->addr = spec.addr;
+	s->port_last = spec.has_port ? spec.port_last : 0;
+	s->next_port = tw_arena_zalloc(arena, sizeof(*s->next_port));
+	while (tw_arg(ln, i) != NULL) {
+		int n = 0;
+
+		if (strcmp(tw_arg(ln, i), "usesrc") == 0) {
+			n = usesrc_parse(ln, i, s);
+		} else if (strcmp(tw_arg(ln, i), "interface") == 0) {
+			n = tw_arg(ln, i + 1) != NULL
+			    ? 2
+			    : tw_line_fail(
+				  ln, i, "'interface' expects the name of one");
+			if (n > 0)
+				s->interface =
+				    tw_arena_strdup(arena, tw_arg(ln, i + 1));
+		}
+		if (n < 0)
+			return NULL;
+		if (n == 0)
+			break;
+		i += n;
+	}
+	*used = i;
+	return s;
+}
+
+static int
+server_set_source(struct tw_line *ln)
+{
+	const struct tw__source *s = source_parse(ln, TW__ADDR_RANGE, &ln->used);
+
+	if (s == NULL)
+		return -1;
+	((struct tw_server *)ln->state)->source = s;
+	return 0;
+}
+
+static int
+proxy_set_source(struct tw_line *ln)
+{
+	int used = 0;
+	const struct tw__source *s = source_parse(ln, 0, &used);
+
+	if (s == NULL)
+		return -1;
+	if (used < ln->n_args)
+		return tw_line_fail(ln, used,
+		    "'source' does not know '%s'; only 'usesrc' and 'interface' may "
+		    "follow the address",
+		    tw_arg(ln, used));
+	((struct tw_proxy *)ln->state)->c.source = s;
+	return 0;
+}
+
+static int
+server_set_namespace(struct tw_line *ln)
+{
+	struct tw_server *srv = ln->state;
+	struct tw_err err;
+
+	if (strcmp(tw_arg(ln, 0), "*") == 0)
+		return tw_line_fail(ln, 0,
+		    "'namespace *', the one that a PROXY header names, is known to "
+		    "HAProxy 3.4 but not supported by tideway yet");
+	srv->netns = tw__netns_get(tw_arg(ln, 0), &err);
+	return srv->netns != NULL ? 0 : tw_line_fail(ln, 0, "%s", err.text);
+}
+
+static int
+server_set_redir(struct tw_line *ln)
+{
+	struct tw_server *srv = ln->state;
+
+	if (tw_arg(ln, 0)[0] == '\0')
+		return tw_line_fail(ln, 0, "'redir' expects the beginning of an URL");
+	srv->redir = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0));
+	return 0;
+}
+
+static int
+server_set_pool_max(struct tw_line *ln)
+{
+	struct tw_server *srv = ln->state;
+	struct tw_err err;
+	uint64_t n;
+
+	srv->pool_max = UINT32_MAX;
+	if (strcmp(tw_arg(ln, 0), "-1") == 0)
+		return 0;
+	if (tw_parse_uint(tw_arg(ln, 0), 0, INT32_MAX, &n, &err) < 0)
+		return tw_line_fail(ln, 0,
+		    "'pool-max-conn' expects -1 (no limit) or a number: %s", err.text);
+	srv->pool_max = (uint32_t)n;
+	return 0;
+}
+
+/* Words of which only some have a meaning without HTTP/2. in: known, NULL-
+ * terminated; later, what is to come. */
+static int
+word_choose(struct tw_line *ln, const char *const *known, const char *const *later)
+{
+	const char *word = tw_arg(ln, 0);
+
+	for (; *known != NULL; known++) {
+		if (strcmp(word, *known) == 0)
+			return 0;
+	}
+	for (; *later != NULL; later++) {
+		if (strcmp(word, *later) == 0)
+			return tw_line_fail(ln, 0,
+			    "'%s %s' is known to HAProxy 3.4 but not supported by "
+			    "tideway yet",
+			    ln->kw->word, word);
+	}
+	return tw_line_fail(ln, 0, "'%s' does not know '%s'; write %s", ln->kw->word,
+	    word, ln->kw->usage);
+}
+
+static int
+server_set_proto(struct tw_line *ln)
+{
+	static const char *const http[] = { "h1", NULL },
+				 *const tcp[] = { "none", NULL };
+	static const char *const later[] = { "h2", "fcgi", "spop", "quic", NULL };
+
+	return word_choose(ln, ln->proxy->c.mode == TW_MODE_HTTP ? http : tcp, later);
+}
+
+static int
+server_set_ws(struct tw_line *ln)
+{
+	static const char *const known[] = { "auto", "h1", NULL };
+	static const char *const later[] = { "h2", NULL };
+
+	return word_choose(ln, known, later);
+}
+
+static int
+server_set_init_state(struct tw_line *ln)
+{
+	static const char *const words[] = { "up", "fully-up", "down", "fully-down" };
+	struct tw_server *srv = ln->state;
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
+		if (strcmp(tw_arg(ln, 0), words[i]) == 0) {
+			srv->init_state = (uint8_t)i;
+			return 0;
+		}
+	}
+	return tw_line_fail(ln, 0,
+	    "'init-state' expects 'fully-up', 'up', 'down' or 'fully-down', not '%s'",
+	    tw_arg(ln, 0));
+}
+
+#define AT(field) offsetof(struct tw_server, field)
+
+/* clang-format off */
+const struct tw_kw tw__source_kw[] = {
+	{ "source", TW_SC_SERVER, 1, -1, server_set_source,
+		"<address>[:<port>[-<port>]] [usesrc { client | clientip | "
+		"hdr_ip(<name>[,<number>]) | <address>[:<port>] }] "
+		"[interface <name>]",
+		"Where connections to it come from.", "the backend's", 0, 0, 0, 0,
+		NULL },
+	{ "source", TW_SC_BE, 1, -1, proxy_set_source,
+		"<address>[:<port>] [usesrc { client | clientip | "
+		"hdr_ip(<name>[,<number>]) | <address>[:<port>] }] "
+		"[interface <name>]",
+		"Where connections to servers come from.", "the system chooses",
+		TW_KW_REST, 0, 0, 0, NULL },
+	{ .word = "source", .scopes = TW_SC_FRONTEND, .max_args = -1,
+		.set = tw__kw_ignored, .help = "Ignored here, with a warning." },
+	{ "namespace", TW_SC_SERVER, 1, 1, server_set_namespace, "<name>",
+		"The network namespace that connections to it are made in.", NULL,
+		0, 0, 0, 0, NULL },
+	{ "tcp-ut", TW_SC_SERVER, 1, 1, tw_set_ms, "<time>",
+		"How long sent bytes may wait for the server's acknowledgement.",
+		"as the system", 0, AT(tcp_ut_ms), 0, 0, NULL },
+	{ "redir", TW_SC_SERVER, 1, 1, server_set_redir, "<prefix>",
+		"GET and HEAD requests for it are answered with a redirection to "
+		"<prefix> and their path.", NULL, TW_KW_HTTP, 0, 0, 0, NULL },
+	{ "pool-max-conn", TW_SC_SERVER, 1, 1, server_set_pool_max, "<number>",
+		"Most idle connections that are kept for it; -1: no limit.", "-1",
+		0, 0, 0, 0, NULL },
+	{ "pool-purge-delay", TW_SC_SERVER, 1, 1, tw_set_ms, "<time>",
+		"How often half of the idle connections that nobody needed are "
+		"closed; 0: none are kept.", "5s", 0, AT(pool_purge_ms), 0, 0, NULL },
+	{ "pool-low-conn", TW_SC_SERVER, 1, 1, tw_set_uint, "<number>",
+		"How many idle connections a thread leaves to the others; here a "
+		"thread never takes another's.", "0", 0, AT(pool_low), 0, INT32_MAX,
+		NULL },
+	{ "non-stick", TW_SC_SERVER, 0, 0, tw_set_flag, "",
+		"Sessions on it are not entered into stick tables.", "off", 0,
+		AT(non_stick), 0, 0, NULL },
+	{ "proto", TW_SC_SERVER, 1, 1, server_set_proto, "h1 or, in mode tcp, none",
+		"The protocol to speak with it.", NULL, 0, 0, 0, 0, NULL },
+	{ "ws", TW_SC_SERVER, 1, 1, server_set_ws, "{ auto | h1 }",
+		"The protocol that WebSocket requests use.", "auto", 0, 0, 0, 0,
+		NULL },
+	{ "init-state", TW_SC_SERVER, 1, 1, server_set_init_state,
+		"{ fully-up | up | down | fully-down }",
+		"What is assumed of it before its first checks: up until 'fall' "
+		"checks fail or until one does, down until one passes or until "
+		"'rise' do.", "up", 0, 0, 0, 0, NULL },
+	{ .word = NULL },
+};
+/* clang-format on */
