@@ -137,41 +137,64 @@ set_nameserver(struct tw_line *ln)
 	return 0;
 }
 
+/* What the file said last: behind chroot a reload cannot read it again. */
+static struct {
+	int n;
+	char name[RS_MAX_SERVERS][INET6_ADDRSTRLEN];
+	struct tw_addr addr[RS_MAX_SERVERS];
+} system_servers;
+
 /* One line of the file. */
 static void
-resolv_line(struct tw_gen *gen, struct rs_conf *c, char *text, int line)
+resolv_line(char *text)
 {
 	char *save, *word = strtok_r(text, " \t\r\n", &save);
 	struct tw_addr addr = { .port = 53 };
+	const int n = system_servers.n;
 
 	if (word == NULL || strcmp(word, "nameserver") != 0)
 		return;
 	word = strtok_r(NULL, " \t\r\n", &save);
-	if (word == NULL || ns_find(c, word) != NULL || c->n_servers == RS_MAX_SERVERS)
+	if (word == NULL || n == RS_MAX_SERVERS || strlen(word) >= INET6_ADDRSTRLEN)
 		return;
 	if (inet_pton(AF_INET, word, addr.u.v4) == 1)
 		addr.family = AF_INET;
 	else if (inet_pton(AF_INET6, word, addr.u.v6) == 1)
 		addr.family = AF_INET6;
-	if (addr.family != 0)
-		ns_add(gen, c, word, line)->addr = addr;
+	if (addr.family == 0)
+		return;
+	strcpy(system_servers.name[n], word);
+	system_servers.addr[n] = addr;
+	system_servers.n++;
+}
+
+static void
+resolv_conf_load(void)
+{
+	FILE *f = fopen(RESOLV_CONF, "re");
+	char *text = NULL;
+	size_t room = 0;
+
+	if (f == NULL)
+		return;
+	system_servers.n = 0;
+	while (getline(&text, &room, f) >= 0)
+		resolv_line(text);
+	free(text);
+	fclose(f);
 }
 
 static int
 resolv_conf_read(struct tw_gen *gen, struct rs_conf *c, int line)
 {
-	FILE *f = fopen(RESOLV_CONF, "re");
-	char *text = NULL;
-	size_t room = 0;
-	const int before = c->n_servers;
+	resolv_conf_load();
+	for (int i = 0; i < system_servers.n && c->n_servers < RS_MAX_SERVERS; i++) {
+		const char *name = system_servers.name[i];
 
-	if (f == NULL)
-		return -1;
-	while (getline(&text, &room, f) >= 0)
-		resolv_line(gen, c, text, line);
-	free(text);
-	fclose(f);
-	return c->n_servers > before ? 0 : -1;
+		if (ns_find(c, name) == NULL)
+			ns_add(gen, c, name, line)->addr = system_servers.addr[i];
+	}
+	return system_servers.n > 0 ? 0 : -1;
 }
 
 static int
