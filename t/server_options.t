@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the tideway authors
 #
-# Options of servers: where connections to them come from, how many there may be
-# and how many are kept, redirections, what is assumed at first, and servers
-# whose address or port is what the client asked for.
+# Options of servers: where connections to them come from, how many are kept,
+# redirections, and servers whose address or port is what the client asked for.
 use Tideway::Test;
 use IO::Socket::INET;
 
@@ -127,42 +126,6 @@ subtest 'redir' => sub {
 	stop_proxy($p);
 };
 
-subtest 'minconn' => sub {
-	my $p = proxy("fullconn 4
-    server s ${\ $o->addr} minconn 1 maxconn 4", defaults => ['timeout queue 5s']);
-	my $before = $o->requests;
-	my $hold = sub {
-		my $c = $p->client('web');
-		$c->send("GET /wait/min HTTP/1.1\r\nHost: a\r\n\r\n");
-		return $c;
-	};
-	my @c = $hold->();
-	ok(wait_until { $o->requests == $before + 1 }, 'one is served');
-	# two sessions on the backend of four: two of four
-	push @c, $hold->();
-	ok(wait_until { $o->requests == $before + 2 }, 'the limit grows with the load');
-	push @c, $hold->(), $hold->();
-	ok(wait_until { $o->requests == $before + 4 }, 'to maxconn');
-	push @c, $hold->();
-	ok($c[4]->is_quiet(0.1), 'and no further');
-	is(scalar($o->requests), $before + 4, 'it waits');
-	$o->set('min');
-	is($_->read_response->status, 200, 'served') for @c;
-	stop_proxy($p);
-
-	$o->unset('min');
-	$p = proxy("fullconn 1000
-    server s ${\ $o->addr} minconn 1 maxconn 4", defaults => ['timeout queue 5s']);
-	$before = $o->requests;
-	@c = ($hold->(), $hold->());
-	ok(wait_until { $o->requests == $before + 1 }, 'far from fullconn');
-	ok($c[1]->is_quiet(0.1), 'minconn holds') if $o->requests == $before + 1;
-	is(scalar($o->requests), $before + 1, 'the second one waits');
-	$o->set('min');
-	is($_->read_response->status, 200, 'served') for @c;
-	stop_proxy($p);
-};
-
 # connections that the server sees for requests of several clients
 sub connections
 {
@@ -191,25 +154,6 @@ subtest 'idle connections' => sub {
 		select undef, undef, undef, 0.1; # longer than the delay: two periods
 	};
 	is(connections('pool-purge-delay 20ms', $gone), 3, 'pool-purge-delay 20ms');
-};
-
-subtest 'init-state' => sub {
-	my $l = listener();
-	my $gone = $l->addr;
-	$l->close;
-	my $state = sub {
-		my ($options, $addr) = @_;
-		my $p = proxy("server s $addr check inter 1h fastinter 1h downinter 1h $options");
-		my $text;
-		wait_until { ($text = (row($p, 's'))[36]) !~ /INI|^\*|^$/ };
-		my $status = (row($p, 's'))[17];
-		stop_proxy($p);
-		return $status;
-	};
-	is($state->('init-state up', $gone), 'DOWN', 'up: one failure');
-	like($state->('init-state fully-up fall 3', $gone), qr/^UP/, 'fully-up: stays after one');
-	is($state->('init-state down', $o->addr), 'UP', 'down: one success');
-	like($state->('init-state fully-down rise 3', $o->addr), qr/^DOWN/, 'fully-down: not after one');
 };
 
 subtest 'what the client asked for' => sub {
@@ -259,12 +203,12 @@ subtest 'errors' => sub {
 	    [ 'source 127.0.0.1 usesrc hdr_ip(a,x)', qr/occurrence 'x'/ ],
 	    [ 'source 127.0.0.1 interface', qr/'interface' expects/ ],
 	    [ 'source 127.0.0.1:9-3', qr/invalid port range/ ],
-	    [ 'redir', qr/redir/ ], [ 'minconn x', qr/minconn/ ],
+	    [ 'redir', qr/redir/ ],
 	    [ 'pool-max-conn -2', qr/pool-max-conn/ ], [ 'pool-purge-delay x', qr/pool-purge-delay/ ],
 	    [ 'proto h2', qr/not supported by tideway yet/ ], [ 'proto foo', qr/does not know 'foo'/ ],
 	    [ 'proto none', qr/does not know 'none'/ ],
 	    [ 'ws h2', qr/not supported by tideway yet/ ], [ 'ws x', qr/does not know/ ],
-	    [ 'init-state x', qr/'init-state' expects/ ], [ 'tcp-ut', qr/tcp-ut/ ],
+	    [ 'tcp-ut', qr/tcp-ut/ ],
 	    [ 'shard 1', qr/not supported by tideway yet/ ],
 	    [ 'socks4 127.0.0.1:1', qr/not supported by tideway yet/ ]) {
 		my $r = check_config(defaults() . "backend b\n server s 127.0.0.1:1 $case->[0]\n");

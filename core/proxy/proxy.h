@@ -266,7 +266,6 @@ struct tw_server {
 	const char *redir;      /* NULL: none */
 	uint32_t tcp_ut_ms;
 	uint32_t pool_max, pool_purge_ms, pool_low; /* UINT32_MAX, 5000, 0 */
-	uint8_t init_state;     /* 0 up, 1 fully-up, 2 down, 3 fully-down */
 	bool non_stick;
 	bool per_client;        /* a connection speaks for, or leads as, one client */
 };

@@ -169,22 +169,6 @@ tw_server_status_text(const struct tw_server *srv, char text[32])
 
 /* ---- as it changes ---- */
 
-/* What checks would have found, as init-state has it. */
-static int
-checks_first(const struct tw_server *srv)
-{
-	const int of[] = { (int)srv->rise, (int)(srv->rise + srv->fall) - 1,
-		(int)srv->rise - 1, 0 };
-
-	return of[srv->check ? srv->init_state : 0];
-}
-
-static enum tw_health
-health_first(const struct tw_server *srv)
-{
-	return checks_first(srv) >= (int)srv->rise ? TW_UP : TW_DOWN;
-}
-
 void
 tw__server_state_start(struct tw_server *srv)
 {
@@ -193,7 +177,7 @@ tw__server_state_start(struct tw_server *srv)
 	    (srv->disabled ? TW_ADM_MAINT : 0) | (srv->has_addr ? 0 : TW__ADM_NOADDR);
 
 	atomic_store(&l->weight, UINT32_MAX);
-	atomic_store(&l->health, (uint8_t)health_first(srv));
+	atomic_store(&l->health, TW_UP);
 	atomic_store(&l->admin, (uint8_t)admin);
 	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
@@ -203,7 +187,7 @@ tw__server_state_start(struct tw_server *srv)
 		.what = srv->check ? TW_CHK_INI : TW_CHK_UNK,
 		.rise = (int)srv->rise,
 		.fall = (int)srv->fall,
-		.health = checks_first(srv),
+		.health = (int)srv->rise,
 	};
 }
 
@@ -369,15 +353,15 @@ tw_server_force_health(struct tw_server *srv, enum tw_health h, const char *who)
 	health_set(srv, h, NULL, who);
 }
 
-/* A server that leaves maintenance is as it was at first. */
+/* A server that leaves maintenance is up until a check says otherwise. */
 static void
 maintenance_leave(struct tw_server *srv)
 {
 	struct tw_server_live *l = srv->live;
 
-	atomic_store(&l->health, (uint8_t)health_first(srv));
+	atomic_store(&l->health, TW_UP);
 	pthread_mutex_lock(&l->lock);
-	l->last.health = checks_first(srv);
+	l->last.health = l->last.rise;
 	pthread_mutex_unlock(&l->lock);
 }
 

@@ -233,23 +233,6 @@ server_set_ws(struct tw_line *ln)
 	return word_choose(ln, known, later);
 }
 
-static int
-server_set_init_state(struct tw_line *ln)
-{
-	static const char *const words[] = { "up", "fully-up", "down", "fully-down" };
-	struct tw_server *srv = ln->state;
-
-	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
-		if (strcmp(tw_arg(ln, 0), words[i]) == 0) {
-			srv->init_state = (uint8_t)i;
-			return 0;
-		}
-	}
-	return tw_line_fail(ln, 0,
-	    "'init-state' expects 'fully-up', 'up', 'down' or 'fully-down', not '%s'",
-	    tw_arg(ln, 0));
-}
-
 #define AT(field) offsetof(struct tw_server, field)
 
 /* clang-format off */
@@ -295,11 +278,6 @@ const struct tw_kw tw__source_kw[] = {
 	{ "ws", TW_SC_SERVER, 1, 1, server_set_ws, "{ auto | h1 }",
 		"The protocol that WebSocket requests use.", "auto", 0, 0, 0, 0,
 		NULL },
-	{ "init-state", TW_SC_SERVER, 1, 1, server_set_init_state,
-		"{ fully-up | up | down | fully-down }",
-		"What is assumed of it before its first checks: up until 'fall' "
-		"checks fail or until one does, down until one passes or until "
-		"'rise' do.", "up", 0, 0, 0, 0, NULL },
 	{ .word = NULL },
 };
 /* clang-format on */

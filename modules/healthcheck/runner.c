@@ -132,27 +132,14 @@ check_end(struct hc_check *c)
 	c->gen = NULL;
 }
 
-/* HAProxy's first state: as init-state says, else up, but one failure makes it
- * down. */
-static int
-health_first(const struct hc_check *c)
-{
-	const int top = c->conf.rise + c->conf.fall - 1;
-	struct tw_check_result r;
-
-	tw_server_last_check(c->srv, &r);
-	if ((tw_server_health(c->srv) != TW_DOWN) != (r.health >= c->conf.rise))
-		return tw_server_health(c->srv) != TW_DOWN ? c->conf.rise : 0;
-	return r.health < top ? r.health : top;
-}
-
+/* HAProxy's first state: up, but one failure makes it down. */
 static void
 check_new(struct hc_check *c)
 {
 	c->phase = HC_WAITING;
 	c->fd = -1;
 	c->known = false;
-	c->health = health_first(c);
+	c->health = tw_server_health(c->srv) != TW_DOWN ? c->conf.rise : 0;
 	c->timer.fn = check_due;
 	TAILQ_INSERT_TAIL(&checks, c, link);
 }
