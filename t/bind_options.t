@@ -139,4 +139,37 @@ backend b
 	stop_proxy($p);
 };
 
+# a name is filled up with zeros, as HAProxy does, or is not
+subtest 'abstract names and prefixes' => sub {
+	my $name = "tw-bind-$$";
+	my $port = IO::Socket::INET->new(Listen => 1, LocalAddr => $HOST)->sockport;
+	my $p = start_proxy(defaults() . "
+listen web
+    bind {BIND:web}
+    bind abns\@$name
+    bind uxst\@$dir/uxst
+    bind tcp\@$HOST:$port
+    server s ${\ $o->addr}
+listen more
+    bind {BIND:more}
+    bind abnsz\@$name
+    server s abns\@$name
+listen tight
+    bind {BIND:tight}
+    server s abnsz\@$name
+");
+	is(status_at(IO::Socket::UNIX->new(Peer => "$dir/uxst")), 200, 'uxst@');
+	is(status_at(inet($HOST, $port)), 200, 'tcp@');
+	is($p->get('more', '/')->status, 200, 'a server at abns@');
+	is($p->get('tight', '/')->status, 200, 'a server at abnsz@');
+	my @listed = grep { /tw-bind-$$/ } split /\n/, slurp('/proc/net/unix');
+	is(scalar(grep { /\@$name$/ } @listed) > 0, 1, 'one as it is');
+	is(scalar(grep { /\@$name\@+$/ } @listed) > 0, 1, 'and one filled up');
+	stop_proxy($p);
+	for my $prefix (qw(quic4 udp mptcp rhttp sockpair)) {
+		my $r = check_config(defaults() . "listen l\n bind $prefix\@:1\n server s 127.0.0.1:1\n");
+		like($r->{all}, qr/'$prefix\@' addresses are known to HAProxy 3.4 but not supported/, "$prefix\@");
+	}
+};
+
 done_testing;

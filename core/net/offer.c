@@ -211,32 +211,25 @@ tw__handover_end(void)
 
 /* --- who wants it --- */
 
-/* HAProxy fills abstract names up with zeros. */
 static bool
-is_abstract(const struct offer *o, const char *path)
+is_abstract(const struct offer *o, const struct tw_addr *addr)
 {
-	const struct sockaddr_un *const un = (const void *)&o->ss;
-	const size_t want = strlen(path), len = o->len - PATH_AT;
+	struct sockaddr_storage ss;
+	const socklen_t len = tw_addr_to_sockaddr(addr, &ss);
 
-	if (len < want || un->sun_path[0] != '\0' ||
-	    memcmp(un->sun_path + 1, path + 1, want - 1) != 0)
-		return false;
-	for (size_t i = want; i < len; i++) {
-		if (un->sun_path[i] != '\0')
-			return false;
-	}
-	return true;
+	return o->len == len && memcmp(&o->ss, &ss, len) == 0;
 }
 
 /* A socket whose file was removed, or has become something else, hears of
  * nobody any more. */
 static bool
-is_at_path(const struct offer *o, const char *path)
+is_at_path(const struct offer *o, const struct tw_addr *addr)
 {
+	const char *const path = addr->u.path;
 	struct stat st;
 
 	if (path[0] == '@')
-		return is_abstract(o, path);
+		return is_abstract(o, addr);
 	return strcmp(o->path, path) == 0 && is_file(o, &st) && st.st_dev == o->dev &&
 	    st.st_ino == o->ino;
 }
@@ -261,7 +254,7 @@ is_wanted(const struct offer *o, const struct tw_bind *b)
 	if (o->ss.ss_family != b->addr.family)
 		return false;
 	if (b->addr.family == AF_UNIX)
-		return is_at_path(o, b->addr.u.path);
+		return is_at_path(o, &b->addr);
 	tw_addr_from_sockaddr(&addr, (const struct sockaddr *)&o->ss, o->len);
 	return o->protocol == IPPROTO_TCP && tw_addr_eq(&addr, &b->addr) &&
 	    strcmp(o->interface, b->interface != NULL ? b->interface : "") == 0 &&

@@ -45,18 +45,24 @@ tw_addr_from_sockaddr(struct tw_addr *a, const struct sockaddr *sa, socklen_t le
 	}
 }
 
+/* An abstract name is filled up with zeros, as HAProxy does (abns@), or ends
+ * with its last character (abnsz@): "@name" and "@\1name". */
+#define TIGHT '\1'
+
 static socklen_t
 unix_to_sockaddr(const char *path, struct sockaddr_un *un)
 {
-	const size_t len = strlen(path);
+	const bool tight = path[0] == '@' && path[1] == TIGHT;
+	const char *const name = tight ? path + 1 : path;
+	const size_t len = strlen(name);
 
 	TW_ASSERT(len < sizeof(un->sun_path));
 	un->sun_family = AF_UNIX;
-	memcpy(un->sun_path, path, len + 1);
-	if (path[0] != '@')
-		return sizeof(*un);
-	un->sun_path[0] = '\0';
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len);
+	memcpy(un->sun_path, name, len + 1);
+	if (path[0] == '@')
+		un->sun_path[0] = '\0';
+	return tight ? (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len)
+		     : (socklen_t)sizeof(*un);
 }
 
 socklen_t
@@ -133,6 +139,11 @@ tw_addr_out(struct tw_out *o, const struct tw_addr *a)
 void
 tw_addr_port_out(struct tw_out *o, const struct tw_addr *a)
 {
+	if (a->family == AF_UNIX && a->u.path[0] == '@' && a->u.path[1] == TIGHT) {
+		tw_out_lit(o, "abnsz@");
+		tw_out_str(o, tw_str_of(a->u.path + 2));
+		return;
+	}
 	if (a->family == AF_UNIX) {
 		tw_out_str(o, tw_str_of(a->u.path));
 		return;
@@ -317,16 +328,17 @@ inet_parse(struct tw_arena *arena, char *text, unsigned how, struct tw__addr_spe
 }
 
 static int
-unix_parse(struct tw_arena *arena, const char *path, bool abstract,
+unix_parse(struct tw_arena *arena, const char *path, const char *mark,
     struct tw__addr_spec *out, struct tw_err *err)
 {
+	const size_t zero = mark[0] != '\0'; /* an abstract name's first byte */
+
 	if (path[0] == '\0')
 		return tw_err_set(err, "a unix address needs a path");
-	if (strlen(path) + abstract >= sizeof(((struct sockaddr_un *)0)->sun_path))
+	if (strlen(path) + zero >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return tw_err_set(err, "socket path '%s' is too long", path);
 	out->addr.family = AF_UNIX;
-	out->addr.u.path = abstract ? tw_arena_printf(arena, "@%s", path)
-				    : tw_arena_strdup(arena, path);
+	out->addr.u.path = tw_arena_printf(arena, "%s%s", mark, path);
 	return 0;
 }
 
@@ -354,6 +366,26 @@ after_prefix(char *text, const char *prefix)
 	return strncmp(text, prefix, len) == 0 ? text + len : NULL;
 }
 
+/* HAProxy's other kinds of addresses. */
+static bool
+prefix_later(char *text, struct tw_err *err)
+{
+	static const char *const later[] = { "udp@", "udp4@", "udp6@", "uxdg@",
+		"dgram+", "quic4@", "quic6@", "quic+", "mptcp@", "mptcp4@", "mptcp6@",
+		"rhttp@", "sockpair@" };
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(later); i++) {
+		if (after_prefix(text, later[i]) == NULL)
+			continue;
+		tw_err_set(err,
+		    "'%s' addresses are known to HAProxy 3.4 but not supported by "
+		    "tideway here yet",
+		    later[i]);
+		return true;
+	}
+	return false;
+}
+
 int
 tw__addr_parse(struct tw_arena *arena, const char *text, unsigned how,
     struct tw__addr_spec *out, struct tw_err *err)
@@ -366,18 +398,29 @@ tw__addr_parse(struct tw_arena *arena, const char *text, unsigned how,
 		    "'%s' resolves to an empty address "
 		    "(environment variable missing?)",
 		    text);
-	if ((rest = after_prefix(all, "unix@")) != NULL)
-		return unix_parse(arena, rest, false, out, err);
+	if ((rest = after_prefix(all, "stream+")) != NULL)
+		all = rest; /* what else could it be */
+	if ((rest = after_prefix(all, "unix@")) != NULL ||
+	    (rest = after_prefix(all, "uxst@")) != NULL)
+		return unix_parse(arena, rest, "", out, err);
 	if (all[0] == '/')
-		return unix_parse(arena, all, false, out, err);
+		return unix_parse(arena, all, "", out, err);
 	if ((rest = after_prefix(all, "abns@")) != NULL)
-		return unix_parse(arena, rest, true, out, err);
+		return unix_parse(arena, rest, "@", out, err);
+	if ((rest = after_prefix(all, "abnsz@")) != NULL)
+		return unix_parse(arena, rest, "@\1", out, err);
 	if ((rest = after_prefix(all, "fd@")) != NULL)
 		return fd_parse(rest, how, out, err);
-	if ((rest = after_prefix(all, "ipv4@")) != NULL)
+	if (prefix_later(all, err))
+		return -1;
+	if ((rest = after_prefix(all, "ipv4@")) != NULL ||
+	    (rest = after_prefix(all, "tcp4@")) != NULL)
 		out->family = AF_INET;
-	else if ((rest = after_prefix(all, "ipv6@")) != NULL)
+	else if ((rest = after_prefix(all, "ipv6@")) != NULL ||
+	    (rest = after_prefix(all, "tcp6@")) != NULL)
 		out->family = AF_INET6;
+	else
+		rest = after_prefix(all, "tcp@");
 	return inet_parse(arena, rest != NULL ? rest : all, how, out, err);
 }
 

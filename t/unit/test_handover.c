@@ -358,10 +358,11 @@ static void
 test_abstract(void **state)
 {
 	const size_t all = sizeof(((struct sockaddr_un *)0)->sun_path);
-	char name[32];
+	char name[32], tight[32]; /* abns@ and abnsz@ */
 
 	(void)state;
 	snprintf(name, sizeof(name), "@handover-%d", (int)getpid());
+	snprintf(tight, sizeof(tight), "@\1handover-%d", (int)getpid());
 	const size_t lengths[] = { strlen(name), all };
 	for (size_t i = 0; i < TW_N_ELEMENTS(lengths); i++) {
 		const int fd = listen_at(name, lengths[i]);
@@ -370,7 +371,8 @@ test_abstract(void **state)
 		assert_int_equal(tw__handover_offer(fd), 0);
 		assert_int_equal(take_path("@handover-"), 0);
 		assert_int_equal(take_path("@handover-0123456789abcdef"), 0);
-		assert_int_equal(take_path(name), ino);
+		assert_int_equal(take_path(i == 0 ? name : tight), 0);
+		assert_int_equal(take_path(i == 0 ? tight : name), ino);
 	}
 }
 
