@@ -99,6 +99,7 @@ modules_resolvers_libresolvers_la_SOURCES = \
 	modules/resolvers/rs_kw.c \
 	modules/resolvers/rs_run.c \
 	modules/resolvers/rs_show.c \
+	modules/resolvers/rs_taken.c \
 	modules/resolvers/rs_wire.c
 module_LTLIBRARIES += modules/resolvers.la
 modules_resolvers_la_SOURCES =

@@ -113,10 +113,12 @@ struct rs_item {
 };
 
 #define RS_ID_SLOTS 256
+#define RS_HOST_SLOTS 1024
 
 /* A name that is asked for, and who wants it. */
 struct rs_name {
 	TAILQ_ENTRY(rs_name) link;
+	LIST_ENTRY(rs_name) host_link;
 	LIST_ENTRY(rs_name) id_link; /* while it is being asked */
 	struct tw_timer timer;       /* the next question, or no answer */
 	struct rs_group *group;
@@ -130,6 +132,7 @@ struct rs_name {
 	uint64_t valid_ms;           /* when the last valid answer came */
 	TAILQ_HEAD(, rs_item) items;
 	TAILQ_HEAD(, rs_user) users;
+	size_t n_users;
 };
 
 /* A server that follows a name. */
@@ -155,6 +158,8 @@ struct rs_group {
 	struct rs_ns *ns;           /* owns */
 	int n_ns;
 	TAILQ_HEAD(, rs_name) names;
+	size_t n_names;
+	LIST_HEAD(, rs_name) by_host[RS_HOST_SLOTS];
 	struct rs_users users;
 	LIST_HEAD(, rs_name) by_id[RS_ID_SLOTS];
 };
@@ -198,6 +203,14 @@ void rs_ns_answered(struct rs_ns *ns, const uint8_t *p, size_t len);
 bool rs_apply(struct rs_name *n, const struct rs_records *got, const char *who);
 /** rs_apply_failure - none came, or none that is of use. */
 void rs_apply_failure(struct rs_name *n, enum rs_answer why);
+
+/* rs_taken.c: who of a backend has an address (a), or a record (item) */
+void rs_taken_begin(size_t n_users);
+void rs_taken_add(const struct tw_server *srv, const struct tw_addr *a,
+    const struct rs_item *item, int n);
+uint32_t rs_taken_count(
+    const struct tw_server *srv, const struct tw_addr *a, const struct rs_item *item);
+void rs_taken_end(void);
 
 /* rs_show.c */
 extern const struct tw_command rs_commands[];

@@ -116,15 +116,10 @@ is_allowed(const struct rs_user *u, const struct tw_addr *a)
 static bool
 is_taken(const struct rs_user *u, const struct tw_addr *a)
 {
-	const struct rs_user *other;
+	const bool own =
+	    tw_server_has_addr(u->srv) && same_ip(tw_server_addr(u->srv), a);
 
-	TAILQ_FOREACH(other, &u->name->users, link)
-		if (other != u && other->parent == NULL && u->parent == NULL &&
-		    tw_server_proxy(other->srv) == tw_server_proxy(u->srv) &&
-		    tw_server_has_addr(other->srv) &&
-		    same_ip(tw_server_addr(other->srv), a))
-			return true;
-	return false;
+	return u->parent == NULL && rs_taken_count(u->srv, a, NULL) > own;
 }
 
 /* The best address that is free; with allow-dup-ip, if need be, any. */
@@ -186,8 +181,13 @@ user_apply(struct rs_user *u, const char *who)
 		return u->parent != NULL &&
 		    address_give(u, tw_server_addr(u->srv), port, who);
 	a = address_choose(u);
-	if (a != NULL)
+	if (tw_server_has_addr(u->srv) && u->parent == NULL)
+		rs_taken_add(u->srv, tw_server_addr(u->srv), NULL, -1);
+	if (a != NULL) {
+		if (u->parent == NULL)
+			rs_taken_add(u->srv, a, NULL, 1);
 		return address_give(u, a, port, who);
+	}
 	if (!tw_server_has_addr(u->srv))
 		return false;
 	tw_server_lose_addr(u->srv, "No IP for server");
@@ -200,6 +200,10 @@ addresses_apply(struct rs_name *n, const char *who)
 	struct rs_user *u;
 	bool changed = false;
 
+	rs_taken_begin(2 * n->n_users); /* before and after */
+	TAILQ_FOREACH(u, &n->users, link)
+		if (u->parent == NULL && tw_server_has_addr(u->srv))
+			rs_taken_add(u->srv, tw_server_addr(u->srv), NULL, 1);
 	TAILQ_FOREACH(u, &n->users, link)
 		if (user_apply(u, changed ? DNS_CACHE : who))
 			changed = true;
@@ -209,15 +213,17 @@ addresses_apply(struct rs_name *n, const char *who)
 /* --- SRV --- */
 
 static bool
-is_bound(const struct rs_name *n, const struct rs_item *item, const struct rs_user *by)
+is_bound(const struct rs_item *item, const struct rs_user *by)
 {
-	const struct rs_user *u;
+	return rs_taken_count(by->srv, NULL, item) > 0;
+}
 
-	TAILQ_FOREACH(u, &n->users, link)
-		if (u->item == item &&
-		    tw_server_proxy(u->srv) == tw_server_proxy(by->srv))
-			return true;
-	return false;
+static void
+bind_to(struct rs_user *u, struct rs_item *item)
+{
+	u->item = item;
+	if (item != NULL)
+		rs_taken_add(u->srv, NULL, item, 1);
 }
 
 static struct rs_item *
@@ -226,7 +232,7 @@ item_free_for(const struct rs_user *u)
 	struct rs_item *item;
 
 	TAILQ_FOREACH(item, &u->name->items, link)
-		if (!is_bound(u->name, item, u))
+		if (!is_bound(item, u))
 			return item;
 	return NULL;
 }
@@ -243,7 +249,7 @@ item_of_before(const struct rs_user *u)
 		return NULL;
 	TAILQ_FOREACH(item, &u->name->items, link)
 		if (item->r.port == port && strcmp(item->r.target, target) == 0 &&
-		    !is_bound(u->name, item, u))
+		    !is_bound(item, u))
 			return item;
 	return NULL;
 }
@@ -288,12 +294,16 @@ entries_apply(struct rs_name *n)
 	struct rs_user *u;
 	bool changed = false;
 
+	rs_taken_begin(n->n_users);
+	TAILQ_FOREACH(u, &n->users, link)
+		if (u->item != NULL)
+			rs_taken_add(u->srv, NULL, u->item, 1);
 	TAILQ_FOREACH(u, &n->users, link)
 		if (u->item == NULL)
-			u->item = item_of_before(u);
+			bind_to(u, item_of_before(u));
 	TAILQ_FOREACH(u, &n->users, link) {
 		if (u->item == NULL)
-			u->item = item_free_for(u);
+			bind_to(u, item_free_for(u));
 		if (u->item != NULL && entry_apply(u))
 			changed = true;
 		else if (u->item == NULL && tw_server_has_addr(u->srv))

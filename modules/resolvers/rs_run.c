@@ -16,6 +16,7 @@
 
 #define SYNC_RETRY_MS 20
 #define SYNC_TRIES 500
+#define NAMES_A_MS 16
 
 static struct rs_groups groups = TAILQ_HEAD_INITIALIZER(groups);
 static const struct tw_gen *synced;
@@ -50,12 +51,22 @@ host_lower(char to[RS_NAME_MAX], const char *host)
 	to[i] = '\0';
 }
 
+static uint32_t
+host_slot(const char *host)
+{
+	uint32_t h = 2166136261u;
+
+	for (; *host != '\0'; host++)
+		h = (h ^ (unsigned char)*host) * 16777619u;
+	return h % RS_HOST_SLOTS;
+}
+
 static struct rs_name *
 name_find(const struct rs_group *g, const char *host, bool srv, bool prefer_v4)
 {
 	struct rs_name *n;
 
-	TAILQ_FOREACH(n, &g->names, link)
+	LIST_FOREACH(n, &g->by_host[host_slot(host)], host_link)
 		if (n->srv == srv && n->prefer_v4 == prefer_v4 &&
 		    strcmp(n->host, host) == 0)
 			return n;
@@ -79,7 +90,9 @@ name_get(struct rs_group *g, const char *host, bool srv, bool prefer_v4)
 	TAILQ_INIT(&n->items);
 	TAILQ_INIT(&n->users);
 	TAILQ_INSERT_TAIL(&g->names, n, link);
-	tw_timer_set(&n->timer, tw_now_ms() + 1);
+	LIST_INSERT_HEAD(&g->by_host[host_slot(host)], n, host_link);
+	/* thousands of names are not asked for in one burst */
+	tw_timer_set(&n->timer, tw_now_ms() + 1 + g->n_names++ / NAMES_A_MS);
 	return n;
 }
 
@@ -91,6 +104,8 @@ name_free(struct rs_name *n)
 	while (!TAILQ_EMPTY(&n->items))
 		rs_item_drop(n, TAILQ_FIRST(&n->items));
 	TAILQ_REMOVE(&n->group->names, n, link);
+	LIST_REMOVE(n, host_link);
+	n->group->n_names--;
 	free(n);
 }
 
@@ -112,6 +127,7 @@ rs_user_new(
 	u->parent = parent;
 	u->name = name_get(g, lower, is_srv, !is_srv && opt->prefer_v4);
 	TAILQ_INSERT_TAIL(&u->name->users, u, link);
+	u->name->n_users++;
 	TAILQ_INSERT_TAIL(&g->users, u, all);
 	return u;
 }
@@ -126,6 +142,7 @@ rs_user_free(struct rs_user **pu)
 		return;
 	rs_user_free(&u->target);
 	TAILQ_REMOVE(&u->name->users, u, link);
+	u->name->n_users--;
 	TAILQ_REMOVE(&u->name->group->users, u, all);
 	if (TAILQ_EMPTY(&u->name->users))
 		name_free(u->name);
@@ -306,6 +323,7 @@ void
 rs_run_stop(void)
 {
 	switch_to(NULL);
+	rs_taken_end();
 	tw_timer_del(&sync_timer);
 	is_up = false;
 }
