@@ -254,11 +254,14 @@ for my $additional (1, 0) {
 		$dns->zone($srv => [ "1 1 $port h2.test" ]);
 		all_become($p, 'o2', 'fewer');
 		ok($p->wait_output(qr{maintenance \(entry removed from SRV record\)}), 'said');
-		$dns->zone($srv => [ "1 1024 $port h2.test", "1 0 $port h1.test" ]);
+		$dns->zone($srv => [ "1 1024 $port h2.test", "1 200 $port h1.test" ]);
 		all_become($p, 'o1 o2', 'weights');
+		wait_until { stats($p) =~ /^b,t2,(?:[^,]*,){16}4/m };
 		my ($w) = stats($p) =~ /^b,t2,(?:[^,]*,){16}(\d+)/m;
 		my ($v) = stats($p) =~ /^b,t1,(?:[^,]*,){16}(\d+)/m;
-		is(join(' ', sort { $a <=> $b } $v, $w), '1 5', 'on the scale of 256');
+		is(join(' ', sort { $a <=> $b } $v, $w), '1 4', 'on the scale of 256');
+		$dns->zone($srv => [ "1 1024 $port h2.test", "1 0 $port h1.test" ]);
+		all_become($p, 'o2', 'weight 0: no new sessions');
 		$dns->zone($srv => 'nx');
 		becomes($p, '503', 'none');
 		stop_proxy($p);

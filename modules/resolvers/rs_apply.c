@@ -254,11 +254,11 @@ item_of_before(const struct rs_user *u)
 	return NULL;
 }
 
-/* HAProxy's scale: 0..65535 becomes 1..256. */
+/* HAProxy's scale: 0..65535 becomes 0..256; with 0 it gets no new sessions. */
 static void
 weight_apply(const struct rs_user *u)
 {
-	const uint32_t weight = u->item->r.weight / 256u + 1u;
+	const uint32_t weight = (u->item->r.weight + 255u) / 256u;
 
 	if (!u->opt->ignore_weight && tw_server_weight(u->srv) != weight)
 		tw_server_set_weight(u->srv, weight, "SRV record");
