@@ -285,7 +285,7 @@ attach(struct tw_req *req, struct tw_conn *srvc)
 }
 
 /* Option redir of the server: clients fetch it there themselves. */
-static bool
+static __attribute__((noinline)) bool
 redirect(struct tw_req *req)
 {
 	const struct tw_str prefix = tw_str_of(req->srv->redir);
