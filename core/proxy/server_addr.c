@@ -142,6 +142,8 @@ tw_server_set_addr(struct tw_server *srv, const struct tw_addr *addr, const char
 	const bool moved = !had || !tw_addr_eq(&was, &is);
 	if (!moved && (host == NULL || (former != NULL && strcmp(host, former) == 0)))
 		return;
+	if (moved) /* hash-key may be its address */
+		tw__balance_rebuild(srv->proxy);
 	where_publish(l, where_make(&is, host));
 	if (moved) {
 		atomic_store(&srv->epoch, atomic_fetch_add(&l->epoch, 1) + 1);
