@@ -198,22 +198,10 @@ is_tunnel(const struct tw_req *req)
 	return req->down.in.body == TW_BODY_TUNNEL;
 }
 
-/* The next request shall find the same server: wished by the configuration, or
- * needed by a login that spans several requests (NTLM). */
-static void
-prefer_note(struct tw_req *req)
-{
-	if (!(tw_proxy_balance_flags(req->be) & TW_BALANCE_KEYED))
-		req->cli->prefer = req->srv;
-}
-
 static void
 head_arrived(struct tw_req *req)
 {
 	req->status = (int16_t)req->res.status;
-	if (TW_UNLIKELY(req->status == 401 || req->status == 407 ||
-		req->be->c.prefer_last || req->cli->prefer != NULL))
-		prefer_note(req);
 	req->down.keep = req->srvc->in.head;
 	req->t_response = tw_turn_us();
 	req->srv_keep = (req->res.flags & TW_MSG_KEEP_ALIVE) != 0 &&

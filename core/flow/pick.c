@@ -109,6 +109,7 @@ pick_stale(struct tw_req *req, struct tw_server *srv, bool *any)
 		req->avoid = srv;
 		srv = tw__balance_pick(req->be, req, any);
 	}
+	*any = tw__balance_any(req->be);
 	return srv != NULL && tw_server_is_usable(srv) ? srv : NULL;
 }
 
@@ -128,7 +129,7 @@ pick(struct tw_req *req, bool *any)
 	return srv;
 }
 
-static void
+static inline void
 decided(struct tw_req *req, struct tw_server *srv)
 {
 	tw_decide_server(req, srv, &req->be->balance_origin);
@@ -159,7 +160,8 @@ preferred(const struct tw_req *req)
 	struct tw_server *const srv = req->cli->prefer;
 	const struct tw_conn *const kept = req->cli->kept;
 
-	if (srv->proxy != req->be || srv == req->avoid || !tw_server_is_usable(srv) ||
+	if (srv == NULL || srv->proxy != req->be || srv == req->avoid ||
+	    !tw_server_is_usable(srv) ||
 	    !atomic_load_explicit(&srv->live->in_use, memory_order_relaxed))
 		return NULL;
 	if (kept != NULL
@@ -169,7 +171,7 @@ preferred(const struct tw_req *req)
 	return tw__server_take(srv) ? srv : NULL;
 }
 
-static enum tw__next
+static inline enum tw__next
 taken(struct tw_req *req, struct tw_server *srv)
 {
 	decided(req, srv);
@@ -177,17 +179,12 @@ taken(struct tw_req *req, struct tw_server *srv)
 	return TW__MORE;
 }
 
-static enum tw__next
-by_balance(struct tw_req *req)
+static inline enum tw__next
+by_algorithm(struct tw_req *req)
 {
 	struct tw_server *srv, *before = NULL;
 	bool any = false;
 
-	if (TW_UNLIKELY(req->cli->prefer != NULL)) {
-		srv = preferred(req);
-		if (srv != NULL)
-			return taken(req, srv);
-	}
 	for (int i = 0; i < PICK_TRIES; i++) {
 		srv = pick(req, &any);
 		if (srv == NULL)
@@ -200,6 +197,25 @@ by_balance(struct tw_req *req)
 		before = srv;
 	}
 	return any ? enqueue(req, NULL) : no_server(req);
+}
+
+/* This client's requests go to one server, while that can be. */
+static enum tw__next __attribute__((noinline)) by_preference(struct tw_req *req)
+{
+	struct tw_server *const srv = preferred(req);
+	const enum tw__next next = srv != NULL ? taken(req, srv) : by_algorithm(req);
+
+	if (req->step == TW__CONNECT)
+		tw_req_stay(req);
+	return next;
+}
+
+static enum tw__next
+by_balance(struct tw_req *req)
+{
+	if (TW_UNLIKELY(req->cli->prefer != NULL || req->be->c.prefer_last))
+		return by_preference(req);
+	return by_algorithm(req);
 }
 
 enum tw__next

@@ -423,6 +423,13 @@ tw_req_persistence(struct tw_req *req)
 	return p;
 }
 
+void
+tw_req_stay(struct tw_req *req)
+{
+	if (req->srv != NULL && !(tw_proxy_balance_flags(req->be) & TW_BALANCE_KEYED))
+		req->cli->prefer = req->srv;
+}
+
 struct tw_str
 tw_req_body_seen(const struct tw_req *req)
 {

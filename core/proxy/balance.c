@@ -344,13 +344,10 @@ tw__balance_pick(const struct tw_proxy *be, struct tw_req *req, bool *any)
 	struct tw_server *srv;
 
 	*any = lb != NULL && lb->state != NULL;
-	if (TW_UNLIKELY(tw__balance_is_stale(be)))
-		*any = lb != NULL &&
-		    atomic_load(&be->live->n_active) +
-			    atomic_load(&be->live->n_backup) >
-			0;
-	if (!*any || lb->state == NULL)
+	if (TW_UNLIKELY(!*any)) {
+		*any = tw__balance_is_stale(be) && tw__balance_any(be);
 		return NULL;
+	}
 	srv = lb->algo->pick(lb->state, lb->conf, req);
 	if (srv == NULL || TW_LIKELY(srv->proxy == be))
 		return srv;

@@ -303,6 +303,13 @@ struct tw_server *tw__balance_pick(const struct tw_proxy *be, struct tw_req *req
 /** tw__persist_rules - what the backend's rules say of a request. context: worker. */
 enum tw_persistence tw__persist_rules(const struct tw_proxy *be, struct tw_req *req);
 
+/** tw__balance_any - some server is usable, be the balance state fresh or not. */
+static inline bool
+tw__balance_any(const struct tw_proxy *be)
+{
+	return atomic_load(&be->live->n_active) + atomic_load(&be->live->n_backup) > 0;
+}
+
 /** tw__balance_is_stale - a server that was picked may have become unusable. */
 static inline bool
 tw__balance_is_stale(const struct tw_proxy *be)

@@ -93,14 +93,17 @@ void tw__backend_publish(struct tw_proxy *be);
 uint32_t tw__fullconn(const struct tw_proxy *px);
 /** tw__server_limit_ramp - maxconn of a server that has a minconn, for the load
  * that its backend has now. context: any. */
-uint32_t tw__server_limit_ramp(const struct tw_server_live *l);
+uint32_t tw__server_limit_ramp(const struct tw_server_live *l) __attribute__((cold));
 /** tw__server_limit - its slots now; 0: no limit. */
 static inline uint32_t
 tw__server_limit(const struct tw_server_live *l)
 {
-	if (TW_UNLIKELY(atomic_load_explicit(&l->minconn, memory_order_relaxed) != 0))
-		return tw__server_limit_ramp(l);
-	return atomic_load(&l->maxconn);
+	const uint32_t max = atomic_load_explicit(&l->maxconn, memory_order_seq_cst);
+
+	if (max == 0 ||
+	    TW_LIKELY(atomic_load_explicit(&l->minconn, memory_order_relaxed) == 0))
+		return max;
+	return tw__server_limit_ramp(l);
 }
 
 /** tw__balance_fresh - nothing has to be rebuilt (any more). control. */

@@ -46,7 +46,7 @@ tw__server_limit_ramp(const struct tw_server_live *l)
 	return part > min ? part : min;
 }
 
-static bool
+static inline bool
 slot_take(struct tw_server_live *l)
 {
 	const uint32_t max = tw__server_limit(l);

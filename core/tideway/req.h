@@ -128,5 +128,8 @@ enum tw_persistence {
 /** tw_req_persistence - what force-persist, ignore-persist and option persist say
  * of it. context: PICK. */
 TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
+/** tw_req_stay - the client's next requests shall find the same server, if they
+ * can and no hash decides: a login spans several requests. */
+TW_API void tw_req_stay(struct tw_req *req);
 
 #endif

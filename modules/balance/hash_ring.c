@@ -47,6 +47,13 @@ base_of(const struct tw_server *srv)
 	return conf->point == POINT_ADDR ? h : hash_mix(h ^ a->port);
 }
 
+/* How many points: must not depend on anything but this server. */
+static uint32_t
+points_of(const struct tw_choice *c)
+{
+	return c->weight * POINTS;
+}
+
 /* One pass: stable, by RADIX_BITS bits from `shift` on. */
 static void
 sort_pass(const struct ring_point *from, struct ring_point *to, uint32_t n, int shift)
@@ -87,13 +94,13 @@ hash_ring_build(const struct tw_choice *choices, int n)
 		r->server[i] = choices[i].server;
 		r->server_weight[i] = choices[i].weight;
 		r->weight += choices[i].weight;
+		r->n += points_of(&choices[i]);
 	}
-	r->n = (uint32_t)r->weight * POINTS;
 	r->point = must(malloc(((size_t)r->n + 1) * sizeof(*r->point)));
 	for (int i = 0; i < n; i++) {
 		const uint32_t base = base_of(choices[i].server);
 
-		for (uint32_t k = 0; k < choices[i].weight * POINTS; k++)
+		for (uint32_t k = 0; k < points_of(&choices[i]); k++)
 			r->point[at++] =
 			    (struct ring_point){ hash_mix(base + k), (uint32_t)i };
 	}

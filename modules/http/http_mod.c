@@ -112,17 +112,25 @@ asks_for_login(struct tw_msg *msg, enum tw_hdr_id id)
 	return false;
 }
 
-/* NTLM and Negotiate log a connection in, not a request: nobody else may use it
- * from now on. */
+/* A login may span several requests; NTLM and Negotiate log a connection in, not
+ * a request: nobody else may use it from now on. */
+static void __attribute__((noinline))
+login_begins(struct tw_req *req, struct tw_msg *msg)
+{
+	tw_req_stay(req);
+	if (asks_for_login(msg,
+		msg->status == 401 ? TW_H_WWW_AUTHENTICATE : TW_H_PROXY_AUTHENTICATE))
+		tw_req_private(req);
+}
+
 static enum tw_verdict
 http_on_response(struct tw_req *req, void *state)
 {
 	struct tw_msg *msg = tw_req_response(req);
 
 	(void)state;
-	if ((msg->status == 401 && asks_for_login(msg, TW_H_WWW_AUTHENTICATE)) ||
-	    (msg->status == 407 && asks_for_login(msg, TW_H_PROXY_AUTHENTICATE)))
-		tw_req_private(req);
+	if (msg->status == 401 || msg->status == 407)
+		login_begins(req, msg);
 	return TW_NEXT;
 }
 
