@@ -56,6 +56,7 @@ core_libcore_a_SOURCES = \
 	core/flow/req.c \
 	core/flow/run.c \
 	core/flow/server.c \
+	core/flow/sessions.c \
 	core/flow/shut.c \
 	core/module/find.c \
 	core/module/hooks.c \
@@ -69,12 +70,14 @@ core_libcore_a_SOURCES = \
 	core/net/handover.c \
 	core/net/listener.c \
 	core/net/offer.c \
+	core/net/pause.c \
 	core/net/proxy_hdr.c \
 	core/net/trim.c \
 	core/net/upstream.c \
 	core/proxy/access.c \
 	core/proxy/acl_kw.c \
 	core/proxy/addr.c \
+	core/proxy/bad.c \
 	core/proxy/balance.c \
 	core/proxy/bind.c \
 	core/proxy/check.c \
@@ -91,6 +94,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/route.c \
 	core/proxy/sections.c \
 	core/proxy/server.c \
+	core/proxy/runtime.c \
 	core/proxy/server_state.c \
 	core/proxy/stats.c \
 	core/proxy/watch.c \

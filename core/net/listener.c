@@ -24,19 +24,12 @@
 #include <tideway/assert.h>
 #include <tideway/log.h>
 #include "core/net/conn.h"
+#include "core/net/accept.h"
 #include "core/net/handover.h"
+#include "core/proxy/process.h"
 
 #define RETRY_MS 20
 #define DEFAULT_BACKLOG 4096
-
-/* One worker's watch over one listener. */
-struct tw__accept {
-	struct tw__accept *next;
-	struct listener *l;         /* one of its references */
-	struct tw__bind_live *live; /* borrow: until unwatched */
-	struct event ev;
-	bool full; /* not watched for want of room */
-};
 
 /* The socket itself; closed when the last worker has let go. One that has
  * vanished is never taken up again: should its line return, a new one is made,
@@ -147,8 +140,8 @@ bind_inet(int fd, const struct tw_bind *b)
 	return bind(fd, (struct sockaddr *)&ss, len);
 }
 
-static int
-backlog_of(const struct tw_bind *b)
+int
+tw__listener_backlog(const struct tw_bind *b)
 {
 	return (int)(b->backlog != 0       ? b->backlog
 		: b->proxy->c.backlog != 0 ? b->proxy->c.backlog
@@ -163,7 +156,7 @@ open_new(const struct tw_bind *b, struct tw_err *err)
 
 	if (fd >= 0 &&
 	    (b->addr.family == AF_UNIX ? bind_unix(fd, b) : bind_inet(fd, b)) == 0 &&
-	    listen(fd, backlog_of(b)) == 0)
+	    listen(fd, tw__listener_backlog(b)) == 0)
 		return fd;
 	tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot bind socket [%s]",
 	    b->file, b->line, b->proxy->name, b->key);
@@ -209,7 +202,7 @@ open_handed_over(const struct tw_bind *b)
 		unix_permissions(b); /* best effort: they may be right already */
 	else
 		inet_options(fd, b);
-	listen(fd, backlog_of(b));
+	listen(fd, tw__listener_backlog(b));
 	return fd;
 }
 
@@ -313,7 +306,7 @@ watch(struct tw_worker *w, struct tw__accept *a)
 static void
 unwatch_full(struct tw_worker *w, struct tw__accept *a)
 {
-	if (a->full)
+	if (a->full || a->paused)
 		return;
 	a->full = true;
 	w->net->n_full++;
@@ -325,7 +318,7 @@ static void
 watch_all(struct tw_worker *w)
 {
 	for (struct tw__accept *a = w->net->accepts; a != NULL; a = a->next) {
-		if (a->full)
+		if (a->full && !a->paused)
 			watch(w, a);
 	}
 }
@@ -364,8 +357,9 @@ places(const struct tw_bind *b)
 	const uint32_t process = room(
 	    __atomic_load_n(&tw__maxconn, __ATOMIC_RELAXED), /* a reload may set it */
 	    atomic_load_explicit(&tw__n_conns, memory_order_relaxed));
-	const uint32_t frontend = room(px->c.maxconn,
-	    atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed));
+	const uint32_t frontend =
+	    room(atomic_load_explicit(&px->live->fe_maxconn, memory_order_relaxed),
+		atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed));
 	const uint32_t line = room(
 	    b->maxconn, atomic_load_explicit(&b->live->s.cur, memory_order_relaxed));
 
@@ -523,7 +517,14 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 
 		if (bind == NULL)
 			return;
+		const bool limited = tw__rate_is_limited();
+		if (TW_UNLIKELY(limited) && !tw__rate_admits()) {
+			unwatch_full(w, a);
+			return;
+		}
 		const int c = accept_counted(fd, bind, &src, &to);
+		if (TW_UNLIKELY(limited) && c < 0)
+			tw__rate_return();
 		if (c == -2) {
 			unwatch_full(w, a);
 			return;
@@ -534,6 +535,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			accept_error(w, a, bind);
 			return;
 		}
+		__atomic_store_n(&w->n_accepted, w->n_accepted + 1, __ATOMIC_RELAXED);
 		accepted(to, bind, c, &src);
 	}
 }
@@ -607,7 +609,9 @@ accept_add(struct tw_worker *w, const struct sync_entry *e)
 	a->l = e->l;
 	a->live = e->live;
 	event_assign(&a->ev, w->base, e->l->fd, EV_READ | EV_PERSIST, on_accept, a);
-	event_add(&a->ev, NULL);
+	a->paused = atomic_load(&e->live->paused);
+	if (!a->paused)
+		event_add(&a->ev, NULL);
 	a->next = w->net->accepts;
 	w->net->accepts = a;
 }
@@ -722,6 +726,7 @@ tw__listeners_drain(void)
 	struct listener *l;
 
 	atomic_fetch_add(&tw__stopping, 1);
+	atomic_store(&tw__process.stopping, true);
 	SLIST_FOREACH(l, &listeners, link)
 		l->wanted = false;
 	forget_unwanted();
@@ -734,6 +739,29 @@ tw__listeners_down(struct tw_worker *w)
 	tw_timer_del(&w->net->accept_retry);
 	while (w->net->accepts != NULL)
 		accept_drop(w, &w->net->accepts);
+}
+
+/* --- shut down by an operator --- */
+
+/* The next generation opens them again: it finds none. What was inherited
+ * cannot be opened again, and rests instead. */
+void
+tw__listeners_stop(const struct tw_proxy *px)
+{
+	struct listener *l;
+
+	SLIST_FOREACH(l, &listeners, link)
+		l->wanted = true;
+	for (int i = 0; i < px->n_binds; i++) {
+		const struct tw_bind *const b = px->bind[i];
+
+		if ((l = b->live->net) != NULL)
+			l->wanted = b->fd >= 0;
+		atomic_store(&b->live->paused, b->fd >= 0);
+	}
+	forget_unwanted();
+	tw__listeners_look();
+	sync_post();
 }
 
 /* --- handing over --- */

@@ -50,6 +50,14 @@ idle_of(struct tw__net *net, uint32_t number, bool make)
 	return net->idle[number];
 }
 
+/* For reports; the worker's own cell. */
+static void
+idle_tell(const struct tw_conn *conn, const struct tw__idle *idle)
+{
+	atomic_store_explicit(&conn->server->s.cells[conn->worker->id].idle, idle->n,
+	    memory_order_relaxed);
+}
+
 static void
 idle_remove(struct tw__idle *idle, struct tw_conn *conn)
 {
@@ -57,7 +65,7 @@ idle_remove(struct tw__idle *idle, struct tw_conn *conn)
 	idle->n--;
 	if (idle->n < idle->least)
 		idle->least = idle->n;
-	atomic_fetch_sub_explicit(&conn->server->idle, 1, memory_order_relaxed);
+	idle_tell(conn, idle);
 }
 
 struct tw_conn *
@@ -160,7 +168,7 @@ tw__upstream_put(struct tw_conn **pconn)
 	tw_timer_set(&conn->timer, 0);
 	TAILQ_INSERT_HEAD(&idle->list, conn, link);
 	idle->n++;
-	atomic_fetch_add_explicit(&conn->server->idle, 1, memory_order_relaxed);
+	idle_tell(conn, idle);
 	if (net->purge.due_ms == 0)
 		tw_timer_set(&net->purge, tw_now_ms() + PURGE_MS);
 }

@@ -270,8 +270,8 @@ server_publish(struct tw_server *srv)
 	atomic_store(&l->admin, (uint8_t)admin);
 	if (!srv->check)
 		atomic_store(&l->health, TW_UP);
-	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
+	tw__server_limits_follow(srv);
 	atomic_store(&l->index, (uint32_t)srv->index);
 	srv->epoch = epoch_of(srv, old);
 	atomic_store(&l->gen, srv->proxy->gen->number);
@@ -295,6 +295,8 @@ tw__proxies_published(struct tw_gen *gen)
 	tw__process_published(gen);
 	/* the listeners come last: through them workers find all this */
 	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (tw__is_fe(px))
+			tw__frontend_limits_follow(px);
 		if (tw__is_be(px))
 			tw__backend_publish(px);
 	}

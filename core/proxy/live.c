@@ -208,6 +208,8 @@ proxy_live_ref(const struct tw_proxy *px)
 	side_init(&l->be);
 	queue_init(&l->queue);
 	atomic_store(&l->changed_ms, tw__live_ms());
+	atomic_store(&l->fe_maxconn, px->c.maxconn);
+	l->fe_maxconn_conf = px->c.maxconn;
 	l->block = block_new(TW_IN_PROXY_LIVE);
 	registry_add(&proxies, key, l);
 	return l;
@@ -222,6 +224,8 @@ proxy_live_free(void *arg)
 	side_fini(&l->fe);
 	side_fini(&l->be);
 	queue_fini(&l->queue);
+	free(l->bad_req);
+	free(l->bad_res);
 	free(l->block);
 	free(l->key);
 	free(l);

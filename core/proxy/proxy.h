@@ -130,6 +130,7 @@ struct tw_proxy {
 	char *block;            /* the modules' blocks */
 	struct tw_proxy_live *live; /* from start on */
 	struct tw__persist_list persists; /* backend */
+	bool id_forced;         /* an `id` line gave it */
 };
 
 /* Connection options that a `bind` line has. */
@@ -183,6 +184,7 @@ struct tw_server {
 	uint32_t epoch;
 	char *block;
 	struct tw_server_live *live; /* from start on */
+	bool id_forced;         /* `id` gave it */
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */

@@ -168,6 +168,7 @@ tw__server_state_start(struct tw_server *srv)
 	const bool out = srv->disabled || !srv->has_addr;
 
 	atomic_store(&l->weight, UINT32_MAX);
+	l->weight_conf = l->maxconn_conf = UINT32_MAX;
 	atomic_store(&l->health, TW_UP);
 	atomic_store(&l->admin, out ? TW_ADM_MAINT : 0);
 	atomic_store(&l->maxconn, srv->maxconn);
@@ -408,6 +409,7 @@ tw_server_set_weight(struct tw_server *srv, uint32_t weight, const char *who)
 	(void)who;
 	TW_ASSERT(weight <= 256);
 	atomic_store(&srv->live->weight, weight);
+	srv->live->weight_conf = srv->weight;
 	change_apply(&c);
 	if (c.backend_up && !backend_is_up(srv->proxy))
 		tw_proxy_log(srv->proxy, TW_EMERG, "%s %s has no server available!",

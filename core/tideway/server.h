@@ -100,4 +100,23 @@ TW_API bool tw_server_checks_paused(const struct tw_server *srv); /* any */
 /** tw_server_shut_sessions - ends its sessions with "killed by an administrator". */
 TW_API void tw_server_shut_sessions(struct tw_server *srv);
 
+/** tw_server_set_maxconn - 0: no limit. Stays until the configured one changes;
+ * so does a weight. context: control. */
+TW_API void tw_server_set_maxconn(struct tw_server *srv, uint32_t n, const char *who);
+/** tw_server_is_disabled - its line says so. */
+TW_API bool tw_server_is_disabled(const struct tw_server *srv);
+
+TW_API bool tw_server_has_addr(const struct tw_server *srv);
+TW_API bool tw_server_id_is_forced(const struct tw_server *srv); /* `id` gave it */
+/** tw_server_idle_at - a worker's idle connections to it. context: any. */
+TW_API uint32_t tw_server_idle_at(const struct tw_server *srv, int worker);
+
+/* What is configured of its checks' target and its name. */
+struct tw_check_view {
+	struct tw_addr addr; /* `addr`; family 0: none */
+	uint32_t port;       /* `port`; 0: none */
+	const char *host;    /* gen: the name behind its address; NULL: none */
+};
+TW_API void tw_server_check_view(const struct tw_server *srv, struct tw_check_view *out);
+
 #endif
