@@ -12,6 +12,7 @@
 #ifndef STATS_ST_H
 #define STATS_ST_H
 
+#include <tideway/command.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
 #include <tideway/req.h>
@@ -56,7 +57,7 @@ st_conf_of(const struct tw_proxy *px)
 }
 
 /* --- uri.c: pure --- */
-enum st_format { ST_HTML, ST_CSV, ST_JSON };
+enum st_format { ST_HTML, ST_CSV, ST_JSON, ST_TYPED };
 
 struct st_options {
 	enum st_format format;
@@ -64,6 +65,15 @@ struct st_options {
 	bool no_refresh;
 	bool no_maint;  /* ;no-maint */
 	char status[5]; /* ;st=DONE; "": none */
+	bool desc;      /* `show stat desc`: what each field means */
+};
+
+/* Some of the rows (`show stat <proxy> <type> <sid>`). */
+struct st_bounds {
+	bool on;
+	uint32_t iid;   /* 0: any */
+	unsigned kinds; /* bits, by enum st_kind */
+	uint32_t sid;   /* UINT32_MAX: any */
 };
 /** st_uri_matches - out: o, what follows the uri. */
 bool st_uri_matches(struct tw_str target, struct tw_str uri,
@@ -146,10 +156,14 @@ struct st_report {
 	int i_module, i_table;
 	const struct tw_stats_table *table;
 	struct tw_stats_row cells; /* its next row */
+	struct st_bounds bounds;
 	char *text;           /* request memory: ST_ROW_MAX */
 	size_t text_len, text_sent;
 };
 enum tw_io st_report_produce(struct tw_req *req, struct tw_out *out, void *arg);
+/** st_report_part - writes the next part, of ST_ROW_MAX bytes at most, which may
+ * be empty. returns: false: that was the last. */
+bool st_report_part(struct st_report *rp, struct tw_gen *gen, struct tw_out *o);
 
 /* A format: how the parts look. NULL: nothing there. */
 struct st_writer {
@@ -163,7 +177,7 @@ struct st_writer {
 	void (*end)(struct st_report *rp, struct tw_out *o);
 	bool tables_first; /* else behind the proxies */
 };
-extern const struct st_writer st_html, st_csv, st_json;
+extern const struct st_writer st_html, st_csv, st_json, st_typed;
 /** st_csv_text - quoted where RFC 4180 and HAProxy quote. */
 void st_csv_text(struct tw_out *o, const char *text);
 void st_json_text(struct tw_out *o, const char *text);
@@ -189,6 +203,16 @@ struct st_action {
 	bool (*run)(struct tw_server *srv, const char *who);
 };
 extern const struct st_action st_actions[];
+
+/* --- show.c --- */
+extern const struct tw_command st_commands[];
+
+/* --- typed.c --- */
+/* Letters of a field's origin, nature and scope: "MGP". */
+extern const char st_field_tags[ST_N_FIELDS][4];
+/** st_row_tags - some fields mean something else in another kind of row. */
+const char *st_row_tags(const struct st_row *row, int f);
+extern const char *const st_field_help[ST_N_FIELDS]; /* fields_help.c */
 
 /* The module's block of a request. */
 struct st_req {

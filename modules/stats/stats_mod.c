@@ -371,6 +371,7 @@ const struct tw_module tideway_module = {
 	},
 	.keywords = st_keywords,
 	.hooks = hooks,
+	.commands = st_commands,
 	.load = stats_load,
 	.check = stats_check,
 };
