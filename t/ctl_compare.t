@@ -75,6 +75,8 @@ sub plain
 	if ($line =~ /^show servers state/) { # seconds since the last change
 		$text =~ s/^((?:\S+ ){9})\d+ /${1}T /gm;
 		$text =~ s/^((?:\S+ ){13})(\d+) /$1 . ($2 & ~1) . ' '/gem; # under way
+		# how many checks have passed since
+		$text =~ s/^((?:\S+ ){12})(\d+) /$1 . ($2 < 2 ? $2 : 'up') . ' '/gem;
 	}
 	# a check's connection counts there, and is not kept here
 	$text =~ s/ - 5000 \d+ \d+ \d+ / - 5000 u m n /g if $line =~ /^show servers conn/;
