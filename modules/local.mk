@@ -147,6 +147,8 @@ modules_ctl_libctl_la_SOURCES = \
 	modules/ctl/server.c \
 	modules/ctl/sess.c \
 	modules/ctl/state.c \
+	modules/ctl/state_file.c \
+	modules/ctl/state_line.c \
 	modules/ctl/walk.c
 module_LTLIBRARIES += modules/ctl.la
 modules_ctl_la_SOURCES =

@@ -268,7 +268,8 @@ server_publish(struct tw_server *srv)
 	if (!srv->has_addr || (old != NULL && !old->disabled && srv->disabled))
 		admin |= TW_ADM_MAINT;
 	atomic_store(&l->admin, (uint8_t)admin);
-	if (!srv->check)
+	/* nobody looks after it any more; what a person forced stays */
+	if (old != NULL && old->check && !srv->check)
 		atomic_store(&l->health, TW_UP);
 	atomic_store(&l->minconn, srv->minconn);
 	tw__server_limits_follow(srv);
@@ -299,6 +300,8 @@ tw__proxies_published(struct tw_gen *gen)
 			tw__frontend_limits_follow(px);
 		if (tw__is_be(px))
 			tw__backend_publish(px);
+		for (int i = 0; i < px->n_servers; i++)
+			px->server[i]->live->fresh = false;
 	}
 }
 

@@ -271,6 +271,7 @@ server_live_ref(struct tw_server *srv)
 	l->key = key_make("be/", srv->proxy->name, srv->name);
 	l->refs = 1;
 	l->number = number_get();
+	l->fresh = true;
 	side_init(&l->s);
 	queue_init(&l->queue);
 	pthread_mutex_init(&l->lock, NULL);

@@ -127,6 +127,7 @@ struct tw_server_live {
 	                              * control thread */
 	/* Configured when an operator's value was set; UINT32_MAX: none was. */
 	uint32_t maxconn_conf, weight_conf; /* control */
+	bool fresh;                  /* no generation with it was published; control */
 };
 
 /* bad.c: a message that broke the protocol, with its bytes. */

@@ -31,6 +31,36 @@ tw_server_set_maxconn(struct tw_server *srv, uint32_t n, const char *who)
 	tw__queue_kick(srv->proxy);
 }
 
+bool
+tw_server_is_new(const struct tw_server *srv)
+{
+	return srv->live->fresh;
+}
+
+bool
+tw_server_restore(struct tw_server *srv, const struct tw_server_saved *saved)
+{
+	struct tw_server_live *const l = srv->live;
+	const int up = l->last.rise + l->last.fall - 1;
+
+	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
+	if (!l->fresh)
+		return false;
+	atomic_store(&l->health, (uint8_t)saved->health);
+	atomic_store(
+	    &l->admin, (uint8_t)(saved->admin | (srv->has_addr ? 0 : TW_ADM_MAINT)));
+	atomic_store(&l->changed_ms, tw__live_ms() - (uint64_t)saved->changed_s * 1000);
+	if (saved->weight != UINT32_MAX) {
+		atomic_store(&l->weight, saved->weight);
+		l->weight_conf = srv->weight;
+	}
+	l->last.what = srv->check ? saved->what : TW_CHK_UNK;
+	l->last.health = saved->health == TW_DOWN ? 0
+	    : saved->health == TW_NOLB            ? l->last.rise
+						  : up;
+	return true;
+}
+
 void
 tw__server_limits_follow(struct tw_server *srv)
 {

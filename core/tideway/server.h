@@ -119,4 +119,20 @@ struct tw_check_view {
 };
 TW_API void tw_server_check_view(const struct tw_server *srv, struct tw_check_view *out);
 
+/* How a server was in another process. */
+struct tw_server_saved {
+	enum tw_health health;
+	unsigned admin;      /* TW_ADM_... */
+	uint32_t weight;     /* UINT32_MAX: as configured */
+	uint32_t changed_s;  /* seconds since its health changed */
+	enum tw_chk what;    /* of its last check */
+};
+/** tw_server_is_new - no generation with it was in force. context: control. */
+TW_API bool tw_server_is_new(const struct tw_server *srv);
+/** tw_server_restore - a server that has just come to life takes that on, before
+ * its generation is published. returns: false: it lived before, and knows
+ * better. context: a module's start. */
+TW_API bool tw_server_restore(
+    struct tw_server *srv, const struct tw_server_saved *saved);
+
 #endif

@@ -66,5 +66,48 @@ ctl_run ctl_show_sess, ctl_shutdown_session, ctl_show_fd, ctl_show_pools;
 ctl_run ctl_show_errors;
 /* --- activity.c --- */
 ctl_run ctl_show_activity, ctl_show_events;
+/* --- state_line.c: pure --- */
+
+/* HAProxy's number of a check's outcome, and what it means: 0 not known yet, 2
+ * failed, 3 passed, 4 passed on condition. By enum tw_chk. */
+#define CTL_N_CHECKS (TW_CHK_HANA + 1)
+struct ctl_check {
+	uint8_t status, result;
+};
+extern const struct ctl_check ctl_checks[CTL_N_CHECKS];
+
+/* Bits of a saved admin state: by a person, by the line, drained. */
+#define CTL_FMAINT 1u
+#define CTL_CMAINT 4u
+#define CTL_FDRAIN 8u
+
+struct ctl_state {
+	const char *backend, *server; /* borrow: the line */
+	uint32_t iid, sid;
+	enum tw_health health;
+	uint32_t admin; /* CTL_... */
+	uint32_t uweight, iweight, changed_s;
+	enum tw_chk what;
+};
+/** ctl_state_line - in: line, is changed. returns: false: it is none. */
+bool ctl_state_line(char *line, struct ctl_state *out);
+/** ctl_state_admin - what becomes of it with the line of now. */
+unsigned ctl_state_admin(const struct ctl_state *s, bool is_disabled);
+
+/* --- state_file.c --- */
+
+enum ctl_load { CTL_LOAD_NONE, CTL_LOAD_GLOBAL, CTL_LOAD_LOCAL };
+/* A proxy's lines. */
+struct ctl_proxy {
+	enum ctl_load load;
+	const char *file; /* gen; NULL: the backend's name */
+};
+/* The global section's. */
+struct ctl_global {
+	const char *base, *file; /* gen; NULL: none */
+};
+extern const struct tw_kw ctl_keywords[];
+/** ctl_states_load - for the servers of this generation that are new. */
+void ctl_states_load(struct tw_gen *gen);
 
 #endif

@@ -15,6 +15,14 @@ ctl_load(const struct tw_self *self, struct tw_err *err)
 	return 0;
 }
 
+static int
+ctl_start(struct tw_gen *gen, struct tw_err *err)
+{
+	(void)err;
+	ctl_states_load(gen);
+	return 0;
+}
+
 static const struct tw_command commands[] = {
 	{ "clear counters", TW_CLI_OPERATOR, 0, ctl_clear_counters, "[all]",
 	    "clear max statistics counters (or all counters)" },
@@ -84,6 +92,12 @@ const struct tw_module tideway_module = {
 	.name = "ctl",
 	.version = "0.1.0",
 	.summary = "the control socket's commands",
+	.size_of = {
+		[TW_IN_GEN] = sizeof(struct ctl_global),
+		[TW_IN_PROXY] = sizeof(struct ctl_proxy),
+	},
+	.keywords = ctl_keywords,
 	.commands = commands,
 	.load = ctl_load,
+	.start = ctl_start,
 };

@@ -10,28 +10,6 @@
 
 #include "ctl.h"
 
-/* HAProxy's numbers of check results, and what they mean: 0 not known yet,
- * 2 failed, 3 passed, 4 passed on condition. */
-static const struct {
-	uint8_t status, result;
-} checks[] = {
-	[TW_CHK_UNK] = { 0, 0 },
-	[TW_CHK_INI] = { 1, 0 },
-	[TW_CHK_HANA] = { 4, 2 },
-	[TW_CHK_SOCKERR] = { 5, 2 },
-	[TW_CHK_L4OK] = { 6, 3 },
-	[TW_CHK_L4TOUT] = { 7, 2 },
-	[TW_CHK_L4CON] = { 8, 2 },
-	[TW_CHK_L6OK] = { 9, 3 },
-	[TW_CHK_L6TOUT] = { 10, 2 },
-	[TW_CHK_L6RSP] = { 11, 2 },
-	[TW_CHK_L7TOUT] = { 12, 2 },
-	[TW_CHK_L7RSP] = { 13, 2 },
-	[TW_CHK_L7OK] = { 15, 3 },
-	[TW_CHK_L7OKC] = { 16, 4 },
-	[TW_CHK_L7STS] = { 17, 2 },
-};
-
 #define CHECK_INPROGRESS 1u
 #define CHECK_CONFIGURED 2u
 #define CHECK_ENABLED 4u
@@ -95,15 +73,10 @@ static unsigned
 admin_state(const struct tw_server *srv)
 {
 	const unsigned admin = tw_server_admin(srv);
-	unsigned state = 0;
+	const bool has_addr = tw_server_has_addr(srv);
 
-	if (admin & TW_ADM_MAINT) {
-		if (!tw_server_has_addr(srv))
-			state |= 32;
-		else
-			state |= tw_server_is_disabled(srv) ? 5 : 1;
-	}
-	return state | (admin & TW_ADM_DRAIN ? 8 : 0);
+	return (has_addr ? 0 : 32) | (has_addr && (admin & TW_ADM_MAINT) ? 1 : 0) |
+	    (tw_server_is_disabled(srv) ? 4 : 0) | (admin & TW_ADM_DRAIN ? 8 : 0);
 }
 
 static void
@@ -126,8 +99,8 @@ state_row(struct tw_cli *cli, const struct tw_server *srv)
 	    tw_server_name(srv), where, op_state(srv), admin_state(srv),
 	    (unsigned)tw_server_weight(srv), (unsigned)tw_server_iweight(srv),
 	    (long long)tw_server_changed_s(srv),
-	    tw_server_is_checked(srv) ? checks[r.what].status : 1,
-	    tw_server_is_checked(srv) ? checks[r.what].result : 0,
+	    tw_server_is_checked(srv) ? ctl_checks[r.what].status : 1,
+	    tw_server_is_checked(srv) ? ctl_checks[r.what].result : 0,
 	    is_out ? 0 : r.health, check_state(srv, &r), 0u);
 	tw_cli_printf(cli, "%d %d %s %u %s %d %u %s %s %u\n", tw_proxy_id_is_forced(px),
 	    tw_server_id_is_forced(srv), check.host != NULL ? check.host : "-",
