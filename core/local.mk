@@ -82,6 +82,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/bind.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
+	core/proxy/histogram.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_kw.c \

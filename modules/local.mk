@@ -113,6 +113,9 @@ modules_stats_libstats_la_SOURCES = \
 	modules/stats/html_table.c \
 	modules/stats/html_text.c \
 	modules/stats/json.c \
+	modules/stats/prom.c \
+	modules/stats/prom_metrics.c \
+	modules/stats/prom_states.c \
 	modules/stats/report.c \
 	modules/stats/show.c \
 	modules/stats/stats_kw.c \
@@ -154,6 +157,15 @@ module_LTLIBRARIES += modules/ctl.la
 modules_ctl_la_SOURCES =
 modules_ctl_la_LIBADD = modules/ctl/libctl.la
 modules_ctl_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- service
+noinst_LTLIBRARIES += modules/service/libservice.la
+modules_service_libservice_la_SOURCES = \
+	modules/service/service_mod.c
+module_LTLIBRARIES += modules/service.la
+modules_service_la_SOURCES =
+modules_service_la_LIBADD = modules/service/libservice.la
+modules_service_la_LDFLAGS = $(MODULE_LINK)
 
 # ---- vrrp
 if HAVE_LIBMNL

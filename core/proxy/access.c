@@ -182,6 +182,25 @@ tw_gen_proxy(struct tw_gen *gen, int i)
 	return NULL;
 }
 
+int
+tw_gen_n_proxies(const struct tw_gen *gen)
+{
+	return gen->n_proxies;
+}
+
+int
+tw_gen_proxies(struct tw_gen *gen, struct tw_proxy **of, int room)
+{
+	struct tw_proxy *px;
+	int n = 0;
+
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (!px->c.disabled && n < room)
+			of[n++] = px;
+	}
+	return n;
+}
+
 struct tw_proxy *
 tw_gen_find(struct tw_gen *gen, const char *name, enum tw_side side)
 {

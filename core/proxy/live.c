@@ -156,12 +156,14 @@ side_init(struct tw__side_live *s)
 
 	s->cells = must(aligned_alloc(_Alignof(struct tw__cells), size));
 	memset(s->cells, 0, size);
+	tw__histogram_init(s);
 }
 
 static void
 side_fini(struct tw__side_live *s)
 {
 	free(s->cells);
+	free(atomic_load(&s->histogram));
 	s->cells = NULL;
 }
 

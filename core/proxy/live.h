@@ -29,6 +29,12 @@ struct tw__cells {
 	_Atomic uint32_t idle;         /* server: this worker's idle connections */
 } __attribute__((aligned(64)));
 
+/* One worker's row of a histogram; as cells. */
+struct tw__histogram {
+	_Atomic uint64_t n[TW_HISTOGRAM_BUCKETS];
+	_Atomic uint64_t sum_ms;
+} __attribute__((aligned(64)));
+
 /* Per-second rates, sampled by the control thread once a second. */
 struct tw__rate {
 	uint64_t last_total;
@@ -38,6 +44,7 @@ struct tw__rate {
 /* One side of a proxy. */
 struct tw__side_live {
 	struct tw__cells *cells;         /* owns: [n_workers + 1] */
+	struct tw__histogram *_Atomic histogram; /* owns: as cells; NULL: nobody asks */
 	_Atomic uint32_t cur, max;       /* sessions */
 	_Atomic uint64_t last_session_s; /* monotonic seconds; 0: none */
 	struct tw__rate sess, conn, req;
@@ -182,6 +189,11 @@ void tw__live_tick(void);
 /** tw__time_add - one request's time into a sliding average. in: i, index of
  * time_sum; ms. context: worker (own cells). */
 void tw__time_add(struct tw__side_live *s, int worker, int i, uint32_t ms);
+/** tw__histogram_init - gets rows, if anybody asks for histograms. control. */
+void tw__histogram_init(struct tw__side_live *s);
+void tw__histogram_clear(struct tw__histogram *h);
+/** tw__histogram_add - one request's time. context: worker (own row). */
+void tw__histogram_add(struct tw__histogram *h, uint32_t ms);
 /** tw__session_begin / tw__session_end - cur, max, last. context: worker. */
 void tw__session_begin(struct tw__side_live *s);
 void tw__session_end(struct tw__side_live *s);

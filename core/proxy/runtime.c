@@ -255,13 +255,27 @@ sums_hide(struct tw__side_live *s)
 	}
 }
 
-/* Averages begin again where they are made. A live object's cells outlast the
- * message: what is freed later goes through all workers first. */
+/* Averages and histograms begin again where they are made. A live object
+ * outlasts the message: what is freed later goes through all workers first. */
 struct forget {
-	struct tw__cells **cells; /* owns */
+	struct tw__side_live **side; /* owns */
 	size_t n, room;
 	_Atomic int left;
 };
+
+static void
+row_clear(struct tw__side_live *s, int worker)
+{
+	struct tw__histogram *const h = atomic_load(&s->histogram);
+	struct tw__cells *const c = &s->cells[worker];
+
+	for (int i = 0; i < 4; i++) {
+		atomic_store_explicit(&c->time_sum[i], 0, memory_order_relaxed);
+		atomic_store_explicit(&c->time_n[i], 0, memory_order_relaxed);
+	}
+	if (h != NULL)
+		tw__histogram_clear(&h[worker]);
+}
 
 static void
 averages_forget(void *arg)
@@ -269,17 +283,11 @@ averages_forget(void *arg)
 	struct forget *const f = arg;
 	const int me = tw_worker_id(tw_worker_self());
 
-	for (size_t k = 0; k < f->n; k++) {
-		struct tw__cells *const c = &f->cells[k][me];
-
-		for (int i = 0; i < 4; i++) {
-			atomic_store_explicit(&c->time_sum[i], 0, memory_order_relaxed);
-			atomic_store_explicit(&c->time_n[i], 0, memory_order_relaxed);
-		}
-	}
+	for (size_t k = 0; k < f->n; k++)
+		row_clear(f->side[k], me);
 	if (atomic_fetch_sub(&f->left, 1) > 1)
 		return;
-	free(f->cells);
+	free(f->side);
 	free(f);
 }
 
@@ -292,10 +300,10 @@ side_clear(struct tw__side_live *s, struct forget *f)
 	sums_hide(s);
 	if (f->n == f->room) {
 		f->room = f->room > 0 ? 2 * f->room : 64;
-		f->cells = realloc(f->cells, f->room * sizeof(*f->cells));
-		TW_ASSERT(f->cells != NULL);
+		f->side = realloc(f->side, f->room * sizeof(*f->side));
+		TW_ASSERT(f->side != NULL);
 	}
-	f->cells[f->n++] = s->cells;
+	f->side[f->n++] = s;
 }
 
 static void

@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -423,6 +424,7 @@ tw_process_info(struct tw_process_info *out)
 {
 	const struct tw__process *p = &tw__process;
 	struct tw_gen *gen = tw_gen_running();
+	const struct mallinfo2 heap = mallinfo2();
 	struct rlimit files = { 0, 0 };
 
 	getrlimit(RLIMIT_NOFILE, &files);
@@ -447,6 +449,8 @@ tw_process_info(struct tw_process_info *out)
 		.stopping = atomic_load(&p->stopping),
 		.uptime_us = tw_now_us() - atomic_load(&p->start_ms) * 1000,
 		.released = TW_RELEASE_DATE,
+		.heap = heap.arena + heap.hblkhd,
+		.heap_used = heap.uordblks + heap.hblkhd,
 	};
 	if (out->maxsock == 0)
 		out->maxsock = (uint32_t)out->ulimit_n;

@@ -121,4 +121,9 @@ TW_API bool tw_proxy_bad_message(const struct tw_proxy *px, enum tw_side side,
     void (*fn)(const struct tw_bad_message *m, void *arg), void *arg);
 TW_API uint64_t tw_bad_messages(void); /* how many so far */
 
+/** tw_gen_n_proxies, tw_gen_proxies - all that are not disabled, at once; for
+ * long walks. out: px. returns: how many. */
+TW_API int tw_gen_n_proxies(const struct tw_gen *gen);
+TW_API int tw_gen_proxies(struct tw_gen *gen, struct tw_proxy **px, int room);
+
 #endif

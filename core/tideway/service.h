@@ -16,6 +16,8 @@ struct tw_service {
 	const char *name;
 	enum tw_verdict (*run)(struct tw_req *req, void *state);
 	const char *help;
+	/* A generation that is about to start uses it; NULL: no matter. */
+	void (*wanted)(struct tw_gen *gen);
 };
 
 #endif

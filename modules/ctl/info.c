@@ -6,7 +6,6 @@
  * info_fields.h has the lines. source: HAProxy's management guide, 9.2, "show
  * info" and "show schema json".
  */
-#include <malloc.h>
 #include <stdio.h>
 
 #include "ctl.h"
@@ -15,7 +14,6 @@
 struct extra {
 	char uptime[48];
 	double uptime_s, start_s;
-	uint64_t heap, heap_used;
 };
 
 enum kind { NUMBER, BIG, EXACT, TEXT };
@@ -38,12 +36,9 @@ struct shape {
 static void
 extra_fill(struct extra *x, const struct tw_process_info *p)
 {
-	const struct mallinfo2 m = mallinfo2();
 	const uint64_t s = p->uptime_s;
 
-	*x = (struct extra){ .uptime_s = (double)p->uptime_us / 1e6,
-		.heap = m.arena + m.hblkhd,
-		.heap_used = m.uordblks + m.hblkhd };
+	*x = (struct extra){ .uptime_s = (double)p->uptime_us / 1e6 };
 	x->start_s = (double)tw_wall_us() / 1e6 - x->uptime_s;
 	snprintf(x->uptime, sizeof(x->uptime), "%llud %lluh%02llum%02llus",
 	    (unsigned long long)(s / 86400), (unsigned long long)(s / 3600 % 24),

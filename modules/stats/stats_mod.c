@@ -11,7 +11,9 @@
 #include <stdio.h>
 
 #include <tideway/expr.h>
+#include <tideway/service.h>
 
+#include "prom.h"
 #include "st.h"
 
 #define ACTION_WAIT_MS 5000
@@ -360,6 +362,20 @@ stats_load(const struct tw_self *self, struct tw_err *err)
 	return st_guard_init(err);
 }
 
+/* Whoever asks for metrics wants the histograms, too. */
+static void
+exporter_wanted(struct tw_gen *gen)
+{
+	(void)gen;
+	tw_histograms_begin();
+}
+
+static const struct tw_service services[] = {
+	{ "prometheus-exporter", prom_run, "Metrics in Prometheus's text format.",
+	    exporter_wanted },
+	{ .name = NULL },
+};
+
 const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
 	.name = "stats",
@@ -372,6 +388,7 @@ const struct tw_module tideway_module = {
 	.keywords = st_keywords,
 	.hooks = hooks,
 	.commands = st_commands,
+	.services = services,
 	.load = stats_load,
 	.check = stats_check,
 };
