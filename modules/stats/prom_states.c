@@ -75,30 +75,53 @@ prom_responses(const struct prom_at *at)
 
 /* --- checks --- */
 
-static const char *const checks[] = { "HANA", "SOCKERR", "L4OK", "L4TOUT", "L4CON",
-	"L6OK", "L6TOUT", "L6RSP", "L7TOUT", "L7RSP", "L7OK", "L7OKC", "L7STS",
-	"PROCERR", "PROCTOUT", "PROCOK" };
+/* In HAProxy's order; the last three are outcomes of programs, which are not
+ * there yet. */
+static const struct {
+	const char *name;
+	int what; /* enum tw_chk; -1: none */
+} checks[] = {
+	{ "HANA", TW_CHK_HANA },
+	{ "SOCKERR", TW_CHK_SOCKERR },
+	{ "L4OK", TW_CHK_L4OK },
+	{ "L4TOUT", TW_CHK_L4TOUT },
+	{ "L4CON", TW_CHK_L4CON },
+	{ "L6OK", TW_CHK_L6OK },
+	{ "L6TOUT", TW_CHK_L6TOUT },
+	{ "L6RSP", TW_CHK_L6RSP },
+	{ "L7TOUT", TW_CHK_L7TOUT },
+	{ "L7RSP", TW_CHK_L7RSP },
+	{ "L7OK", TW_CHK_L7OK },
+	{ "L7OKC", TW_CHK_L7OKC },
+	{ "L7STS", TW_CHK_L7STS },
+	{ "PROCERR", -1 },
+	{ "PROCTOUT", -1 },
+	{ "PROCOK", -1 },
+};
 #define N_CHECKS TW_N_ELEMENTS(checks)
+#define N_WHAT (TW_CHK_HANA + 1)
 
-static const char *
-check_code(const struct tw_server *srv)
+/* returns: -1: it is not checked now. */
+static int
+check_of(const struct tw_server *srv)
 {
 	struct tw_check_result r;
 
 	if (!tw_server_is_checked(srv) || tw_server_checks_paused(srv) ||
 	    (tw_server_admin(srv) & TW_ADM_MAINT))
-		return "";
+		return -1;
 	tw_server_last_check(srv, &r);
-	return tw_chk_code(r.what);
+	return (int)r.what;
 }
 
 void
 prom_check_status(const struct prom_at *at)
 {
-	const char *const now = check_code(at->srv);
+	const int now = check_of(at->srv);
 
 	for (size_t i = 0; i < N_CHECKS; i++)
-		prom_u64(at, "state", checks[i], strcmp(checks[i], now) == 0);
+		prom_u64(at, "state", checks[i].name,
+		    checks[i].what >= 0 && checks[i].what == now);
 }
 
 /* How many servers are in each state; all of a backend in one go, which is
@@ -118,17 +141,18 @@ prom_agg_server(const struct prom_at *at)
 void
 prom_agg_check(const struct prom_at *at)
 {
-	uint64_t n[N_CHECKS] = { 0 };
+	uint64_t n[N_WHAT] = { 0 };
 	const struct tw_server *srv;
 
 	for (int i = 0; (srv = tw_proxy_server(at->px, i)) != NULL; i++) {
-		const char *const now = check_code(srv);
+		const int now = check_of(srv);
 
-		for (size_t k = 0; k < N_CHECKS && now[0] != '\0'; k++)
-			n[k] += strcmp(checks[k], now) == 0;
+		if (now >= 0 && now < N_WHAT)
+			n[now]++;
 	}
 	for (size_t k = 0; k < N_CHECKS && tw_proxy_n_servers(at->px) > 0; k++)
-		prom_u64(at, "state", checks[k], n[k]);
+		prom_u64(at, "state", checks[k].name,
+		    checks[k].what >= 0 ? n[checks[k].what] : 0);
 }
 
 /* --- histograms --- */
