@@ -101,6 +101,7 @@ modules_demo_la_LDFLAGS = $(MODULE_LINK)
 # ---- stats
 noinst_LTLIBRARIES += modules/stats/libstats.la
 modules_stats_libstats_la_SOURCES = \
+	modules/stats/access.c \
 	modules/stats/admin.c \
 	modules/stats/auth.c \
 	modules/stats/csv.c \

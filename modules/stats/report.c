@@ -169,7 +169,7 @@ proxy_next(struct st_report *rp, struct tw_gen *gen)
 	do
 		rp->px = tw_gen_proxy(gen, rp->i_proxy++);
 	while (rp->px != NULL &&
-	    (tw_proxy_is_disabled(rp->px) ||
+	    (tw_proxy_is_disabled(rp->px) || !st_shows(rp->conf, rp->px_self, rp->px) ||
 		(rp->bounds.iid != 0 && rp->bounds.iid != tw_proxy_id(rp->px))));
 	rp->i_row = 0;
 	rp->phase = AT_PROXY;

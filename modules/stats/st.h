@@ -34,6 +34,21 @@ struct st_admin {
 	const struct tw_cond *cond;
 };
 
+/* `stats scope`: a proxy that is shown. */
+struct st_scope {
+	const struct st_scope *next; /* gen */
+	const char *name;            /* gen; ".": the proxy of the line */
+};
+
+/* `stats http-request`: the first one that holds decides. */
+enum st_rule_kind { ST_RULE_ALLOW, ST_RULE_DENY, ST_RULE_AUTH };
+struct st_rule {
+	struct st_rule *next;       /* gen */
+	enum st_rule_kind kind;
+	const char *realm;          /* gen; auth; NULL: the page's */
+	const struct tw_cond *cond; /* NULL: always */
+};
+
 /* A proxy's `stats ...` lines. All pointers: gen. */
 struct st_conf {
 	bool enabled, hide_version, legends, show_node, show_desc;
@@ -44,6 +59,8 @@ struct st_conf {
 	const struct st_user *users;   /* NULL: everybody */
 	const struct st_admin *admins; /* NULL: nobody */
 	bool socket_stats;     /* option socket-stats: a row for each listener */
+	const struct st_scope *scopes; /* NULL: all */
+	struct st_rule *rules;         /* NULL: `stats auth` decides */
 	struct tw_origin origin;
 };
 
@@ -55,6 +72,17 @@ st_conf_of(const struct tw_proxy *px)
 {
 	return tw_proxy_block(px, st_self);
 }
+
+/* --- access.c --- */
+/** st_shows - whether a proxy is part of a page. in: of, whose page it is. */
+bool st_shows(const struct st_conf *c, const struct tw_proxy *of,
+    const struct tw_proxy *px);
+/** st_rule_for - the rule that decides. returns: NULL: none holds. */
+const struct st_rule *st_rule_for(const struct st_conf *c, struct tw_req *req);
+int st_set_scope(struct tw_line *ln);
+int st_set_http_request(struct tw_line *ln);
+/** st_line_conf - each word enables the page and says where it was asked for. */
+struct st_conf *st_line_conf(struct tw_line *ln);
 
 /* --- uri.c: pure --- */
 enum st_format { ST_HTML, ST_CSV, ST_JSON, ST_TYPED };
@@ -191,8 +219,8 @@ extern const size_t st_page_css_len, st_page_js_len;
 /* --- admin.c --- */
 struct st_job; /* an action on its way to the control thread and back */
 /** st_job_post - in: body, the form. returns: NULL: `code` says why. */
-struct st_job *st_job_post(struct tw_req *req, struct tw_str body,
-    const char *who, const char **code);
+struct st_job *st_job_post(struct tw_req *req, const struct st_conf *c,
+    struct tw_str body, const char *who, const char **code);
 /** st_job_result - NULL: not done yet. */
 const char *st_job_result(const struct st_job *job);
 /** st_job_leave - the request ends or has its answer. */

@@ -83,14 +83,17 @@ authorization(struct tw_req *req)
 /* --- answers --- */
 
 static enum tw_verdict
-reply_login(struct tw_req *req, const struct st_conf *c)
+reply_login(struct tw_req *req, const struct st_conf *c, const char *realm)
 {
 	struct headers *hs = headers_new(req);
 
 	if (hs == NULL)
 		return out_of_memory(req, c);
 	header_add(hs, TW_STR("WWW-Authenticate"),
-	    printed(req, "Basic realm=\"%s\"", c->realm != NULL ? c->realm : ST_REALM));
+	    printed(req, "Basic realm=\"%s\"",
+		realm != NULL          ? realm
+		    : c->realm != NULL ? c->realm
+				       : ST_REALM));
 	header_add(hs, TW_STR("Cache-Control"), TW_STR("no-cache"));
 	const struct tw_reply reply = {
 		.status = 401,
@@ -259,7 +262,7 @@ action_post(struct tw_req *req, struct st_req *st, const struct st_conf *c,
 	}
 	who_asks(req, who);
 	body = tw_req_copy(req, body); /* it is decoded in place */
-	st->job = st_job_post(req, body, who, &code);
+	st->job = st_job_post(req, c, body, who, &code);
 	if (st->job == NULL)
 		return reply_redirect(req, c, o, code);
 	tw_req_deadline(req, ACTION_WAIT_MS);
@@ -286,8 +289,15 @@ stats_on_request(struct tw_req *req, void *state)
 		st_job_leave(&st->job);
 		return reply_redirect(req, c, &o, code);
 	}
-	if (!st_auth_passes(c->users, authorization(req)))
-		return reply_login(req, c);
+	if (c->rules != NULL) {
+		const struct st_rule *const r = st_rule_for(c, req);
+
+		if (r != NULL && r->kind == ST_RULE_DENY)
+			return tw_req_fail(req, 403, "stats http-request", &c->origin);
+		if (r != NULL && r->kind == ST_RULE_AUTH)
+			return reply_login(req, c, r->realm);
+	} else if (!st_auth_passes(c->users, authorization(req)))
+		return reply_login(req, c, NULL);
 	if (msg->method == TW_M_POST)
 		return action_post(req, st, c, &o);
 	return reply_report(req, c, &o, is_admin(c, req));
@@ -342,6 +352,11 @@ stats_check(struct tw_gen *gen)
 			tw_gen_warn(gen, c->origin.file, c->origin.line,
 			    "'stats' "
 			    "statement ignored for %s '%s' as it requires HTTP mode",
+			    kind_of(px), tw_proxy_name(px));
+		if (c->rules != NULL && (c->users != NULL || c->realm != NULL))
+			tw_gen_warn(gen, c->origin.file, c->origin.line,
+			    "%s '%s': stats 'auth'/'realm' and 'http-request' can't be "
+			    "used at the same time.",
 			    kind_of(px), tw_proxy_name(px));
 		if (c->admins != NULL && !tw_proxy_has(px, TW_FRONTEND))
 			is_any_backend_admin = true;
