@@ -27,13 +27,14 @@ sub answer
 	return $got;
 }
 
-# one line's whole answer
+# one line's whole answer; the master waits for the end of what it is sent
 sub cli_ask
 {
-	my ($path, $line) = @_;
+	my ($path, $line, $is_master) = @_;
 	my $s = IO::Socket::UNIX->new(Peer => $path) or return "no connection: $!";
 
 	$s->syswrite("$line\n");
+	$s->shutdown(1) if $is_master;
 	return answer($s) =~ s/\[end\]\z//r;
 }
 
