@@ -93,6 +93,13 @@ subtest 'state' => sub {
 	cli('set server be/a state ready');
 };
 
+subtest 'not yet' => sub {
+	like(cli($_), qr/known to HAProxy but not to tideway yet/, $_) for 'add server be/x 1',
+	    'del server be/a', 'set server be/a addr 127.0.0.1', 'set server be/a fqdn x',
+	    'set server be/a check-port 1', 'set server be/a ssl on';
+	is(column('status', 'be/a') =~ /^UP/ && 1, 1, 'and nothing has changed');
+};
+
 subtest 'health' => sub {
 	cli('disable health be/a;set server be/a health down');
 	like(column('status', 'be/a'), qr/^DOWN/, 'forced down');

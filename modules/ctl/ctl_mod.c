@@ -23,7 +23,20 @@ ctl_start(struct tw_gen *gen, struct tw_err *err)
 	return 0;
 }
 
+/* Known by name, so that nobody looks for a mistake. */
+static void
+ctl_not_yet(struct tw_cli *cli, int argc, char *const argv[])
+{
+	(void)argc;
+	(void)argv;
+	tw_cli_msg(cli, TW_ERR,
+	    "This is known to HAProxy but not to tideway yet: change the file and "
+	    "reload, no connection is lost.\n");
+}
+
 static const struct tw_command commands[] = {
+	{ "add server", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "del server", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
 	{ "clear counters", TW_CLI_OPERATOR, 0, ctl_clear_counters, "[all]",
 	    "clear max statistics counters (or all counters)" },
 	{ "disable agent", TW_CLI_ADMIN, 0, ctl_disable_agent, "<bk>/<srv>",

@@ -30,6 +30,14 @@ ctl_show_backend(struct tw_cli *cli, int argc, char *const argv[])
 	}
 }
 
+static const struct ctl_check *
+check_of(enum tw_chk what)
+{
+	static const struct ctl_check unknown = { 0, 0 };
+
+	return (int)what < CTL_N_CHECKS ? &ctl_checks[what] : &unknown;
+}
+
 /* out: text; "-" when there is no such address. */
 static void
 addr_text(const struct tw_addr *a, char *text, size_t size)
@@ -99,8 +107,8 @@ state_row(struct tw_cli *cli, const struct tw_server *srv)
 	    tw_server_name(srv), where, op_state(srv), admin_state(srv),
 	    (unsigned)tw_server_weight(srv), (unsigned)tw_server_iweight(srv),
 	    (long long)tw_server_changed_s(srv),
-	    tw_server_is_checked(srv) ? ctl_checks[r.what].status : 1,
-	    tw_server_is_checked(srv) ? ctl_checks[r.what].result : 0,
+	    tw_server_is_checked(srv) ? check_of(r.what)->status : 1,
+	    tw_server_is_checked(srv) ? check_of(r.what)->result : 0,
 	    is_out ? 0 : r.health, check_state(srv, &r), 0u);
 	tw_cli_printf(cli, "%d %d %s %u %s %d %u %s %s %u\n", tw_proxy_id_is_forced(px),
 	    tw_server_id_is_forced(srv), check.host != NULL ? check.host : "-",
