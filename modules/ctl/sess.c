@@ -32,6 +32,7 @@ struct job {
 	int worker, last;  /* the next to ask, or the one at work; the last one */
 	uint64_t cursor;
 	bool away; /* control: with a worker */
+	bool late; /* control: the session did not wait so long */
 	bool left; /* control: nobody wants the answer any more */
 	bool found;
 	struct tw_out out; /* whoever has the job */
@@ -212,8 +213,16 @@ job_back(void *arg)
 	j->away = false;
 	if (j->left)
 		free(j);
-	else
+	else if (!j->late)
 		tw_cli_done(j->cli);
+}
+
+static void
+job_late(void *arg)
+{
+	struct job *const j = arg;
+
+	j->late = true;
 }
 
 static void
@@ -231,14 +240,14 @@ job_step(struct tw_cli *cli, void *arg)
 {
 	struct job *const j = arg;
 
-	if (j->away)
+	if (j->late)
 		return false; /* a worker did not answer in time */
 	tw_cli_write(cli, (struct tw_str){ j->text, (size_t)(j->out.p - j->text) });
 	j->out.p = j->text;
 	if (j->worker <= j->last && !(j->found && j->id != 0)) {
 		j->away = true;
 		tw_worker_post(tw_worker_at(j->worker), job_work, j);
-		tw_cli_wait(cli, WAIT_MS, NULL, NULL);
+		tw_cli_wait(cli, WAIT_MS, job_late, j);
 		return true;
 	}
 	return false;
@@ -278,7 +287,7 @@ one_step(struct tw_cli *cli, void *arg)
 
 	if (job_step(cli, arg))
 		return true;
-	if (j->away || j->found)
+	if (j->late || j->found)
 		return false;
 	tw_cli_msg(cli, TW_ERR, "%s",
 	    j->what == SHUT ? "No such session (use 'show sess').\n"
@@ -371,7 +380,7 @@ pools_step(struct tw_cli *cli, void *arg)
 
 	if (job_step(cli, arg))
 		return true;
-	if (j->away)
+	if (j->late)
 		return false;
 	tw_cli_printf(cli, "Dumping pools usage.\n");
 	for (int i = 0; i < N_POOLS; i++) {
