@@ -66,5 +66,8 @@ subtest 'one after the other' => sub {
 	ok(answer($s) =~ /^# pxname.*web,BACKEND.*\n\n> \[end\]$/s, 'and the end');
 };
 
+# an answer and a walk over the workers are under way when it ends
+my @open = map { session($_) } ('show stat', 'show servers state', 'show sess',
+    'show stat json');
 stop_proxy($p);
 done_testing;
