@@ -47,6 +47,7 @@ core_libcore_a_SOURCES = \
 	core/flow/debug.c \
 	core/flow/exchange.c \
 	core/flow/hooks.c \
+	core/flow/latency.c \
 	core/flow/log.c \
 	core/flow/logvars.c \
 	core/flow/msg.c \

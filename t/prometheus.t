@@ -136,6 +136,30 @@ SKIP: {
 	};
 }
 
+subtest 'asked for by a reload' => sub {
+	plan skip_all => 'HAProxy reloads in another way' unless is_tideway();
+	my $with = config('r');
+	my $without = $with =~ s/^ *http-request use-service.*\n//mgr;
+	my $q = start_proxy($without);
+	is($q->get('web', '/metrics')->header('X-Server'), 's', 'nobody asks');
+	$q->write_config($with);
+	$q->signal('USR2');
+	ok($q->wait_output(qr/configuration 2 is in force/), 'somebody does');
+	$q->get('web', '/') for 1 .. 2;
+	ok(wait_until { metrics($q) =~
+	    /^haproxy_server_latency_seconds_count\{proxy="be",server="s1"\} 2$/m },
+	    'histograms begin');
+	cli_ask("$dir/r.sock", 'clear counters all');
+	ok(wait_until { metrics($q) =~
+	    /^haproxy_server_latency_seconds_count\{proxy="be",server="s1"\} 0$/m },
+	    'and begin again');
+	$q->write_config($without);
+	$q->signal('USR2');
+	ok($q->wait_output(qr/configuration 3 is in force/), 'nobody again');
+	is($q->get('web', '/metrics')->header('X-Server'), 's', 'and it is gone');
+	stop_proxy($q);
+};
+
 subtest 'bad lines' => sub {
 	for (['use-service', qr/expects <service>/], ['use-service nope', qr/no loaded module has a service 'nope'/],
 		['use-service prometheus-exporter when x', qr/if/]) {

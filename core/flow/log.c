@@ -156,24 +156,11 @@ ms_of(const struct tw_req *req, enum tw_time which)
 	return ms > 0 ? (uint32_t)ms : 0;
 }
 
-/* For who wants histograms; everyone else pays one load. */
-static void
-count_latency(const struct tw_req *req, struct tw__side_live *s)
-{
-	struct tw__histogram *const h =
-	    atomic_load_explicit(&s->histogram, memory_order_acquire);
-
-	if (TW_UNLIKELY(h != NULL))
-		tw__histogram_add(&h[req->worker->id],
-		    ms_of(req, req->http ? TW_T_ACTIVE : TW_T_TOTAL));
-}
-
 static void
 count_times(struct tw_req *req, struct tw__side_live *s)
 {
 	const int id = req->worker->id;
 
-	count_latency(req, s);
 	tw__time_add(s, id, 0, ms_of(req, TW_T_QUEUE));
 	tw__time_add(s, id, 1, ms_of(req, TW_T_CONNECT));
 	tw__time_add(s, id, 2, ms_of(req, TW_T_RESPONSE));
@@ -196,8 +183,6 @@ count(struct tw_req *req)
 		if (req->srv != NULL && req->t_response != 0)
 			tw__cnt(&req->srv->live->s, id, c, 1);
 	}
-	if (!req->http || req->status > 0)
-		count_latency(req, &req->fe->live->fe);
 	if (req->be_counted && req->t_response != 0)
 		count_times(req, &req->be->live->be);
 	if (req->srv != NULL && req->t_response != 0)

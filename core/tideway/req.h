@@ -129,4 +129,8 @@ enum tw_persistence {
  * of it. context: PICK. */
 TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
 
+/** tw_req_count_latency - adds its time to the histograms (tw_histograms_begin)
+ * of its frontend, backend and server. context: LOG. */
+TW_API void tw_req_count_latency(const struct tw_req *req);
+
 #endif

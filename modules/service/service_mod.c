@@ -100,25 +100,11 @@ service_check(struct tw_gen *gen)
 				    "'http-request use-service' : no loaded module has "
 				    "a service '%s'",
 				    r->name);
-		}
-	}
-	return rc;
-}
-
-static int
-service_start(struct tw_gen *gen, struct tw_err *err)
-{
-	struct tw_proxy *px;
-
-	(void)err;
-	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
-		for (const struct rule *r = rules_of(px)->first; r != NULL;
-		     r = r->next) {
-			if (r->service->wanted != NULL)
+			else if (r->service->wanted != NULL)
 				r->service->wanted(gen);
 		}
 	}
-	return 0;
+	return rc;
 }
 
 /* --- requests --- */
@@ -173,5 +159,4 @@ const struct tw_module tideway_module = {
 	.hooks = hooks,
 	.load = service_load,
 	.check = service_check,
-	.start = service_start,
 };

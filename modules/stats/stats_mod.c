@@ -364,9 +364,47 @@ stats_check(struct tw_gen *gen)
 	return 0;
 }
 
+/* --- histograms: for whoever asks for metrics --- */
+
+/* Set by the generation that is being checked, just before the hooks are asked
+ * for; NULL: no exporter is configured. */
+static const struct tw_gen *exporter_gen;
+
+static void
+exporter_wanted(struct tw_gen *gen)
+{
+	exporter_gen = gen;
+}
+
+static bool
+stats_wants_log(const struct tw_proxy *px)
+{
+	(void)px;
+	return exporter_gen != NULL;
+}
+
+static enum tw_verdict
+stats_on_log(struct tw_req *req, void *state)
+{
+	(void)state;
+	tw_req_count_latency(req);
+	return TW_NEXT;
+}
+
+static int
+stats_start(struct tw_gen *gen, struct tw_err *err)
+{
+	(void)err;
+	if (exporter_gen == gen)
+		tw_histograms_begin();
+	exporter_gen = NULL;
+	return 0;
+}
+
 static const struct tw_hook hooks[] = {
 	{ TW_ON_REQUEST, stats_on_request, "stats_on_request", stats_wants },
 	{ TW_ON_RESET, stats_on_reset, "stats_on_reset", stats_wants_reset },
+	{ TW_ON_LOG, stats_on_log, "stats_on_log", stats_wants_log },
 	{ .fn = NULL },
 };
 
@@ -375,14 +413,6 @@ stats_load(const struct tw_self *self, struct tw_err *err)
 {
 	st_self = self;
 	return st_guard_init(err);
-}
-
-/* Whoever asks for metrics wants the histograms, too. */
-static void
-exporter_wanted(struct tw_gen *gen)
-{
-	(void)gen;
-	tw_histograms_begin();
 }
 
 static const struct tw_service services[] = {
@@ -406,4 +436,5 @@ const struct tw_module tideway_module = {
 	.services = services,
 	.load = stats_load,
 	.check = stats_check,
+	.start = stats_start,
 };
