@@ -96,7 +96,10 @@ subtest 'maxconn' => sub {
 	my $c = $p->client('web');
 	is(status_on($c), 200, 'the first');
 	is(reaches('web'), 'silence', 'the second waits');
-	cli('set maxconn frontend web 5');
+	cli('disable frontend web');
+	ok(wait_until { reaches('web') eq 'refused' } && reaches('web') eq 'refused', 'paused');
+	is(reaches('web'), 'refused', 'for a while');
+	cli('enable frontend web;set maxconn frontend web 5');
 	ok(wait_until { reaches('web') eq 'HTTP/1.1 200' }, 'until there is room');
 	is(cli('set maxconn frontend web x'), "Integer value expected.\n\n", 'no number');
 	undef $c;

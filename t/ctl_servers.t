@@ -189,7 +189,6 @@ listen t
 	    qr/^Dumping.*\n  - Pool buffer \(\d+ bytes\) : .*^Total: \d+ pools/ms, 'show pools');
 	like(cli_ask("$dir/q.sock", 'show activity'), qr/^accepted: 2 \[( \d+)+ \]$/m,
 	    'show activity');
-	like(cli_ask("$dir/q.sock", 'show events'), qr/^Supported events sinks/, 'show events');
 	cli_ask("$dir/q.sock", 'set maxconn server t/s 2');
 	push @c, $q->client('t');
 	ok(wait_until { cli_ask("$dir/q.sock", 'show stat t 2 -1') =~ /^t,BACKEND,1,/m },

@@ -56,9 +56,13 @@ look_run(void *arg)
 		if (paused == a->paused)
 			continue;
 		a->paused = paused;
+		if (a->full) { /* there may be room meanwhile */
+			a->full = false;
+			w->net->n_full--;
+		}
 		if (paused)
 			event_del(&a->ev);
-		else if (!a->full)
+		else
 			event_add(&a->ev, NULL);
 	}
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * activity.c - `show activity`, `show events`. Control thread.
+ * activity.c - `show activity`. Control thread.
  */
 #include <tideway/session.h>
 
@@ -74,17 +74,4 @@ ctl_show_activity(struct tw_cli *cli, int argc, char *const argv[])
 	    (unsigned)(wall % 1000000));
 	for (size_t i = 0; i < TW_N_ELEMENTS(fields); i++)
 		field_write(cli, &fields[i], a);
-}
-
-/* Nothing is collected in memory yet. */
-void
-ctl_show_events(struct tw_cli *cli, int argc, char *const argv[])
-{
-	(void)argv;
-	if (argc > 0)
-		tw_cli_msg(cli, TW_ERR, "No such event sink\n");
-	else
-		tw_cli_printf(cli,
-		    "Supported events sinks are listed below. Add -w(wait), -n(new). "
-		    "Any key to stop\n");
 }

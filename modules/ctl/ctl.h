@@ -65,7 +65,7 @@ ctl_run ctl_show_sess, ctl_shutdown_session, ctl_show_fd, ctl_show_pools;
 /* --- errors.c --- */
 ctl_run ctl_show_errors;
 /* --- activity.c --- */
-ctl_run ctl_show_activity, ctl_show_events;
+ctl_run ctl_show_activity;
 /* --- state_line.c: pure --- */
 
 /* HAProxy's number of a check's outcome, and what it means: 0 not known yet, 2

@@ -76,7 +76,6 @@ static const struct tw_command commands[] = {
 	{ "show errors", TW_CLI_OPERATOR, 0, ctl_show_errors,
 	    "[<px>] [request|response]",
 	    "report last request and/or response errors for each proxy" },
-	{ "show events", TW_CLI_USER, 0, ctl_show_events, "", "show event sink state" },
 	{ "show fd", TW_CLI_OPERATOR, 0, ctl_show_fd, "",
 	    "dump list of file descriptors in use" },
 	{ "show info", TW_CLI_USER, 0, ctl_show_info, "[desc|json|typed|float]*",
