@@ -48,6 +48,7 @@ core_libcore_a_SOURCES = \
 	core/flow/debug.c \
 	core/flow/exchange.c \
 	core/flow/hooks.c \
+	core/flow/latency.c \
 	core/flow/log.c \
 	core/flow/logvars.c \
 	core/flow/msg.c \
@@ -59,6 +60,7 @@ core_libcore_a_SOURCES = \
 	core/flow/retry.c \
 	core/flow/run.c \
 	core/flow/server.c \
+	core/flow/sessions.c \
 	core/flow/shut.c \
 	core/module/find.c \
 	core/module/hooks.c \
@@ -75,16 +77,19 @@ core_libcore_a_SOURCES = \
 	core/net/netns.c \
 	core/net/offer.c \
 	core/net/outgoing.c \
+	core/net/pause.c \
 	core/net/proxy_hdr.c \
 	core/net/trim.c \
 	core/net/upstream.c \
 	core/proxy/access.c \
 	core/proxy/acl_kw.c \
 	core/proxy/addr.c \
+	core/proxy/bad.c \
 	core/proxy/balance.c \
 	core/proxy/bind.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
+	core/proxy/histogram.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_kw.c \
@@ -100,6 +105,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/server.c \
 	core/proxy/server_addr.c \
 	core/proxy/server_pp.c \
+	core/proxy/runtime.c \
 	core/proxy/server_state.c \
 	core/proxy/socket_kw.c \
 	core/proxy/source_kw.c \

@@ -118,10 +118,12 @@ modules_demo_la_LDFLAGS = $(MODULE_LINK)
 # ---- stats
 noinst_LTLIBRARIES += modules/stats/libstats.la
 modules_stats_libstats_la_SOURCES = \
+	modules/stats/access.c \
 	modules/stats/admin.c \
 	modules/stats/auth.c \
 	modules/stats/csv.c \
 	modules/stats/fields.c \
+	modules/stats/fields_help.c \
 	modules/stats/guard.c \
 	modules/stats/html.c \
 	modules/stats/html_more.c \
@@ -129,9 +131,14 @@ modules_stats_libstats_la_SOURCES = \
 	modules/stats/html_table.c \
 	modules/stats/html_text.c \
 	modules/stats/json.c \
+	modules/stats/prom.c \
+	modules/stats/prom_metrics.c \
+	modules/stats/prom_states.c \
 	modules/stats/report.c \
+	modules/stats/show.c \
 	modules/stats/stats_kw.c \
 	modules/stats/stats_mod.c \
+	modules/stats/typed.c \
 	modules/stats/uri.c
 module_LTLIBRARIES += modules/stats.la
 modules_stats_la_SOURCES =
@@ -147,6 +154,36 @@ modules/stats/assets.c: $(stats_assets) $(srcdir)/contrib/dev/embed.sh
 	$(SHELL) $(srcdir)/contrib/dev/embed.sh \
 		st_page_css=$(srcdir)/modules/stats/page.css \
 		st_page_js=$(srcdir)/modules/stats/page.js > $@.tmp && mv $@.tmp $@
+
+# ---- ctl
+noinst_LTLIBRARIES += modules/ctl/libctl.la
+modules_ctl_libctl_la_SOURCES = \
+	modules/ctl/activity.c \
+	modules/ctl/ctl_mod.c \
+	modules/ctl/errors.c \
+	modules/ctl/find.c \
+	modules/ctl/frontend.c \
+	modules/ctl/info.c \
+	modules/ctl/process.c \
+	modules/ctl/server.c \
+	modules/ctl/sess.c \
+	modules/ctl/state.c \
+	modules/ctl/state_file.c \
+	modules/ctl/state_line.c \
+	modules/ctl/walk.c
+module_LTLIBRARIES += modules/ctl.la
+modules_ctl_la_SOURCES =
+modules_ctl_la_LIBADD = modules/ctl/libctl.la
+modules_ctl_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- service
+noinst_LTLIBRARIES += modules/service/libservice.la
+modules_service_libservice_la_SOURCES = \
+	modules/service/service_mod.c
+module_LTLIBRARIES += modules/service.la
+modules_service_la_SOURCES =
+modules_service_la_LIBADD = modules/service/libservice.la
+modules_service_la_LDFLAGS = $(MODULE_LINK)
 
 # ---- vrrp
 if HAVE_LIBMNL

@@ -161,8 +161,30 @@ subtest 'stats maxconn' => sub {
 	stop_proxy($p);
 };
 
+subtest 'parameters' => sub {
+	my $p = start_proxy(text("stats socket $sock severity-output number name a id 7
+    stats socket $dir/user.sock severity-output string user root group root
+    stats socket $HOST:17834 interface lo backlog 5 level user
+    stats socket ::1:17834 v6only
+    stats socket $dir/plain.sock severity-output none"));
+	is(ask($sock, "set timeout cli x\n"), "[3]: Invalid timeout value.\n\n[end]",
+	    'severity-output number');
+	is(ask("$dir/user.sock", "show cli level\n"), "[info]: operator\n\n[end]", 'string');
+	is(ask("$dir/plain.sock", "show cli level\n"), "operator\n\n[end]", 'none');
+	is(ask("$dir/plain.sock", "set severity-output string;set severity-output x\n"),
+	    "\n[err]: one of 'none', 'number', 'string' is a required argument\n\n[end]",
+	    'set severity-output');
+	is(ask(17834, "show cli level\n"), "user\n\n[end]", 'interface, backlog');
+	stop_proxy($p);
+};
+
 subtest 'bad lines' => sub {
 	for (
+		["stats socket $sock severity-output loud", qr/none.*number.*string/],
+		["stats socket $sock severity-output", qr/needs a value/],
+		["stats socket $sock id 0", qr/above 0/],
+		["stats socket $sock interface " . 'x' x 40, qr/too long/],
+
 		["stats socket $sock level root", qr/'level' takes/],
 		["stats socket $sock mode 999", qr/octal/],
 		["stats socket $sock ssl", qr/'ssl' is not supported/],

@@ -19,6 +19,7 @@ UNIT_TESTS = \
 	t/unit/test_cli_line \
 	t/unit/test_cond \
 	t/unit/test_cookie_edit \
+	t/unit/test_ctl_state \
 	t/unit/test_dead_forms \
 	t/unit/test_dns_msg \
 	t/unit/test_h1_body \
@@ -93,6 +94,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_cli \
 	t/fuzz/fuzz_conf \
 	t/fuzz/fuzz_cookie \
+	t/fuzz/fuzz_server_state \
 	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
@@ -162,6 +164,8 @@ t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
 t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
+t_unit_test_ctl_state_LDADD = modules/ctl/libctl.la $(LDADD)
+t_fuzz_fuzz_server_state_LDADD = modules/ctl/libctl.la $(FUZZ_LINK)
 t_unit_test_stats_text_LDADD = modules/stats/libstats.la $(LDADD)
 t_fuzz_fuzz_check_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
 

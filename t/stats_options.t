@@ -157,4 +157,69 @@ subtest 'admin' => sub {
 	}
 };
 
+subtest 'scope' => sub {
+	my $names = sub { join ' ', map { /^(\w+),(?:FRONT|BACK)END/ ? $1 : () }
+	    split /\n/, page($_[0], '/haproxy?stats;csv')->body };
+	my $more = "\nlisten elsewhere\n    bind {BIND:elsewhere}\n";
+	for (['', 'st elsewhere b'], ['stats scope .', 'st'], ['stats scope b', 'b'],
+		["stats scope .\n    stats scope b", 'st b'], ['stats scope nobody', '']) {
+		my ($line, $want) = @$_;
+		my $p = proxy(['stats enable', $line], more => $more);
+		is($names->($p) =~ s/\b(\w+) \1\b/$1/r, $want, $line || 'without a line');
+		unlike(page($p)->body, qr/>elsewhere</, 'nor on the page') if $line;
+		stop_proxy($p);
+	}
+	my $p = proxy(['stats uri /in'], more => $more, defaults => ['stats scope b']);
+	is((page($p, '/in;csv')->body =~ /^(\w+),/m)[0], 'b', 'from defaults');
+	stop_proxy($p);
+	$p = proxy(['stats enable', 'stats scope .', 'stats admin if TRUE'], more => '');
+	my ($token) = page($p)->body =~ /name=["']?t["']? value=["']?(\w+)/;
+	my $form = 's=s1&action=maint&b=b' . ($token ? "&t=$token" : '');
+	my $r = $p->request('st', "POST /haproxy?stats HTTP/1.1\r\nHost: " . $p->addr('st')
+	    . "\r\nContent-Length: " . length($form) . "\r\n\r\n$form");
+	like($r->header('Location') // '', qr/;st=DENY/, 'no hand on what is hidden')
+	    if is_tideway();
+	stop_proxy($p);
+};
+
+subtest 'http-request' => sub {
+	my $yes = login('u:p');
+	for ([['stats http-request deny'], 403], [['stats http-request allow'], 200],
+		[['stats http-request auth'], 401],
+		[['stats http-request deny if { src 10.0.0.0/8 }'], 200],
+		[['stats http-request deny unless { src 10.0.0.0/8 }'], 403],
+		[['stats http-request allow if { src 127.0.0.0/8 }', 'stats http-request deny'],
+		    200],
+		[['stats http-request auth if { src 10.0.0.0/8 }', 'stats http-request deny'],
+		    403]) {
+		my ($lines, $want) = @$_;
+		my $p = proxy($lines);
+		is(page($p)->status, $want, join '; ', @$lines);
+		is($p->get('st', '/')->status, 503, 'only the page');
+		stop_proxy($p);
+	}
+	my $p = proxy(['stats http-request auth realm Mine']);
+	is(page($p)->header('WWW-Authenticate'), 'Basic realm="Mine"', 'realm');
+	stop_proxy($p);
+	for my $bad ('stats http-request', 'stats http-request maybe',
+	    'stats http-request deny if', 'stats http-request auth realm',
+	    'stats http-request deny when x', 'stats scope') {
+		next if $bad =~ /if$/ && !is_tideway();
+		my $r = check_config(defaults() . "listen a\n    bind 127.0.0.1:1\n    $bad\n");
+		is($r->{code}, 1, "'$bad' is refused") or diag $r->{all};
+	}
+	my $r = check_config(defaults() . "listen a\n    bind 127.0.0.1:1\n"
+	    . "    stats auth u:p\n    stats http-request allow\n");
+	is($r->{code}, 0, 'beside stats auth');
+	like($r->{all}, qr/can't be used at the same time/, 'a warning');
+};
+
+subtest 'show-version' => sub {
+	plan skip_all => 'HAProxy 3.4 has it' unless is_tideway();
+	my $p = proxy(['stats show-version'], defaults => ['stats hide-version',
+	    'stats enable']);
+	like(page($p)->body, qr/version/i, 'shown again');
+	stop_proxy($p);
+};
+
 done_testing;

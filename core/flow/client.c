@@ -309,6 +309,12 @@ bad_request(struct tw_req *req)
 
 	req->start_line = first_line(&req->cli->in);
 	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	tw__bad_keep(req->fe, TW_FRONTEND,
+	    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
+		.src = req->cli->src,
+		.why = req->up.in.why,
+		.bytes = tw__buf_str(&req->cli->in) },
+	    NULL, NULL);
 	req->cli->linger_wanted = true;
 	return tw__flow_fail(req, status, 'P', 'R', req->up.in.why);
 }

@@ -283,10 +283,17 @@ response_read(struct tw_req *req)
 				return next;
 			continue;
 		}
-		if (io == TW_IO_ERR)
+		if (io == TW_IO_ERR) {
+			tw__bad_keep(req->be, TW_BACKEND,
+			    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
+				.src = req->cli->src,
+				.why = req->down.in.why,
+				.bytes = tw__buf_str(&srvc->in) },
+			    req->fe, req->srv);
 			return tw__retry_wanted(req, TW__RETRY_JUNK)
 			    ? tw__retry(req)
 			    : response_bad(req, req->down.in.why);
+		}
 		if (io == TW_IO_END)
 			return response_missing(req);
 		switch (tw__conn_recv(srvc, 0)) {

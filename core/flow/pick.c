@@ -164,9 +164,8 @@ preferred(const struct tw_req *req)
 	    !tw_server_is_usable(srv) ||
 	    !atomic_load_explicit(&srv->live->in_use, memory_order_relaxed))
 		return NULL;
-	if (kept != NULL
-		? kept->server != srv->live
-		: atomic_load_explicit(&srv->live->idle, memory_order_relaxed) == 0)
+	if (kept != NULL ? kept->server != srv->live
+			 : tw_server_idle_at(srv, req->worker->id) == 0)
 		return NULL;
 	return tw__server_take(srv) ? srv : NULL;
 }

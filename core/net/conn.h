@@ -247,6 +247,13 @@ int tw__listeners_open(struct tw_gen *gen, struct tw_err *err);
 void tw__listeners_published(struct tw_gen *gen);
 /** tw__listeners_drain - stops accepting for good. */
 void tw__listeners_drain(void);
+/** tw__listener_pause, tw__listener_resume - what tw__listeners_look() tells the
+ * workers afterwards. control. */
+int tw__listener_pause(struct tw_bind *b, struct tw_err *err);
+int tw__listener_resume(struct tw_bind *b, struct tw_err *err);
+void tw__listeners_look(void);
+/** tw__listeners_stop - closes a frontend's sockets. control. */
+void tw__listeners_stop(const struct tw_proxy *px);
 /** tw__listeners_down - a worker ends: lets go of its listeners. */
 void tw__listeners_down(struct tw_worker *w);
 /** tw__conns_active - client connections on all workers. */
@@ -307,5 +314,13 @@ void tw__flow_accepted(struct tw_conn *conn);
 void tw__flow_close_clients(struct tw_worker *w, bool hard);
 /** tw__flow_pool - the worker's requests. */
 struct tw__pool *tw__flow_pool(struct tw_worker *w);
+
+/** tw__buf_str - what was read and not consumed. */
+static inline struct tw_str
+tw__buf_str(const struct tw_buf *b)
+{
+	return (struct tw_str){ b->base != NULL ? b->base + b->head : "",
+		b->base != NULL ? b->tail - b->head : 0 };
+}
 
 #endif

@@ -24,19 +24,11 @@
 #include <tideway/assert.h>
 #include <tideway/log.h>
 #include "core/net/conn.h"
+#include "core/net/accept.h"
 #include "core/net/handover.h"
+#include "core/proxy/process.h"
 
 #define RETRY_MS 20
-
-/* One worker's watch over one listener. */
-struct tw__accept {
-	struct tw__accept *next;
-	struct listener *l;         /* one of its references */
-	struct tw__bind_live *live; /* borrow: until unwatched */
-	struct event ev;
-	bool full; /* not watched for want of room */
-	bool off;  /* not watched: other threads serve it (thread, shards) */
-};
 
 /* The socket itself; closed when the last worker has let go. One that has
  * vanished is never taken up again: should its line return, a new one is made,
@@ -269,7 +261,7 @@ watch(struct tw_worker *w, struct tw__accept *a)
 static void
 unwatch_full(struct tw_worker *w, struct tw__accept *a)
 {
-	if (a->full)
+	if (a->full || a->off)
 		return;
 	a->full = true;
 	w->net->n_full++;
@@ -281,7 +273,7 @@ static void
 watch_all(struct tw_worker *w)
 {
 	for (struct tw__accept *a = w->net->accepts; a != NULL; a = a->next) {
-		if (a->full)
+		if (a->full && !a->off)
 			watch(w, a);
 	}
 }
@@ -320,8 +312,9 @@ places(const struct tw_bind *b)
 	const uint32_t process = room(
 	    __atomic_load_n(&tw__maxconn, __ATOMIC_RELAXED), /* a reload may set it */
 	    atomic_load_explicit(&tw__n_conns, memory_order_relaxed));
-	const uint32_t frontend = room(px->c.maxconn,
-	    atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed));
+	const uint32_t frontend =
+	    room(atomic_load_explicit(&px->live->fe_maxconn, memory_order_relaxed),
+		atomic_load_explicit(&px->live->fe.cur, memory_order_relaxed));
 	const uint32_t line = room(
 	    b->maxconn, atomic_load_explicit(&b->live->s.cur, memory_order_relaxed));
 
@@ -481,7 +474,14 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 
 		if (bind == NULL)
 			return;
+		const bool limited = tw__rate_is_limited();
+		if (TW_UNLIKELY(limited) && !tw__rate_admits()) {
+			unwatch_full(w, a);
+			return;
+		}
 		const int c = accept_counted(fd, bind, &src, &to);
+		if (TW_UNLIKELY(limited) && c < 0)
+			tw__rate_return();
 		if (c == -2) {
 			unwatch_full(w, a);
 			return;
@@ -492,6 +492,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 			accept_error(w, a, bind);
 			return;
 		}
+		__atomic_store_n(&w->n_accepted, w->n_accepted + 1, __ATOMIC_RELAXED);
 		accepted(to, bind, c, &src);
 	}
 }
@@ -556,12 +557,12 @@ struct sync_entry {
 	struct tw__bind_live *live;
 };
 
-/* Watches it, or does not, as its line says now. */
-static void
-serve(struct tw_worker *w, struct tw__accept *a)
+void
+tw__accept_serve(struct tw_worker *w, struct tw__accept *a)
 {
 	const struct tw_bind *const b = atomic_load(&a->live->bind);
-	const bool off = b != NULL && b->confined && !tw__bind_runs_on(b, w->id);
+	const bool off = atomic_load(&a->live->paused) ||
+	    (b != NULL && b->confined && !tw__bind_runs_on(b, w->id));
 
 	if (off == a->off)
 		return;
@@ -585,7 +586,7 @@ accept_add(struct tw_worker *w, const struct sync_entry *e)
 	a->live = e->live;
 	event_assign(&a->ev, w->base, e->l->fd, EV_READ | EV_PERSIST, on_accept, a);
 	a->off = true;
-	serve(w, a);
+	tw__accept_serve(w, a);
 	a->next = w->net->accepts;
 	w->net->accepts = a;
 }
@@ -624,7 +625,7 @@ sync_run(void *arg)
 			at = &(*at)->next;
 	}
 	for (struct tw__accept *a = w->net->accepts; a != NULL; a = a->next)
-		serve(w, a);
+		tw__accept_serve(w, a);
 	for (int i = 0; i < s->n; i++) {
 		if (!is_watched(w, s->e[i].l))
 			accept_add(w, &s->e[i]);
@@ -702,6 +703,7 @@ tw__listeners_drain(void)
 	struct listener *l;
 
 	atomic_fetch_add(&tw__stopping, 1);
+	atomic_store(&tw__process.stopping, true);
 	SLIST_FOREACH(l, &listeners, link)
 		l->wanted = false;
 	forget_unwanted();
@@ -714,6 +716,29 @@ tw__listeners_down(struct tw_worker *w)
 	tw_timer_del(&w->net->accept_retry);
 	while (w->net->accepts != NULL)
 		accept_drop(w, &w->net->accepts);
+}
+
+/* --- shut down by an operator --- */
+
+/* The next generation opens them again: it finds none. What was inherited
+ * cannot be opened again, and rests instead. */
+void
+tw__listeners_stop(const struct tw_proxy *px)
+{
+	struct listener *l;
+
+	SLIST_FOREACH(l, &listeners, link)
+		l->wanted = true;
+	for (int i = 0; i < px->n_binds; i++) {
+		const struct tw_bind *const b = px->bind[i];
+
+		if ((l = b->live->net) != NULL)
+			l->wanted = b->fd >= 0;
+		atomic_store(&b->live->paused, b->fd >= 0);
+	}
+	forget_unwanted();
+	tw__listeners_look();
+	sync_post();
 }
 
 /* --- handing over --- */

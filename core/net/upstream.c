@@ -48,6 +48,14 @@ idle_of(struct tw__net *net, uint32_t number, bool make)
 	return net->idle[number];
 }
 
+/* For reports; the worker's own cell. */
+static void
+idle_tell(const struct tw_conn *conn, const struct tw__idle *idle)
+{
+	atomic_store_explicit(&conn->server->s.cells[conn->worker->id].idle, idle->n,
+	    memory_order_relaxed);
+}
+
 static void
 idle_remove(struct tw__idle *idle, struct tw_conn *conn)
 {
@@ -55,7 +63,7 @@ idle_remove(struct tw__idle *idle, struct tw_conn *conn)
 	idle->n--;
 	if (idle->n < idle->least)
 		idle->least = idle->n;
-	atomic_fetch_sub_explicit(&conn->server->idle, 1, memory_order_relaxed);
+	idle_tell(conn, idle);
 }
 
 struct tw_conn *
@@ -121,11 +129,18 @@ is_surplus(const struct tw__idle *idle)
 	return idle->n + idle->used >= peak;
 }
 
+/* All workers' idle connections are counted only where that matters. */
 static bool
 is_full(const struct tw_server_live *l)
 {
-	return atomic_load_explicit(&l->idle, memory_order_relaxed) >=
-	    atomic_load_explicit(&l->pool_max, memory_order_relaxed);
+	const uint32_t most = atomic_load_explicit(&l->pool_max, memory_order_relaxed);
+	uint32_t n = 0;
+
+	if (most == UINT32_MAX)
+		return false;
+	for (int i = 0; i <= tw_n_workers(); i++)
+		n += atomic_load_explicit(&l->s.cells[i].idle, memory_order_relaxed);
+	return n >= most;
 }
 
 /* Nothing unread, nothing unsent, not closed by either side. `readable` may
@@ -183,9 +198,9 @@ tw__upstream_put(struct tw_conn **pconn)
 	tw_timer_set(&conn->timer, 0);
 	TAILQ_INSERT_HEAD(&idle->list, conn, link);
 	idle->n++;
-	atomic_fetch_add_explicit(&conn->server->idle, 1, memory_order_relaxed);
 	if (TW_UNLIKELY(idle->due_ms == 0))
 		purge_begin(net, idle, conn->server);
+	idle_tell(conn, idle);
 }
 
 /* The pool's connection had an event: the server closed it, or spoke out of

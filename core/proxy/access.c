@@ -101,10 +101,15 @@ tw_proxy_status_text(const struct tw_proxy *px, enum tw_side side)
 	int active, backup;
 	uint32_t weight;
 
+	if (side == TW_FRONTEND) {
+		const enum tw_fe_state state = tw_frontend_state(px);
+
+		return state == TW_FE_OPEN  ? "OPEN"
+		    : state == TW_FE_PAUSED ? "PAUSED"
+					    : "STOP";
+	}
 	if (px->c.disabled)
 		return "STOP";
-	if (side == TW_FRONTEND)
-		return "OPEN";
 	if (px->n_servers == 0)
 		return "UP";
 	tw_proxy_usable(px, &active, &backup, &weight);
@@ -175,6 +180,25 @@ tw_gen_proxy(struct tw_gen *gen, int i)
 			return px;
 	}
 	return NULL;
+}
+
+int
+tw_gen_n_proxies(const struct tw_gen *gen)
+{
+	return gen->n_proxies;
+}
+
+int
+tw_gen_proxies(struct tw_gen *gen, struct tw_proxy **of, int room)
+{
+	struct tw_proxy *px;
+	int n = 0;
+
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (!px->c.disabled && n < room)
+			of[n++] = px;
+	}
+	return n;
 }
 
 struct tw_proxy *
@@ -268,7 +292,9 @@ tw_server_is_checked(const struct tw_server *srv)
 uint32_t
 tw_server_maxconn(const struct tw_server *srv)
 {
-	return srv->maxconn;
+	return srv->live != NULL
+	    ? atomic_load_explicit(&srv->live->maxconn, memory_order_relaxed)
+	    : srv->maxconn;
 }
 
 uint32_t
@@ -294,4 +320,36 @@ tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 		return;
 	out->addr.port = srv->check_port != 0 ? (uint16_t)srv->check_port
 					      : tw_server_addr(srv)->port;
+}
+
+bool
+tw_server_is_disabled(const struct tw_server *srv)
+{
+	return srv->disabled;
+}
+
+bool
+tw_server_id_is_forced(const struct tw_server *srv)
+{
+	return srv->id_forced;
+}
+
+bool
+tw_proxy_id_is_forced(const struct tw_proxy *px)
+{
+	return px->id_forced;
+}
+
+void
+tw_server_check_view(const struct tw_server *srv, struct tw_check_view *out)
+{
+	*out = (struct tw_check_view){ .port = srv->check_port, .host = srv->host };
+	if (srv->check_addr != NULL)
+		out->addr = *srv->check_addr;
+}
+
+int
+tw_bind_fd(const struct tw_bind *bind)
+{
+	return bind->live != NULL ? bind->live->fd : -1;
 }

@@ -272,12 +272,13 @@ server_publish(struct tw_server *srv)
 	if (!srv->has_addr)
 		admin |= TW__ADM_NOADDR;
 	atomic_store(&l->admin, (uint8_t)admin);
-	if (!srv->check)
+	/* nobody looks after it any more; what a person forced stays */
+	if (old != NULL && old->check && !srv->check)
 		atomic_store(&l->health, TW_UP);
-	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
 	atomic_store(&l->pool_max, srv->pool_purge_ms != 0 ? srv->pool_max : 0);
 	atomic_store(&l->pool_purge_ms, srv->pool_purge_ms);
+	tw__server_limits_follow(srv);
 	atomic_store(&l->index, (uint32_t)srv->index);
 	atomic_store(&srv->epoch, epoch_of(srv, old));
 	tw__server_where_reset(srv);
@@ -302,8 +303,12 @@ tw__proxies_published(struct tw_gen *gen)
 	tw__process_published(gen);
 	/* the listeners come last: through them workers find all this */
 	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (tw__is_fe(px))
+			tw__frontend_limits_follow(px);
 		if (tw__is_be(px))
 			tw__backend_publish(px);
+		for (int i = 0; i < px->n_servers; i++)
+			px->server[i]->live->fresh = false;
 	}
 }
 

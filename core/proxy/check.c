@@ -221,8 +221,10 @@ proxy_ids_check(struct tw_gen *gen)
 
 	if (a.px == NULL)
 		TW_WRONG("out of memory for numbers");
-	TAILQ_FOREACH(px, &gen->proxies, link)
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		px->id_forced = px->id != 0;
 		a.px[a.n++] = px;
+	}
 	rc = ids_assign(&a, proxy_id_at, &clash);
 	if (rc < 0)
 		tw_gen_fail(gen, a.px[clash]->file, a.px[clash]->line,
@@ -268,6 +270,8 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 {
 	int rc = server_names_check(gen, px), clash;
 
+	for (int i = 0; i < px->n_servers; i++)
+		px->server[i]->id_forced = px->server[i]->id != 0;
 	if (ids_assign(px, server_id_at, &clash) < 0)
 		rc = tw_gen_fail(gen, px->server[clash]->file, px->server[clash]->line,
 		    "server '%s/%s' has the same 'id' %u as "

@@ -156,12 +156,14 @@ side_init(struct tw__side_live *s)
 
 	s->cells = must(aligned_alloc(_Alignof(struct tw__cells), size));
 	memset(s->cells, 0, size);
+	tw__histogram_init(s);
 }
 
 static void
 side_fini(struct tw__side_live *s)
 {
 	free(s->cells);
+	free(atomic_load(&s->histogram));
 	s->cells = NULL;
 }
 
@@ -208,6 +210,8 @@ proxy_live_ref(const struct tw_proxy *px)
 	side_init(&l->be);
 	queue_init(&l->queue);
 	atomic_store(&l->changed_ms, tw__live_ms());
+	atomic_store(&l->fe_maxconn, px->c.maxconn);
+	l->fe_maxconn_conf = px->c.maxconn;
 	l->block = block_new(TW_IN_PROXY_LIVE);
 	registry_add(&proxies, key, l);
 	return l;
@@ -222,6 +226,8 @@ proxy_live_free(void *arg)
 	side_fini(&l->fe);
 	side_fini(&l->be);
 	queue_fini(&l->queue);
+	free(l->bad_req);
+	free(l->bad_res);
 	free(l->block);
 	free(l->key);
 	free(l);
@@ -267,6 +273,7 @@ server_live_ref(struct tw_server *srv)
 	l->key = key_make("be/", srv->proxy->name, srv->name);
 	l->refs = 1;
 	l->number = number_get();
+	l->fresh = true;
 	side_init(&l->s);
 	queue_init(&l->queue);
 	pthread_mutex_init(&l->lock, NULL);

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include <tideway/proxy.h>
 #include <tideway/server.h>
 #include <tideway/worker.h>
 
@@ -25,6 +26,13 @@ struct tw__cells {
 	_Atomic uint64_t time_sum[4];  /* queue, connect, response, total */
 	_Atomic uint32_t time_max[4];
 	_Atomic uint32_t time_n[4];    /* how many went in, up to 1024 */
+	_Atomic uint32_t idle;         /* server: this worker's idle connections */
+} __attribute__((aligned(64)));
+
+/* One worker's row of a histogram; as cells. */
+struct tw__histogram {
+	_Atomic uint64_t n[TW_HISTOGRAM_BUCKETS];
+	_Atomic uint64_t sum_ms;
 } __attribute__((aligned(64)));
 
 /* Per-second rates, sampled by the control thread once a second. */
@@ -36,9 +44,13 @@ struct tw__rate {
 /* One side of a proxy. */
 struct tw__side_live {
 	struct tw__cells *cells;         /* owns: [n_workers + 1] */
+	struct tw__histogram *_Atomic histogram; /* owns: as cells; NULL: nobody asks */
 	_Atomic uint32_t cur, max;       /* sessions */
 	_Atomic uint64_t last_session_s; /* monotonic seconds; 0: none */
 	struct tw__rate sess, conn, req;
+	/* What `clear counters all` hides: the sums as they were then. Written
+	 * by the control thread. */
+	_Atomic uint64_t hidden[TW_N_CNT];
 };
 
 /* A waiting request; part of struct tw_req. */
@@ -86,6 +98,10 @@ struct tw_proxy_live {
 	_Atomic uint64_t downtime_ms, chkdown;
 	_Atomic bool down;
 	_Atomic uint64_t log_count;  /* lines logged: %lc */
+	_Atomic uint32_t fe_maxconn; /* in force; 0: the process's limit */
+	uint32_t fe_maxconn_conf;    /* configured when that was set; control */
+	_Atomic bool fe_stopped;     /* shut down until the next generation */
+	struct tw__bad *bad_req, *bad_res; /* owns: bad.c's lock; NULL: none */
 	char *block;                 /* the modules' proxy_live blocks */
 	_Atomic bool stale;          /* servers have changed since `balance` was built */
 	LIST_ENTRY(tw_proxy_live) stale_link; /* control thread */
@@ -116,7 +132,6 @@ struct tw_server_live {
 	_Atomic uint32_t weight;     /* user weight in force; UINT32_MAX: as configured */
 	_Atomic uint8_t health;      /* enum tw_health */
 	_Atomic uint8_t admin;       /* TW_ADM_... */
-	_Atomic uint32_t idle;       /* idle connections, all workers */
 	_Atomic bool checks_paused;  /* by an administrator */
 	_Atomic uint64_t changed_ms;
 	_Atomic uint32_t epoch;      /* raised when its address changes */
@@ -131,7 +146,22 @@ struct tw_server_live {
 	                              * control thread */
 	/* owns: NULL: where the line says; replaced whole, the former retired */
 	struct tw__where *_Atomic where;
+	/* Configured when an operator's value was set; UINT32_MAX: none was. */
+	uint32_t maxconn_conf, weight_conf; /* control */
+	bool fresh;                  /* no generation with it was published; control */
 };
+
+/* bad.c: a message that broke the protocol, with its bytes. */
+struct tw__bad {
+	struct tw_bad_message m;
+	size_t room;
+	char data[];
+};
+/** tw__bad_keep - in: what, without event and names; other, the proxy of the
+ * other side. context: worker. */
+void tw__bad_keep(const struct tw_proxy *px, enum tw_side side,
+    const struct tw_bad_message *what, const struct tw_proxy *other,
+    const struct tw_server *srv);
 
 /* A request begins to use a server (slot taken) and stops using it. */
 /** tw__server_take - a slot, if there is one below maxconn and (unless
@@ -173,6 +203,11 @@ void tw__live_tick(void);
 /** tw__time_add - one request's time into a sliding average. in: i, index of
  * time_sum; ms. context: worker (own cells). */
 void tw__time_add(struct tw__side_live *s, int worker, int i, uint32_t ms);
+/** tw__histogram_init - gets rows, if anybody asks for histograms. control. */
+void tw__histogram_init(struct tw__side_live *s);
+void tw__histogram_clear(struct tw__histogram *h);
+/** tw__histogram_add - one request's time. context: worker (own row). */
+void tw__histogram_add(struct tw__histogram *h, uint32_t ms);
 /** tw__session_begin / tw__session_end - cur, max, last. context: worker. */
 void tw__session_begin(struct tw__side_live *s);
 void tw__session_end(struct tw__side_live *s);

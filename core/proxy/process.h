@@ -20,6 +20,11 @@ struct tw__process {
 	_Atomic uint32_t maxconn;
 	_Atomic uint64_t kept_conns, kept_req; /* of proxies that are gone */
 	struct tw__rate sess, conn, bytes_out;
+	/* By runtime.c. */
+	_Atomic uint32_t conn_limit, sess_limit; /* a second; 0: none */
+	_Atomic uint64_t window; /* second << 32 | connections accepted in it */
+	uint32_t maxconn_conf;   /* configured when maxconn was set; control */
+	_Atomic bool stopping;
 };
 
 extern struct tw__process tw__process;
@@ -28,6 +33,21 @@ extern struct tw__process tw__process;
 void tw__counters_init(void);
 /** tw__process_published - takes what the generation says of the process. */
 void tw__process_published(const struct tw_gen *gen);
+/** tw__maxconn_follow - the limit that a generation says; one that an operator
+ * has set stays until the configured one changes. control. */
+void tw__maxconn_follow(uint32_t configured);
+/** tw__rate_admits - whether another connection may be accepted in this second,
+ * and counts it. context: worker, before each accept while a limit is set. */
+bool tw__rate_admits(void);
+/** tw__rate_return - nobody was there to be accepted. */
+void tw__rate_return(void);
+static inline bool
+tw__rate_is_limited(void)
+{
+	return atomic_load_explicit(&tw__process.conn_limit, memory_order_relaxed) !=
+	    0 ||
+	    atomic_load_explicit(&tw__process.sess_limit, memory_order_relaxed) != 0;
+}
 /** tw__process_keep - counts a frontend that is about to go. control. */
 void tw__process_keep(const struct tw__side_live *s);
 

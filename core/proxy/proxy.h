@@ -175,6 +175,7 @@ struct tw_proxy {
 	char *block;            /* the modules' blocks */
 	struct tw_proxy_live *live; /* from start on */
 	struct tw__persist_list persists; /* backend */
+	bool id_forced;         /* an `id` line gave it */
 };
 
 /* Worker threads; bit i: the one with number i + 1. */
@@ -268,6 +269,7 @@ struct tw_server {
 	uint32_t pool_max, pool_purge_ms, pool_low; /* UINT32_MAX, 5000, 0 */
 	bool non_stick;
 	bool per_client;        /* a connection speaks for, or leads as, one client */
+	bool id_forced;         /* `id` gave it */
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */

@@ -136,6 +136,11 @@ void tw__server_where_reset(const struct tw_server *srv);
  * life. */
 void tw__server_state_start(struct tw_server *srv);
 
+/** tw__server_limits_follow, tw__frontend_limits_follow - what a new generation
+ * says is in force, unless an operator has set it and the line is as before. */
+void tw__server_limits_follow(struct tw_server *srv);
+void tw__frontend_limits_follow(struct tw_proxy *px);
+
 /** tw__live_ms - monotonic ms on any thread. */
 static inline uint64_t
 tw__live_ms(void)

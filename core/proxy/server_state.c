@@ -177,6 +177,7 @@ tw__server_state_start(struct tw_server *srv)
 	    (srv->disabled ? TW_ADM_MAINT : 0) | (srv->has_addr ? 0 : TW__ADM_NOADDR);
 
 	atomic_store(&l->weight, UINT32_MAX);
+	l->weight_conf = l->maxconn_conf = UINT32_MAX;
 	atomic_store(&l->health, TW_UP);
 	atomic_store(&l->admin, (uint8_t)admin);
 	atomic_store(&l->maxconn, srv->maxconn);
@@ -418,6 +419,7 @@ tw_server_set_weight(struct tw_server *srv, uint32_t weight, const char *who)
 	(void)who;
 	TW_ASSERT(weight <= 256);
 	atomic_store(&srv->live->weight, weight);
+	srv->live->weight_conf = srv->weight;
 	change_apply(&c);
 	if (c.backend_up && !backend_is_up(srv->proxy))
 		tw_proxy_log(srv->proxy, TW_EMERG, "%s %s has no server available!",

@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -32,8 +33,9 @@ own_cell(void)
 	return w != NULL ? tw_worker_id(w) : 0;
 }
 
+/* Since the start, whatever was cleared. */
 static uint64_t
-side_sum(const struct tw__side_live *s, enum tw_cnt id)
+side_raw(const struct tw__side_live *s, enum tw_cnt id)
 {
 	const int n = tw_n_workers();
 	uint64_t sum = 0;
@@ -41,6 +43,15 @@ side_sum(const struct tw__side_live *s, enum tw_cnt id)
 	for (int i = 0; i <= n; i++)
 		sum += atomic_load_explicit(&s->cells[i].v[id], memory_order_relaxed);
 	return sum;
+}
+
+static uint64_t
+side_sum(const struct tw__side_live *s, enum tw_cnt id)
+{
+	/* read first: the cells only grow */
+	const uint64_t hidden = atomic_load(&s->hidden[id]);
+
+	return side_raw(s, id) - hidden;
 }
 
 static struct tw__side_live *
@@ -236,12 +247,21 @@ tw_proxy_gauges(const struct tw_proxy *px, enum tw_side side, struct tw_gauges *
 	}
 	side_gauges(proxy_side(px, side), out);
 	if (side == TW_FRONTEND) {
-		out->limit = px->c.maxconn ? px->c.maxconn : tw__process.maxconn;
+		out->limit = atomic_load(&px->live->fe_maxconn);
+		if (out->limit == 0)
+			out->limit = tw__process.maxconn;
 		return;
 	}
 	out->limit = tw__fullconn(px);
 	out->queue = atomic_load(&px->live->queue.len);
 	out->queue_max = atomic_load(&px->live->queue.max);
+}
+
+uint32_t
+tw_server_idle_at(const struct tw_server *srv, int worker)
+{
+	return atomic_load_explicit(
+	    &srv->live->s.cells[worker].idle, memory_order_relaxed);
 }
 
 void
@@ -252,10 +272,11 @@ tw_server_gauges(const struct tw_server *srv, struct tw_gauges *out)
 		return;
 	}
 	side_gauges(&srv->live->s, out);
-	out->limit = srv->maxconn;
+	out->limit = atomic_load(&srv->live->maxconn);
 	out->queue = atomic_load(&srv->live->queue.len);
 	out->queue_max = atomic_load(&srv->live->queue.max);
-	out->idle = atomic_load(&srv->live->idle);
+	for (int i = 0; i <= tw_n_workers(); i++)
+		out->idle += tw_server_idle_at(srv, i);
 }
 
 void
@@ -290,9 +311,9 @@ struct totals {
 static void
 side_tick(struct tw__side_live *s)
 {
-	rate_sample(&s->sess, side_sum(s, TW_CNT_SESS));
-	rate_sample(&s->conn, side_sum(s, TW_CNT_CONN));
-	rate_sample(&s->req, side_sum(s, TW_CNT_REQ));
+	rate_sample(&s->sess, side_raw(s, TW_CNT_SESS));
+	rate_sample(&s->conn, side_raw(s, TW_CNT_CONN));
+	rate_sample(&s->req, side_raw(s, TW_CNT_REQ));
 }
 
 static void
@@ -305,7 +326,7 @@ proxy_tick(void *live, void *arg)
 	side_tick(&l->be);
 	t->sess += l->fe.sess.last_total;
 	t->conn += l->fe.conn.last_total;
-	t->bytes_out += side_sum(&l->fe, TW_CNT_BOUT);
+	t->bytes_out += side_raw(&l->fe, TW_CNT_BOUT);
 }
 
 static void
@@ -314,7 +335,7 @@ server_tick(void *live, void *arg)
 	struct tw_server_live *l = live;
 
 	(void)arg;
-	rate_sample(&l->s.sess, side_sum(&l->s, TW_CNT_SESS));
+	rate_sample(&l->s.sess, side_raw(&l->s, TW_CNT_SESS));
 }
 
 static void
@@ -370,8 +391,8 @@ tw__live_tick(void)
 void
 tw__process_keep(const struct tw__side_live *s)
 {
-	atomic_fetch_add(&tw__process.kept_conns, side_sum(s, TW_CNT_CONN));
-	atomic_fetch_add(&tw__process.kept_req, side_sum(s, TW_CNT_REQ));
+	atomic_fetch_add(&tw__process.kept_conns, side_raw(s, TW_CNT_CONN));
+	atomic_fetch_add(&tw__process.kept_req, side_raw(s, TW_CNT_REQ));
 }
 
 void
@@ -379,7 +400,7 @@ tw__process_published(const struct tw_gen *gen)
 {
 	if (atomic_load(&tw__process.start_ms) == 0)
 		atomic_store(&tw__process.start_ms, tw__live_ms());
-	atomic_store(&tw__process.maxconn, gen->global.maxconn);
+	tw__maxconn_follow(gen->global.maxconn);
 }
 
 static void
@@ -390,8 +411,11 @@ process_totals(struct tw_gen *gen, struct tw_process_info *out)
 	out->cum_conns = atomic_load(&tw__process.kept_conns);
 	out->cum_req = atomic_load(&tw__process.kept_req);
 	TAILQ_FOREACH(px, &gen->proxies, link) {
-		out->cum_conns += tw_proxy_sum(px, TW_FRONTEND, TW_CNT_CONN);
-		out->cum_req += tw_proxy_sum(px, TW_FRONTEND, TW_CNT_REQ);
+		if (px->live == NULL)
+			continue;
+		out->cum_conns += side_raw(&px->live->fe, TW_CNT_CONN);
+		out->cum_req += side_raw(&px->live->fe, TW_CNT_REQ);
+		out->bytes_out += side_raw(&px->live->fe, TW_CNT_BOUT);
 	}
 }
 
@@ -400,6 +424,7 @@ tw_process_info(struct tw_process_info *out)
 {
 	const struct tw__process *p = &tw__process;
 	struct tw_gen *gen = tw_gen_running();
+	const struct mallinfo2 heap = mallinfo2();
 	struct rlimit files = { 0, 0 };
 
 	getrlimit(RLIMIT_NOFILE, &files);
@@ -410,6 +435,9 @@ tw_process_info(struct tw_process_info *out)
 		.maxconn = atomic_load(&p->maxconn),
 		.maxsock = atomic_load(&p->maxsock),
 		.ulimit_n = files.rlim_cur,
+		.max_conn_rate = atomic_load(&p->conn.max),
+		.conn_rate_limit = atomic_load(&p->conn_limit),
+		.sess_rate_limit = atomic_load(&p->sess_limit),
 		.cur_sess_rate = atomic_load(&p->sess.now),
 		.max_sess_rate = atomic_load(&p->sess.max),
 		.conn_rate = atomic_load(&p->conn.now),
@@ -418,6 +446,11 @@ tw_process_info(struct tw_process_info *out)
 		.idle_pct = atomic_load(&p->idle_pct),
 		.log_lost = tw__log_dropped(),
 		.version = PACKAGE_VERSION,
+		.stopping = atomic_load(&p->stopping),
+		.uptime_us = tw_now_us() - atomic_load(&p->start_ms) * 1000,
+		.released = TW_RELEASE_DATE,
+		.heap = heap.arena + heap.hblkhd,
+		.heap_used = heap.uordblks + heap.hblkhd,
 	};
 	if (out->maxsock == 0)
 		out->maxsock = (uint32_t)out->ulimit_n;
@@ -429,5 +462,6 @@ tw_process_info(struct tw_process_info *out)
 	out->node = gen->global.node;
 	out->description = gen->global.description;
 	out->generation = gen->number;
+	out->hard_maxconn = gen->global.maxconn;
 	process_totals(gen, out);
 }

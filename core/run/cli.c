@@ -24,10 +24,12 @@
 #include <event2/event.h>
 
 #include <tideway/assert.h>
+#include <tideway/worker.h>
 #include "core/run/cli.h"
 
 #define CLI_MAGIC 0x5457434cu
 #define OUT_HIGH (64u << 10) /* bytes not yet sent: no other command is run */
+#define STREAM_US 300u       /* a long answer's turn on the thread */
 
 struct tw_cli {
 	LIST_ENTRY(tw_cli) link;
@@ -43,14 +45,20 @@ struct tw_cli {
 	uint32_t timeout_ms;
 	enum tw_cli_level level;
 	bool prompt, expert, may_getsocks;
-	bool waiting;   /* the answer comes later */
-	bool gathering; /* payload lines are coming */
-	bool closing;   /* once all is sent */
-	bool has_eof;   /* the peer sends no more */
-	bool running;   /* inside session_run */
-	bool bare;      /* the answer at hand ends without an empty line */
-	pid_t context;  /* whom commands are for; 0: this process */
-	bool lingering; /* the answer was no text; until the peer has gone */
+	bool waiting;     /* the answer comes later */
+	bool gathering;   /* payload lines are coming */
+	bool closing;     /* once all is sent */
+	bool has_eof;     /* the peer sends no more */
+	bool running;     /* inside session_run */
+	bool bare;        /* the answer at hand ends without an empty line */
+	pid_t context;    /* whom commands are for; 0: this process */
+	bool lingering;   /* the answer was no text; until the peer has gone */
+	uint8_t severity; /* enum tw__cli_severity */
+	/* A long answer: writes the next piece; NULL: none is under way. */
+	bool (*step)(struct tw_cli *cli, void *arg);
+	void (*step_fini)(void *arg);
+	void *step_arg;
+	struct event *later; /* owns: its next turn; NULL: never needed */
 };
 
 static LIST_HEAD(, tw_cli) sessions = LIST_HEAD_INITIALIZER(sessions);
@@ -80,6 +88,30 @@ tw_cli_printf(struct tw_cli *cli, const char *fmt, ...)
 	va_list ap;
 
 	TW_CHECK_MAGIC(cli, CLI_MAGIC);
+	va_start(ap, fmt);
+	evbuffer_add_vprintf(out_of(cli), fmt, ap);
+	va_end(ap);
+}
+
+static void
+severity_add(struct tw_cli *cli, enum tw_level level)
+{
+	static const char *const word[] = { "emerg", "alert", "crit", "err", "warning",
+		"notice", "info", "debug" };
+
+	if (cli->severity == TW__CLI_SEVERITY_NUMBER)
+		tw_cli_printf(cli, "[%d]: ", (int)level);
+	else if (cli->severity == TW__CLI_SEVERITY_STRING)
+		tw_cli_printf(cli, "[%s]: ", word[level]);
+}
+
+void
+tw_cli_msg(struct tw_cli *cli, enum tw_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	TW_CHECK_MAGIC(cli, CLI_MAGIC);
+	severity_add(cli, level);
 	va_start(ap, fmt);
 	evbuffer_add_vprintf(out_of(cli), fmt, ap);
 	va_end(ap);
@@ -116,6 +148,19 @@ answer_end(struct tw_cli *cli)
 /* --- life --- */
 
 static void
+stream_end(struct tw_cli *cli)
+{
+	void (*const fini)(void *arg) = cli->step_fini;
+
+	if (cli->step == NULL)
+		return;
+	cli->step = NULL;
+	cli->step_fini = NULL;
+	if (fini != NULL)
+		fini(cli->step_arg);
+}
+
+static void
 session_free(struct tw_cli *cli)
 {
 	void (*const gone)(void *arg) = cli->waiting ? cli->gone : NULL;
@@ -123,8 +168,11 @@ session_free(struct tw_cli *cli)
 
 	LIST_REMOVE(cli, link);
 	n_sessions--;
+	stream_end(cli);
 	cli->magic = 0;
 	bufferevent_free(cli->bev);
+	if (cli->later != NULL)
+		event_free(cli->later);
 	if (cli->deadline != NULL)
 		event_free(cli->deadline);
 	if (cli->payload != NULL)
@@ -184,8 +232,56 @@ tw_cli_done(struct tw_cli *cli)
 	TW_ASSERT(cli->waiting);
 	cli->waiting = false;
 	event_del(cli->deadline);
-	answer_end(cli);
+	if (cli->step == NULL)
+		answer_end(cli);
 	session_run(cli);
+}
+
+/* --- long answers --- */
+
+static void
+on_later(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	session_run(arg);
+}
+
+void
+tw_cli_stream(struct tw_cli *cli, bool (*step)(struct tw_cli *cli, void *arg),
+    void (*fini)(void *arg), void *arg)
+{
+	TW_CHECK_MAGIC(cli, CLI_MAGIC);
+	TW_ASSERT(cli->step == NULL && !cli->waiting);
+	cli->step = step;
+	cli->step_fini = fini;
+	cli->step_arg = arg;
+	if (cli->later == NULL)
+		cli->later = evtimer_new(cli->host->base, on_later, cli);
+	TW_ASSERT(cli->later != NULL);
+}
+
+/* One turn: until the peer has enough to read, or others want the thread.
+ * returns: whether the session can go on at once. */
+static bool
+stream_run(struct tw_cli *cli)
+{
+	static const struct timeval at_once = { 0, 0 };
+	const uint64_t until = tw_now_us() + STREAM_US;
+
+	while (cli->step(cli, cli->step_arg)) {
+		if (cli->waiting)
+			return false; /* goes on after tw_cli_done() */
+		if (evbuffer_get_length(out_of(cli)) >= OUT_HIGH)
+			return false;
+		if (tw_now_us() >= until) {
+			event_add(cli->later, &at_once);
+			return false;
+		}
+	}
+	stream_end(cli);
+	answer_end(cli);
+	return true;
 }
 
 /* --- help --- */
@@ -230,7 +326,7 @@ tw__cli_help(struct tw_cli *cli, const char *word)
 {
 	const bool found = help_lines(cli, word, true) > 0;
 
-	tw_cli_printf(cli, "The following commands are valid at this level:\n");
+	tw_cli_msg(cli, TW_INFO, "The following commands are valid at this level:\n");
 	help_lines(cli, found ? word : NULL, false);
 }
 
@@ -239,7 +335,7 @@ unknown(struct tw_cli *cli, const char *word)
 {
 	const bool near = word != NULL && help_lines(cli, word, true) > 0;
 
-	tw_cli_printf(cli, "%s",
+	tw_cli_msg(cli, TW_INFO, "%s",
 	    near ? "Unknown command, but maybe one of the following ones is a better "
 		   "match:\n"
 		 : "Unknown command. Please enter one of the following commands "
@@ -283,9 +379,9 @@ command_run(struct tw_cli *cli, char *line)
 	if (c == NULL)
 		unknown(cli, word[0]);
 	else if (cli->level < c->level)
-		tw_cli_printf(cli, "Permission denied\n");
+		tw_cli_msg(cli, TW_ERR, "Permission denied\n");
 	else if ((c->flags & TW_CMD_EXPERT) && !cli->expert)
-		tw_cli_printf(cli,
+		tw_cli_msg(cli, TW_ERR,
 		    "This command is restricted to expert mode only: write "
 		    "'expert-mode on' first\n");
 	else
@@ -299,7 +395,7 @@ next_command(struct tw_cli *cli)
 
 	cli->rest = tw__cli_split_command(command);
 	command_run(cli, command);
-	if (!cli->waiting && !cli->lingering && !cli->closing)
+	if (!cli->waiting && !cli->lingering && !cli->closing && cli->step == NULL)
 		answer_end(cli);
 }
 
@@ -367,6 +463,8 @@ session_step(struct tw_cli *cli)
 	if (cli->closing || cli->waiting || cli->lingering ||
 	    evbuffer_get_length(out_of(cli)) >= OUT_HIGH)
 		return false;
+	if (cli->step != NULL)
+		return stream_run(cli);
 	if (cli->rest != NULL && !cli->gathering) {
 		next_command(cli);
 		return true;
@@ -431,7 +529,8 @@ on_event(struct bufferevent *bev, short what, void *arg)
 		session_run(cli);
 		return;
 	}
-	if ((what & BEV_EVENT_TIMEOUT) && cli->waiting) {
+	if ((what & BEV_EVENT_TIMEOUT) &&
+	    (cli->waiting || (cli->step != NULL && (what & BEV_EVENT_READING)))) {
 		bufferevent_enable(cli->bev, EV_READ);
 		return;
 	}
@@ -552,6 +651,12 @@ void
 tw__cli_set_expert(struct tw_cli *cli, bool on)
 {
 	cli->expert = on;
+}
+
+void
+tw__cli_set_severity(struct tw_cli *cli, enum tw__cli_severity how)
+{
+	cli->severity = (uint8_t)how;
 }
 
 void

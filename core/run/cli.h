@@ -68,6 +68,15 @@ void tw__cli_toggle_prompt(struct tw_cli *cli);
 void tw__cli_set_timeout(struct tw_cli *cli, uint32_t timeout_ms);
 bool tw__cli_is_expert(const struct tw_cli *cli);
 void tw__cli_set_expert(struct tw_cli *cli, bool on);
+enum tw__cli_severity {
+	TW__CLI_SEVERITY_NONE,
+	TW__CLI_SEVERITY_NUMBER,
+	TW__CLI_SEVERITY_STRING,
+};
+/** tw__cli_severity_of - by its word. returns: -1: there is none. */
+int tw__cli_severity_of(const char *word);
+/** tw__cli_set_severity - what tw_cli_msg() begins with. */
+void tw__cli_set_severity(struct tw_cli *cli, enum tw__cli_severity how);
 /** tw__cli_quit - closes once all is sent. */
 void tw__cli_quit(struct tw_cli *cli);
 /** tw__cli_bare - this answer ends without an empty line. */
@@ -100,6 +109,9 @@ struct tw__control_conf {
 	uint32_t backlog;
 	enum tw_cli_level level;
 	bool expose_listeners;
+	uint8_t severity;         /* enum tw__cli_severity */
+	bool v6only, v4v6;
+	const char *interface;    /* gen; NULL: any */
 	const char *file; /* gen */
 	int line;
 };

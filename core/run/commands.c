@@ -74,8 +74,8 @@ static void
 cmd_expert_mode(struct tw_cli *cli, int argc, char *const argv[])
 {
 	if (argc == 0)
-		tw_cli_printf(
-		    cli, "expert-mode is %s\n", tw__cli_is_expert(cli) ? "ON" : "OFF");
+		tw_cli_msg(cli, TW_INFO, "expert-mode is %s\n",
+		    tw__cli_is_expert(cli) ? "ON" : "OFF");
 	else
 		tw__cli_set_expert(cli, strcmp(argv[0], "on") == 0);
 }
@@ -85,7 +85,7 @@ cmd_show_cli_level(struct tw_cli *cli, int argc, char *const argv[])
 {
 	(void)argc;
 	(void)argv;
-	tw_cli_printf(cli, "%s\n", level_names[tw_cli_level(cli)]);
+	tw_cli_msg(cli, TW_INFO, "%s\n", level_names[tw_cli_level(cli)]);
 }
 
 static void
@@ -119,7 +119,7 @@ cmd_show_env(struct tw_cli *cli, int argc, char *const argv[])
 		if (value != NULL)
 			tw_cli_printf(cli, "%s=%s\n", argv[0], value);
 		else
-			tw_cli_printf(cli, "Variable not found\n");
+			tw_cli_msg(cli, TW_ERR, "Variable not found\n");
 		return;
 	}
 	for (char *const *e = environ; *e != NULL; e++)
@@ -131,7 +131,7 @@ cmd_show_version(struct tw_cli *cli, int argc, char *const argv[])
 {
 	(void)argc;
 	(void)argv;
-	tw_cli_printf(cli, "%s\n", PACKAGE_VERSION);
+	tw_cli_msg(cli, TW_INFO, "%s\n", PACKAGE_VERSION);
 }
 
 static void
@@ -141,11 +141,43 @@ cmd_set_timeout(struct tw_cli *cli, int argc, char *const argv[])
 	uint32_t ms;
 
 	if (argc == 0)
-		tw_cli_printf(cli, "Expects an integer value.\n");
+		tw_cli_msg(cli, TW_ERR, "Expects an integer value.\n");
 	else if (tw_parse_ms(argv[0], 1000000, &ms, &err) != 0 || ms == 0)
-		tw_cli_printf(cli, "Invalid timeout value.\n");
+		tw_cli_msg(cli, TW_ERR, "Invalid timeout value.\n");
 	else
 		tw__cli_set_timeout(cli, ms);
+}
+
+static const char *const severities[] = { "none", "number", "string" };
+
+int
+tw__cli_severity_of(const char *word)
+{
+	for (size_t i = 0; i < TW_N_ELEMENTS(severities); i++) {
+		if (strcmp(word, severities[i]) == 0)
+			return (int)i;
+	}
+	return -1;
+}
+
+static void
+cmd_set_severity_output(struct tw_cli *cli, int argc, char *const argv[])
+{
+	const int severity = argc > 0 ? tw__cli_severity_of(argv[0]) : -1;
+
+	if (severity < 0)
+		tw_cli_msg(cli, TW_ERR,
+		    "one of 'none', 'number', 'string' is a required argument\n");
+	else
+		tw__cli_set_severity(cli, (enum tw__cli_severity)severity);
+}
+
+static void
+cmd_set_timeout_what(struct tw_cli *cli, int argc, char *const argv[])
+{
+	(void)argc;
+	(void)argv;
+	tw_cli_msg(cli, TW_ERR, "'set timeout' only supports 'cli'.\n");
 }
 
 /* HAProxy's way to ask for listening sockets. The answer has no text: the
@@ -180,6 +212,10 @@ const struct tw_command tw__commands_common[] = {
 	{ "prompt", TW_CLI_USER, 0, cmd_prompt, "",
 	    "toggle interactive mode with prompt" },
 	{ "quit", TW_CLI_USER, 0, cmd_quit, "", "disconnect" },
+	{ "set severity-output", TW_CLI_USER, 0, cmd_set_severity_output,
+	    "[none|number|string]",
+	    "set presence of severity level in feedback information" },
+	{ "set timeout", TW_CLI_USER, TW_CMD_HIDDEN, cmd_set_timeout_what, "", "" },
 	{ "set timeout cli", TW_CLI_USER, 0, cmd_set_timeout, "<delay>",
 	    "change the CLI's inactivity timeout" },
 	{ "show cli level", TW_CLI_USER, 0, cmd_show_cli_level, "",

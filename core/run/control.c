@@ -98,6 +98,13 @@ bind_other(int fd, const struct tw__control_conf *c)
 
 	if (c->addr.family != AF_UNIX)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (c->addr.family == AF_INET6 && (c->v6only || c->v4v6))
+		setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){ c->v6only }, sizeof(int));
+	if (c->interface != NULL && c->addr.family != AF_UNIX &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, c->interface,
+		(socklen_t)strlen(c->interface) + 1) != 0)
+		return -1;
 	if (bind(fd, (struct sockaddr *)&ss, len) != 0)
 		return -1;
 	return listen(fd, c->backlog != 0 ? (int)c->backlog : BACKLOG);
@@ -245,7 +252,9 @@ on_connection(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (c < 0)
 		return;
-	tw__cli_new(host, c, k->conf->level, timeout_ms, k->conf->expose_listeners);
+	tw__cli_set_severity(
+	    tw__cli_new(host, c, k->conf->level, timeout_ms, k->conf->expose_listeners),
+	    k->conf->severity);
 	if (tw__cli_count() >= host->max_sessions)
 		all_watch(false); /* others wait in the kernel's queue */
 }

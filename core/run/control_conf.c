@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <net/if.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,35 +131,97 @@ set_name(struct tw__control_conf *c, const char *word, struct tw_err *err)
 	return 0;
 }
 
+static int
+set_id(struct tw__control_conf *c, const char *word, struct tw_err *err)
+{
+	uint32_t id;
+
+	(void)c; /* as its name */
+	if (number_set(word, 10, INT32_MAX, &id) == 0 && id > 0)
+		return 0;
+	return tw_err_set(err, "'id' expects a number above 0, not '%s'", word);
+}
+
+static int
+set_interface(struct tw__control_conf *c, const char *word, struct tw_err *err)
+{
+	if (strlen(word) >= IFNAMSIZ)
+		return tw_err_set(err, "'%s' is too long for an interface", word);
+	c->interface = word;
+	return 0;
+}
+
+static int
+set_severity(struct tw__control_conf *c, const char *word, struct tw_err *err)
+{
+	const int severity = tw__cli_severity_of(word);
+
+	if (severity < 0)
+		return tw_err_set(err,
+		    "'severity-output' takes 'none', 'number' or 'string', not '%s'",
+		    word);
+	c->severity = (uint8_t)severity;
+	return 0;
+}
+
+static int
+set_v4v6(struct tw__control_conf *c, const char *word, struct tw_err *err)
+{
+	(void)word;
+	(void)err;
+	c->v4v6 = true;
+	return 0;
+}
+
+static int
+set_v6only(struct tw__control_conf *c, const char *word, struct tw_err *err)
+{
+	(void)word;
+	(void)err;
+	c->v6only = true;
+	return 0;
+}
+
 static const struct {
 	const char *word;
 	int (*set)(struct tw__control_conf *c, const char *word, struct tw_err *err);
+	bool is_flag; /* takes no value */
 } parameters[] = {
-	{ "backlog", set_backlog },
-	{ "expose-fd", set_expose_fd },
-	{ "gid", set_gid },
-	{ "group", set_group },
-	{ "level", set_level },
-	{ "mode", set_mode },
-	{ "name", set_name },
-	{ "uid", set_uid },
-	{ "user", set_user },
+	{ "backlog", set_backlog, false },
+	{ "expose-fd", set_expose_fd, false },
+	{ "gid", set_gid, false },
+	{ "group", set_group, false },
+	{ "id", set_id, false },
+	{ "interface", set_interface, false },
+	{ "level", set_level, false },
+	{ "mode", set_mode, false },
+	{ "name", set_name, false },
+	{ "severity-output", set_severity, false },
+	{ "uid", set_uid, false },
+	{ "user", set_user, false },
+	{ "v4v6", set_v4v6, true },
+	{ "v6only", set_v6only, true },
 };
 
+/* returns: how many words it took; -1: an error. */
 static int
 parameter_set(struct tw__control_conf *c, char *const *word, int n, struct tw_err *err)
 {
 	for (size_t i = 0; i < TW_N_ELEMENTS(parameters); i++) {
 		if (strcmp(parameters[i].word, word[0]) != 0)
 			continue;
-		if (n < 2)
+		if (!parameters[i].is_flag && n < 2)
 			return tw_err_set(err, "'%s' needs a value", word[0]);
-		return parameters[i].set(c, word[1], err);
+		if (parameters[i].set(c, parameters[i].is_flag ? NULL : word[1], err) !=
+		    0)
+			return -1;
+		return parameters[i].is_flag ? 1 : 2;
 	}
 	return tw_err_set(err,
 	    "'%s' is not supported on a control socket; tideway knows 'backlog', "
-	    "'expose-fd listeners', 'gid', 'group', 'level', 'mode', 'name', 'uid' and "
-	    "'user' there",
+	    "'expose-fd listeners', 'gid', 'group', 'id', 'interface', 'level', "
+	    "'mode', 'name', 'severity-output', 'uid', 'user', 'v4v6' and "
+	    "'v6only' there",
 	    word[0]);
 }
 
@@ -180,11 +243,14 @@ tw__control_parse(struct tw_arena *arena, char *const *word, int n,
 		return -1;
 	c->addr = spec.addr;
 	c->fd = spec.fd;
-	for (int i = 1; i < n; i += 2) {
+	for (int i = 1, used; i < n; i += used) {
 		c->line = i;
-		if (parameter_set(c, word + i, n - i, err) != 0)
+		used = parameter_set(c, word + i, n - i, err);
+		if (used < 0)
 			return -1;
 	}
+	if (c->interface != NULL)
+		c->interface = tw_arena_strdup(arena, c->interface);
 	return 0;
 }
 
@@ -233,7 +299,9 @@ static const struct tw_kw keywords[] = {
 	  .max_args = -1, .set = control_set_socket,
 	  .usage = "<address> [level user|operator|admin] [mode <octal>] "
 		   "[user|uid <user>] [group|gid <group>] [expose-fd listeners] "
-		   "[backlog <number>]",
+		   "[backlog <number>] [severity-output none|number|string] "
+		   "[interface <name>] [v4v6|v6only] "
+		   "[name <name>] [id <number>]",
 	  .help = "A control socket: 'help' on it lists its commands." },
 	{ .word = "stats timeout", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = control_set_timeout, .usage = "<time>",

@@ -232,6 +232,20 @@ tw__gen_unref(struct tw_gen *gen)
 	cell_add(gen, UINT32_MAX);
 }
 
+void
+tw_gen_hold(struct tw_gen *gen)
+{
+	TW_CHECK_MAGIC(gen, TW_GEN_MAGIC);
+	tw__gen_ref(gen);
+}
+
+void
+tw_gen_release(struct tw_gen *gen)
+{
+	TW_CHECK_MAGIC(gen, TW_GEN_MAGIC);
+	tw__gen_unref(gen);
+}
+
 static bool
 is_referred(const struct tw_gen *gen)
 {
@@ -291,7 +305,6 @@ tw__gen_publish(struct tw_gen *gen)
 {
 	TW_CHECK_MAGIC(gen, TW_GEN_MAGIC);
 	TW_ASSERT(gen->started);
-	__atomic_store_n(&tw__maxconn, gen->global.maxconn, __ATOMIC_RELAXED);
 	struct tw_gen *const former =
 	    atomic_exchange_explicit(&current, gen, memory_order_acq_rel);
 	tw__proxies_published(gen);

@@ -356,6 +356,7 @@ tw__worker_run(struct tw_worker *w)
 	TW_CHECK_MAGIC(w, TW_WORKER_MAGIC);
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
 		event_base_loop(w->base, EVLOOP_ONCE);
+		__atomic_store_n(&w->n_loops, w->n_loops + 1, __ATOMIC_RELAXED);
 		turn_end(w);
 	}
 	posts_run(w);

@@ -62,6 +62,8 @@ struct tw_worker {
 	struct tw__logw *log;
 	char *block;                /* the modules' worker blocks */
 	struct tw__turn_hook *turn_hooks;
+	/* shared: written by its thread; for reports */
+	uint64_t n_loops, n_accepted;
 } __attribute__((aligned(64)));
 
 /* Run at the end of each loop turn (log flushing, deferred work). */

@@ -11,6 +11,7 @@
 #ifndef TIDEWAY_COMMAND_H
 #define TIDEWAY_COMMAND_H
 
+#include <tideway/log.h>
 #include <tideway/str.h>
 
 /* What a session may do; each level includes the ones before. */
@@ -47,5 +48,18 @@ TW_API enum tw_cli_level tw_cli_level(const struct tw_cli *cli);
 TW_API void tw_cli_wait(
     struct tw_cli *cli, uint32_t deadline_ms, void (*gone)(void *arg), void *arg);
 TW_API void tw_cli_done(struct tw_cli *cli);
+
+/** tw_cli_msg - as tw_cli_printf, for what tells how a command went: begins
+ * with its severity when the session wants that (`set severity-output`). */
+TW_API void tw_cli_msg(struct tw_cli *cli, enum tw_level level, const char *fmt, ...)
+    TW_PRINTF(3, 4);
+
+/** tw_cli_stream - a long answer, in pieces: when the command's run has
+ * returned, step() is called again and again, as the peer reads and others
+ * need the thread, until it returns false. A step works for 100 us at most,
+ * or calls tw_cli_wait() and is called again after tw_cli_done(). in: fini,
+ * called once, at the end or when the session ends before. */
+TW_API void tw_cli_stream(struct tw_cli *cli,
+    bool (*step)(struct tw_cli *cli, void *arg), void (*fini)(void *arg), void *arg);
 
 #endif

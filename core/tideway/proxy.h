@@ -80,4 +80,50 @@ TW_API void tw_proxy_set_cookie(struct tw_proxy *px, const char *name); /* gen *
  * "check", "queue", ...); 0: none set. */
 TW_API uint32_t tw_proxy_timeout_ms(const struct tw_proxy *px, const char *which);
 
+/** tw_gen_hold, tw_gen_release - a reference, for who needs a generation longer
+ * than one turn. context: the same worker or the control thread for both. */
+TW_API void tw_gen_hold(struct tw_gen *gen);
+TW_API void tw_gen_release(struct tw_gen *gen);
+
+/* A frontend's listeners. A pause lasts, reloads included, until it is resumed;
+ * TCP clients are refused meanwhile, others wait. What was shut down is opened
+ * by the next generation. context: control. */
+enum tw_fe_state { TW_FE_OPEN, TW_FE_PAUSED, TW_FE_STOPPED };
+TW_API enum tw_fe_state tw_frontend_state(const struct tw_proxy *px); /* any */
+TW_API int tw_frontend_pause(struct tw_proxy *px, struct tw_err *err);
+TW_API int tw_frontend_resume(struct tw_proxy *px, struct tw_err *err);
+TW_API void tw_frontend_stop(struct tw_proxy *px);
+/** tw_frontend_set_maxconn - 0: the process's. Stays until the configured one
+ * changes. context: control. */
+TW_API void tw_frontend_set_maxconn(struct tw_proxy *px, uint32_t n);
+
+TW_API bool tw_proxy_id_is_forced(const struct tw_proxy *px); /* `id` gave it */
+
+/** tw_bind_fd - its descriptor. returns: -1: it is not open. context: control. */
+TW_API int tw_bind_fd(const struct tw_bind *bind);
+
+/* The last request of a frontend, or response of a backend, that broke the
+ * protocol. */
+#define TW_BAD_NAME 128 /* bytes, with the NUL */
+struct tw_bad_message {
+	uint64_t wall_us;
+	uint64_t event;           /* 0, 1, ... over all proxies */
+	struct tw_addr src;       /* the client */
+	const char *why;          /* static */
+	int other_id, server_id;  /* -1: none */
+	char other[TW_BAD_NAME];  /* the proxy on the other side; "": none */
+	char server[TW_BAD_NAME];
+	struct tw_str bytes;      /* as received, the part that is there */
+};
+/** tw_proxy_bad_message - calls fn, which must be brief, with it. returns: false:
+ * there was none. context: any. */
+TW_API bool tw_proxy_bad_message(const struct tw_proxy *px, enum tw_side side,
+    void (*fn)(const struct tw_bad_message *m, void *arg), void *arg);
+TW_API uint64_t tw_bad_messages(void); /* how many so far */
+
+/** tw_gen_n_proxies, tw_gen_proxies - all that are not disabled, at once; for
+ * long walks. out: px. returns: how many. */
+TW_API int tw_gen_n_proxies(const struct tw_gen *gen);
+TW_API int tw_gen_proxies(struct tw_gen *gen, struct tw_proxy **px, int room);
+
 #endif

@@ -132,4 +132,8 @@ TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
  * can and no hash decides: a login spans several requests. */
 TW_API void tw_req_stay(struct tw_req *req);
 
+/** tw_req_count_latency - adds its time to the histograms (tw_histograms_begin)
+ * of its frontend, backend and server. context: LOG. */
+TW_API void tw_req_count_latency(const struct tw_req *req);
+
 #endif

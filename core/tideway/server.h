@@ -123,5 +123,38 @@ TW_API int tw_server_socket(const struct tw_server *srv, int family);
 /** tw_server_lose_addr - it is nowhere: in maintenance until it has an address
  * again. in: why, "DNS NX status". context: control. */
 TW_API void tw_server_lose_addr(struct tw_server *srv, const char *why);
+/** tw_server_set_maxconn - 0: no limit. Stays until the configured one changes;
+ * so does a weight. context: control. */
+TW_API void tw_server_set_maxconn(struct tw_server *srv, uint32_t n, const char *who);
+/** tw_server_is_disabled - its line says so. */
+TW_API bool tw_server_is_disabled(const struct tw_server *srv);
+
+TW_API bool tw_server_id_is_forced(const struct tw_server *srv); /* `id` gave it */
+/** tw_server_idle_at - a worker's idle connections to it. context: any. */
+TW_API uint32_t tw_server_idle_at(const struct tw_server *srv, int worker);
+
+/* What is configured of its checks' target and its name. */
+struct tw_check_view {
+	struct tw_addr addr; /* `addr`; family 0: none */
+	uint32_t port;       /* `port`; 0: none */
+	const char *host;    /* gen: the name behind its address; NULL: none */
+};
+TW_API void tw_server_check_view(const struct tw_server *srv, struct tw_check_view *out);
+
+/* How a server was in another process. */
+struct tw_server_saved {
+	enum tw_health health;
+	unsigned admin;      /* TW_ADM_... */
+	uint32_t weight;     /* UINT32_MAX: as configured */
+	uint32_t changed_s;  /* seconds since its health changed */
+	enum tw_chk what;    /* of its last check */
+};
+/** tw_server_is_new - no generation with it was in force. context: control. */
+TW_API bool tw_server_is_new(const struct tw_server *srv);
+/** tw_server_restore - a server that has just come to life takes that on, before
+ * its generation is published. returns: false: it lived before, and knows
+ * better. context: a module's start. */
+TW_API bool tw_server_restore(
+    struct tw_server *srv, const struct tw_server_saved *saved);
 
 #endif

@@ -16,6 +16,8 @@ struct tw_service {
 	const char *name;
 	enum tw_verdict (*run)(struct tw_req *req, void *state);
 	const char *help;
+	/* A generation uses it; NULL: no matter. context: check(). */
+	void (*wanted)(struct tw_gen *gen);
 };
 
 #endif

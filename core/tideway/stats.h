@@ -108,7 +108,40 @@ struct tw_process_info {
 	const char *node, *description, *version;
 	uint64_t generation; /* 1, 2, ...: reloads so far + 1 */
 	uint64_t log_lost;   /* log lines that a receiver did not take */
+	uint32_t hard_maxconn; /* configured: the most that maxconn may become */
+	uint32_t conn_rate_limit, sess_rate_limit; /* a second; 0: none */
+	uint32_t max_conn_rate;
+	uint64_t bytes_out;
+	bool stopping;
+	uint64_t uptime_us;
+	const char *released; /* "2026/01/31" */
+	uint64_t heap, heap_used; /* bytes taken from the system, and in use */
 };
 TW_API void tw_process_info(struct tw_process_info *out);
+
+/** tw_stats_clear - counters begin again: the maxima, or with `all` everything
+ * that is summed and averaged. Rates and gauges go on. context: control. */
+TW_API void tw_stats_clear(bool all);
+
+/* The process's limits that an operator may change. context: control. */
+/** tw_process_set_maxconn - returns: false: above the configured one, or 0. */
+TW_API bool tw_process_set_maxconn(uint32_t n);
+/** tw_process_set_rates - connections and sessions accepted in a second; 0: no
+ * limit; UINT32_MAX: stays. */
+TW_API void tw_process_set_rates(uint32_t connections, uint32_t sessions);
+
+/* How long requests (mode http: Ta, else Tt) took. */
+#define TW_HISTOGRAM_BUCKETS 14 /* the last one has no limit */
+extern TW_API const uint32_t tw_histogram_ms[TW_HISTOGRAM_BUCKETS - 1]; /* limits, ms */
+struct tw_histogram {
+	uint64_t n[TW_HISTOGRAM_BUCKETS]; /* each for itself, not added up */
+	uint64_t sum_ms;
+};
+/** tw_histograms_begin - from now on they are kept. context: start, control. */
+TW_API void tw_histograms_begin(void);
+/** tw_proxy_histogram, tw_server_histogram - returns: false: none is kept. */
+TW_API bool tw_proxy_histogram(
+    const struct tw_proxy *px, enum tw_side side, struct tw_histogram *out);
+TW_API bool tw_server_histogram(const struct tw_server *srv, struct tw_histogram *out);
 
 #endif

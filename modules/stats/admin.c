@@ -183,9 +183,8 @@ job_new(const struct form *f, const struct st_action *action)
 /* --- the control thread --- */
 
 static struct tw_proxy *
-backend_find(const char *name)
+backend_find(struct tw_gen *gen, const char *name)
 {
-	struct tw_gen *gen = tw_gen_running();
 	struct tw_proxy *px;
 
 	if (gen == NULL || name[0] != '#')
@@ -201,7 +200,7 @@ backend_find(const char *name)
 static const char *
 job_do(const struct st_job *job)
 {
-	const struct tw_proxy *px = backend_find(job->backend);
+	const struct tw_proxy *px = backend_find(tw_gen_running(), job->backend);
 	int n_known = 0, n_done = 0;
 
 	for (int i = 0; px != NULL && i < job->n_servers; i++) {
@@ -249,13 +248,30 @@ job_run(void *arg)
 
 /* --- the worker --- */
 
+/* Nobody acts on what the page does not show. */
+static bool
+is_shown(struct tw_req *req, const struct st_conf *c, struct tw_str backend)
+{
+	char name[BACKEND_NAME_MAX] = "";
+	const struct tw_proxy *px;
+
+	if (c->scopes == NULL)
+		return true;
+	memcpy(name, backend.p, backend.len); /* form_read: it fits */
+	px = backend_find(tw_req_gen(req), name);
+	return px == NULL || st_shows(c, tw_req_proxy(req), px);
+}
+
 struct st_job *
-st_job_post(struct tw_req *req, struct tw_str body, const char *who, const char **code)
+st_job_post(struct tw_req *req, const struct st_conf *c, struct tw_str body,
+    const char *who, const char **code)
 {
 	const char *proxy = tw_proxy_name(tw_req_proxy(req));
 	struct form f;
 
 	*code = form_read(body, &f);
+	if (*code == NULL && !is_shown(req, c, f.backend))
+		*code = "DENY";
 	if (*code == NULL && !st_guard_passes(tw_req_request(req), proxy, f.token))
 		*code = "DENY";
 	if (*code != NULL)

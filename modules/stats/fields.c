@@ -230,6 +230,7 @@ server_fill(struct st_row *row)
 	U32(idle_conn_cur, 0);
 	U32(safe_conn_cur, g.idle);
 	U32(used_conn_cur, g.cur);
+	U32(need_conn_est, g.cur);
 	if (tw_server_is_checked(srv) && !tw_server_checks_paused(srv))
 		check_fill(row);
 	else if (strcmp(row->status, "UP") == 0)

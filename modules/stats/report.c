@@ -35,6 +35,8 @@ writer_of(const struct st_report *rp)
 		return &st_csv;
 	case ST_JSON:
 		return &st_json;
+	case ST_TYPED:
+		return &st_typed;
 	}
 	TW_WRONG("format");
 }
@@ -78,11 +80,24 @@ row_choose(struct st_report *rp, int i)
 	return be && i == tw_proxy_n_servers(rp->px);
 }
 
+static uint32_t
+sid_of(const struct st_row *row)
+{
+	return row->kind == ST_SERVER  ? tw_server_id(row->srv)
+	    : row->kind == ST_LISTENER ? tw_bind_id(row->bind)
+				       : 0;
+}
+
 static bool
 is_hidden(const struct st_report *rp)
 {
 	const struct st_row *row = &rp->row;
+	const struct st_bounds *b = &rp->bounds;
 
+	if (b->on &&
+	    (!(b->kinds & (1u << row->kind)) ||
+		(b->sid != UINT32_MAX && b->sid != sid_of(row))))
+		return true;
 	if (row->kind != ST_SERVER)
 		return false;
 	if (rp->opt.no_maint && (tw_server_admin(row->srv) & TW_ADM_MAINT))
@@ -153,7 +168,9 @@ proxy_next(struct st_report *rp, struct tw_gen *gen)
 {
 	do
 		rp->px = tw_gen_proxy(gen, rp->i_proxy++);
-	while (rp->px != NULL && tw_proxy_is_disabled(rp->px));
+	while (rp->px != NULL &&
+	    (tw_proxy_is_disabled(rp->px) || !st_shows(rp->conf, rp->px_self, rp->px) ||
+		(rp->bounds.iid != 0 && rp->bounds.iid != tw_proxy_id(rp->px))));
 	rp->i_row = 0;
 	rp->phase = AT_PROXY;
 	if (rp->px != NULL)
@@ -167,7 +184,7 @@ static void
 section_next(struct st_report *rp, struct tw_gen *gen)
 {
 	const struct st_writer *const w = writer_of(rp);
-	const bool has_tables = w->table_row != NULL;
+	const bool has_tables = w->table_row != NULL && !rp->bounds.on;
 
 	if (has_tables && w->tables_first && table_next(rp, gen))
 		return;
@@ -240,6 +257,14 @@ text_copy(struct st_report *rp, struct tw_out *out)
 		n = room;
 	tw_out_mem(out, rp->text + rp->text_sent, n);
 	rp->text_sent += n;
+}
+
+bool
+st_report_part(struct st_report *rp, struct tw_gen *gen, struct tw_out *o)
+{
+	if (rp->phase != AT_DONE)
+		part_next(rp, gen, o);
+	return rp->phase != AT_DONE;
 }
 
 enum tw_io

@@ -12,6 +12,7 @@
 #ifndef STATS_ST_H
 #define STATS_ST_H
 
+#include <tideway/command.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
 #include <tideway/req.h>
@@ -33,6 +34,21 @@ struct st_admin {
 	const struct tw_cond *cond;
 };
 
+/* `stats scope`: a proxy that is shown. */
+struct st_scope {
+	const struct st_scope *next; /* gen */
+	const char *name;            /* gen; ".": the proxy of the line */
+};
+
+/* `stats http-request`: the first one that holds decides. */
+enum st_rule_kind { ST_RULE_ALLOW, ST_RULE_DENY, ST_RULE_AUTH };
+struct st_rule {
+	struct st_rule *next;       /* gen */
+	enum st_rule_kind kind;
+	const char *realm;          /* gen; auth; NULL: the page's */
+	const struct tw_cond *cond; /* NULL: always */
+};
+
 /* A proxy's `stats ...` lines. All pointers: gen. */
 struct st_conf {
 	bool enabled, hide_version, legends, show_node, show_desc;
@@ -43,6 +59,8 @@ struct st_conf {
 	const struct st_user *users;   /* NULL: everybody */
 	const struct st_admin *admins; /* NULL: nobody */
 	bool socket_stats;     /* option socket-stats: a row for each listener */
+	const struct st_scope *scopes; /* NULL: all */
+	struct st_rule *rules;         /* NULL: `stats auth` decides */
 	struct tw_origin origin;
 };
 
@@ -55,8 +73,19 @@ st_conf_of(const struct tw_proxy *px)
 	return tw_proxy_block(px, st_self);
 }
 
+/* --- access.c --- */
+/** st_shows - whether a proxy is part of a page. in: of, whose page it is. */
+bool st_shows(const struct st_conf *c, const struct tw_proxy *of,
+    const struct tw_proxy *px);
+/** st_rule_for - the rule that decides. returns: NULL: none holds. */
+const struct st_rule *st_rule_for(const struct st_conf *c, struct tw_req *req);
+int st_set_scope(struct tw_line *ln);
+int st_set_http_request(struct tw_line *ln);
+/** st_line_conf - each word enables the page and says where it was asked for. */
+struct st_conf *st_line_conf(struct tw_line *ln);
+
 /* --- uri.c: pure --- */
-enum st_format { ST_HTML, ST_CSV, ST_JSON };
+enum st_format { ST_HTML, ST_CSV, ST_JSON, ST_TYPED };
 
 struct st_options {
 	enum st_format format;
@@ -64,6 +93,15 @@ struct st_options {
 	bool no_refresh;
 	bool no_maint;  /* ;no-maint */
 	char status[5]; /* ;st=DONE; "": none */
+	bool desc;      /* `show stat desc`: what each field means */
+};
+
+/* Some of the rows (`show stat <proxy> <type> <sid>`). */
+struct st_bounds {
+	bool on;
+	uint32_t iid;   /* 0: any */
+	unsigned kinds; /* bits, by enum st_kind */
+	uint32_t sid;   /* UINT32_MAX: any */
 };
 /** st_uri_matches - out: o, what follows the uri. */
 bool st_uri_matches(struct tw_str target, struct tw_str uri,
@@ -146,10 +184,14 @@ struct st_report {
 	int i_module, i_table;
 	const struct tw_stats_table *table;
 	struct tw_stats_row cells; /* its next row */
+	struct st_bounds bounds;
 	char *text;           /* request memory: ST_ROW_MAX */
 	size_t text_len, text_sent;
 };
 enum tw_io st_report_produce(struct tw_req *req, struct tw_out *out, void *arg);
+/** st_report_part - writes the next part, of ST_ROW_MAX bytes at most, which may
+ * be empty. returns: false: that was the last. */
+bool st_report_part(struct st_report *rp, struct tw_gen *gen, struct tw_out *o);
 
 /* A format: how the parts look. NULL: nothing there. */
 struct st_writer {
@@ -163,7 +205,7 @@ struct st_writer {
 	void (*end)(struct st_report *rp, struct tw_out *o);
 	bool tables_first; /* else behind the proxies */
 };
-extern const struct st_writer st_html, st_csv, st_json;
+extern const struct st_writer st_html, st_csv, st_json, st_typed;
 /** st_csv_text - quoted where RFC 4180 and HAProxy quote. */
 void st_csv_text(struct tw_out *o, const char *text);
 void st_json_text(struct tw_out *o, const char *text);
@@ -177,8 +219,8 @@ extern const size_t st_page_css_len, st_page_js_len;
 /* --- admin.c --- */
 struct st_job; /* an action on its way to the control thread and back */
 /** st_job_post - in: body, the form. returns: NULL: `code` says why. */
-struct st_job *st_job_post(struct tw_req *req, struct tw_str body,
-    const char *who, const char **code);
+struct st_job *st_job_post(struct tw_req *req, const struct st_conf *c,
+    struct tw_str body, const char *who, const char **code);
 /** st_job_result - NULL: not done yet. */
 const char *st_job_result(const struct st_job *job);
 /** st_job_leave - the request ends or has its answer. */
@@ -189,6 +231,16 @@ struct st_action {
 	bool (*run)(struct tw_server *srv, const char *who);
 };
 extern const struct st_action st_actions[];
+
+/* --- show.c --- */
+extern const struct tw_command st_commands[];
+
+/* --- typed.c --- */
+/* Letters of a field's origin, nature and scope: "MGP". */
+extern const char st_field_tags[ST_N_FIELDS][4];
+/** st_row_tags - some fields mean something else in another kind of row. */
+const char *st_row_tags(const struct st_row *row, int f);
+extern const char *const st_field_help[ST_N_FIELDS]; /* fields_help.c */
 
 /* The module's block of a request. */
 struct st_req {

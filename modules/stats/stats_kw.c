@@ -11,9 +11,8 @@
 
 #include "st.h"
 
-/* Every word enables the page and says where it was asked for. */
-static struct st_conf *
-line_conf(struct tw_line *ln)
+struct st_conf *
+st_line_conf(struct tw_line *ln)
 {
 	struct st_conf *c = ln->state;
 
@@ -31,7 +30,7 @@ gen_dup(struct tw_line *ln, const char *z)
 static int
 stats_set_enable(struct tw_line *ln)
 {
-	line_conf(ln);
+	st_line_conf(ln);
 	return 0;
 }
 
@@ -44,7 +43,7 @@ stats_set_uri(struct tw_line *ln)
 		return tw_line_fail(ln, 0,
 		    "'stats uri' needs a path without blanks, "
 		    "such as /stats");
-	line_conf(ln)->uri = gen_dup(ln, arg);
+	st_line_conf(ln)->uri = gen_dup(ln, arg);
 	return 0;
 }
 
@@ -56,7 +55,7 @@ stats_set_refresh(struct tw_line *ln)
 
 	if (tw_parse_ms(tw_arg(ln, 0), 1000000, &ms, &err) < 0)
 		return tw_line_fail(ln, 0, "%s", err.text);
-	line_conf(ln)->refresh_s = (ms + 999) / 1000;
+	st_line_conf(ln)->refresh_s = (ms + 999) / 1000;
 	return 0;
 }
 
@@ -77,14 +76,14 @@ stats_set_realm(struct tw_line *ln)
 		*to++ = *p;
 	}
 	*to = '\0';
-	line_conf(ln)->realm = copy;
+	st_line_conf(ln)->realm = copy;
 	return 0;
 }
 
 static int
 stats_set_auth(struct tw_line *ln)
 {
-	struct st_conf *c = line_conf(ln);
+	struct st_conf *c = st_line_conf(ln);
 	struct st_user *user = tw_arena_alloc(tw_gen_arena(ln->gen), sizeof(*user));
 
 	if (strchr(tw_arg(ln, 0), ':') == NULL)
@@ -98,7 +97,7 @@ stats_set_auth(struct tw_line *ln)
 static int
 stats_set_admin(struct tw_line *ln)
 {
-	struct st_conf *c = line_conf(ln);
+	struct st_conf *c = st_line_conf(ln);
 	struct st_admin *admin = tw_arena_alloc(tw_gen_arena(ln->gen), sizeof(*admin));
 
 	admin->cond = tw_cond_compile(ln, 0, TW_AT_CONN | TW_AT_REQUEST);
@@ -112,21 +111,28 @@ stats_set_admin(struct tw_line *ln)
 static int
 stats_set_hide_version(struct tw_line *ln)
 {
-	line_conf(ln)->hide_version = true;
+	st_line_conf(ln)->hide_version = true;
+	return 0;
+}
+
+static int
+stats_set_show_version(struct tw_line *ln)
+{
+	st_line_conf(ln)->hide_version = false;
 	return 0;
 }
 
 static int
 stats_set_legends(struct tw_line *ln)
 {
-	line_conf(ln)->legends = true;
+	st_line_conf(ln)->legends = true;
 	return 0;
 }
 
 static int
 stats_set_node(struct tw_line *ln)
 {
-	struct st_conf *c = line_conf(ln);
+	struct st_conf *c = st_line_conf(ln);
 	const char *arg = tw_arg(ln, 0);
 
 	for (const char *p = arg ? arg : ""; *p != '\0'; p++)
@@ -143,7 +149,7 @@ stats_set_node(struct tw_line *ln)
 static int
 stats_set_desc(struct tw_line *ln)
 {
-	struct st_conf *c = line_conf(ln);
+	struct st_conf *c = st_line_conf(ln);
 	char text[1024];
 	struct tw_out o = tw_out_of(text, sizeof(text) - 1);
 
@@ -221,6 +227,32 @@ const struct tw_kw st_keywords[] = {
 	    .usage = "",
 	    .help = "Leaves the version out of the page.",
 	    .flags = TW_KW_HTTP },
+	{ .word = "stats show-version",
+	    .scopes = TW_SC_PROXY,
+	    .set = stats_set_show_version,
+	    .usage = "",
+	    .help = "Undoes 'stats hide-version'.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "stats scope",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = st_set_scope,
+	    .usage = "{ <name> | . }",
+	    .help = "Shows this section ('.': the one of the line); more lines are "
+		    "more of them.",
+	    .def = "all",
+	    .flags = TW_KW_HTTP },
+	{ .word = "stats http-request",
+	    .scopes = NOT_DEFAULTS,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = st_set_http_request,
+	    .usage = "{ allow | deny | auth [realm <realm>] } [ { if | unless } "
+		     "<condition> ]",
+	    .help = "Who may see the page; the first line that holds decides.",
+	    .def = "everybody",
+	    .flags = TW_KW_HTTP | TW_KW_REST },
 	{ .word = "stats show-legends",
 	    .scopes = TW_SC_PROXY,
 	    .set = stats_set_legends,

@@ -11,7 +11,9 @@
 #include <stdio.h>
 
 #include <tideway/expr.h>
+#include <tideway/service.h>
 
+#include "prom.h"
 #include "st.h"
 
 #define ACTION_WAIT_MS 5000
@@ -81,14 +83,17 @@ authorization(struct tw_req *req)
 /* --- answers --- */
 
 static enum tw_verdict
-reply_login(struct tw_req *req, const struct st_conf *c)
+reply_login(struct tw_req *req, const struct st_conf *c, const char *realm)
 {
 	struct headers *hs = headers_new(req);
 
 	if (hs == NULL)
 		return out_of_memory(req, c);
 	header_add(hs, TW_STR("WWW-Authenticate"),
-	    printed(req, "Basic realm=\"%s\"", c->realm != NULL ? c->realm : ST_REALM));
+	    printed(req, "Basic realm=\"%s\"",
+		realm != NULL          ? realm
+		    : c->realm != NULL ? c->realm
+				       : ST_REALM));
 	header_add(hs, TW_STR("Cache-Control"), TW_STR("no-cache"));
 	const struct tw_reply reply = {
 		.status = 401,
@@ -257,7 +262,7 @@ action_post(struct tw_req *req, struct st_req *st, const struct st_conf *c,
 	}
 	who_asks(req, who);
 	body = tw_req_copy(req, body); /* it is decoded in place */
-	st->job = st_job_post(req, body, who, &code);
+	st->job = st_job_post(req, c, body, who, &code);
 	if (st->job == NULL)
 		return reply_redirect(req, c, o, code);
 	tw_req_deadline(req, ACTION_WAIT_MS);
@@ -284,8 +289,15 @@ stats_on_request(struct tw_req *req, void *state)
 		st_job_leave(&st->job);
 		return reply_redirect(req, c, &o, code);
 	}
-	if (!st_auth_passes(c->users, authorization(req)))
-		return reply_login(req, c);
+	if (c->rules != NULL) {
+		const struct st_rule *const r = st_rule_for(c, req);
+
+		if (r != NULL && r->kind == ST_RULE_DENY)
+			return tw_req_fail(req, 403, "stats http-request", &c->origin);
+		if (r != NULL && r->kind == ST_RULE_AUTH)
+			return reply_login(req, c, r->realm);
+	} else if (!st_auth_passes(c->users, authorization(req)))
+		return reply_login(req, c, NULL);
 	if (msg->method == TW_M_POST)
 		return action_post(req, st, c, &o);
 	return reply_report(req, c, &o, is_admin(c, req));
@@ -341,15 +353,58 @@ stats_check(struct tw_gen *gen)
 			    "'stats' "
 			    "statement ignored for %s '%s' as it requires HTTP mode",
 			    kind_of(px), tw_proxy_name(px));
+		if (c->rules != NULL && (c->users != NULL || c->realm != NULL))
+			tw_gen_warn(gen, c->origin.file, c->origin.line,
+			    "%s '%s': stats 'auth'/'realm' and 'http-request' can't be "
+			    "used at the same time.",
+			    kind_of(px), tw_proxy_name(px));
 		if (c->admins != NULL && !tw_proxy_has(px, TW_FRONTEND))
 			is_any_backend_admin = true;
 	}
 	return 0;
 }
 
+/* --- histograms: for whoever asks for metrics --- */
+
+/* Set by the generation that is being checked, just before the hooks are asked
+ * for; NULL: no exporter is configured. */
+static const struct tw_gen *exporter_gen;
+
+static void
+exporter_wanted(struct tw_gen *gen)
+{
+	exporter_gen = gen;
+}
+
+static bool
+stats_wants_log(const struct tw_proxy *px)
+{
+	(void)px;
+	return exporter_gen != NULL;
+}
+
+static enum tw_verdict
+stats_on_log(struct tw_req *req, void *state)
+{
+	(void)state;
+	tw_req_count_latency(req);
+	return TW_NEXT;
+}
+
+static int
+stats_start(struct tw_gen *gen, struct tw_err *err)
+{
+	(void)err;
+	if (exporter_gen == gen)
+		tw_histograms_begin();
+	exporter_gen = NULL;
+	return 0;
+}
+
 static const struct tw_hook hooks[] = {
 	{ TW_ON_REQUEST, stats_on_request, "stats_on_request", stats_wants },
 	{ TW_ON_RESET, stats_on_reset, "stats_on_reset", stats_wants_reset },
+	{ TW_ON_LOG, stats_on_log, "stats_on_log", stats_wants_log },
 	{ .fn = NULL },
 };
 
@@ -359,6 +414,12 @@ stats_load(const struct tw_self *self, struct tw_err *err)
 	st_self = self;
 	return st_guard_init(err);
 }
+
+static const struct tw_service services[] = {
+	{ "prometheus-exporter", prom_run, "Metrics in Prometheus's text format.",
+	    exporter_wanted },
+	{ .name = NULL },
+};
 
 const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
@@ -371,6 +432,9 @@ const struct tw_module tideway_module = {
 	},
 	.keywords = st_keywords,
 	.hooks = hooks,
+	.commands = st_commands,
+	.services = services,
 	.load = stats_load,
 	.check = stats_check,
+	.start = stats_start,
 };

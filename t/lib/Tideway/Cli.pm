@@ -7,9 +7,10 @@ use strict;
 use warnings;
 use Exporter 'import';
 use IO::Select;
+use IO::Socket::UNIX;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(answer);
+our @EXPORT = qw(answer cli_ask);
 
 # all that comes until the peer closes ("[end]" is added then), or until what
 # was asked for is there
@@ -24,6 +25,17 @@ sub answer
 		$s->sysread($got, 65536, length $got) or return $got . '[end]';
 	}
 	return $got;
+}
+
+# one line's whole answer; the master waits for the end of what it is sent
+sub cli_ask
+{
+	my ($path, $line, $is_master) = @_;
+	my $s = IO::Socket::UNIX->new(Peer => $path) or return "no connection: $!";
+
+	$s->syswrite("$line\n");
+	$s->shutdown(1) if $is_master;
+	return answer($s) =~ s/\[end\]\z//r;
 }
 
 1;

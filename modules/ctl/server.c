@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * server.c - what is said to servers: state, health, weight, limits.
+ *
+ * Maintenance and drain are apart: `enable server` ends the one and leaves
+ * the other, `set server ... state ready` ends both. Agents do not exist yet,
+ * and every server answers so. Control thread.
+ */
+#include "ctl.h"
+
+/* --- state --- */
+
+void
+ctl_disable_server(struct tw_cli *cli, int argc, char *const argv[])
+{
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
+	(void)argc;
+	if (srv != NULL)
+		tw_server_set_admin(srv, tw_server_admin(srv) | TW_ADM_MAINT, CTL_WHO);
+}
+
+/* A server whose line has no address that is known stays away. */
+void
+ctl_enable_server(struct tw_cli *cli, int argc, char *const argv[])
+{
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
+	(void)argc;
+	if (srv != NULL && tw_server_has_addr(srv))
+		tw_server_set_admin(srv, tw_server_admin(srv) & ~TW_ADM_MAINT, CTL_WHO);
+}
+
+static void
+set_state(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
+{
+	const char *const word = argc > 0 ? argv[0] : "";
+	const unsigned kept = tw_server_has_addr(srv) ? 0 : TW_ADM_MAINT;
+
+	if (strcmp(word, "ready") == 0)
+		tw_server_set_admin(srv, kept, CTL_WHO);
+	else if (strcmp(word, "drain") == 0)
+		tw_server_set_admin(srv, TW_ADM_DRAIN | kept, CTL_WHO);
+	else if (strcmp(word, "maint") == 0)
+		tw_server_set_admin(srv, TW_ADM_MAINT, CTL_WHO);
+	else
+		tw_cli_msg(cli, TW_ERR,
+		    "'set server <srv> state' expects 'ready', 'drain' and 'maint'.\n");
+}
+
+/* --- health --- */
+
+void
+ctl_disable_health(struct tw_cli *cli, int argc, char *const argv[])
+{
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
+	(void)argc;
+	if (srv != NULL && tw_server_is_checked(srv))
+		tw_server_pause_checks(srv, true, CTL_WHO);
+}
+
+void
+ctl_enable_health(struct tw_cli *cli, int argc, char *const argv[])
+{
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
+	(void)argc;
+	if (srv != NULL && !tw_server_is_checked(srv))
+		tw_cli_msg(cli, TW_ERR,
+		    "Health check was not configured on this server, cannot "
+		    "enable.\n");
+	else if (srv != NULL)
+		tw_server_pause_checks(srv, false, CTL_WHO);
+}
+
+static void
+set_health(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
+{
+	const char *const word = argc > 0 ? argv[0] : "";
+
+	if (strcmp(word, "up") == 0)
+		tw_server_force_health(srv, TW_UP, CTL_WHO);
+	else if (strcmp(word, "stopping") == 0)
+		tw_server_force_health(srv, TW_NOLB, CTL_WHO);
+	else if (strcmp(word, "down") == 0)
+		tw_server_force_health(srv, TW_DOWN, CTL_WHO);
+	else
+		tw_cli_msg(cli, TW_ERR,
+		    "'set server <srv> health' expects 'up', 'stopping', or 'down'.\n");
+}
+
+/* --- agents --- */
+
+void
+ctl_disable_agent(struct tw_cli *cli, int argc, char *const argv[])
+{
+	(void)argc;
+	ctl_server_arg(cli, argv[0]); /* nothing to stop */
+}
+
+void
+ctl_enable_agent(struct tw_cli *cli, int argc, char *const argv[])
+{
+	(void)argc;
+	if (ctl_server_arg(cli, argv[0]) != NULL)
+		tw_cli_msg(cli, TW_ERR,
+		    "Agent was not configured on this server, cannot enable.\n");
+}
+
+static void
+set_agent(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
+{
+	(void)srv;
+	(void)argc;
+	(void)argv;
+	tw_cli_msg(cli, TW_ERR, "agent checks are not enabled on this server.\n");
+}
+
+/* As HAProxy's, without the end of the line. */
+static void
+set_agent_detail(
+    struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
+{
+	(void)srv;
+	(void)argc;
+	(void)argv;
+	tw_cli_msg(cli, TW_ERR, "agent checks are not enabled on this server");
+}
+
+/* --- weight --- */
+
+/* "12", or "50%" of the configured one. returns: NULL: weight is set. */
+static const char *
+weight_parse(const struct tw_server *srv, const char *word, uint32_t *weight)
+{
+	char *end;
+	const unsigned long n = strtoul(word, &end, 10);
+
+	if (end == word || *word < '0' || *word > '9')
+		return "Empty weight string empty or preceded by garbage";
+	if (strcmp(end, "%") == 0) {
+		if (n > 25600)
+			return "Relative weight must be positive and at most 25600%.\n";
+		*weight = (uint32_t)(tw_server_iweight(srv) * n / 100);
+		if (*weight > 256)
+			*weight = 256;
+		return NULL;
+	}
+	if (*end != '\0')
+		return "Trailing garbage in weight string";
+	if (n > 256)
+		return "Absolute weight can only be between 0 and 256 inclusive.\n";
+	*weight = (uint32_t)n;
+	return NULL;
+}
+
+static void
+set_weight(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
+{
+	uint32_t weight;
+	const char *const why = argc == 0 ? "Require <weight> or <weight%>.\n"
+					  : weight_parse(srv, argv[0], &weight);
+
+	if (why != NULL)
+		tw_cli_msg(cli, TW_ERR, "%s", why);
+	else
+		tw_server_set_weight(srv, weight, CTL_WHO);
+}
+
+void
+ctl_set_weight(struct tw_cli *cli, int argc, char *const argv[])
+{
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
+	if (srv != NULL)
+		set_weight(cli, srv, argc - 1, argv + 1);
+}
+
+void
+ctl_get_weight(struct tw_cli *cli, int argc, char *const argv[])
+{
+	const struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
+	(void)argc;
+	if (srv != NULL)
+		tw_cli_printf(cli, "%u (initial %u)\n", (unsigned)tw_server_weight(srv),
+		    (unsigned)tw_server_iweight(srv));
+}
+
+/* --- limits and sessions --- */
+
+void
+ctl_set_maxconn_server(struct tw_cli *cli, int argc, char *const argv[])
+{
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+	uint64_t n;
+
+	if (srv == NULL)
+		return;
+	if (argc < 2)
+		tw_cli_msg(cli, TW_ERR, "Require <maxconn>.\n");
+	else if (argv[1][0] < '0' || argv[1][0] > '9')
+		tw_cli_msg(cli, TW_ERR, "maxconn string empty or preceded by garbage");
+	else if (!ctl_number(argv[1], INT32_MAX, &n))
+		tw_cli_msg(cli, TW_ERR, "Trailing garbage in maxconn string");
+	else
+		tw_server_set_maxconn(srv, (uint32_t)n, CTL_WHO);
+}
+
+void
+ctl_shutdown_sessions(struct tw_cli *cli, int argc, char *const argv[])
+{
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
+	(void)argc;
+	if (srv != NULL)
+		tw_server_shut_sessions(srv);
+}
+
+/* --- set server --- */
+
+static void
+set_later(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
+{
+	(void)srv;
+	(void)argc;
+	(void)argv;
+	tw_cli_msg(cli, TW_ERR,
+	    "This is known to HAProxy but not to tideway yet: change the server's "
+	    "line and reload.\n");
+}
+
+static const struct {
+	const char *word;
+	void (*run)(
+	    struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[]);
+} settings[] = {
+	{ "addr", set_later },
+	{ "agent", set_agent },
+	{ "agent-addr", set_agent_detail },
+	{ "agent-port", set_agent_detail },
+	{ "agent-send", set_agent_detail },
+	{ "check-addr", set_later },
+	{ "check-port", set_later },
+	{ "fqdn", set_later },
+	{ "health", set_health },
+	{ "ssl", set_later },
+	{ "state", set_state },
+	{ "weight", set_weight },
+};
+
+void
+ctl_set_server(struct tw_cli *cli, int argc, char *const argv[])
+{
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
+	if (srv == NULL)
+		return;
+	for (size_t i = 0; argc > 1 && i < TW_N_ELEMENTS(settings); i++) {
+		if (strcmp(settings[i].word, argv[1]) != 0)
+			continue;
+		settings[i].run(cli, srv, argc - 2, argv + 2);
+		return;
+	}
+	tw_cli_msg(cli, TW_ERR,
+	    "usage: set server <backend>/<server> addr | agent | agent-addr | "
+	    "agent-port | agent-send | check-addr | check-port | fqdn | health | ssl | "
+	    "state | weight\n");
+}
