@@ -16,6 +16,8 @@ extern const struct tw_kw tw__timeout_kw[];
 extern const struct tw_kw tw__persist_kw[];
 extern const struct tw_kw tw__bind_kw[];
 extern const struct tw_kw tw__server_kw[];
+extern const struct tw_kw tw__capture_kw[];
+extern const struct tw_kw tw__logfmt_kw[];
 
 /** tw__kw_ignored - the setter of words that stand in a section without the
  * side they speak of: warns as HAProxy does. returns: 0. */

@@ -128,5 +128,9 @@ enum tw_persistence {
 /** tw_req_persistence - what force-persist, ignore-persist and option persist say
  * of it. context: PICK. */
 TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
+/** tw_req_unique_id - what unique-id-format says of it, made when first asked
+ * for. returns: p NULL: the frontend has no format, or the request was not
+ * understood. borrow: until RESET. */
+TW_API struct tw_str tw_req_unique_id(struct tw_req *req);
 
 #endif
