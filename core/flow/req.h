@@ -81,6 +81,7 @@ struct tw_req {
 	bool body_read;            /* tw_req_body() took the whole body */
 	bool body_sent;            /* what it gathered has been passed on */
 	bool body_wanted;          /* it waits for the client */
+	bool silent;               /* the client has sent nothing */
 	bool logged;               /* early: option logasap */
 	uint8_t log_step;          /* enum tw__log_step, of the line being written */
 	uint8_t failed_at;         /* enum tw__step, when it failed */
