@@ -37,12 +37,15 @@ core_libcore_a_SOURCES = \
 	core/expr/expr.c \
 	core/expr/fetch_l4.c \
 	core/expr/fetch_proxy.c \
+	core/expr/logenc.c \
 	core/expr/logfmt.c \
 	core/expr/logtext.c \
 	core/expr/pattern.c \
 	core/expr/regex.c \
 	core/expr/register.c \
 	core/expr/strset.c \
+	core/flow/capture.c \
+	core/flow/capture_vars.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
@@ -62,6 +65,8 @@ core_libcore_a_SOURCES = \
 	core/flow/server.c \
 	core/flow/sessions.c \
 	core/flow/shut.c \
+	core/flow/unique_id.c \
+	core/flow/watch.c \
 	core/module/find.c \
 	core/module/hooks.c \
 	core/module/life.c \
@@ -87,19 +92,30 @@ core_libcore_a_SOURCES = \
 	core/proxy/bad.c \
 	core/proxy/balance.c \
 	core/proxy/bind.c \
+	core/proxy/capture_kw.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
 	core/proxy/histogram.c \
+	core/proxy/forward.c \
+	core/proxy/forward_kw.c \
+	core/proxy/forward_msg.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
+	core/proxy/log_cmd.c \
 	core/proxy/log_kw.c \
+	core/proxy/logbuf.c \
+	core/proxy/logfmt_kw.c \
 	core/proxy/logger.c \
 	core/proxy/logtarget.c \
 	core/proxy/persist.c \
+	core/proxy/profile_kw.c \
 	core/proxy/proxy_kw.c \
 	core/proxy/queue.c \
 	core/proxy/resolve.c \
 	core/proxy/retry_kw.c \
+	core/proxy/ring.c \
+	core/proxy/ring_kw.c \
+	core/proxy/ring_send.c \
 	core/proxy/route.c \
 	core/proxy/sections.c \
 	core/proxy/server.c \

@@ -45,6 +45,7 @@ UNIT_TESTS = \
 	t/unit/test_read \
 	t/unit/test_registry \
 	t/unit/test_report \
+	t/unit/test_ring \
 	t/unit/test_stats_text \
 	t/unit/test_str \
 	t/unit/test_units \
@@ -98,7 +99,8 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
-	t/fuzz/fuzz_proxy_hdr
+	t/fuzz/fuzz_proxy_hdr \
+	t/fuzz/fuzz_syslog
 if HAVE_LIBMNL
 FUZZ_TARGETS += \
 	t/fuzz/fuzz_vrrp_conf \
@@ -149,6 +151,7 @@ t_unit_test_dns_msg_LDADD = modules/resolvers/libresolvers.la $(LDADD)
 t_fuzz_fuzz_cli_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_conf_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_proxy_hdr_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_syslog_LDADD = $(FUZZ_LINK)
 t_unit_test_h1_body_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_h1_parse_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_h1_write_LDADD = modules/http/libhttp.la $(LDADD)

@@ -83,6 +83,10 @@ is_escaped(char c)
 void
 tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags)
 {
+	if (TW_UNLIKELY(flags & TW__LOG_VERBATIM)) {
+		put_cut(o, s.p, s.len);
+		return;
+	}
 	if (flags & TW_LOG_QUOTE)
 		tw_out_char(o, '"');
 	while (s.len > 0 && !o->over) {
@@ -102,6 +106,25 @@ tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags)
 	}
 	if (flags & TW_LOG_QUOTE)
 		tw_out_char(o, '"');
+}
+
+void
+tw__log_header(struct tw_out *o, struct tw_str s, unsigned flags)
+{
+	if (flags & TW__LOG_VERBATIM) {
+		put_cut(o, s.p, s.len);
+		return;
+	}
+	for (size_t i = 0; i < s.len && !o->over; i++) {
+		const unsigned char c = (unsigned char)s.p[i];
+
+		if (is_special(c) || c == '{' || c == '|' || c == '}')
+			put_hex(o, c);
+		else if ((flags & TW_LOG_ESCAPE) && is_escaped(s.p[i]))
+			tw_out_mem(o, (const char[2]){ '\\', s.p[i] }, 2);
+		else
+			tw_out_char(o, s.p[i]);
+	}
 }
 
 /* Bytes that would break the line's framing, whatever the text. */
@@ -126,6 +149,10 @@ word_prefix(struct tw_str s, unsigned flags)
 void
 tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags)
 {
+	if (TW_UNLIKELY(flags & TW__LOG_VERBATIM)) {
+		put_cut(o, s.p, s.len);
+		return;
+	}
 	if (flags & TW_LOG_QUOTE)
 		tw_out_char(o, '"');
 	else if (s.len == 0 && (flags & TW_LOG_MANDATORY))

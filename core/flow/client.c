@@ -16,6 +16,7 @@
 #include <tideway/assert.h>
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
+#include "core/flow/watch.h"
 
 /* --- between requests --- */
 
@@ -119,8 +120,8 @@ tw__client_request(struct tw_conn *cli)
 	req->step = TW__READ;
 	const uint32_t ms = first_of(req->fe->c.timeout.http_request, 0, 0);
 	req->t_fail_head = ms != 0 ? tw_now_ms() + ms : 0;
-	if (TW_UNLIKELY(tw__debug_on))
-		tw__debug_accept(req);
+	if (TW_UNLIKELY(tw__watched()))
+		tw__watch_accept(req);
 	return req;
 }
 
@@ -212,6 +213,24 @@ proxy_header(struct tw_conn *cli)
 	}
 }
 
+/* HAProxy's words for it. */
+static const char *
+proxy_header_fault(const struct tw_conn *cli)
+{
+	const size_t len = cli->in.base != NULL ? cli->in.tail - cli->in.head : 0;
+	const char *const p = cli->in.base + cli->in.head;
+
+	if (len == 0)
+		return "Connection closed while waiting for PROXY protocol header";
+	if (memcmp(p, "PROXY ", len < 6 ? len : 6) != 0 &&
+	    memcmp(p, "\r\n\r\n", len < 4 ? len : 4) != 0)
+		return "Received something which does not look like a PROXY "
+		       "protocol header";
+	if (cli->eof)
+		return "Truncated PROXY protocol header received";
+	return "Received an invalid PROXY protocol header";
+}
+
 enum tw__next
 tw__step_accept(struct tw_req *req)
 {
@@ -223,7 +242,7 @@ tw__step_accept(struct tw_req *req)
 			return TW__WAIT;
 		if (io == TW_IO_ERR) {
 			tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
-			return tw__flow_fail(req, 0, 'P', 'R', "bad PROXY header");
+			return tw__flow_fail(req, 0, 'P', 'R', proxy_header_fault(cli));
 		}
 		cli->proxy_wanted = false;
 	}
@@ -268,8 +287,8 @@ tw__step_inspect(struct tw_req *req)
 
 	if (!req->http) {
 		req->t_first = req->t_head = tw_turn_us();
-		if (TW_UNLIKELY(tw__debug_on))
-			tw__debug_accept(req);
+		if (TW_UNLIKELY(tw__watched()))
+			tw__watch_accept(req);
 		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_SESS, 1);
 		tw__cnt(&req->cli->bind->live->s, req->worker->id, TW_CNT_SESS, 1);
 		req->step = TW__ROUTE;
@@ -412,6 +431,8 @@ tw__step_request(struct tw_req *req)
 	const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_REQUEST);
 	if (v == TW__H_NEXT || (v == TW__H_DONE && req->step == TW__REQUEST))
 		req->step = TW__ROUTE;
+	if (TW_UNLIKELY(tw__watched()) && req->step != TW__REQUEST)
+		tw__watch_request(req);
 	return after_hooks(req, v);
 }
 

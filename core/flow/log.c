@@ -10,6 +10,8 @@
  */
 #include "config.h"
 
+#include <sys/ioctl.h>
+
 #include <tideway/assert.h>
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
@@ -191,17 +193,50 @@ count(struct tw_req *req)
 
 /* --- the record --- */
 
+/* The client has sent nothing at all: a probe. What a server said does not
+ * count, as in HAProxy. */
 static bool
-shall_log(const struct tw_req *req)
+is_null(const struct tw_req *req)
+{
+	const struct tw_conn *const cli = req->cli;
+	int waiting = 0;
+
+	if (req->up.bytes != 0 || req->start_line.len != 0 ||
+	    (cli->in.base != NULL && cli->in.head != cli->in.tail))
+		return false;
+	if (req->http)
+		return req->silent || (req->failed && req->failed_at <= TW__HELLO);
+	return ioctl(cli->fd, FIONREAD, &waiting) != 0 || waiting == 0;
+}
+
+/* What the frontend's options say. */
+static bool
+is_wanted(const struct tw_req *req)
 {
 	const struct tw__proxy_conf *const c = &req->fe->c;
 	const bool normal = !req->failed && req->status < 500 && req->retries == 0 &&
 	    !req->redispatched;
 
-	if (c->dontlognull && req->up.bytes == 0 && req->start_line.len == 0 &&
-	    req->down.bytes == 0 && req->t_connect == 0)
+	if (c->log_steps != 0 && !(c->log_steps & 1u << req->log_step))
+		return false;
+	if (c->dontlognull && is_null(req))
 		return false;
 	return !(c->dontlog_normal && normal);
+}
+
+void
+tw__flow_log(struct tw_req *req)
+{
+	if (TW_LIKELY(!(req->fe->c.log_special | req->failed))) {
+		tw__log_request(req, (enum tw__log_step)req->log_step);
+		return;
+	}
+	if (!is_wanted(req))
+		return;
+	if (req->failed && req->failed_at <= TW__HELLO)
+		tw__log_connection(req, req->fail_why);
+	else
+		tw__log_request(req, (enum tw__log_step)req->log_step);
 }
 
 /* Everything that must not survive into the next exchange. */
@@ -229,8 +264,8 @@ tw__step_log(struct tw_req *req)
 	if (req->be_counted) /* before the record: it shows who is left */
 		tw__session_end(&req->be->live->be);
 	tw__hooks_run(req, req->fe, TW_ON_LOG);
-	if (shall_log(req))
-		tw__log_request(req);
+	if (TW_LIKELY(!req->logged))
+		tw__flow_log(req);
 	const bool keep = req->keep && !cli->failed && !cli->shut &&
 	    !atomic_load_explicit(&tw__stopping, memory_order_relaxed);
 	if (!keep)

@@ -20,6 +20,7 @@
 
 #include "expr/expr_int.h"
 #include "flow/logvars.h"
+#include "flow/req.h"
 #include "proxy/proxy.h"
 #include "run/worker.h"
 
@@ -189,16 +190,23 @@ date_of(struct date *d, uint64_t us, bool gmt)
 	return d;
 }
 
-static void
-put_date_ms(struct tw_out *o, uint64_t us)
+static inline void
+put_millis(struct tw_out *o, uint64_t us)
 {
-	const struct date *const d = date_of(&local_date, us, false);
 	const unsigned ms = (unsigned)(us % US_PER_S / 1000);
 	const char tail[4] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
 		(char)('0' + ms % 10) };
 
-	tw_out_mem(o, d->text, d->len);
 	tw_out_mem(o, tail, sizeof(tail));
+}
+
+static void
+put_date_ms(struct tw_out *o, uint64_t us)
+{
+	const struct date *const d = date_of(&local_date, us, false);
+
+	tw_out_mem(o, d->text, d->len);
+	put_millis(o, us);
 }
 
 static void
@@ -252,6 +260,17 @@ VAR(si)
 VAR(sp)
 {
 	put_port(o, server_address(req), NULL, flags);
+}
+
+/* Where the connection to the server comes from. */
+VAR(bi)
+{
+	put_address(o, req->source, flags);
+}
+
+VAR(bp)
+{
+	put_port(o, req->source, NULL, flags);
 }
 
 VAR(f)
@@ -355,6 +374,32 @@ VAR(tr)
 {
 	(void)flags;
 	put_date_ms(o, tw_req_wall_us(req, false));
+}
+
+/* RFC 3339, with milliseconds: for programs. */
+VAR(isodate)
+{
+	static __thread struct date iso;
+	const uint64_t us = tw_req_wall_us(req, false);
+	const time_t t = (time_t)(us / US_PER_S);
+
+	if (TW_UNLIKELY(iso.second != us / US_PER_S)) {
+		struct tm tm;
+		localtime_r(&t, &tm);
+		iso.len =
+		    strftime(iso.text, sizeof(iso.text), "%Y-%m-%dT%H:%M:%S", &tm);
+		iso.zone_len = strftime(iso.zone, sizeof(iso.zone), "%z", &tm);
+		iso.second = us / US_PER_S;
+	}
+	if (flags & TW_LOG_QUOTE)
+		tw_out_char(o, '"');
+	tw_out_mem(o, iso.text, iso.len);
+	put_millis(o, us);
+	tw_out_mem(o, iso.zone, 3); /* "+0100": a colon in the middle */
+	tw_out_char(o, ':');
+	tw_out_mem(o, iso.zone + 3, 2);
+	if (flags & TW_LOG_QUOTE)
+		tw_out_char(o, '"');
 }
 
 VAR(T)
@@ -480,7 +525,11 @@ VAR(U)
 VAR(ST)
 {
 	(void)flags;
-	tw_out_i64(o, tw_req_status(req));
+	/* no request at all */
+	if (!req->http || (req->failed && req->failed_at <= TW__HELLO))
+		tw_out_char(o, '0');
+	else
+		tw_out_i64(o, tw_req_status(req));
 }
 
 VAR(rt)
@@ -585,6 +634,8 @@ static struct tw_str
 path_only(struct tw_str uri)
 {
 	const struct tw_str s = before_query(uri);
+	if (s.len == 1 && s.p[0] == '*') /* OPTIONS */
+		return (struct tw_str){ NULL, 0 };
 	const char *const scheme = s.len ? memmem(s.p, s.len, "://", 3) : NULL;
 
 	if (s.len == 0 || s.p[0] == '/' || scheme == NULL)
@@ -601,24 +652,35 @@ VAR_LINE(HP, before_query(l.uri))
 VAR_LINE(HPO, path_only(l.uri))
 VAR_LINE(HQ, query_of(l.uri))
 
-/* What no configuration of today can set: captures, TLS, a unique id. */
+VAR(ID)
+{
+	tw__log_word(o, tw_req_unique_id(req), flags);
+}
+
+/* Where the line comes from. */
+VAR(OG)
+{
+	static const char *const names[TW__N_LOG_STEPS] = {
+		[TW__LOG_AT_CLOSE] = "txn_close",
+		[TW__LOG_AT_ACCEPT] = "txn_accept",
+		[TW__LOG_AT_REQUEST] = "txn_request",
+		[TW__LOG_AT_CONNECT] = "txn_connect",
+		[TW__LOG_AT_RESPONSE] = "txn_response",
+	};
+	const bool is_error = req->failed && req->failed_at <= TW__HELLO;
+
+	put_word(o, is_error ? "sess_error" : names[req->log_step], flags);
+}
+
+/* What no configuration of today can set: TLS. */
 VAR(none)
 {
 	UNUSED;
 	tw__log_word(o, (struct tw_str){ NULL, 0 }, flags);
 }
 
-/* Captured headers: nothing at all while none are captured. */
-VAR(nothing)
-{
-	UNUSED;
-	(void)o;
-}
-
 const struct tw_logvar tw__core_logvars[] = {
-	{ "B", var_B, 0, "bytes sent to the client" },
-	{ "CC", var_none, TW_LOGVAR_HTTP, "captured request cookie" },
-	{ "CS", var_none, TW_LOGVAR_HTTP, "captured response cookie" },
+	{ "B", var_B, TW_LOGVAR_NUMBER, "bytes sent to the client" },
 	{ "H", var_H, 0, "host name of this machine" },
 	{ "HM", var_HM, TW_LOGVAR_HTTP, "method" },
 	{ "HP", var_HP, TW_LOGVAR_HTTP, "URI without query string" },
@@ -626,49 +688,55 @@ const struct tw_logvar tw__core_logvars[] = {
 	{ "HQ", var_HQ, TW_LOGVAR_HTTP, "query string with its '?'" },
 	{ "HU", var_HU, TW_LOGVAR_HTTP, "URI" },
 	{ "HV", var_HV, TW_LOGVAR_HTTP, "HTTP version" },
-	{ "ID", var_none, 0, "unique id" },
-	{ "ST", var_ST, 0, "status" },
+	{ "ID", var_ID, 0, "unique id" },
+	{ "OG", var_OG, 0, "where the line was written, as txn_close" },
+	{ "ST", var_ST, TW_LOGVAR_NUMBER, "status" },
 	{ "T", var_T, 0, "date of accept, GMT" },
-	{ "TR", var_TR, TW_LOGVAR_HTTP, "time to receive the request" },
-	{ "Ta", var_Ta, TW_LOGVAR_HTTP, "active time of the request" },
-	{ "Tc", var_Tc, 0, "time to connect to the server" },
-	{ "Td", var_Td, 0, "time to transfer the data" },
-	{ "Th", var_Th, 0, "time of handshakes" },
-	{ "Ti", var_Ti, TW_LOGVAR_HTTP, "idle time before the request" },
+	{ "TR", var_TR, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER,
+	    "time to receive the request" },
+	{ "Ta", var_Ta, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER,
+	    "active time of the request" },
+	{ "Tc", var_Tc, TW_LOGVAR_NUMBER, "time to connect to the server" },
+	{ "Td", var_Td, TW_LOGVAR_NUMBER, "time to transfer the data" },
+	{ "Th", var_Th, TW_LOGVAR_NUMBER, "time of handshakes" },
+	{ "Ti", var_Ti, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER,
+	    "idle time before the request" },
 	{ "Tl", var_Tl, 0, "date of accept, local" },
-	{ "Tq", var_Tq, TW_LOGVAR_HTTP, "Th + Ti + TR" },
-	{ "Tr", var_Tr, TW_LOGVAR_HTTP, "time the server took to answer" },
-	{ "Ts", var_Ts, 0, "date of accept, seconds since the epoch" },
-	{ "Tt", var_Tt, 0, "total time" },
-	{ "Tu", var_Tu, 0, "total time as the user sees it" },
-	{ "Tw", var_Tw, 0, "time in queues" },
-	{ "U", var_U, 0, "bytes received from the client" },
-	{ "ac", var_ac, 0, "connections of the process" },
+	{ "Tq", var_Tq, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER, "Th + Ti + TR" },
+	{ "Tr", var_Tr, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER,
+	    "time the server took to answer" },
+	{ "Ts", var_Ts, TW_LOGVAR_NUMBER, "date of accept, seconds since the epoch" },
+	{ "Tt", var_Tt, TW_LOGVAR_NUMBER, "total time" },
+	{ "Tu", var_Tu, TW_LOGVAR_NUMBER, "total time as the user sees it" },
+	{ "Tw", var_Tw, TW_LOGVAR_NUMBER, "time in queues" },
+	{ "U", var_U, TW_LOGVAR_NUMBER, "bytes received from the client" },
+	{ "ac", var_ac, TW_LOGVAR_NUMBER, "connections of the process" },
 	{ "b", var_b, 0, "backend's name" },
-	{ "bc", var_bc, 0, "sessions of the backend" },
-	{ "bq", var_bq, 0, "requests before it in the backend's queue" },
+	{ "bi", var_bi, TW__LOGVAR_SOURCE, "address of the connection to the server" },
+	{ "bp", var_bp, TW__LOGVAR_SOURCE | TW_LOGVAR_NUMBER,
+	    "port of the connection to the server" },
+	{ "bc", var_bc, TW_LOGVAR_NUMBER, "sessions of the backend" },
+	{ "bq", var_bq, TW_LOGVAR_NUMBER, "requests before it in the backend's queue" },
 	{ "ci", var_ci, 0, "client's address" },
-	{ "cp", var_cp, 0, "client's port" },
+	{ "cp", var_cp, TW_LOGVAR_NUMBER, "client's port" },
 	{ "f", var_f, 0, "frontend's name" },
-	{ "fc", var_fc, 0, "connections of the frontend" },
+	{ "fc", var_fc, TW_LOGVAR_NUMBER, "connections of the frontend" },
 	{ "fi", var_fi, 0, "address the client connected to" },
-	{ "fp", var_fp, 0, "port the client connected to" },
+	{ "fp", var_fp, TW_LOGVAR_NUMBER, "port the client connected to" },
 	{ "ft", var_ft, 0, "frontend's name, with ~ after TLS" },
-	{ "hr", var_nothing, 0, "captured request headers" },
-	{ "hrl", var_nothing, 0, "captured request headers, CLF" },
-	{ "hs", var_nothing, 0, "captured response headers" },
-	{ "hsl", var_nothing, 0, "captured response headers, CLF" },
-	{ "lc", var_lc, 0, "lines the frontend has logged" },
-	{ "ms", var_ms, 0, "milliseconds of the date of accept" },
-	{ "pid", var_pid, 0, "process id" },
+	{ "isodate", var_isodate, 0,
+	    "date of the request as RFC 3339 has it (tideway's own)" },
+	{ "lc", var_lc, TW_LOGVAR_NUMBER, "lines the frontend has logged" },
+	{ "ms", var_ms, TW_LOGVAR_NUMBER, "milliseconds of the date of accept" },
+	{ "pid", var_pid, TW_LOGVAR_NUMBER, "process id" },
 	{ "r", var_r, TW_LOGVAR_HTTP, "request line" },
-	{ "rc", var_rc, 0, "retries" },
-	{ "rt", var_rt, 0, "number of the request" },
+	{ "rc", var_rc, TW_LOGVAR_NUMBER, "retries" },
+	{ "rt", var_rt, TW_LOGVAR_NUMBER, "number of the request" },
 	{ "s", var_s, 0, "server's name" },
-	{ "sc", var_sc, 0, "sessions of the server" },
+	{ "sc", var_sc, TW_LOGVAR_NUMBER, "sessions of the server" },
 	{ "si", var_si, 0, "server's address" },
-	{ "sp", var_sp, 0, "server's port" },
-	{ "sq", var_sq, 0, "requests before it in the server's queue" },
+	{ "sp", var_sp, TW_LOGVAR_NUMBER, "server's port" },
+	{ "sq", var_sq, TW_LOGVAR_NUMBER, "requests before it in the server's queue" },
 	{ "sslc", var_none, 0, "TLS cipher" },
 	{ "sslv", var_none, 0, "TLS version" },
 	{ "t", var_t, 0, "date of accept, with milliseconds" },
@@ -683,5 +751,6 @@ const struct tw_logvar tw__core_logvars[] = {
 int
 tw__logvars_register(struct tw_err *err)
 {
-	return tw__logvar_add(tw__core_logvars, err);
+	return tw__logvar_add(tw__core_logvars, err) == 0 ? tw__captures_register(err)
+							  : -1;
 }

@@ -11,8 +11,10 @@
 #ifndef TW_PROXY_LOGGER_H
 #define TW_PROXY_LOGGER_H
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 
+#include <tideway/command.h>
 #include <tideway/conf.h>
 #include <tideway/conn.h>
 #include <tideway/log.h>
@@ -21,6 +23,8 @@
 #define TW__LOG_LEN_MAX 65535
 
 struct tw__log_target;
+struct tw__logger_list;
+struct tw__ring;
 struct tw_worker;
 
 /* HAProxy's `format` names; see the manual's keyword `log`. */
@@ -31,14 +35,65 @@ enum tw__log_format {
 	TW__N_LOG_FORMATS
 };
 
+/** tw__log_format_of - by name. returns: enum tw__log_format; 0 or less: none. */
+int tw__log_format_of(const char *name);
+#define TW__LOG_FORMAT_NAMES \
+	"local, rfc3164, rfc5424, priority, short, timed, iso or raw"
+
+/* `sample 1,3-5:10`: which lines of every `size`. */
+struct tw__log_sample {
+	_Atomic uint64_t lines; /* shared: seen so far */
+	uint32_t size, n_ranges;
+	struct { uint32_t low, high; } range[]; /* from 1 */
+};
+
+/* When a line is written; `log-steps` and log profiles name them. */
+enum tw__log_step {
+	TW__LOG_AT_CLOSE,
+	TW__LOG_AT_ACCEPT,
+	TW__LOG_AT_REQUEST,
+	TW__LOG_AT_CONNECT,
+	TW__LOG_AT_RESPONSE,
+	TW__LOG_AT_ERROR, /* log profiles alone */
+	TW__LOG_AT_ANY,   /* the same: the others, unless they are named */
+	TW__N_LOG_STEPS
+};
+/** tw__log_step_of - by name. returns: -1: there is none. */
+int tw__log_step_of(struct tw_str name);
+
+/* A `log-profile` section: what is other for the `log` lines that name it. */
+struct tw__log_profile {
+	struct tw__log_profile *next;
+	const char *name; /* gen */
+	const char *tag;  /* gen; NULL: as usual */
+	struct {
+		bool given, drop;
+		const struct tw_logfmt *fmt, *sd; /* gen; NULL: as usual */
+	} step[TW__N_LOG_STEPS];
+	const char *file;
+	int line;
+};
+
+/** tw__log_profile_find - in a generation; NULL: it has none of this name. */
+const struct tw__log_profile *tw__log_profile_find(
+    const struct tw_gen *gen, const char *name);
+int tw__log_profile_register(struct tw_err *err);
+
 struct tw__logger {
 	SLIST_ENTRY(tw__logger) link;
-	struct tw__log_target *target; /* borrow: for ever */
+	struct tw__log_target *target; /* borrow: for ever; NULL until checked: ring */
+	const char *ring;   /* gen; `ring@name`; NULL: another target */
+	const char *file;
+	int line;
 	uint32_t max_len;   /* bytes of a line, header included */
 	uint8_t format;     /* enum tw__log_format */
 	uint8_t facility;
 	uint8_t max_level;  /* less important messages are not sent */
 	uint8_t min_level;  /* more important ones are lowered to this */
+	bool is_special;    /* it has one of these: */
+	struct tw__log_sample *sample; /* gen; NULL: all lines */
+	const char *profile_name;      /* gen; NULL: none */
+	const struct tw__log_profile *profile; /* gen; NULL: none */
 };
 
 /** tw__log_register - the keywords (`log`, `log-format`, ...). At start-up. */
@@ -57,7 +112,17 @@ void tw__log_worker_down(struct tw_worker *w);
 
 /** tw__log_request - one line about an exchange to the frontend's targets.
  * context: the request's worker. */
-void tw__log_request(struct tw_req *req);
+void tw__log_request(struct tw_req *req, enum tw__log_step step);
+/** tw__log_connection - the same about a connection that failed before its first
+ * request: by error-log-format, or with the text `why`. */
+void tw__log_connection(struct tw_req *req, const char *why);
+/** tw__log_is_sampled - whether it is a line's turn with this logger. */
+bool tw__log_is_sampled(const struct tw__logger *lg);
+/** tw__log_message - a message with its header, without newline, as it is.
+ * context: worker. */
+void tw__log_message(const struct tw__logger *lg, struct tw_str text);
+/** tw__log_line - a `log` line's arguments: one more logger in the list. */
+int tw__log_line(struct tw_line *ln, struct tw__logger_list *list);
 /** tw__log_sink - for tw__oplog_sink_set(): to the global targets. */
 void tw__log_sink(enum tw_level level, const char *text, size_t len);
 /** tw__log_dropped - lines lost since the start: receivers slow or absent. */
@@ -65,14 +130,36 @@ uint64_t tw__log_dropped(void);
 /** tw__log_pid - this process's id, asked for once (again after a fork). */
 int tw__log_pid(void);
 
+/* Who looks on while exchanges pass; provided by core/flow (watch.h). */
+#define TW__WATCH_DEBUG 0x01u  /* option -d */
+#define TW__WATCH_ASAP 0x02u   /* some frontend logs before the end */
+#define TW__WATCH_SOURCE 0x04u /* some format has %bi or %bp */
+#define TW__WATCH_STEPS 0x08u  /* some frontend has log-steps */
+/** tw__watch_for - from now on. context: any. */
+void tw__watch_for(unsigned bits);
+
+/* `show events` and the like (log_cmd.c). */
+extern const struct tw_command tw__log_commands[];
+
 /* Targets (logtarget.c). */
 /** tw__log_target_addr - a datagram socket's address; tw__log_target_fd - a
  * descriptor. returns: the one there is for it, or a new one. control. */
 struct tw__log_target *tw__log_target_addr(const struct tw_addr *addr);
 struct tw__log_target *tw__log_target_fd(int fd);
+/** tw__log_target_ring - the one that a new ring gets. */
+struct tw__log_target *tw__log_target_ring(struct tw__ring *ring);
+/* What `show log` says of a target. */
+struct tw__log_target_info {
+	char name[128];
+	const char *type; /* "datagram", "fd", "ring" */
+	bool is_down;
+	uint64_t sent, dropped;
+};
+/** tw__log_target_at - the i-th, from 0. returns: false: there is none. */
+bool tw__log_target_at(int i, struct tw__log_target_info *info);
 void tw__log_target_open(struct tw__log_target *t);
-/** tw__log_drop - counts lines that are lost. */
-void tw__log_drop(int n);
+/** tw__log_drop - counts lines that a target has lost. */
+void tw__log_drop(struct tw__log_target *t, int n);
 /** tw__log_target_send - never waits. in: n messages, each with its newline;
  * iov, iov_per_msg of them for each. returns: how many were sent or given up;
  * the rest may be tried again later. context: any thread. */

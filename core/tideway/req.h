@@ -135,5 +135,9 @@ TW_API void tw_req_stay(struct tw_req *req);
 /** tw_req_count_latency - adds its time to the histograms (tw_histograms_begin)
  * of its frontend, backend and server. context: LOG. */
 TW_API void tw_req_count_latency(const struct tw_req *req);
+/** tw_req_unique_id - what unique-id-format says of it, made when first asked
+ * for. returns: p NULL: the frontend has no format, or the request was not
+ * understood. borrow: until RESET. */
+TW_API struct tw_str tw_req_unique_id(struct tw_req *req);
 
 #endif

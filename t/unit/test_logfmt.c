@@ -104,6 +104,40 @@ test_syntax(void **state)
 }
 
 static void
+test_encodings(void **state)
+{
+	(void)state;
+	given.str = (struct tw_str){ "a\"\\\n\x01\x7f\xc3\xa4\xff\xed\xa0\x80", 12 };
+	given.n = -7;
+	is("%{+json}[t_str]",
+	    "\"a\\\"\\\\\\n\\u0001\\u007f\xc3\xa4\\ufffd\\ufffd\\ufffd\\ufffd\"");
+	is("%{+json}o x %(a)[t_int] %b %(b)b %(c:str)cp",
+	    "{\"a\": -7, \"b\": "
+	    "\"servers\", \"c\": \"40000\"}");
+	is("%{+json}o", "{}");
+	is("%(a)b %{+json}b %(:str){+json}cp", "servers \"servers\" \"40000\"");
+	is("%{+cbor}o %(a)[t_int] %(b)b",
+	    "BF616126616267736572766572"
+	    "73FF");
+	is("%{+cbor}cp %{+cbor}CC", "199C40 F6");
+	given.n = INT64_MIN;
+	is("%{+cbor}[t_int] %{+json}[t_int]",
+	    "3B7FFFFFFFFFFFFFFF -9223372036854775808");
+	given.n = INT64_MAX;
+	is("%{+cbor}[t_int]", "1B7FFFFFFFFFFFFFFF");
+	refused("%{+json,+cbor}o", "exclude each other");
+	refused("%(a", "missing ')'");
+	refused("%(a:int)b", "unknown type 'int'");
+	/* what does not fit is null, or left out; the map is whole */
+	assert_string_equal(
+	    line_of("%{+json}o %(a)b %(b)b", 25), "{\"a\": \"servers\"}");
+	assert_string_equal(line_of("%{+json}o %(a)b %(b)b", 12), "{\"a\": null}");
+	assert_string_equal(line_of("%{+json}o %(a)b %(b)b", 5), "{}");
+	assert_string_equal(line_of("%{+json}o %(a)b %(b)b", 1), "");
+	assert_string_equal(line_of("%{+cbor}o %(a)b", 11), "BF6161F6FF");
+}
+
+static void
 test_errors(void **state)
 {
 	(void)state;
@@ -246,7 +280,7 @@ test_targets(void **state)
 		  "456789012345678901234567890123456789012345678901234567890");
 	SLIST_INSERT_HEAD(&fe.c.loggers, &a, link);
 	SLIST_INSERT_HEAD(&fe.c.loggers, &b, link);
-	tw__log_request(req);
+	tw__log_request(req, TW__LOG_AT_CLOSE);
 	assert_string_equal(receive(fd1), ""); /* not before the turn ends */
 	turn();
 	assert_int_equal(strlen(receive(fd1)), 110);
@@ -258,7 +292,7 @@ test_targets(void **state)
 	/* Levels: a notice is lowered, or not sent. */
 	a.max_level = TW_WARNING;
 	b.min_level = TW_INFO;
-	tw__log_request(req);
+	tw__log_request(req, TW__LOG_AT_CLOSE);
 	turn();
 	assert_string_equal(receive(fd1), "");
 	assert_memory_equal(receive(fd2), "<134>servers 1", 14);
@@ -268,13 +302,13 @@ test_targets(void **state)
 	close(fd1);
 	unlink(one);
 	const uint64_t before = tw__log_dropped();
-	tw__log_request(req);
+	tw__log_request(req, TW__LOG_AT_CLOSE);
 	turn();
 	assert_int_equal(tw__log_dropped() - before, 1);
 	fd1 = unix_sink(one);
 	const uint64_t give_up = tw_now_us() + 5000000;
 	do {
-		tw__log_request(req);
+		tw__log_request(req, TW__LOG_AT_CLOSE);
 		turn();
 		receive(fd2);
 	} while (receive(fd1)[0] == '\0' && tw_now_us() < give_up);
@@ -285,7 +319,7 @@ test_targets(void **state)
 	unlink(one);
 	fd1 = unix_sink(one);
 	const uint64_t lost = tw__log_dropped();
-	tw__log_request(req);
+	tw__log_request(req, TW__LOG_AT_CLOSE);
 	turn();
 	assert_memory_equal(receive(fd1), "servers ", 8);
 	assert_int_equal(tw__log_dropped(), lost);
@@ -314,7 +348,7 @@ test_full_pipe(void **state)
 	fe.c.logfmt = parse("line of %b");
 	const uint64_t before = tw__log_dropped();
 	for (int i = 0; i < 20000; i++)
-		tw__log_request(req);
+		tw__log_request(req, TW__LOG_AT_CLOSE);
 	turn();
 	assert_true(tw__log_dropped() > before);
 	assert_int_equal(read(p[0], got, 16), 16);
@@ -407,6 +441,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_encodings),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_states),
