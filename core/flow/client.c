@@ -420,6 +420,8 @@ tw__step_route(struct tw_req *req)
 	}
 	if (req->sub == 1) {
 		v = tw__hooks_run(req, req->fe, TW_ON_ROUTE);
+		if (v == TW__H_FAIL) /* it was proposed only */
+			req->be = NULL;
 		if (v == TW__H_WAIT || v == TW__H_FAIL || req->step != TW__ROUTE)
 			return after_hooks(req, v);
 		if (req->be == NULL)

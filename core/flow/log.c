@@ -69,6 +69,14 @@ exchange_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 		*srv = deadline(server_ms);
 }
 
+/* A body that a hook gathers is part of what http-request limits. */
+static uint64_t
+request_deadline(const struct tw_req *req)
+{
+	return req->t_fail_head != 0 ? req->t_fail_head
+				     : deadline(req->fe->c.timeout.client);
+}
+
 void
 tw__flow_timers(struct tw_req *req)
 {
@@ -84,8 +92,7 @@ tw__flow_timers(struct tw_req *req)
 		cli = deadline(req->fe->c.timeout.client);
 		break;
 	case TW__READ:
-		cli = req->t_fail_head != 0 ? req->t_fail_head
-					    : deadline(req->fe->c.timeout.client);
+		cli = request_deadline(req);
 		break;
 	case TW__REPLY:
 	case TW__LOG:
@@ -93,7 +100,7 @@ tw__flow_timers(struct tw_req *req)
 		break;
 	case TW__REQUEST:
 	case TW__ROUTE:
-		cli = req->body_wanted ? deadline(req->fe->c.timeout.client) : 0;
+		cli = req->body_wanted ? request_deadline(req) : 0;
 		break;
 	case TW__CONNECT: /* the server's timer runs already */
 		tw_timer_set(&req->cli->timer, 0);
@@ -201,7 +208,7 @@ shall_log(const struct tw_req *req)
 	if (c->dontlognull && req->up.bytes == 0 && req->start_line.len == 0 &&
 	    req->down.bytes == 0 && req->t_connect == 0)
 		return false;
-	return !(c->dontlog_normal && normal);
+	return !(c->dontlog_normal && normal) && !req->unlogged;
 }
 
 /* Everything that must not survive into the next exchange. */

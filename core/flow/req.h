@@ -80,6 +80,7 @@ struct tw_req {
 	bool body_read;            /* tw_req_body() took the whole body */
 	bool body_sent;            /* what it gathered has been passed on */
 	bool body_wanted;          /* it waits for the client */
+	bool unlogged;             /* tw_req_unlogged() */
 	uint8_t timers_step;
 	uint8_t restarts;
 	char term[2];              /* who, when; 0: not set */

@@ -314,3 +314,9 @@ tw__gens_end(void)
 	}
 	tw__gen_free(&last);
 }
+
+uint32_t
+tw_gen_bufsize(const struct tw_gen *gen)
+{
+	return gen->global.bufsize;
+}

@@ -128,5 +128,7 @@ enum tw_persistence {
 /** tw_req_persistence - what force-persist, ignore-persist and option persist say
  * of it. context: PICK. */
 TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
+/** tw_req_unlogged - no line of the log shall tell of it. */
+TW_API void tw_req_unlogged(struct tw_req *req);
 
 #endif

@@ -12,6 +12,8 @@
 #include <tideway/proto.h>
 #include <tideway/proxy.h>
 
+#include "http_opt.h"
+
 #define HTTP_N_PAGES 22
 
 struct http_page {
@@ -36,6 +38,7 @@ struct http_forward {
 /* The module's block in a generation. */
 struct http_gen {
 	bool any_method; /* h1-accept-payload-with-any-method */
+	struct http_errors *errors; /* sections http-errors; gen */
 };
 
 /* The module's block in a proxy. Copied as bytes from the defaults. */
@@ -43,12 +46,18 @@ struct http_proxy {
 	struct tw_str error[HTTP_N_PAGES]; /* gen; p NULL: the built-in page */
 	struct http_forward forward;
 	bool any_method; /* the generation's */
+	struct http_forward originalto;
+	const struct http_errors_ref *errors_ref[HTTP_N_PAGES]; /* until check */
+	struct http_opt opt;
 };
 
 /* The module's block in a request. */
 struct http_req {
 	bool forwarded; /* the field is in: a retry adds no second one */
 };
+
+struct http_errors;
+struct http_errors_ref;
 
 /* Set once by load(), before there are threads. */
 extern const struct tw_self *tw__http_self;
