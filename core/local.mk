@@ -70,6 +70,7 @@ core_libcore_a_SOURCES = \
 	core/net/listener.c \
 	core/net/offer.c \
 	core/net/proxy_hdr.c \
+	core/net/rate.c \
 	core/net/trim.c \
 	core/net/upstream.c \
 	core/proxy/access.c \
@@ -85,6 +86,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/logger.c \
 	core/proxy/logtarget.c \
 	core/proxy/persist.c \
+	core/proxy/option_kw.c \
 	core/proxy/proxy_kw.c \
 	core/proxy/queue.c \
 	core/proxy/resolve.c \

@@ -40,6 +40,7 @@ UNIT_TESTS = \
 	t/unit/test_proxy \
 	t/unit/test_proxy_hdr \
 	t/unit/test_queue \
+	t/unit/test_rate \
 	t/unit/test_read \
 	t/unit/test_registry \
 	t/unit/test_report \

@@ -148,7 +148,9 @@ close_each(struct tw_worker *w, bool hard)
 	for (cli = TAILQ_FIRST(&w->net->clients); cli != NULL; cli = next) {
 		next = TAILQ_NEXT(cli, link);
 		if (cli->req == NULL &&
-		    (hard || (cli->n_requests > 0 && !cli->readable)))
+		    (hard ||
+			(cli->n_requests > 0 && !cli->readable &&
+			    !cli->bind->proxy->c.idle_close_on_response)))
 			tw__client_end(cli);
 		else if (hard)
 			tw__req_abort(cli->req);

@@ -21,7 +21,8 @@
 static int
 request_head(struct tw_req *req, struct tw_out *out)
 {
-	const bool close = req->be->c.http_mode != TW__KEEP_ALIVE;
+	const bool close =
+	    req->be->c.http_mode != TW__KEEP_ALIVE && !req->be->c.pretend_keepalive;
 
 	if (req->srv->send_proxy && !req->reused)
 		tw__proxy_hdr_write(out, tw_conn_src(req->cli), tw_conn_dst(req->cli));

@@ -14,14 +14,27 @@
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
 
-#define COUNT_EVERY (1u << 20)
-
 /* --- deadlines --- */
 
 static uint64_t
 deadline(uint32_t ms)
 {
 	return ms != 0 ? tw_now_ms() + ms : 0;
+}
+
+/* Option independent-streams: only what a side sends prolongs its time. */
+static void
+keep_silent_sides(struct tw_req *req, uint64_t *cli, uint64_t *srv)
+{
+	const bool from_client = req->up.bytes + 1 != req->seen_up;
+	const bool from_server = req->down.bytes + 1 != req->seen_down;
+
+	req->seen_up = req->up.bytes + 1;
+	req->seen_down = req->down.bytes + 1;
+	if (req->fe->c.independent && !from_client && req->cli->timer.due_ms != 0)
+		*cli = req->cli->timer.due_ms;
+	if (req->be->c.independent && !from_server && req->srvc->timer.due_ms != 0)
+		*srv = req->srvc->timer.due_ms;
 }
 
 static void
@@ -38,6 +51,8 @@ tunnel_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 		if (b->server_fin != 0)
 			*srv = deadline(b->server_fin);
 	}
+	if (req->fe->c.independent || req->be->c.independent)
+		keep_silent_sides(req, cli, srv);
 }
 
 /* Bytes wait for this half's receiver to take them. */
@@ -117,7 +132,7 @@ tw__flow_timers(struct tw_req *req)
 	if (req->srvc != NULL)
 		tw_timer_set(&req->srvc->timer, srv);
 	if (req->up.bytes + req->down.bytes - req->counted_in - req->counted_out >
-	    COUNT_EVERY)
+	    req->fe->c.count_every)
 		tw__flow_count_bytes(req);
 }
 

@@ -107,6 +107,7 @@ struct tw_req {
     t_end;
 	uint64_t t_fail_head;      /* when a slow head must be complete; ms */
 	uint64_t counted_in, counted_out; /* bytes already in the counters */
+	uint64_t seen_up, seen_down; /* option independent-streams: bytes + 1 */
 	struct tw_reply reply;
 	char *reply_buf;           /* owns: pooled; for produce */
 	char *body;                /* arena: gathered by tw_req_body */

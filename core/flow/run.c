@@ -156,7 +156,7 @@ nothing_came(struct tw_conn *cli)
 {
 	struct tw_req *req = NULL;
 
-	if (cli->n_requests == 0 &&
+	if (cli->n_requests == 0 && !cli->bind->proxy->c.ignore_probes &&
 	    (cli->timed_out || !cli->bind->proxy->c.dontlognull))
 		req = tw__client_request(cli);
 	if (req == NULL)

@@ -81,7 +81,8 @@ connection_leave(struct tw_req *req, bool reuse)
 
 	tw__half_end(req, &req->up);
 	tw__half_end(req, &req->down);
-	if (reuse && own && req->keep && tw__upstream_is_clean(req->srvc))
+	if (reuse && own && req->keep && req->fe->c.session_conns > 0 &&
+	    tw__upstream_is_clean(req->srvc))
 		keep_private(req);
 	else if (reuse && !own)
 		tw__upstream_put(&req->srvc);

@@ -25,6 +25,7 @@
 #include <tideway/log.h>
 #include "core/net/conn.h"
 #include "core/net/handover.h"
+#include "core/net/rate.h"
 
 #define RETRY_MS 20
 #define DEFAULT_BACKLOG 4096
@@ -471,24 +472,47 @@ accepted(struct tw_worker *to, struct tw_bind *bind, int fd, const struct tw_add
 /* The last places go one by one, so that workers do not give one away twice. */
 static pthread_mutex_t last_places = PTHREAD_MUTEX_INITIALIZER;
 
+/* Sessions a second: of the frontend, and of the process. under last_places */
+static struct tw__window process_window;
+
+static bool
+rate_allows(const struct tw_bind *b)
+{
+	const struct tw_proxy *const px = b->proxy;
+	const uint64_t now = tw_turn_us();
+
+	return tw__window_room(&px->live->accepted, px->c.rate_limit, now) > 0 &&
+	    tw__window_room(&process_window, px->gen->global.rate_limit, now) > 0;
+}
+
+static void
+rate_count(const struct tw_bind *b)
+{
+	tw__window_add(&b->proxy->live->accepted, tw_turn_us());
+	tw__window_add(&process_window, tw_turn_us());
+}
+
 /* Accepts and counts one. returns: the descriptor; -1: errno; -2: full. */
 static int
 accept_counted(int fd, struct tw_bind *bind, struct tw_addr *src, struct tw_worker **to)
 {
-	const bool few = places(bind) <= (uint32_t)tw_n_workers();
+	const bool limited = bind->proxy->rate_limited;
+	const bool few = limited || places(bind) <= (uint32_t)tw_n_workers();
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 	int c = -2;
 
 	if (TW_UNLIKELY(few))
 		pthread_mutex_lock(&last_places);
-	if (!few || places(bind) > 0)
+	if (!few || (places(bind) > 0 && (!limited || rate_allows(bind))))
 		c = accept4(
 		    fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	const int e = errno;
 	if (c >= 0) {
 		*to = least_loaded(tw__self);
 		count_in(*to, bind);
+		if (TW_UNLIKELY(limited))
+			rate_count(bind);
 		tw_addr_from_sockaddr(src, (struct sockaddr *)&ss, len);
 	}
 	if (TW_UNLIKELY(few))

@@ -300,3 +300,10 @@ tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 	out->addr.port =
 	    srv->check_port != 0 ? (uint16_t)srv->check_port : srv->addr.port;
 }
+
+uint32_t
+tw_proxy_rate_limit(const struct tw_proxy *px)
+{
+	TW_CHECK_MAGIC(px, TW_PROXY_MAGIC);
+	return px->c.rate_limit;
+}

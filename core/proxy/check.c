@@ -369,6 +369,7 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 		if (b->backlog == 0)
 			b->backlog = px->c.backlog;
 	}
+	px->rate_limited = px->c.rate_limit != 0 || gen->global.rate_limit != 0;
 	if (px->c.mode != TW_MODE_HTTP)
 		return rc;
 	px->proto = tw__module_find_proto("h1", NULL);

@@ -16,6 +16,7 @@
 
 #include <tideway/server.h>
 #include <tideway/worker.h>
+#include "core/net/rate.h"
 
 /* One worker's row of counters, on cache lines of its own. Written by that
  * worker only (relaxed atomics), read by anyone. */
@@ -75,6 +76,7 @@ struct tw_proxy_live {
 	_Atomic uint64_t downtime_ms, chkdown;
 	_Atomic bool down;
 	_Atomic uint64_t log_count;  /* lines logged: %lc */
+	struct tw__window accepted;  /* rate-limit sessions; core/net's lock */
 	char *block;                 /* the modules' proxy_live blocks */
 	_Atomic bool stale;          /* servers have changed since `balance` was built */
 	LIST_ENTRY(tw_proxy_live) stale_link; /* control thread */

@@ -14,6 +14,7 @@
 extern const struct tw_kw tw__proxy_kw[];
 extern const struct tw_kw tw__timeout_kw[];
 extern const struct tw_kw tw__persist_kw[];
+extern const struct tw_kw tw__option_kw[];
 extern const struct tw_kw tw__bind_kw[];
 extern const struct tw_kw tw__server_kw[];
 

@@ -44,6 +44,8 @@ struct tw__global {
 	uint32_t stats_maxconn;       /* sessions at a time */
 	bool log_send_hostname;
 	const char *log_hostname;
+	uint32_t maxconnrate, maxsessrate; /* a second; 0: none */
+	uint32_t rate_limit;          /* the lower of them */
 };
 
 #define TW_GEN_MAGIC 0x5457474eu

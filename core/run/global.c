@@ -151,6 +151,14 @@ static const struct tw_kw keywords[] = {
 	  .max_args = 1, .set = tw_set_uint, AT(maxconn), .usage = "<number>",
 	  .help = "Most client connections at a time, over all proxies.",
 	  .def = "what the limit of open files allows" },
+	{ .word = "maxconnrate", .scopes = TW_SC_GLOBAL, .min_args = 1,
+	  .max_args = 1, .set = tw_set_uint, AT(maxconnrate), .min = 0,
+	  .max = INT32_MAX, .usage = "<number>", .def = "0, no limit",
+	  .help = "Connections a second that are accepted, over all proxies." },
+	{ .word = "maxsessrate", .scopes = TW_SC_GLOBAL, .min_args = 1,
+	  .max_args = 1, .set = tw_set_uint, AT(maxsessrate), .min = 0,
+	  .max = INT32_MAX, .usage = "<number>", .def = "0, no limit",
+	  .help = "As maxconnrate: each connection is a session here." },
 	{ .word = "nbthread", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = tw_set_uint, AT(nbthread), .min = 1,
 	  .max = TW__MAX_THREADS, .usage = "<number>",
@@ -253,6 +261,10 @@ global_close(struct tw_line *ln)
 {
 	struct tw__global *const g = &ln->gen->global;
 
+	g->rate_limit = g->maxconnrate;
+	if (g->maxsessrate != 0 &&
+	    (g->rate_limit == 0 || g->maxsessrate < g->rate_limit))
+		g->rate_limit = g->maxsessrate;
 	if (g->maxrewrite < g->bufsize)
 		return 0;
 	g->maxrewrite = g->bufsize / 2;
