@@ -24,6 +24,7 @@ core_libcore_a_SOURCES = \
 	core/conf/line.c \
 	core/conf/manual.c \
 	core/conf/parser.c \
+	core/conf/path.c \
 	core/conf/predicate.c \
 	core/conf/read.c \
 	core/conf/registry.c \
@@ -72,6 +73,7 @@ core_libcore_a_SOURCES = \
 	core/net/proxy_hdr.c \
 	core/net/rate.c \
 	core/net/trim.c \
+	core/net/tune.c \
 	core/net/upstream.c \
 	core/proxy/access.c \
 	core/proxy/acl_kw.c \
@@ -96,6 +98,8 @@ core_libcore_a_SOURCES = \
 	core/proxy/server_state.c \
 	core/proxy/stats.c \
 	core/proxy/watch.c \
+	core/run/affinity.c \
+	core/run/affinity_kw.c \
 	core/run/boot.c \
 	core/run/cli.c \
 	core/run/cli_line.c \
@@ -117,6 +121,7 @@ core_libcore_a_SOURCES = \
 	core/run/reload.c \
 	core/run/show.c \
 	core/run/signals.c \
+	core/run/tune_kw.c \
 	core/run/usage.c \
 	core/run/wheel.c \
 	core/run/worker.c

@@ -46,6 +46,7 @@ UNIT_TESTS = \
 	t/unit/test_report \
 	t/unit/test_stats_text \
 	t/unit/test_str \
+	t/unit/test_tune \
 	t/unit/test_units \
 	t/unit/test_wheel
 

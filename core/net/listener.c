@@ -98,11 +98,13 @@ static void
 inet_options(int fd, const struct tw_bind *b)
 {
 	set_opt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	set_opt(fd, SOL_SOCKET, SO_REUSEPORT, 1); /* -sf: a successor binds, too */
+	/* -sf: a successor binds, too */
+	set_opt(fd, SOL_SOCKET, SO_REUSEPORT, !b->proxy->gen->global.tune.noreuseport);
 	set_opt(fd, IPPROTO_TCP, TCP_NODELAY, 1); /* inherited by accept */
 	if (b->addr.family == AF_INET6)
 		set_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, tw__bind_is_v6only(b));
 	set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, b->proxy->c.tcpka_client);
+	tw__socket_tune(fd, &b->proxy->gen->global.tune, true); /* inherited, too */
 }
 
 static int
@@ -540,12 +542,12 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	struct tw_worker *const w = tw__self;
 
 	(void)what;
-	for (uint32_t left = 64; left > 0; left--) {
+	for (uint32_t n = 0;; n++) {
 		struct tw_bind *const bind = atomic_load(&a->live->bind);
 		struct tw_addr src;
 		struct tw_worker *to = NULL;
 
-		if (bind == NULL)
+		if (bind == NULL || n >= bind->proxy->gen->global.maxaccept)
 			return;
 		const int c = accept_counted(fd, bind, &src, &to);
 		if (c == -2) {

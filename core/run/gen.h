@@ -20,7 +20,21 @@ TAILQ_HEAD(tw__proxy_list, tw_proxy);
 struct tw__control_conf;
 struct tw__logger;
 struct tw__expr_gen;
+struct tw__cpu_conf;
 SLIST_HEAD(tw__logger_list, tw__logger);
+
+/* tune_kw.c; 0: as the system has it. */
+struct tw__tune {
+	uint32_t rcvbuf_client, sndbuf_client, rcvbuf_server, sndbuf_server;
+	uint32_t lowat_client, lowat_server; /* unsent bytes in the kernel */
+	uint32_t pipesize, maxpipes;
+	uint32_t fd_hard_limit;
+	bool noreuseport, no_trimming, strict_limits, dumpable;
+	bool has_renice;
+	int renice;
+	uint64_t caps; /* bits: CAP_x */
+	const char *localpeer;
+};
 
 /* The global section. */
 struct tw__global {
@@ -46,6 +60,8 @@ struct tw__global {
 	const char *log_hostname;
 	uint32_t maxconnrate, maxsessrate; /* a second; 0: none */
 	uint32_t rate_limit;          /* the lower of them */
+	struct tw__cpu_conf *cpu;     /* affinity.h; NULL: nothing said */
+	struct tw__tune tune;
 };
 
 #define TW_GEN_MAGIC 0x5457474eu

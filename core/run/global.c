@@ -13,8 +13,11 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "core/run/affinity.h"
 #include "core/run/gen.h"
 #include "core/run/run.h"
+
+bool tw__local_peer_given;
 
 #define AT(field) .offset = offsetof(struct tw__global, field)
 #define BUFSIZE_MIN 2048
@@ -213,11 +216,6 @@ static const struct tw_kw keywords[] = {
 	  .max_args = 1, .set = global_set_maxrewrite, .usage = "<size>",
 	  .help = "Bytes of a buffer kept free for added fields.",
 	  .def = "1024" },
-	{ .word = "tune.maxaccept", .scopes = TW_SC_GLOBAL, .min_args = 1,
-	  .max_args = 1, .set = tw_set_uint, AT(maxaccept), .min = 1,
-	  .max = 1 << 20, .usage = "<number>",
-	  .help = "Connections accepted in a row before others get a turn.",
-	  .def = "64" },
 	{ .word = "hard-stop-after", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = tw_set_ms, AT(hard_stop_after_ms),
 	  .usage = "<time>",
@@ -297,5 +295,7 @@ tw__global_register(struct tw_err *err)
 
 	if (tw__section_add(&section, err) != 0)
 		return -1;
-	return tw__kw_add(keywords, NULL, err);
+	if (tw__kw_add(keywords, NULL, err) != 0 || tw__cpus_register(err) != 0)
+		return -1;
+	return tw__tune_register(err);
 }

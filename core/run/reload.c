@@ -16,6 +16,7 @@
 #include <tideway/log.h>
 #include <tideway/worker.h>
 #include "core/net/conn.h"
+#include "core/run/affinity.h"
 #include "core/run/limits.h"
 #include "core/run/cli.h"
 #include "core/run/run.h"
@@ -83,6 +84,7 @@ gen_enter(struct tw_gen *gen, struct tw_err *err)
 	}
 	tw__gen_publish(gen);
 	tw__control_follow(gen);
+	tw__affinity_follow(gen);
 	return 0;
 }
 

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the tideway authors
+#
+# Words of the global section by what they do to the process: CPUs and threads,
+# limits, priority, capabilities, core files; and default-path.
+use Tideway::Test;
+
+my $dir = Tideway::Test::temp_dir();
+my $web = defaults() . "listen web\n    bind {BIND:web}\n";
+
+# of each thread but the first, the CPUs it may run on
+sub cpus
+{
+	my ($p) = @_;
+	my ($pid) = reverse $p->pids;
+	my @tasks = sort { $a <=> $b } map { m{/(\d+)$} } glob "/proc/$pid/task/*";
+
+	shift @tasks;
+	return map { slurp("/proc/$pid/task/$_/status") =~ /^Cpus_allowed_list:\s+(\S+)/m }
+	    @tasks;
+}
+
+my ($mine) = slurp('/proc/self/status') =~ /^Cpus_allowed_list:\s+(\S+)/m;
+my @have = map { my ($a, $b) = split /-/; $a .. $b // $a } split /,/, $mine;
+my $has_own_threads = ($ENV{TW_SANITIZER} // '') eq 'thread';
+
+subtest 'cpu-map' => sub {
+	plan(skip_all => 'needs two CPUs') if @have < 2;
+	plan(skip_all => 'the sanitizer has a thread of its own') if $has_own_threads;
+	my ($a, $b) = @have;
+	my @cases = (
+	    ["cpu-map auto:1/1-2 $a $b", 2, [$a, $b], 'auto: one each'],
+	    ["cpu-map 1/all $b", 2, [$b, $b], 'all threads of a group'],
+	    ["cpu-map 1 $a", 2, [$a, $a], 'a group'],
+	    ["cpu-map 1/even $a", 2, [$mine, $a], 'even ones'],
+	    ["cpu-map 1/2- $b", 3, [$mine, $b, $b], 'an open range'],
+	    ["cpu-map 1/1 $a\n    cpu-map 1/1 $b", 1, [$b], 'the last line counts'],
+	    ["cpu-map 1 $a,$b\n    cpu-map 1/1 $b", 2, [$b, undef], "where the group's and the thread's agree"],
+	);
+	push @cases, ["thread-groups 2\n    cpu-map auto:1-2 $a $b", 3, [$a, $a, $b], 'groups of threads'],
+	    ["max-threads-per-group 1\n    cpu-map 2/1 $b", 2, [$mine, $b], 'small groups'],
+	    ["cpu-set only-cpu $b", 2, [$b, $b], 'cpu-set only-cpu'],
+	    ["cpu-set drop-cpu $a", 1, [undef], 'cpu-set drop-cpu']
+	    if is_tideway();
+	for my $c (@cases) {
+		my ($lines, $n, $want, $what) = @$c;
+		my $p = start_proxy("global\n    nbthread $n\n    $lines\n$web");
+		my @got;
+		wait_until { # the threads may still be starting
+			@got = cpus($p);
+			return 1 unless is_tideway();
+			@got == $n && !grep { defined $want->[$_] && $got[$_] ne $want->[$_] }
+			    0 .. $#$want;
+		};
+		# HAProxy's first thread does work, too
+		is(scalar @got, $n, "$what: threads") if is_tideway();
+		for my $i (0 .. $#$want) {
+			next if !defined $want->[$i] || !is_tideway();
+			is($got[$i], $want->[$i], "$what: thread " . ($i + 1));
+		}
+		stop_proxy($p);
+	}
+	return unless is_tideway(); # HAProxy starts anew
+	my $p = start_proxy("global\n    nbthread 1\n    cpu-map 1/1 $a\n$web");
+	ok(wait_until { (cpus($p))[0] eq $a }, 'before a reload');
+	$p->write_config("global\n    nbthread 1\n    cpu-map 1/1 $b\n$web");
+	$p->signal('HUP');
+	ok(wait_until { (cpus($p))[0] eq $b }, 'a reload binds anew');
+	$p->write_config("global\n    nbthread 1\n$web");
+	$p->signal('HUP');
+	ok(wait_until { (cpus($p))[0] eq $mine }, 'or lets go');
+	stop_proxy($p);
+};
+
+subtest 'how many threads' => sub {
+	plan(skip_all => 'HAProxy 2.6 has other words') unless is_tideway();
+	plan(skip_all => 'the sanitizer has a thread of its own') if $has_own_threads;
+	my $n = sub {
+		my ($lines, $want) = @_;
+		my $p = start_proxy("global\n    $lines\n$web");
+		my $got;
+		wait_until { ($got = scalar(my @c = cpus($p))) == $want };
+		stop_proxy($p);
+		is($got, $want, $lines =~ s/\n\s*/, /r);
+	};
+	$n->("cpu-set only-cpu $have[0]", 1);
+	$n->("nbthread 4\n    thread-hard-limit 2", 2);
+	$n->('cpu-policy none', scalar @have);
+	return if -e '/sys/devices/system/node/node1';
+	$n->('cpu-policy first-usable-node', scalar @have);
+	$n->('numa-cpu-mapping', scalar @have);
+};
+
+subtest 'default-path' => sub {
+	mkdir "$dir/$_" for 'dp', 'dp/conf', 'dp/pages', 'elsewhere';
+	my $page = sub { "HTTP/1.0 503 X\r\n\r\n$_[0]\n" };
+	spew('dp/conf/503.http', $page->('beside the file'));
+	spew('dp/503.http', $page->('above it'));
+	spew('elsewhere/503.http', $page->('elsewhere'));
+	spew('503.http', $page->('from the start'));
+	for my $c (['config', 'beside the file'], ['parent', 'above it'],
+	    ["origin $dir/elsewhere", 'elsewhere'], ['origin elsewhere', 'elsewhere'],
+	    ["config\n    default-path current", 'from the start']) {
+		my ($how, $want) = @$c;
+		spew('dp/conf/g.cfg', "global\n    default-path $how\n"
+		    . defaults('errorfile 503 503.http'));
+		my $p = start_proxy("listen web\n    bind {BIND:web}\n",
+		    args => ['-db', '-C', $dir, '-f', 'dp/conf/g.cfg']);
+		is($p->get('web', '/')->body, "$want\n", $how =~ s/\n\s*/, /r);
+		if (is_tideway()) {
+			$p->signal('HUP');
+			ok($p->wait_output(qr/Reloaded/), 'found again at a reload');
+		}
+		stop_proxy($p);
+	}
+};
+
+subtest 'limits and priority' => sub {
+	plan(skip_all => 'HAProxy counts in another way') unless is_tideway();
+	my $of = sub {
+		my ($lines, $get) = @_;
+		my $p = start_proxy("global\n    $lines\n$web");
+		my ($pid) = reverse $p->pids;
+		my $v = $get->($pid);
+		stop_proxy($p);
+		return $v;
+	};
+	my $files = sub { slurp("/proc/$_[0]/limits") =~ /^Max open files\s+(\d+)/m ? $1 : 0 };
+	cmp_ok($of->('fd-hard-limit 500', $files), '<=', 500, 'fd-hard-limit');
+	my $nice = sub { (split ' ', slurp("/proc/$_[0]/stat") =~ s/.*\)//r)[16] };
+	is($of->('tune.renice.runtime 15', $nice), 15, 'tune.renice.runtime');
+	my ($nr_open) = slurp('/proc/sys/fs/nr_open') =~ /(\d+)/;
+	my $r = run_cmd('-db', '-f', spew('strict.cfg', "global\n    strict-limits\n    maxconn $nr_open\n"
+	    . defaults() . "listen a\n    bind 127.0.0.1:0\n"));
+	is($r->{code}, 1, 'strict-limits: does not start');
+	like($r->{err}, qr/'strict-limits' is set/, 'and why');
+};
+
+subtest 'setcap, set-dumpable' => sub {
+	plan(skip_all => 'needs root') if $>;
+	plan(skip_all => 'HAProxy 2.6 has no setcap') unless is_tideway();
+	plan(skip_all => 'a sanitizer wants its files') if $ENV{TW_SANITIZER};
+	my $run = sub {
+		my $p = start_proxy("global\n    user nobody\n    $_[0]\n$web");
+		my ($pid) = reverse $p->pids;
+		my $status = slurp("/proc/$pid/status");
+		my @v = ($status =~ /^CapEff:\s+(\S+)/m ? hex $1 : -1, (stat "/proc/$pid")[4],
+		    slurp("/proc/$pid/limits") =~ /^Max core file size\s+(\S+)/m ? $1 : '');
+		stop_proxy($p);
+		return @v;
+	};
+	my $uid = getpwnam 'nobody';
+	my @v = $run->('');
+	is($v[0], 0, 'no capabilities are kept');
+	is($v[1], 0, 'no core of a process that changed its user');
+	@v = $run->('setcap cap_net_raw,cap_net_bind_service');
+	is($v[0], 1 << 13 | 1 << 10, 'setcap');
+	@v = $run->('set-dumpable');
+	is($v[1], $uid, 'set-dumpable');
+	is($v[2], 'unlimited', 'of any size');
+};
+
+subtest 'noreuseport' => sub {
+	my $l = listener();
+	my $addr = $l->addr;
+	$l->close;
+	for my $word ('', 'noreuseport') {
+		my $text = "global\n    $word\n" . defaults() . "listen a\n    bind $addr\n";
+		my $first = start_proxy("$text    bind {BIND:own}\n");
+		my $second = Tideway::Proxy->new("$text    bind {BIND:own}\n", bin => binary(), dir => $dir,
+		    wait => 0);
+		if ($word eq '') {
+			ok($second->_wait_ready, 'two programs may share a port');
+		} else {
+			is(($second->wait_exit // {})->{code}, 1, 'not with noreuseport');
+			like($second->stderr, qr/cannot bind socket/, 'and why');
+		}
+		stop_proxy($_) for $second, $first;
+	}
+};
+
+subtest 'localpeer' => sub {
+	plan(skip_all => 'it is seen with -dC') unless is_tideway();
+	my $f = spew('peer.cfg', "global\n    localpeer me\n    node \"\$HAPROXY_LOCALPEER\"\n" . defaults()
+	    . "listen a\n    bind 127.0.0.1:1\n");
+	like(run_cmd('-c', '-dC', '-f', $f)->{out}, qr/node me$/m, 'in the environment');
+	like(run_cmd('-c', '-dC', '-L', 'other', '-f', $f)->{out}, qr/node other$/m, '-L is stronger');
+};
+
+subtest 'bad arguments' => sub {
+	for my $bad (['cpu-map 1', qr/cpu-map/], ['cpu-map x 0', qr/'x' is not a valid/],
+	    ['cpu-map 1/0 0', qr/'0' is not a valid/], ['cpu-map 99 0', qr/'99' is not a valid/],
+	    ['cpu-map 1 0-99999', qr/CPU/], ['cpu-map auto:1/1-4 0-2', qr/auto|same size/],
+	    ['default-path', qr/default-path/], ['default-path nowhere', qr/default-path/],
+	    ['default-path origin', qr/origin/], ['default-path origin /no/such', qr{/no/such}],
+	    ['tune.maxaccept x', qr/tune\.maxaccept/, 1], ['tune.maxaccept 0', qr/from 1 on/, 1],
+	    ['tune.idletimer 5q', qr/tune\.idletimer/], ['tune.fd.edge-triggered maybe', qr/on/],
+	    ['setcap cap_chown', qr/'cap_chown'.*cap_net_raw/, 1], ['cpu-policy group-by-ccx', qr/known to HAProxy/, 1],
+	    ['cpu-policy x', qr/'none'/, 1], ['cpu-set only-core 1', qr/known to HAProxy.*only-cpu/, 1],
+	    ['cpu-set only-cpu', qr/cpu-set/, 1], ['tune.renice.runtime 20', qr/-20 to 19/, 1],
+	    ['tune.rcvbuf.client x', qr/tune\.rcvbuf\.client/, 1], ['set-dumpable libs', qr/'on' or 'off'/, 1]) {
+		next if $bad->[2] && !is_tideway();
+		my $r = check_config("global\n    $bad->[0]\n" . defaults() . "listen a\n    bind 127.0.0.1:1\n");
+		is($r->{code}, 1, "$bad->[0]: refused") or diag $r->{all};
+		like($r->{all}, qr/check\.cfg:2\]/, 'where');
+		like($r->{all}, $bad->[1], 'and why');
+	}
+};
+
+done_testing;
