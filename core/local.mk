@@ -29,6 +29,7 @@ core_libcore_a_SOURCES = \
 	core/conf/read.c \
 	core/conf/registry.c \
 	core/conf/report.c \
+	core/conf/table.c \
 	core/conf/units.c \
 	core/conf/unknown.c \
 	core/expr/acl.c \

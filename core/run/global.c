@@ -68,7 +68,7 @@ size_set(struct tw_line *ln, uint64_t min, uint32_t *out)
 	uint64_t bytes;
 
 	if (tw_parse_size(tw_arg(ln, 0), &bytes, &err) != 0)
-		return tw_line_fail(ln, 0, "%s", err.text);
+		return tw_line_fail(ln, 0, "'%s': %s", ln->kw->word, err.text);
 	if (bytes < min || bytes > BUFSIZE_MAX)
 		return tw_line_fail(ln, 0, "'%s' takes %llu to %d bytes", ln->kw->word,
 		    (unsigned long long)min, BUFSIZE_MAX);

@@ -135,6 +135,10 @@ manual(const struct tw__options *o)
 
 	if (modules_load(o, &err) != 0)
 		return fail(&err);
+	if (o->manual_table) {
+		tw__conf_table(stdout);
+		return 0;
+	}
 	if (tw__conf_manual(stdout, o->manual))
 		return 0;
 	tw_err_set(
