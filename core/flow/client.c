@@ -114,6 +114,7 @@ tw__client_request(struct tw_conn *cli)
 		return NULL;
 	req->t_first = tw_turn_us();
 	req->step = TW__READ;
+	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_REQ, 1);
 	const uint32_t ms = first_of(req->fe->c.timeout.http_request, 0, 0);
 	req->t_fail_head = ms != 0 ? tw_now_ms() + ms : 0;
 	if (TW_UNLIKELY(tw__debug_on))
@@ -204,7 +205,7 @@ tw__step_accept(struct tw_req *req)
 		if (io == TW_IO_AGAIN)
 			return TW__WAIT;
 		if (io == TW_IO_ERR) {
-			tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+			tw__count_client(req, TW_CNT_EREQ);
 			return tw__flow_fail(req, 0, 'P', 'R', "bad PROXY header");
 		}
 		cli->proxy_wanted = false;
@@ -252,8 +253,6 @@ tw__step_inspect(struct tw_req *req)
 		req->t_first = req->t_head = tw_turn_us();
 		if (TW_UNLIKELY(tw__debug_on))
 			tw__debug_accept(req);
-		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_SESS, 1);
-		tw__cnt(&req->cli->bind->live->s, req->worker->id, TW_CNT_SESS, 1);
 		req->step = TW__ROUTE;
 		return TW__MORE;
 	}
@@ -290,7 +289,7 @@ bad_request(struct tw_req *req)
 	const int status = req->up.in.status != 0 ? req->up.in.status : 400;
 
 	req->start_line = first_line(&req->cli->in);
-	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	tw__count_client(req, TW_CNT_EREQ);
 	req->cli->linger_wanted = true;
 	return tw__flow_fail(req, status, 'P', 'R', req->up.in.why);
 }
@@ -302,7 +301,7 @@ client_left(struct tw_req *req, bool reset)
 
 	if (!silent)
 		req->start_line = first_line(&req->cli->in);
-	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	tw__count_client(req, TW_CNT_EREQ);
 	req->status = 400; /* in the log, also when nobody is there to be told */
 	return tw__flow_fail(req, reset || silent ? 0 : 400, 'C', 'R', "client left");
 }
@@ -310,8 +309,6 @@ client_left(struct tw_req *req, bool reset)
 static void
 head_read(struct tw_req *req)
 {
-	struct tw_worker *const w = req->worker;
-
 	req->t_head = tw_turn_us();
 	req->start_line = (struct tw_str){ req->req.method_name.p,
 		req->req.raw.len > 0 ? (size_t)((const char *)memchr(req->req.raw.p,
@@ -326,11 +323,6 @@ head_read(struct tw_req *req)
 	req->up.keep = req->cli->in.head;
 	req->keep = (req->req.flags & TW_MSG_KEEP_ALIVE) != 0 && !req->cli->last &&
 	    req->fe->c.http_mode != TW__CLOSE;
-	tw__cnt(&req->fe->live->fe, w->id, TW_CNT_REQ, 1);
-	if (req->cli->n_requests == 1) {
-		tw__cnt(&req->fe->live->fe, w->id, TW_CNT_SESS, 1);
-		tw__cnt(&req->cli->bind->live->s, w->id, TW_CNT_SESS, 1);
-	}
 	req->step = TW__REQUEST;
 	req->moved = true;
 }

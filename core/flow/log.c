@@ -162,6 +162,15 @@ tw__flow_count_bytes(struct tw_req *req)
 		count_bytes_in(&req->srv->live->s, id, in, out);
 }
 
+void
+tw__count_client(struct tw_req *req, enum tw_cnt what)
+{
+	const int id = req->worker->id;
+
+	tw__cnt(&req->fe->live->fe, id, what, 1);
+	tw__cnt(&req->cli->bind->live->s, id, what, 1);
+}
+
 static enum tw_cnt
 status_class(int status)
 {

@@ -139,6 +139,13 @@ tw__head_out(const struct tw_req *req)
 	return tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
 }
 
+/* The server's connection ends with the exchange, when either side says so. */
+static inline bool
+tw__closes_server(const struct tw_req *req)
+{
+	return (req->fe->c.http_mode | req->be->c.http_mode) != TW__KEEP_ALIVE;
+}
+
 /* Forgets all of a message; its fields' memory need not be cleared. */
 static inline void
 tw__msg_clear(struct tw_msg *msg)
@@ -227,6 +234,8 @@ void tw__kept_event(struct tw_conn *srvc);
 void tw__server_taken(struct tw_req *req);
 
 /* log.c */
+/** tw__count_client - at the frontend and at the listener. */
+void tw__count_client(struct tw_req *req, enum tw_cnt what);
 void tw__flow_count_bytes(struct tw_req *req);
 void tw__flow_timers(struct tw_req *req);
 /* provided by core/proxy/logger.c */

@@ -116,7 +116,7 @@ client_timed_out(struct tw_req *req)
 	switch (req->step) {
 	case TW__ACCEPT:
 	case TW__READ:
-		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+		tw__count_client(req, TW_CNT_EREQ);
 		return tw__flow_fail(
 		    req, req->http ? 408 : 0, 'c', 'R', "request timed out");
 	case TW__REQUEST:

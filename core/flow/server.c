@@ -206,7 +206,7 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 static bool
 may_reuse(const struct tw_req *req)
 {
-	if (!req->http || req->fresh || req->be->c.http_mode != TW__KEEP_ALIVE ||
+	if (!req->http || req->fresh || tw__closes_server(req) ||
 	    req->srv->send_proxy) /* speaks for one client */
 		return false;
 	switch (req->be->c.reuse) {

@@ -425,6 +425,8 @@ conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_ad
 	TAILQ_INSERT_TAIL(&w->net->clients, conn, link);
 	tw__cnt(&bind->proxy->live->fe, w->id, TW_CNT_CONN, 1);
 	tw__cnt(&bind->live->s, w->id, TW_CNT_CONN, 1);
+	tw__cnt(&bind->proxy->live->fe, w->id, TW_CNT_SESS, 1);
+	tw__cnt(&bind->live->s, w->id, TW_CNT_SESS, 1);
 	tw__flow_accepted(conn);
 }
 
