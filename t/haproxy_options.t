@@ -84,10 +84,17 @@ my @cases = (
 sub config
 {
 	my ($log, $fe, @be) = @_;
+	my @defaults;
+
+	if (ref $fe) {
+		@be = @{ $fe->{be} // [] };
+		@defaults = @{ $fe->{defaults} };
+		$fe = join "\n    ", @{ $fe->{fe} // [] };
+	}
 	my $be = join "\n    ", @be;
 
 	return "global\n    log $log->{addr} local0\n    nbthread 1\n"
-	    . defaults('log global', 'option httplog', 'retries 0') . "
+	    . defaults('log global', 'option httplog', 'retries 0', @defaults) . "
 http-errors pages
     errorfile 503 $own
 frontend web
@@ -118,6 +125,20 @@ backend mark
 backend nowhere
 ";
 }
+
+# what defaults say reaches all, and `no` undoes it
+my @everything = ('option httpclose', 'option originalto', 'option http-restrict-req-hdr-names delete',
+    'monitor-uri /mon', 'errorloc 503 /sorry', 'errorfiles pages', 'option http-buffer-request',
+    'option http-no-delay', 'option http-ignore-probes', 'option contstats', 'option checkcache',
+    'option independent-streams', 'option idle-close-on-response', 'option http-pretend-keepalive',
+    'option disable-h2-upgrade', 'rate-limit sessions 1000', 'max-session-srv-conns 2',
+    'http-send-name-header X-Srv');
+my @undone = map { /^(option (?:http(?!-restrict)|cont|check|indep|idle|dis).*)/ ? "no $1" : () }
+    @everything;
+push @cases, ['all in defaults', { defaults => \@everything }],
+    ['all undone', { defaults => \@everything, fe => [grep { !/checkcache|pretend/ } @undone],
+	be => [grep { !/ignore|contstats|idle|disable/ } @undone] }],
+    ['http-send-name-header', '', 'http-send-name-header X-Good'];
 
 for my $case (@cases) {
 	my ($name, $fe, @be) = @$case;

@@ -86,6 +86,14 @@ frontend buf
 frontend buf_be
     bind {BIND:buf_be}
     default_backend buf_be
+listen named
+    bind {BIND:named}
+    http-send-name-header X-Srv
+    balance roundrobin
+    retries 1
+    option redispatch 1
+    server s0 127.0.0.1:1
+    server s1 ${\ $o->addr}
 backend none
 backend main
     server s ${\ $o->addr}
@@ -228,6 +236,20 @@ subtest 'option http-buffer-request' => sub {
 	$c = $p->client('buf_be');
 	$c->send("POST /b HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
 	is($c->read_response->status, 400, 'a broken body');
+};
+
+subtest 'http-send-name-header' => sub {
+	$p->get('named', '/', 'X-Srv: a', 'x-srv: b', 'X-Other: c');
+	is_deeply([seen()->all('X-Srv')], ['s1'], 'the server reads its name');
+	is(seen()->header('X-Other'), 'c', 'and all else');
+	$p->get('named', '/?dead', 'X-Srv: a');
+	is_deeply([seen()->all('X-Srv')], ['s1'], 'also when it is the second that was tried')
+	    for 1 .. 2;
+	for my $bad ('', ' a:b', ' Content-Length') {
+		next if $bad && !is_tideway();
+		my $r = check_config(defaults() . "backend b\n    http-send-name-header$bad\n");
+		is($r->{code}, 1, "'$bad' is refused") if $bad || is_tideway();
+	}
 };
 
 stop_proxy($p);

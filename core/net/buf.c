@@ -87,9 +87,12 @@ tw__buf_put(struct tw_conn *conn)
 static _Atomic uint32_t pipe_bytes = PIPE_BYTES, max_pipes;
 static _Atomic uint32_t n_pipes; /* of all workers */
 
+static _Atomic bool no_pipes;
+
 void
-tw__pipes_set(uint32_t bytes, uint32_t most)
+tw__pipes_set(uint32_t bytes, uint32_t most, bool none)
 {
+	atomic_store(&no_pipes, none);
 	atomic_store(&pipe_bytes, bytes != 0 ? bytes : PIPE_BYTES);
 	atomic_store(&max_pipes, most);
 }
@@ -130,6 +133,8 @@ tw__pipe_get(struct tw_worker *w)
 	struct tw__net *const net = w->net;
 	struct tw__pipe *const p = net->pipes;
 
+	if (TW_UNLIKELY(atomic_load_explicit(&no_pipes, memory_order_relaxed)))
+		return NULL;
 	if (p == NULL)
 		return pipe_new();
 	net->pipes = p->next;

@@ -295,7 +295,8 @@ tw__gen_publish(struct tw_gen *gen)
 	TW_CHECK_MAGIC(gen, TW_GEN_MAGIC);
 	TW_ASSERT(gen->started);
 	__atomic_store_n(&tw__maxconn, gen->global.maxconn, __ATOMIC_RELAXED);
-	tw__pipes_set(gen->global.tune.pipesize, gen->global.tune.maxpipes);
+	tw__pipes_set(gen->global.tune.pipesize, gen->global.tune.maxpipes,
+	    gen->global.tune.nosplice);
 	tw__memory_keep(gen->global.tune.no_trimming);
 	struct tw_gen *const former =
 	    atomic_exchange_explicit(&current, gen, memory_order_acq_rel);

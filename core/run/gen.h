@@ -29,7 +29,7 @@ struct tw__tune {
 	uint32_t lowat_client, lowat_server; /* unsent bytes in the kernel */
 	uint32_t pipesize, maxpipes;
 	uint32_t fd_hard_limit;
-	bool noreuseport, no_trimming, strict_limits, dumpable;
+	bool noreuseport, no_trimming, nosplice, strict_limits, dumpable;
 	bool has_renice;
 	int renice;
 	uint64_t caps; /* bits: CAP_x */

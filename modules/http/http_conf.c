@@ -135,6 +135,29 @@ http_set_originalto(struct tw_line *ln)
 	return forward_parse(ln, &conf->originalto, false);
 }
 
+static int
+http_set_name_header(struct tw_line *ln)
+{
+	static const char *const framing[] = { "connection", "content-length",
+		"transfer-encoding", "keep-alive", "upgrade", "te" };
+	struct http_proxy *conf = ln->state;
+	const char *name = tw_arg(ln, 0);
+
+	if (!is_token(name))
+		return tw_line_fail(ln, 0,
+		    "'http-send-name-header' expects the name of a field, not '%s'",
+		    name);
+	for (size_t i = 0; i < TW_N_ELEMENTS(framing); i++) {
+		if (strcasecmp(name, framing[i]) == 0)
+			return tw_line_fail(ln, 0,
+			    "'http-send-name-header': '%s' belongs to the connection; "
+			    "choose another field",
+			    name);
+	}
+	conf->opt.name_header = tw_arena_strdup(tw_gen_arena(ln->gen), name);
+	return 0;
+}
+
 int
 tw__http_misplaced(struct tw_line *ln)
 {
@@ -275,6 +298,16 @@ const struct tw_kw tw__http_keywords[] = {
 		    "letters, digits and hyphens: passed on, removed, or the request "
 		    "is answered with 403.",
 	    .flags = TW_KW_HTTP },
+	{ .word = "http-send-name-header",
+	    .scopes = TW_SC_BE,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = http_set_name_header,
+	    .usage = "<name>",
+	    .help = "Tells servers their own name in a field, in place of what the "
+		    "request has of it.",
+	    .flags = TW_KW_HTTP },
+	MISPLACED("http-send-name-header", TW_SC_FRONTEND),
 	{ .word = "option checkcache",
 	    .scopes = TW_SC_BE,
 	    .set = tw_set_flag,

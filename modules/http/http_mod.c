@@ -33,7 +33,8 @@ static bool is_any_adding;
 static bool
 is_adding(const struct http_proxy *conf)
 {
-	return conf->forward.on || conf->originalto.on || conf->opt.forwarded != NULL;
+	return conf->forward.on || conf->originalto.on || conf->opt.forwarded != NULL ||
+	    conf->opt.name_header != NULL;
 }
 
 static bool
@@ -104,6 +105,20 @@ forward_add(struct tw_req *req, const struct http_forward *fe,
 		tw_proxy_count(tw_req_backend(req), TW_BACKEND, TW_CNT_WREW, 1);
 }
 
+/* Each server that is tried gets its own. */
+static void
+name_header_set(struct tw_req *req, const char *header)
+{
+	const struct tw_str name = tw_str_of(header);
+	struct tw_msg *msg = tw_req_request(req);
+	struct tw_hdr *h;
+
+	while ((h = tw_msg_find(msg, name, NULL)) != NULL)
+		tw_msg_del(msg, h);
+	if (tw_msg_add(msg, name, tw_str_of(tw_server_name(tw_req_server(req)))) != 0)
+		tw_proxy_count(tw_req_backend(req), TW_BACKEND, TW_CNT_WREW, 1);
+}
+
 static enum tw_verdict
 http_on_send(struct tw_req *req, void *state)
 {
@@ -114,6 +129,8 @@ http_on_send(struct tw_req *req, void *state)
 	const struct http_proxy *be =
 	    tw_proxy_block(tw_req_backend(req), tw__http_self);
 
+	if (be->opt.name_header != NULL)
+		name_header_set(req, be->opt.name_header);
 	if (r->forwarded)
 		return TW_NEXT;
 	r->forwarded = true;

@@ -42,6 +42,7 @@ struct http_opt {
 	const struct http_forwarded *forwarded; /* gen; NULL: off */
 	uint8_t names;            /* enum http_names */
 	bool checkcache, buffer_request;
+	const char *name_header;  /* http-send-name-header; gen; NULL: none */
 };
 
 /** tw__http_opt - of a proxy. */

@@ -78,7 +78,9 @@ test_pipes(void **state)
 
 	(void)state;
 	w->net = net;
-	tw__pipes_set(65536, 1);
+	tw__pipes_set(0, 0, true);
+	assert_null(tw__pipe_get(w)); /* nosplice */
+	tw__pipes_set(65536, 1, false);
 	a = tw__pipe_get(w);
 	assert_non_null(a);
 	assert_int_equal(fcntl(a->wr, F_GETPIPE_SZ), 65536);
@@ -86,18 +88,18 @@ test_pipes(void **state)
 	tw__pipe_put(w, &a);
 	a = tw__pipe_get(w); /* one that is there already */
 	assert_non_null(a);
-	tw__pipes_set(0, 0);
+	tw__pipes_set(0, 0, false);
 	b = tw__pipe_get(w);
 	assert_non_null(b);
 	a->held = b->held = 1; /* such are not kept */
 	tw__pipe_put(w, &a);
 	tw__pipe_put(w, &b);
-	tw__pipes_set(0, 1);
+	tw__pipes_set(0, 1, false);
 	b = tw__pipe_get(w);
 	assert_non_null(b); /* the others are gone */
 	b->held = 1;
 	tw__pipe_put(w, &b);
-	tw__pipes_set(0, 0);
+	tw__pipes_set(0, 0, false);
 	free(net);
 	free(w);
 }
