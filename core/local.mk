@@ -83,6 +83,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/bind.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
+	core/proxy/guid.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_kw.c \
@@ -98,6 +99,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/server.c \
 	core/proxy/server_state.c \
 	core/proxy/stats.c \
+	core/proxy/unix_bind.c \
 	core/proxy/watch.c \
 	core/run/affinity.c \
 	core/run/affinity_kw.c \

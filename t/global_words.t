@@ -179,6 +179,39 @@ subtest 'noreuseport' => sub {
 	}
 };
 
+subtest 'unix-bind' => sub {
+	my $at = sub {
+		my ($lines, $bind) = @_;
+		my $p = start_proxy("global\n    unix-bind prefix $dir/ub- $lines\n" . defaults()
+		    . "listen web\n    bind {BIND:own}\n    bind unix\@/sock $bind\n");
+		my $s;
+		wait_until { $s = [(stat "$dir/ub-/sock")[2, 4, 5]]; defined $s->[0] };
+		stop_proxy($p);
+		return $s->[0] & 07777, @$s[1, 2];
+	};
+	mkdir "$dir/ub-";
+	is(($at->('mode 0612', ''))[0], 0612, 'mode');
+	is(($at->('mode 612', 'mode 604'))[0], 0604, "the line's own is stronger");
+	if ($> == 0) {
+		is_deeply([($at->('uid 12 gid 34', ''))[1, 2]], [12, 34], 'uid, gid');
+		is_deeply([($at->('uid 12 gid 34', 'uid 13'))[1, 2]], [13, 34], 'uid, gid of the line');
+		my $uid = getpwnam 'nobody';
+		is(($at->('user nobody', ''))[1], $uid, 'user');
+	}
+};
+
+subtest 'guid' => sub {
+	plan(skip_all => 'HAProxy 2.6 has none') unless is_tideway();
+	my $text = sub { defaults() . "listen a\n    guid $_[0]\n    bind 127.0.0.1:1 guid-prefix $_[1]\n"
+	    . "    server s 127.0.0.1:1 guid $_[2]\n" };
+	is(check_config($text->('a:1', 'b-2', 'c.3_d'))->{code}, 0, 'names of their own');
+	for my $same (['x', 'x', 'y'], ['x', 'y', 'x'], ['y', 'x', 'x']) {
+		my $r = check_config($text->(@$same));
+		is($r->{code}, 1, "@$same: refused");
+		like($r->{all}, qr/'x' is the guid of what is declared at .*check\.cfg:\d+/, 'and where');
+	}
+};
+
 subtest 'localpeer' => sub {
 	plan(skip_all => 'it is seen with -dC') unless is_tideway();
 	my $f = spew('peer.cfg', "global\n    localpeer me\n    node \"\$HAPROXY_LOCALPEER\"\n" . defaults()
@@ -196,6 +229,9 @@ subtest 'bad arguments' => sub {
 	    ['tune.maxaccept x', qr/tune\.maxaccept/, 1], ['tune.maxaccept 0', qr/from 1 on/, 1],
 	    ['tune.idletimer 5q', qr/tune\.idletimer/], ['tune.fd.edge-triggered maybe', qr/on/],
 	    ['setcap cap_chown', qr/'cap_chown'.*cap_net_raw/, 1], ['cpu-policy group-by-ccx', qr/known to HAProxy/, 1],
+	    ['unix-bind mode', qr/unix-bind/, 1], ['unix-bind mode 9', qr/'9'.*octal/, 1],
+	    ['unix-bind prefix', qr/unix-bind/, 1], ['unix-bind what x', qr/'what'/, 1],
+	    ['unix-bind user no-such-user', qr/no-such-user/], ['unix-bind mode 600 uid', qr/'uid' expects/, 1],
 	    ['cpu-policy x', qr/'none'/, 1], ['cpu-set only-core 1', qr/known to HAProxy.*only-cpu/, 1],
 	    ['cpu-set only-cpu', qr/cpu-set/, 1], ['tune.renice.runtime 20', qr/-20 to 19/, 1],
 	    ['tune.rcvbuf.client x', qr/tune\.rcvbuf\.client/, 1], ['set-dumpable libs', qr/'on' or 'off'/, 1]) {

@@ -67,6 +67,7 @@ my @cases = (
 	['option socket-stats', 'option socket-stats'],
 	['option independent-streams', 'option independent-streams', 'option independent-streams'],
 	['option idle-close-on-response', 'option idle-close-on-response'],
+	['option http-use-proxy-header', 'option http-use-proxy-header'],
 	['option disable-h2-upgrade', 'option disable-h2-upgrade'],
 	['option abortonclose', '', 'option abortonclose'],
 	['option redispatch', '', "option redispatch"],

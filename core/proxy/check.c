@@ -364,6 +364,7 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 	for (int i = 0; i < px->n_binds; i++) {
 		struct tw_bind *b = px->bind[i];
 
+		tw__unix_bind_apply(gen, b);
 		if (b->name == NULL)
 			b->name = tw_arena_printf(gen->conf.arena, "sock-%d", i + 1);
 		if (b->backlog == 0)

@@ -21,6 +21,8 @@ struct tw__control_conf;
 struct tw__logger;
 struct tw__expr_gen;
 struct tw__cpu_conf;
+struct tw__unix_bind;
+struct tw__guid;
 SLIST_HEAD(tw__logger_list, tw__logger);
 
 /* tune_kw.c; 0: as the system has it. */
@@ -62,6 +64,7 @@ struct tw__global {
 	uint32_t rate_limit;          /* the lower of them */
 	struct tw__cpu_conf *cpu;     /* affinity.h; NULL: nothing said */
 	struct tw__tune tune;
+	const struct tw__unix_bind *unix_bind; /* NULL: nothing said */
 };
 
 #define TW_GEN_MAGIC 0x5457474eu
@@ -75,6 +78,7 @@ struct tw_gen {
 	struct tw__proxy_list defaults; /* defaults sections */
 	int n_proxies, n_servers, n_binds;
 	char *block;           /* the modules' blocks; arena */
+	struct tw__guid *guids; /* guid words; arena */
 	struct tw__expr_gen *expr; /* core/expr: late checks, regexes; NULL: none */
 	bool started;          /* shared: read-only after publication */
 	/* owns: one cell for each worker, own cache line each (16 uint32_t
