@@ -175,7 +175,8 @@ subtest 'noreuseport' => sub {
 			is(($second->wait_exit // {})->{code}, 1, 'not with noreuseport');
 			like($second->stderr, qr/cannot bind socket/, 'and why');
 		}
-		stop_proxy($_) for $second, $first;
+		$second->stop; # what it leaves when it could not start is not asked here
+		stop_proxy($first);
 	}
 };
 

@@ -200,14 +200,17 @@ nothing_time(struct tw_line *ln)
 	return 0;
 }
 
+static const char word_chars[] = "abcdefghijklmnopqrstuvwxyz-";
+
 /* One of the words between braces in the usage: "{ on | off }". */
 static int
 nothing_word(struct tw_line *ln)
 {
 	const char *const word = tw_arg(ln, 0), *at = ln->kw->usage;
 	const size_t len = strlen(word);
+	const bool is_word = len > 0 && word[strspn(word, word_chars)] == '\0';
 
-	while (len > 0 && (at = strstr(at, word)) != NULL) {
+	while (is_word && (at = strstr(at, word)) != NULL) {
 		if (at[-1] == ' ' && at[len] == ' ')
 			return 0;
 		at += len;
