@@ -736,6 +736,8 @@ tw__listeners_published(struct tw_gen *gen)
 			l = px->bind[i]->live->net;
 			atomic_store(&px->bind[i]->live->bind, px->bind[i]);
 			l->wanted = true;
+			if (px->bind[i]->addr.family != AF_UNIX)
+				tw__socket_tune(l->fd, &gen->global.tune, true);
 			if (atomic_load(&l->refs) == 0)
 				atomic_store(&l->refs, tw_n_workers());
 		}

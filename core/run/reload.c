@@ -48,6 +48,12 @@ restart_tell(const struct tw__global *now, const struct tw__global *next)
 		tw_log(TW_WARNING,
 		    "user, group and chroot take effect at the "
 		    "next start");
+	if (now->tune.caps != next->tune.caps ||
+	    now->tune.renice != next->tune.renice ||
+	    now->tune.dumpable != next->tune.dumpable)
+		tw_log(TW_WARNING,
+		    "setcap, set-dumpable and tune.renice.runtime take effect at the "
+		    "next start");
 }
 
 static int
