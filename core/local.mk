@@ -24,10 +24,12 @@ core_libcore_a_SOURCES = \
 	core/conf/line.c \
 	core/conf/manual.c \
 	core/conf/parser.c \
+	core/conf/path.c \
 	core/conf/predicate.c \
 	core/conf/read.c \
 	core/conf/registry.c \
 	core/conf/report.c \
+	core/conf/table.c \
 	core/conf/units.c \
 	core/conf/unknown.c \
 	core/expr/acl.c \
@@ -84,7 +86,9 @@ core_libcore_a_SOURCES = \
 	core/net/outgoing.c \
 	core/net/pause.c \
 	core/net/proxy_hdr.c \
+	core/net/rate.c \
 	core/net/trim.c \
+	core/net/tune.c \
 	core/net/upstream.c \
 	core/proxy/access.c \
 	core/proxy/acl_kw.c \
@@ -99,6 +103,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/forward.c \
 	core/proxy/forward_kw.c \
 	core/proxy/forward_msg.c \
+	core/proxy/guid.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_cmd.c \
@@ -109,6 +114,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/logtarget.c \
 	core/proxy/persist.c \
 	core/proxy/profile_kw.c \
+	core/proxy/option_kw.c \
 	core/proxy/proxy_kw.c \
 	core/proxy/queue.c \
 	core/proxy/resolve.c \
@@ -126,7 +132,10 @@ core_libcore_a_SOURCES = \
 	core/proxy/socket_kw.c \
 	core/proxy/source_kw.c \
 	core/proxy/stats.c \
+	core/proxy/unix_bind.c \
 	core/proxy/watch.c \
+	core/run/affinity.c \
+	core/run/affinity_kw.c \
 	core/run/boot.c \
 	core/run/cli.c \
 	core/run/cli_line.c \
@@ -148,6 +157,7 @@ core_libcore_a_SOURCES = \
 	core/run/reload.c \
 	core/run/show.c \
 	core/run/signals.c \
+	core/run/tune_kw.c \
 	core/run/usage.c \
 	core/run/wheel.c \
 	core/run/worker.c

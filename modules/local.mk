@@ -37,10 +37,15 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/h1_target.c \
 	modules/http/h1_write.c \
 	modules/http/http_capture.c \
+	modules/http/http_answer.c \
 	modules/http/http_conf.c \
 	modules/http/http_errorfile.c \
+	modules/http/http_errors.c \
 	modules/http/http_fetch.c \
+	modules/http/http_forwarded.c \
+	modules/http/http_guard.c \
 	modules/http/http_mod.c \
+	modules/http/http_monitor.c \
 	modules/http/http_pages.c
 module_LTLIBRARIES += modules/http.la
 modules_http_la_SOURCES =

@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the tideway authors
 #
-# The same traffic through Debian's haproxy and through tideway: what the
-# server receives, what the client gets, what is logged. Compared is what is
-# the same by contract: not the case of field names, not the order of fields
-# of different names, not clocks and port numbers; not the version, where
-# HAProxy repeats its peer's and tideway gives its own (RFC 9110, 6.2); and not
-# Cache-Control: private, which tideway gives with a new cookie even when the
-# answer has no lifetime of its own.
+# HTTP in its many forms through Debian's haproxy and through tideway: what is
+# received, answered and logged is the same (Tideway::Compare says what counts).
 use Tideway::Test;
+use Tideway::Compare;
 
-my ($haproxy) = grep { -x } qw(/usr/sbin/haproxy /usr/local/sbin/haproxy);
-plan(skip_all => 'haproxy is not installed') unless $haproxy;
+my $haproxy = find_haproxy() or plan(skip_all => 'haproxy is not installed');
 
 my %answer = (
 	plain => "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\nX-A: 2\r\n\r\nhello",
@@ -91,62 +86,12 @@ backend dead
 ";
 }
 
-sub fields
-{
-	my ($m) = @_;
-
-	return join '', sort map { lc($_->[0]) . ": $_->[1]\n" }
-	    grep { $_->[0] !~ /^(?:connection|keep-alive)$/i
-	    && lc "@$_" ne 'cache-control private' }
-	    @{ $m->{headers} };
-}
-
-sub start
-{
-	return $_[0]{start} =~ s{HTTP/1\.[01]}{HTTP/1.x}r;
-}
-
-sub line
-{
-	my ($msg) = @_;
-
-	$msg =~ s/^\S+ \[[^\]]*\] //;
-	$msg =~ s{ (-?\d+)/(-?\d+)/(-?\d+)/(-?\d+)/(\+?-?\d+) (-?\d+) \+?\d+ }
-	    {' ' . join('/', map { $_ < 0 ? '-' : 't' } $2, $3, $4) . " $6 "}e;
-	# the connection before may not be gone yet
-	$msg =~ s{ \d+/\d+/(\d+/\d+/\+?\d+ )}{ c/c/$1};
-	return $msg;
-}
-
-# one result a request: what was received, what was answered, what was logged
 sub run
 {
 	my ($bin, $cookie) = @_;
-	my $log = syslog_unix();
-	my $p = start_proxy(config($log, $cookie), bin => $bin);
-	my @results;
 
-	for my $bytes (@requests) {
-		my $n = $o->requests;
-		my $c = $p->client('web');
-		my $r = $c->request($bytes);
-		my @got = $o->requests;
-		my $req = @got > $n ? $got[-1] : undef;
-		my $text = 'RECEIVED: ' . ($req ? start($req) . "\n" . fields($req)
-		    . "[$req->{raw_body}]\n" : "nothing\n");
-		my $server_made = $req && $r->status != 502;
-		$text .= 'ANSWERED: ' . ($server_made ? start($r) . "\n" . fields($r)
-		    . '[' . $r->body . "] " . scalar(@{ $r->{interim} // [] }) . " interim, "
-		    . join(',', map { lc $_->[0] . " $_->[1]" } @{ $r->{trailers} }) : 'status '
-		    . $r->status) . "\n";
-		$c->shutdown_write;
-		$c->read_all;
-		my $l = $log->next_line;
-		$text .= 'LOGGED: ' . ($l ? line($l->{msg}) : 'nothing') . "\n";
-		push @results, $text;
-	}
-	stop_proxy($p);
-	return \@results;
+	return run_traffic(bin => $bin, origin => $o, requests => \@requests,
+	    config => sub { config($_[0], $cookie) });
 }
 
 for my $cookie ('', 'cookie SRV insert indirect nocache', 'cookie APP prefix') {
@@ -154,9 +99,7 @@ for my $cookie ('', 'cookie SRV insert indirect nocache', 'cookie APP prefix') {
 		my $want = run($haproxy, $cookie);
 		my $got = run(binary(), $cookie);
 		for my $i (0 .. $#requests) {
-			my ($what) = $requests[$i] =~ /^([^\r]{0,60})/;
-			$what .= $1 if $requests[$i] =~ /\r\n((?!Host:)[^\r]{1,30})/;
-			is($got->[$i], $want->[$i], $what);
+			is($got->[$i], $want->[$i], what_is($requests[$i]));
 		}
 	};
 }

@@ -42,12 +42,14 @@ UNIT_TESTS = \
 	t/unit/test_proxy \
 	t/unit/test_proxy_hdr \
 	t/unit/test_queue \
+	t/unit/test_rate \
 	t/unit/test_read \
 	t/unit/test_registry \
 	t/unit/test_report \
 	t/unit/test_ring \
 	t/unit/test_stats_text \
 	t/unit/test_str \
+	t/unit/test_tune \
 	t/unit/test_units \
 	t/unit/test_wheel
 

@@ -28,6 +28,7 @@ listen stats
     no log
 listen web
     bind {BIND:web}
+    timeout check 5s
     default-server inter 50ms fall 1
     option httpchk
     server s1 ${\ $o[$n - 1]->addr} check

@@ -74,6 +74,8 @@ bool tw__is_known(enum tw__known kind, struct tw_str name);
 /** tw__conf_manual - -K: prints the keyword manual from the tables. in: match,
  * NULL or a word to filter by. returns: was there any? */
 bool tw__conf_manual(FILE *to, const char *match);
+/** tw__conf_table - -Kt: all entries, for programs. */
+void tw__conf_table(FILE *to);
 /** tw__conf_predicate - -cc: 1 true, 0 false, -1 error. */
 int tw__conf_predicate(const char *expression, struct tw_err *err);
 /** tw__conf_dump - -dC: the configuration as read, directives resolved and

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <tideway/assert.h>
+#include "core/conf/path.h"
 #include "core/conf/parser.h"
 #include "core/conf/read.h"
 #include "core/run/gen.h"
@@ -108,8 +109,11 @@ read_file(struct tw_gen *gen, const char *path)
 	int rc = read_all(fd, &b);
 	if (rc != 0)
 		rc = read_fail(gen, "read configuration file", path);
+	else if (tw__path_enter(gen->conf.arena, path) != 0)
+		rc = read_fail(gen, "enter the directory ('default-path') of", path);
 	else
 		rc = tw__conf_read_text(gen, path, b.p, b.len);
+	tw__path_leave();
 	free(b.p);
 	close(fd);
 	return rc;

@@ -118,6 +118,7 @@ tw__client_request(struct tw_conn *cli)
 		return NULL;
 	req->t_first = tw_turn_us();
 	req->step = TW__READ;
+	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_REQ, 1);
 	const uint32_t ms = first_of(req->fe->c.timeout.http_request, 0, 0);
 	req->t_fail_head = ms != 0 ? tw_now_ms() + ms : 0;
 	if (TW_UNLIKELY(tw__watched()))
@@ -152,7 +153,9 @@ close_each(struct tw_worker *w, bool hard)
 	for (cli = TAILQ_FIRST(&w->net->clients); cli != NULL; cli = next) {
 		next = TAILQ_NEXT(cli, link);
 		if (cli->req == NULL &&
-		    (hard || (cli->n_requests > 0 && !cli->readable)))
+		    (hard ||
+			(cli->n_requests > 0 && !cli->readable &&
+			    !cli->bind->proxy->c.idle_close_on_response)))
 			tw__client_end(cli);
 		else if (hard)
 			tw__req_abort(cli->req);
@@ -241,7 +244,7 @@ tw__step_accept(struct tw_req *req)
 		if (io == TW_IO_AGAIN)
 			return TW__WAIT;
 		if (io == TW_IO_ERR) {
-			tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+			tw__count_client(req, TW_CNT_EREQ);
 			return tw__flow_fail(req, 0, 'P', 'R', proxy_header_fault(cli));
 		}
 		cli->proxy_wanted = false;
@@ -289,8 +292,6 @@ tw__step_inspect(struct tw_req *req)
 		req->t_first = req->t_head = tw_turn_us();
 		if (TW_UNLIKELY(tw__watched()))
 			tw__watch_accept(req);
-		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_SESS, 1);
-		tw__cnt(&req->cli->bind->live->s, req->worker->id, TW_CNT_SESS, 1);
 		req->step = TW__ROUTE;
 		return TW__MORE;
 	}
@@ -327,7 +328,7 @@ bad_request(struct tw_req *req)
 	const int status = req->up.in.status != 0 ? req->up.in.status : 400;
 
 	req->start_line = first_line(&req->cli->in);
-	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	tw__count_client(req, TW_CNT_EREQ);
 	tw__bad_keep(req->fe, TW_FRONTEND,
 	    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
 		.src = req->cli->src,
@@ -345,7 +346,7 @@ client_left(struct tw_req *req, bool reset)
 
 	if (!silent)
 		req->start_line = first_line(&req->cli->in);
-	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	tw__count_client(req, TW_CNT_EREQ);
 	req->status = 400; /* in the log, also when nobody is there to be told */
 	return tw__flow_fail(req, reset || silent ? 0 : 400, 'C', 'R', "client left");
 }
@@ -353,8 +354,6 @@ client_left(struct tw_req *req, bool reset)
 static void
 head_read(struct tw_req *req)
 {
-	struct tw_worker *const w = req->worker;
-
 	req->t_head = tw_turn_us();
 	req->start_line = (struct tw_str){ req->req.method_name.p,
 		req->req.raw.len > 0 ? (size_t)((const char *)memchr(req->req.raw.p,
@@ -369,11 +368,6 @@ head_read(struct tw_req *req)
 	req->up.keep = req->cli->in.head;
 	req->keep = (req->req.flags & TW_MSG_KEEP_ALIVE) != 0 && !req->cli->last &&
 	    req->fe->c.http_mode != TW__CLOSE;
-	tw__cnt(&req->fe->live->fe, w->id, TW_CNT_REQ, 1);
-	if (req->cli->n_requests == 1) {
-		tw__cnt(&req->fe->live->fe, w->id, TW_CNT_SESS, 1);
-		tw__cnt(&req->cli->bind->live->s, w->id, TW_CNT_SESS, 1);
-	}
 	req->step = TW__REQUEST;
 	req->moved = true;
 }
@@ -467,6 +461,8 @@ tw__step_route(struct tw_req *req)
 	}
 	if (req->sub == 1) {
 		v = tw__hooks_run(req, req->fe, TW_ON_ROUTE);
+		if (v == TW__H_FAIL) /* it was proposed only */
+			req->be = NULL;
 		if (v == TW__H_WAIT || v == TW__H_FAIL || req->step != TW__ROUTE)
 			return after_hooks(req, v);
 		if (req->be == NULL)

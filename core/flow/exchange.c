@@ -22,7 +22,7 @@
 static int
 request_head(struct tw_req *req, struct tw_out *out)
 {
-	const bool close = req->be->c.http_mode != TW__KEEP_ALIVE;
+	const bool close = tw__closes_server(req) && !req->be->c.pretend_keepalive;
 
 	if (TW_UNLIKELY(req->srv->per_client) && !req->reused &&
 	    (req->srv->send_proxy || req->srv->send_proxy2) &&
@@ -55,7 +55,7 @@ send_failed(struct tw_req *req)
 static enum tw__next
 body_bad(struct tw_req *req)
 {
-	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+	tw__count_client(req, TW_CNT_EREQ);
 	req->cli->linger_wanted = true;
 	return tw__flow_fail(req, req->up.in.status != 0 ? req->up.in.status : 400, 'P',
 	    'D', req->up.in.why);
@@ -101,6 +101,7 @@ tw__step_send(struct tw_req *req)
 	if (p == TW__P_IN_BAD)
 		return body_bad(req);
 	req->srvc->connecting = false;
+	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_REQ, req->http ? 1 : 0);
 	req->t_connect = tw_turn_us();
 	req->sub = 0;
 	req->step = req->http ? TW__RESPONSE : TW__DELIVER;
@@ -206,7 +207,9 @@ head_arrived(struct tw_req *req)
 	req->down.keep = req->srvc->in.head;
 	req->t_response = tw_turn_us();
 	req->srv_keep = (req->res.flags & TW_MSG_KEEP_ALIVE) != 0 &&
-	    req->be->c.http_mode == TW__KEEP_ALIVE && req->res.body != TW_BODY_CLOSE;
+	    !tw__closes_server(req) && req->res.body != TW_BODY_CLOSE;
+	if (req->be->c.http_mode == TW__CLOSE)
+		req->keep = false;
 	if (is_tunnel(req))
 		req->keep = req->srv_keep = false;
 }

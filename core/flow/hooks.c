@@ -84,13 +84,21 @@ tw__hooks_run(struct tw_req *req, struct tw_proxy *px, enum tw_point point)
 	return TW__H_NEXT;
 }
 
+static void
+count_denied(struct tw_req *req)
+{
+	tw__count_client(req, TW_CNT_DREQ);
+	if (req->be_counted)
+		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_DREQ, 1);
+}
+
 enum tw__next
 tw__hooks_fail(struct tw_req *req)
 {
 	if (req->fail_status == 0)
 		return tw__flow_fail(req, 0, 'P', tw__step_term(req), req->fail_why);
 	if (req->fail_status < 500)
-		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_DREQ, 1);
+		count_denied(req);
 	return tw__flow_fail(
 	    req, req->fail_status, 'P', tw__step_term(req), req->fail_why);
 }

@@ -16,14 +16,27 @@
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
 
-#define COUNT_EVERY (1u << 20)
-
 /* --- deadlines --- */
 
 static uint64_t
 deadline(uint32_t ms)
 {
 	return ms != 0 ? tw_now_ms() + ms : 0;
+}
+
+/* Option independent-streams: only what a side sends prolongs its time. */
+static void
+keep_silent_sides(struct tw_req *req, uint64_t *cli, uint64_t *srv)
+{
+	const bool from_client = req->up.bytes + 1 != req->seen_up;
+	const bool from_server = req->down.bytes + 1 != req->seen_down;
+
+	req->seen_up = req->up.bytes + 1;
+	req->seen_down = req->down.bytes + 1;
+	if (req->fe->c.independent && !from_client && req->cli->timer.due_ms != 0)
+		*cli = req->cli->timer.due_ms;
+	if (req->be->c.independent && !from_server && req->srvc->timer.due_ms != 0)
+		*srv = req->srvc->timer.due_ms;
 }
 
 static void
@@ -40,6 +53,8 @@ tunnel_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 		if (b->server_fin != 0)
 			*srv = deadline(b->server_fin);
 	}
+	if (req->fe->c.independent || req->be->c.independent)
+		keep_silent_sides(req, cli, srv);
 }
 
 /* Bytes wait for this half's receiver to take them. */
@@ -71,6 +86,14 @@ exchange_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 		*srv = deadline(server_ms);
 }
 
+/* A body that a hook gathers is part of what http-request limits. */
+static uint64_t
+request_deadline(const struct tw_req *req)
+{
+	return req->t_fail_head != 0 ? req->t_fail_head
+				     : deadline(req->fe->c.timeout.client);
+}
+
 void
 tw__flow_timers(struct tw_req *req)
 {
@@ -86,8 +109,7 @@ tw__flow_timers(struct tw_req *req)
 		cli = deadline(req->fe->c.timeout.client);
 		break;
 	case TW__READ:
-		cli = req->t_fail_head != 0 ? req->t_fail_head
-					    : deadline(req->fe->c.timeout.client);
+		cli = request_deadline(req);
 		break;
 	case TW__REPLY:
 	case TW__LOG:
@@ -95,7 +117,7 @@ tw__flow_timers(struct tw_req *req)
 		break;
 	case TW__REQUEST:
 	case TW__ROUTE:
-		cli = req->body_wanted ? deadline(req->fe->c.timeout.client) : 0;
+		cli = req->body_wanted ? request_deadline(req) : 0;
 		break;
 	case TW__CONNECT: /* the server's timer runs already */
 		tw_timer_set(&req->cli->timer, 0);
@@ -112,7 +134,7 @@ tw__flow_timers(struct tw_req *req)
 	if (req->srvc != NULL)
 		tw_timer_set(&req->srvc->timer, srv);
 	if (req->up.bytes + req->down.bytes - req->counted_in - req->counted_out >
-	    COUNT_EVERY)
+	    req->fe->c.count_every)
 		tw__flow_count_bytes(req);
 }
 
@@ -140,6 +162,15 @@ tw__flow_count_bytes(struct tw_req *req)
 		count_bytes_in(&req->be->live->be, id, in, out);
 	if (req->srv != NULL)
 		count_bytes_in(&req->srv->live->s, id, in, out);
+}
+
+void
+tw__count_client(struct tw_req *req, enum tw_cnt what)
+{
+	const int id = req->worker->id;
+
+	tw__cnt(&req->fe->live->fe, id, what, 1);
+	tw__cnt(&req->cli->bind->live->s, id, what, 1);
 }
 
 static enum tw_cnt
@@ -221,7 +252,7 @@ is_wanted(const struct tw_req *req)
 		return false;
 	if (c->dontlognull && is_null(req))
 		return false;
-	return !(c->dontlog_normal && normal);
+	return !(c->dontlog_normal && normal) && !req->unlogged;
 }
 
 void

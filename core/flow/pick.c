@@ -27,7 +27,6 @@ tw__server_taken(struct tw_req *req)
 	req->srv_counted = true;
 	tw__session_begin(s);
 	tw__cnt(s, req->worker->id, TW_CNT_SESS, 1);
-	tw__cnt(s, req->worker->id, TW_CNT_REQ, req->http ? 1 : 0);
 	req->t_queue = tw_turn_us();
 	req->step = TW__CONNECT;
 	req->sub = 0;

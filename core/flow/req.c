@@ -294,6 +294,12 @@ tw_req_redispatched(const struct tw_req *req)
 }
 
 void
+tw_req_unlogged(struct tw_req *req)
+{
+	req->unlogged = true;
+}
+
+void
 tw_req_private(struct tw_req *req)
 {
 	if (req->srvc != NULL)

@@ -86,6 +86,7 @@ struct tw_req {
 	bool logged;               /* early: option logasap */
 	uint8_t log_step;          /* enum tw__log_step, of the line being written */
 	uint8_t failed_at;         /* enum tw__step, when it failed */
+	bool unlogged;             /* tw_req_unlogged() */
 	uint8_t timers_step;
 	uint8_t restarts;
 	char term[2];              /* who, when; 0: not set */
@@ -112,6 +113,7 @@ struct tw_req {
     t_end;
 	uint64_t t_fail_head;      /* when a slow head must be complete; ms */
 	uint64_t counted_in, counted_out; /* bytes already in the counters */
+	uint64_t seen_up, seen_down; /* option independent-streams: bytes + 1 */
 	struct tw_reply reply;
 	char *reply_buf;           /* owns: pooled; for produce */
 	char *body;                /* arena: gathered by tw_req_body */
@@ -144,6 +146,13 @@ tw__head_out(const struct tw_req *req)
 	struct tw__net *const net = req->worker->net;
 
 	return tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
+}
+
+/* The server's connection ends with the exchange, when either side says so. */
+static inline bool
+tw__closes_server(const struct tw_req *req)
+{
+	return (req->fe->c.http_mode | req->be->c.http_mode) != TW__KEEP_ALIVE;
 }
 
 /* Forgets all of a message; its fields' memory need not be cleared. */
@@ -251,6 +260,8 @@ void tw__kept_event(struct tw_conn *srvc);
 void tw__server_taken(struct tw_req *req);
 
 /* log.c */
+/** tw__count_client - at the frontend and at the listener. */
+void tw__count_client(struct tw_req *req, enum tw_cnt what);
 void tw__flow_count_bytes(struct tw_req *req);
 void tw__flow_timers(struct tw_req *req);
 /** tw__flow_log - one line, unless the frontend's options are against it. */

@@ -117,7 +117,7 @@ client_timed_out(struct tw_req *req)
 	switch (req->step) {
 	case TW__ACCEPT:
 	case TW__READ:
-		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
+		tw__count_client(req, TW_CNT_EREQ);
 		return tw__flow_fail(
 		    req, req->http ? 408 : 0, 'c', 'R', "request timed out");
 	case TW__REQUEST:
@@ -159,7 +159,7 @@ nothing_came(struct tw_conn *cli)
 {
 	struct tw_req *req = NULL;
 
-	if (cli->n_requests == 0 &&
+	if (cli->n_requests == 0 && !cli->bind->proxy->c.ignore_probes &&
 	    (cli->timed_out || !cli->bind->proxy->c.dontlognull))
 		req = tw__client_request(cli);
 	if (req == NULL)

@@ -79,6 +79,7 @@ tw__bind_tcp_options(int fd, const struct tw_bind *b)
 	tw__keepalive_set(fd, &b->proxy->c.keepalive_client);
 	set_opt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, b->defer_accept);
 	set_opt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)b->tcp_ut_ms);
+	tw__socket_tune(fd, &b->proxy->gen->global.tune, true); /* inherited, too */
 	if (b->mss != 0)
 		mss_set(fd, b->mss);
 	if (b->tfo)
@@ -89,7 +90,8 @@ void
 tw__bind_options(int fd, const struct tw_bind *b)
 {
 	set_opt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	set_opt(fd, SOL_SOCKET, SO_REUSEPORT, 1); /* -sf: a successor binds, too */
+	/* -sf: a successor binds, too */
+	set_opt(fd, SOL_SOCKET, SO_REUSEPORT, !b->proxy->gen->global.tune.noreuseport);
 	if (b->addr.family == AF_INET6)
 		set_opt(fd, IPPROTO_IPV6, IPV6_V6ONLY, tw__bind_is_v6only(b));
 	tw__bind_tcp_options(fd, b);

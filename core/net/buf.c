@@ -84,26 +84,44 @@ tw__buf_put(struct tw_conn *conn)
 		tw__trim_arm(net);
 }
 
+static _Atomic uint32_t pipe_bytes = PIPE_BYTES, max_pipes;
+static _Atomic uint32_t n_pipes; /* of all workers */
+
+static _Atomic bool no_pipes;
+
+void
+tw__pipes_set(uint32_t bytes, uint32_t most, bool none)
+{
+	atomic_store(&no_pipes, none);
+	atomic_store(&pipe_bytes, bytes != 0 ? bytes : PIPE_BYTES);
+	atomic_store(&max_pipes, most);
+}
+
 static struct tw__pipe *
 pipe_new(void)
 {
 	struct tw__pipe *const p = malloc(sizeof(*p));
+	const uint32_t most = atomic_load(&max_pipes);
 	int fd[2];
 
 	if (p == NULL)
 		return NULL;
-	if (pipe2(fd, O_NONBLOCK | O_CLOEXEC) != 0) {
+	if ((most != 0 && atomic_load(&n_pipes) >= most) ||
+	    pipe2(fd, O_NONBLOCK | O_CLOEXEC) != 0) {
 		free(p);
 		return NULL;
 	}
+	atomic_fetch_add(&n_pipes, 1);
 	*p = (struct tw__pipe){ .rd = fd[0], .wr = fd[1] };
-	fcntl(p->wr, F_SETPIPE_SZ, PIPE_BYTES); /* smaller is fine, too */
+	fcntl(p->wr, F_SETPIPE_SZ,
+	    (int)atomic_load(&pipe_bytes)); /* smaller is fine, too */
 	return p;
 }
 
 static void
 pipe_free(struct tw__pipe *p)
 {
+	atomic_fetch_sub(&n_pipes, 1);
 	close(p->rd);
 	close(p->wr);
 	free(p);
@@ -115,6 +133,8 @@ tw__pipe_get(struct tw_worker *w)
 	struct tw__net *const net = w->net;
 	struct tw__pipe *const p = net->pipes;
 
+	if (TW_UNLIKELY(atomic_load_explicit(&no_pipes, memory_order_relaxed)))
+		return NULL;
 	if (p == NULL)
 		return pipe_new();
 	net->pipes = p->next;

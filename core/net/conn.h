@@ -144,6 +144,16 @@ void tw__trim_arm(struct tw__net *net);
  * context: control. */
 void tw__memory_give_back(void);
 
+/* tune.c */
+/** tw__socket_tune - what tune.* says of its buffers. in: client, a client's or a
+ * listener's; else a server's. */
+void tw__socket_tune(int fd, const struct tw__tune *t, bool client);
+/** tw__pipes_set - tune.pipesize (0: the usual), maxpipes (0: no limit) and
+ * nosplice, from now on. context: control. */
+void tw__pipes_set(uint32_t bytes, uint32_t most, bool none);
+/** tw__memory_keep - no-memory-trimming. context: control. */
+void tw__memory_keep(bool keep);
+
 /* connections (conn.c) */
 struct tw_conn *tw__conn_new(struct tw_worker *w, int fd);
 /** tw__conn_watch - registers its event, before it is waited for: a connection

@@ -27,6 +27,7 @@
 #include "core/net/accept.h"
 #include "core/net/handover.h"
 #include "core/proxy/process.h"
+#include "core/net/rate.h"
 
 #define RETRY_MS 20
 
@@ -371,6 +372,8 @@ conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_ad
 	TAILQ_INSERT_TAIL(&w->net->clients, conn, link);
 	tw__cnt(&bind->proxy->live->fe, w->id, TW_CNT_CONN, 1);
 	tw__cnt(&bind->live->s, w->id, TW_CNT_CONN, 1);
+	tw__cnt(&bind->proxy->live->fe, w->id, TW_CNT_SESS, 1);
+	tw__cnt(&bind->live->s, w->id, TW_CNT_SESS, 1);
 	tw__flow_accepted(conn);
 }
 
@@ -422,24 +425,37 @@ accepted(struct tw_worker *to, struct tw_bind *bind, int fd, const struct tw_add
 /* The last places go one by one, so that workers do not give one away twice. */
 static pthread_mutex_t last_places = PTHREAD_MUTEX_INITIALIZER;
 
+/* Sessions a second of the frontend; under last_places. */
+static bool
+rate_allows(const struct tw_bind *b)
+{
+	const struct tw_proxy *const px = b->proxy;
+
+	return tw__window_room(
+		   &px->live->accepted, px->c.rate_limit, tw_turn_us()) > 0;
+}
+
 /* Accepts and counts one. returns: the descriptor; -1: errno; -2: full. */
 static int
 accept_counted(int fd, struct tw_bind *bind, struct tw_addr *src, struct tw_worker **to)
 {
-	const bool few = places(bind) <= (uint32_t)tw_n_workers();
+	const bool limited = bind->proxy->rate_limited;
+	const bool few = limited || places(bind) <= (uint32_t)tw_n_workers();
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 	int c = -2;
 
 	if (TW_UNLIKELY(few))
 		pthread_mutex_lock(&last_places);
-	if (!few || places(bind) > 0)
+	if (!few || (places(bind) > 0 && (!limited || rate_allows(bind))))
 		c = accept4(
 		    fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	const int e = errno;
 	if (c >= 0) {
 		*to = least_loaded(tw__self, bind);
 		count_in(*to, bind);
+		if (TW_UNLIKELY(limited))
+			tw__window_add(&bind->proxy->live->accepted, tw_turn_us());
 		tw_addr_from_sockaddr(src, (struct sockaddr *)&ss, len);
 	}
 	if (TW_UNLIKELY(few))
@@ -467,12 +483,12 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	struct tw_worker *const w = tw__self;
 
 	(void)what;
-	for (uint32_t left = 64; left > 0; left--) {
+	for (uint32_t n = 0;; n++) {
 		struct tw_bind *const bind = atomic_load(&a->live->bind);
 		struct tw_addr src;
 		struct tw_worker *to = NULL;
 
-		if (bind == NULL)
+		if (bind == NULL || n >= bind->proxy->gen->global.maxaccept)
 			return;
 		const bool limited = tw__rate_is_limited();
 		if (TW_UNLIKELY(limited) && !tw__rate_admits()) {
@@ -689,6 +705,8 @@ tw__listeners_published(struct tw_gen *gen)
 			l = px->bind[i]->live->net;
 			atomic_store(&px->bind[i]->live->bind, px->bind[i]);
 			l->wanted = true;
+			if (px->bind[i]->addr.family != AF_UNIX)
+				tw__socket_tune(l->fd, &gen->global.tune, true);
 			if (atomic_load(&l->refs) == 0)
 				atomic_store(&l->refs, tw_n_workers());
 		}

@@ -22,6 +22,7 @@
 #define TURN_MS 10
 #define TURN_BLOCKS 256
 
+static _Atomic bool kept;  /* shared: no-memory-trimming */
 static _Atomic bool freed; /* shared: since the control thread last looked */
 
 bool
@@ -72,8 +73,16 @@ tw__trim_arm(struct tw__net *net)
 }
 
 void
+tw__memory_keep(bool keep)
+{
+	atomic_store(&kept, keep);
+}
+
+void
 tw__memory_give_back(void)
 {
+	if (atomic_load(&kept))
+		return;
 	if (atomic_exchange_explicit(&freed, false, memory_order_relaxed))
 		malloc_trim(0);
 }

@@ -309,6 +309,8 @@ socket_for(struct tw_worker *w, const struct tw_server *srv, int family,
 	    fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
 	if (fd >= 0 && srv->proxy->c.tcpka_server)
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
+	if (fd >= 0)
+		tw__socket_tune(fd, &srv->proxy->gen->global.tune, false);
 	return fd;
 }
 

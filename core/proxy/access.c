@@ -353,3 +353,10 @@ tw_bind_fd(const struct tw_bind *bind)
 {
 	return bind->live != NULL ? bind->live->fd : -1;
 }
+
+uint32_t
+tw_proxy_rate_limit(const struct tw_proxy *px)
+{
+	TW_CHECK_MAGIC(px, TW_PROXY_MAGIC);
+	return px->c.rate_limit;
+}

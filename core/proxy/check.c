@@ -375,11 +375,13 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 
 		if (px->c.mode != TW_MODE_HTTP && px->c.smart_accept == 0)
 			px->c.smart_accept = 2;
+		tw__unix_bind_apply(gen, b);
 		if (b->name == NULL)
 			b->name = tw_arena_printf(gen->conf.arena, "sock-%d", i + 1);
 		if (b->backlog == 0)
 			b->backlog = px->c.backlog;
 	}
+	px->rate_limited = px->c.rate_limit != 0;
 	if (px->c.mode != TW_MODE_HTTP)
 		return rc;
 	px->proto = tw__module_find_proto("h1", NULL);

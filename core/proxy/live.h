@@ -17,6 +17,7 @@
 #include <tideway/proxy.h>
 #include <tideway/server.h>
 #include <tideway/worker.h>
+#include "core/net/rate.h"
 
 /* One worker's row of counters, on cache lines of its own. Written by that
  * worker only (relaxed atomics), read by anyone. */
@@ -102,6 +103,7 @@ struct tw_proxy_live {
 	uint32_t fe_maxconn_conf;    /* configured when that was set; control */
 	_Atomic bool fe_stopped;     /* shut down until the next generation */
 	struct tw__bad *bad_req, *bad_res; /* owns: bad.c's lock; NULL: none */
+	struct tw__window accepted;  /* rate-limit sessions; core/net's lock */
 	char *block;                 /* the modules' proxy_live blocks */
 	_Atomic bool stale;          /* servers have changed since `balance` was built */
 	LIST_ENTRY(tw_proxy_live) stale_link; /* control thread */

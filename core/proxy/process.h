@@ -24,6 +24,7 @@ struct tw__process {
 	_Atomic uint32_t conn_limit, sess_limit; /* a second; 0: none */
 	_Atomic uint64_t window; /* second << 32 | connections accepted in it */
 	uint32_t maxconn_conf;   /* configured when maxconn was set; control */
+	uint32_t conn_limit_conf, sess_limit_conf; /* the same */
 	_Atomic bool stopping;
 };
 
@@ -36,6 +37,8 @@ void tw__process_published(const struct tw_gen *gen);
 /** tw__maxconn_follow - the limit that a generation says; one that an operator
  * has set stays until the configured one changes. control. */
 void tw__maxconn_follow(uint32_t configured);
+/** tw__rates_follow - the same for connections and sessions a second. control. */
+void tw__rates_follow(uint32_t connections, uint32_t sessions);
 /** tw__rate_admits - whether another connection may be accepted in this second,
  * and counts it. context: worker, before each accept while a limit is set. */
 bool tw__rate_admits(void);

@@ -120,7 +120,14 @@ struct tw__proxy_conf {
 	struct tw__keepalive keepalive_client, keepalive_server;
 	bool smart_connect, nolinger, no_splice_request, no_splice_response;
 	uint8_t smart_accept;  /* 0: in mode http; 1: on; 2: off */
+	/* option_kw.c */
+	bool pretend_keepalive, ignore_probes, idle_close_on_response;
+	bool independent;      /* option independent-streams */
+	uint32_t count_every;  /* bytes that may pass uncounted */
+	uint32_t rate_limit;   /* sessions a second; 0: none */
+	uint32_t session_conns; /* max-session-srv-conns */
 };
+#define TW__COUNT_EVERY (1u << 20)
 
 /* One `use_backend` line. */
 struct tw__use {
@@ -181,6 +188,7 @@ struct tw_proxy {
 	struct tw_origin balance_origin;
 	uint64_t fe_maxconn;     /* of all frontends that may come here */
 	uint32_t n_fe_unlimited; /* those of them that have none */
+	bool rate_limited;       /* rate-limit sessions */
 	const struct tw_proxy *fe_counted; /* the last of them */
 
 	const struct tw__hook_entry *chain[TW_N_POINTS]; /* NULL: empty */

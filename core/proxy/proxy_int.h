@@ -14,6 +14,9 @@
 extern const struct tw_kw tw__proxy_kw[];
 extern const struct tw_kw tw__timeout_kw[];
 extern const struct tw_kw tw__persist_kw[];
+extern const struct tw_kw tw__option_kw[];
+extern const struct tw_kw tw__guid_kw[];
+extern const struct tw_kw tw__unix_bind_kw[];
 extern const struct tw_kw tw__bind_kw[];
 extern const struct tw_kw tw__server_kw[];
 extern const struct tw_kw tw__server_pp_kw[];
@@ -34,6 +37,8 @@ int tw__line_server_template(struct tw_line *ln);
 /** tw__name_bad_char - the first character that a proxy's or a server's name
  * may not have; 0: none. */
 char tw__name_bad_char(const char *name);
+/** tw__unix_bind_apply - what unix-bind says, to a listener of its own address. */
+void tw__unix_bind_apply(struct tw_gen *gen, struct tw_bind *b);
 /** tw__name_hash - FNV-1a. */
 uint32_t tw__name_hash(const char *name);
 /** tw__proxy_type - "frontend", "backend", "proxy" (listen), "defaults". */

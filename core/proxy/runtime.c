@@ -189,6 +189,17 @@ tw__maxconn_follow(uint32_t configured)
 }
 
 void
+tw__rates_follow(uint32_t connections, uint32_t sessions)
+{
+	if (connections != tw__process.conn_limit_conf)
+		atomic_store(&tw__process.conn_limit, connections);
+	if (sessions != tw__process.sess_limit_conf)
+		atomic_store(&tw__process.sess_limit, sessions);
+	tw__process.conn_limit_conf = connections;
+	tw__process.sess_limit_conf = sessions;
+}
+
+void
 tw_process_set_rates(uint32_t connections, uint32_t sessions)
 {
 	if (connections != UINT32_MAX)

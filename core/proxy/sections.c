@@ -89,6 +89,8 @@ conf_init(struct tw__proxy_conf *c)
 		.reuse = TW__REUSE_SAFE,
 		.redispatch_every = -1,
 		.retry_on = TW__RETRY_CONN,
+		.count_every = TW__COUNT_EVERY,
+		.session_conns = 5,
 	};
 }
 
@@ -265,6 +267,10 @@ duplicate_check(struct tw_line *ln, const char *name, unsigned scope)
 			    "%s '%s' has the same name as %s "
 			    "'%s' declared at %s:%d",
 			    type, name, tw__proxy_type(px), name, px->file, px->line);
+		tw_line_warn(ln, 0,
+		    "%s '%s' has the same name as %s '%s' declared at %s:%d, which "
+		    "HAProxy 3.3 and later refuse; better give each a name of its own",
+		    type, name, tw__proxy_type(px), name, px->file, px->line);
 	}
 	return 0;
 }
@@ -322,7 +328,7 @@ tw__proxy_register(struct tw_err *err)
 	static const struct tw_kw *const tables[] = { tw__proxy_kw, tw__timeout_kw,
 		tw__persist_kw, tw__bind_kw, tw__server_kw, tw__server_pp_kw,
 		tw__retry_kw, tw__source_kw, tw__socket_kw,
-		tw__capture_kw };
+		tw__capture_kw, tw__option_kw, tw__guid_kw, tw__unix_bind_kw };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(sections); i++) {
 		if (tw__section_add(&sections[i], err) < 0)

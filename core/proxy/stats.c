@@ -401,6 +401,7 @@ tw__process_published(const struct tw_gen *gen)
 	if (atomic_load(&tw__process.start_ms) == 0)
 		atomic_store(&tw__process.start_ms, tw__live_ms());
 	tw__maxconn_follow(gen->global.maxconn);
+	tw__rates_follow(gen->global.maxconnrate, gen->global.maxsessrate);
 }
 
 static void

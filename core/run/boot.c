@@ -28,6 +28,7 @@
 #include "core/proxy/forward.h"
 #include "core/proxy/logger.h"
 #include "core/proxy/proxy.h"
+#include "core/run/affinity.h"
 #include "core/run/cli.h"
 #include "core/run/limits.h"
 #include "core/run/run.h"
@@ -43,6 +44,7 @@ static int
 worker_up(struct tw_worker *w)
 {
 	tw__panic_thread_init();
+	tw__affinity_apply(&tw__gen_current()->global);
 	if (tw__net_up(w, buf_bytes) != 0 || tw__log_worker_up(w) != 0 ||
 	    tw__flow_up(w, (uint32_t)tw__module_block_bytes(TW_IN_REQ),
 		(uint32_t)tw__module_block_bytes(TW_IN_CONN)) != 0)
@@ -80,19 +82,11 @@ memory_up(struct tw__run *run, struct tw_err *err)
 	return tw__limits_memory(run->opt.memory_mb, err);
 }
 
-static uint32_t
-threads_wanted(const struct tw_gen *gen)
-{
-	const uint32_t n =
-	    gen->global.nbthread != 0 ? gen->global.nbthread : tw__usable_cpus();
-
-	return n > TW__MAX_THREADS ? TW__MAX_THREADS : n;
-}
-
 static int
 limits_up(struct tw__run *run, struct tw_err *err)
 {
-	return tw__limits_apply(run->first, threads_wanted(run->first), err);
+	return tw__limits_apply(
+	    run->first, tw__threads_wanted(&run->first->global), err);
 }
 
 /* With a master they are the master's children. */
@@ -113,8 +107,8 @@ static int
 workers_up(struct tw__run *run, struct tw_err *err)
 {
 	buf_bytes = run->first->global.bufsize;
-	return tw__workers_init(
-	    (int)threads_wanted(run->first), tw__module_block_bytes(TW_IN_WORKER), err);
+	return tw__workers_init((int)tw__threads_wanted(&run->first->global),
+	    tw__module_block_bytes(TW_IN_WORKER), err);
 }
 
 static void

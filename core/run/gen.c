@@ -17,6 +17,7 @@
 
 #include <tideway/assert.h>
 #include "core/conf/env.h"
+#include "core/conf/path.h"
 #include "core/expr/expr_int.h"
 #include "core/module/module_int.h"
 #include "core/net/conn.h"
@@ -146,8 +147,10 @@ tw__gen_build(char *const *files, int n_files, struct tw_report *report)
 	bool is_read = true;
 
 	tw__env_begin();
+	tw__path_begin();
 	for (int i = 0; i < n_files; i++)
 		is_read = tw__conf_read(gen, files[i]) == 0 && is_read;
+	tw__path_end();
 	overrides_apply(gen);
 	node_default(gen);
 	if (!gen_check(gen, report) || !is_read) {
@@ -305,6 +308,9 @@ tw__gen_publish(struct tw_gen *gen)
 {
 	TW_CHECK_MAGIC(gen, TW_GEN_MAGIC);
 	TW_ASSERT(gen->started);
+	tw__pipes_set(gen->global.tune.pipesize, gen->global.tune.maxpipes,
+	    gen->global.tune.nosplice);
+	tw__memory_keep(gen->global.tune.no_trimming);
 	struct tw_gen *const former =
 	    atomic_exchange_explicit(&current, gen, memory_order_acq_rel);
 	tw__proxies_published(gen);
@@ -326,4 +332,10 @@ tw__gens_end(void)
 		retired_free(r);
 	}
 	tw__gen_free(&last);
+}
+
+uint32_t
+tw_gen_bufsize(const struct tw_gen *gen)
+{
+	return gen->global.bufsize;
 }

@@ -20,7 +20,23 @@ TAILQ_HEAD(tw__proxy_list, tw_proxy);
 struct tw__control_conf;
 struct tw__logger;
 struct tw__expr_gen;
+struct tw__cpu_conf;
+struct tw__unix_bind;
+struct tw__guid;
 SLIST_HEAD(tw__logger_list, tw__logger);
+
+/* tune_kw.c; 0: as the system has it. */
+struct tw__tune {
+	uint32_t rcvbuf_client, sndbuf_client, rcvbuf_server, sndbuf_server;
+	uint32_t lowat_client, lowat_server; /* unsent bytes in the kernel */
+	uint32_t pipesize, maxpipes;
+	uint32_t fd_hard_limit;
+	bool noreuseport, no_trimming, nosplice, strict_limits, dumpable;
+	bool has_renice;
+	int renice;
+	uint64_t caps; /* bits: CAP_x */
+	const char *localpeer;
+};
 
 /* The global section. */
 struct tw__global {
@@ -44,6 +60,10 @@ struct tw__global {
 	uint32_t stats_maxconn;       /* sessions at a time */
 	bool log_send_hostname;
 	const char *log_hostname;
+	uint32_t maxconnrate, maxsessrate; /* a second; 0: none */
+	struct tw__cpu_conf *cpu;     /* affinity.h; NULL: nothing said */
+	struct tw__tune tune;
+	const struct tw__unix_bind *unix_bind; /* NULL: nothing said */
 };
 
 #define TW_GEN_MAGIC 0x5457474eu
@@ -57,6 +77,7 @@ struct tw_gen {
 	struct tw__proxy_list defaults; /* defaults sections */
 	int n_proxies, n_servers, n_binds;
 	char *block;           /* the modules' blocks; arena */
+	struct tw__guid *guids; /* guid words; arena */
 	struct tw__expr_gen *expr; /* core/expr: late checks, regexes; NULL: none */
 	struct tw__forward *forwards; /* `log-forward` sections; the last first */
 	struct tw__log_profile *log_profiles; /* the last first */

@@ -13,8 +13,11 @@
 #include <pwd.h>
 #include <string.h>
 
+#include "core/run/affinity.h"
 #include "core/run/gen.h"
 #include "core/run/run.h"
+
+bool tw__local_peer_given;
 
 #define AT(field) .offset = offsetof(struct tw__global, field)
 #define BUFSIZE_MIN 2048
@@ -65,7 +68,7 @@ size_set(struct tw_line *ln, uint64_t min, uint32_t *out)
 	uint64_t bytes;
 
 	if (tw_parse_size(tw_arg(ln, 0), &bytes, &err) != 0)
-		return tw_line_fail(ln, 0, "%s", err.text);
+		return tw_line_fail(ln, 0, "'%s': %s", ln->kw->word, err.text);
 	if (bytes < min || bytes > BUFSIZE_MAX)
 		return tw_line_fail(ln, 0, "'%s' takes %llu to %d bytes", ln->kw->word,
 		    (unsigned long long)min, BUFSIZE_MAX);
@@ -151,6 +154,14 @@ static const struct tw_kw keywords[] = {
 	  .max_args = 1, .set = tw_set_uint, AT(maxconn), .usage = "<number>",
 	  .help = "Most client connections at a time, over all proxies.",
 	  .def = "what the limit of open files allows" },
+	{ .word = "maxconnrate", .scopes = TW_SC_GLOBAL, .min_args = 1,
+	  .max_args = 1, .set = tw_set_uint, AT(maxconnrate), .min = 0,
+	  .max = INT32_MAX, .usage = "<number>", .def = "0, no limit",
+	  .help = "Connections a second that are accepted, over all proxies." },
+	{ .word = "maxsessrate", .scopes = TW_SC_GLOBAL, .min_args = 1,
+	  .max_args = 1, .set = tw_set_uint, AT(maxsessrate), .min = 0,
+	  .max = INT32_MAX, .usage = "<number>", .def = "0, no limit",
+	  .help = "As maxconnrate: each connection is a session here." },
 	{ .word = "nbthread", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = tw_set_uint, AT(nbthread), .min = 1,
 	  .max = TW__MAX_THREADS, .usage = "<number>",
@@ -205,11 +216,6 @@ static const struct tw_kw keywords[] = {
 	  .max_args = 1, .set = global_set_maxrewrite, .usage = "<size>",
 	  .help = "Bytes of a buffer kept free for added fields.",
 	  .def = "1024" },
-	{ .word = "tune.maxaccept", .scopes = TW_SC_GLOBAL, .min_args = 1,
-	  .max_args = 1, .set = tw_set_uint, AT(maxaccept), .min = 1,
-	  .max = 1 << 20, .usage = "<number>",
-	  .help = "Connections accepted in a row before others get a turn.",
-	  .def = "64" },
 	{ .word = "hard-stop-after", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = tw_set_ms, AT(hard_stop_after_ms),
 	  .usage = "<time>",
@@ -285,5 +291,7 @@ tw__global_register(struct tw_err *err)
 
 	if (tw__section_add(&section, err) != 0)
 		return -1;
-	return tw__kw_add(keywords, NULL, err);
+	if (tw__kw_add(keywords, NULL, err) != 0 || tw__cpus_register(err) != 0)
+		return -1;
+	return tw__tune_register(err);
 }

@@ -45,6 +45,8 @@ tw__limits_compute(const struct tw__limits_want *want, struct tw__limits *out)
 	*out = (struct tw__limits){ .wanted_n = asked };
 	if (want->ulimit_n != 0 && want->ulimit_n < have)
 		have = want->ulimit_n;
+	if (want->hard_n != 0 && want->hard_n < have)
+		have = want->hard_n;
 	const uint64_t room = have > fixed ? (have - fixed) / FDS_PER_CONN : 0;
 	out->maxconn = want->maxconn;
 	if (want->maxconn == 0 || want->maxconn > room) {
@@ -104,6 +106,7 @@ want_from(struct tw_gen *gen, uint32_t n_threads, const struct rlimit *now,
 	*want = (struct tw__limits_want){
 		.maxconn = gen->global.maxconn,
 		.ulimit_n = gen->global.ulimit_n,
+		.hard_n = gen->global.tune.fd_hard_limit,
 		.n_threads = n_threads,
 		.n_binds = (uint32_t)gen->n_binds,
 		.n_checks = checks_count(gen),
@@ -158,6 +161,13 @@ tw__limits_apply(struct tw_gen *gen, uint32_t n_threads, struct tw_err *err)
 		return tw_err_errno(err,
 		    "cannot set the limit of open files to "
 		    "%llu",
+		    (unsigned long long)in_force.nofile);
+	if (in_force.is_short && gen->global.tune.strict_limits)
+		return tw_err_set(err,
+		    "maxconn %u needs %llu descriptors, but only %llu can be had, and "
+		    "'strict-limits' is set: raise the limit of open files, or lower "
+		    "maxconn",
+		    want.maxconn, (unsigned long long)in_force.wanted_n,
 		    (unsigned long long)in_force.nofile);
 	shortage_tell(&want, &in_force);
 	gen->global.maxconn = in_force.maxconn;

@@ -14,6 +14,7 @@ struct tw_gen;
 struct tw__limits_want {
 	uint32_t maxconn;   /* 0: derive from the descriptors */
 	uint32_t ulimit_n;  /* 0: derive from maxconn */
+	uint32_t hard_n;    /* fd-hard-limit; 0: none */
 	uint32_t n_threads, n_binds, n_checks, n_loggers;
 	uint64_t system_n;  /* descriptors that can be had */
 };

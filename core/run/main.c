@@ -19,6 +19,7 @@
 #include "core/base/oplog.h"
 #include "core/base/panic.h"
 #include "core/conf/env.h"
+#include "core/conf/path.h"
 #include "core/expr/expr_int.h"
 #include "core/flow/debug.h"
 #include "core/flow/logvars.h"
@@ -65,6 +66,7 @@ environment_set(const struct tw__options *o)
 	FILE *const f = open_memstream(&files, &len);
 
 	gethostname(host, sizeof(host) - 1);
+	tw__local_peer_given = o->local_peer != NULL;
 	setenv("HAPROXY_LOCALPEER", o->local_peer != NULL ? o->local_peer : host, 1);
 	if (o->master)
 		setenv("HAPROXY_MWORKER", "1", 1);
@@ -83,6 +85,7 @@ core_register(struct tw_err *err)
 	tw__features_register();
 	if (tw__global_register(err) != 0 || tw__control_register(err) != 0 ||
 	    tw__kw_add(tw__env_keywords, NULL, err) != 0 ||
+	    tw__kw_add(tw__path_keywords, NULL, err) != 0 ||
 	    tw__proxy_register(err) != 0 || tw__expr_register(err) != 0 ||
 	    tw__logvars_register(err) != 0)
 		return -1;
@@ -132,6 +135,10 @@ manual(const struct tw__options *o)
 
 	if (modules_load(o, &err) != 0)
 		return fail(&err);
+	if (o->manual_table) {
+		tw__conf_table(stdout);
+		return 0;
+	}
 	if (tw__conf_manual(stdout, o->manual))
 		return 0;
 	tw_err_set(

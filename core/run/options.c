@@ -155,6 +155,14 @@ take_K(struct args *a)
 	return 0;
 }
 
+static int
+take_Kt(struct args *a)
+{
+	todo_set(a->o, TW__DO_MANUAL);
+	a->o->manual_table = true;
+	return 0;
+}
+
 /* --- -sf and -st: pids, one or several in an argument --- */
 
 static int
@@ -387,6 +395,7 @@ static const struct {
 	{ "-S", take_S },
 	{ "-T", take_T },
 	{ "-K", take_K },
+	{ "-Kt", take_Kt },
 	{ "-dD", NULL },
 	{ "-dF", NULL },
 	{ "-dG", NULL },

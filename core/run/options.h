@@ -30,6 +30,7 @@ struct tw__options {
 	int n_files;
 	const char *condition; /* -cc */
 	const char *manual;    /* -K WORD; NULL: all */
+	bool manual_table;     /* -Kt */
 	const char *dir;       /* -C */
 	const char *pidfile;   /* -p */
 	const char *local_peer; /* -L */

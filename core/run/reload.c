@@ -17,6 +17,7 @@
 #include <tideway/worker.h>
 #include "core/net/conn.h"
 #include "core/proxy/forward.h"
+#include "core/run/affinity.h"
 #include "core/run/limits.h"
 #include "core/run/cli.h"
 #include "core/run/run.h"
@@ -47,6 +48,12 @@ restart_tell(const struct tw__global *now, const struct tw__global *next)
 	    !is_same_text(now->chroot, next->chroot))
 		tw_log(TW_WARNING,
 		    "user, group and chroot take effect at the "
+		    "next start");
+	if (now->tune.caps != next->tune.caps ||
+	    now->tune.renice != next->tune.renice ||
+	    now->tune.dumpable != next->tune.dumpable)
+		tw_log(TW_WARNING,
+		    "setcap, set-dumpable and tune.renice.runtime take effect at the "
 		    "next start");
 }
 
@@ -89,6 +96,7 @@ gen_enter(struct tw_gen *gen, struct tw_err *err)
 	}
 	tw__gen_publish(gen);
 	tw__control_follow(gen);
+	tw__affinity_follow(gen);
 	return 0;
 }
 

@@ -39,6 +39,10 @@ struct tw__run {
 int tw__global_register(struct tw_err *err);
 void tw__global_defaults(struct tw__global *g);
 
+/* tune_kw.c */
+int tw__tune_register(struct tw_err *err);
+extern bool tw__local_peer_given; /* -L; set at start-up */
+
 /* prescan.c */
 /** tw__prescan - finds module-path and module-load in the files. in: arena,
  * for the names. Files that cannot be read are left to the parser. */

@@ -34,6 +34,7 @@ static const struct {
 	{ "-dC", "print the configuration as it was understood" },
 	{ "-T", "print modules and hook chains as resolved" },
 	{ "-K [WORD]", "print the manual of the configuration's keywords" },
+	{ "-Kt", "the same as a table for programs" },
 	{ "-v, -vv", "print the version; modules, libraries, features" },
 	{ "-V, -q", "be verbose; be quiet" },
 	{ "-d", "debug mode: in the foreground, showing exchanges" },

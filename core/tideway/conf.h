@@ -107,6 +107,9 @@ TW_API const char *tw_check_peer(void);
  * take its time and look at the machine. */
 TW_API bool tw_is_check(void);
 
+/** tw_gen_bufsize - bytes of a buffer (tune.bufsize). */
+TW_API uint32_t tw_gen_bufsize(const struct tw_gen *gen);
+
 /* Ready-made setters: write at ln->state + kw->offset. */
 TW_API int tw_set_flag(struct tw_line *ln); /* bool; `no` clears it */
 TW_API int tw_set_ms(struct tw_line *ln);   /* uint32_t, ms; bare number: ms */

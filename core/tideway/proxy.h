@@ -79,6 +79,8 @@ TW_API void tw_proxy_set_cookie(struct tw_proxy *px, const char *name); /* gen *
 /** tw_proxy_timeout_ms - by the keyword's second word ("client", "server",
  * "check", "queue", ...); 0: none set. */
 TW_API uint32_t tw_proxy_timeout_ms(const struct tw_proxy *px, const char *which);
+/** tw_proxy_rate_limit - rate-limit sessions; 0: none. */
+TW_API uint32_t tw_proxy_rate_limit(const struct tw_proxy *px);
 
 /** tw_gen_hold, tw_gen_release - a reference, for who needs a generation longer
  * than one turn. context: the same worker or the control thread for both. */

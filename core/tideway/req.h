@@ -139,5 +139,7 @@ TW_API void tw_req_count_latency(const struct tw_req *req);
  * for. returns: p NULL: the frontend has no format, or the request was not
  * understood. borrow: until RESET. */
 TW_API struct tw_str tw_req_unique_id(struct tw_req *req);
+/** tw_req_unlogged - no line of the log shall tell of it. */
+TW_API void tw_req_unlogged(struct tw_req *req);
 
 #endif

@@ -12,6 +12,8 @@
 #include <tideway/proto.h>
 #include <tideway/proxy.h>
 
+#include "http_opt.h"
+
 #define HTTP_N_PAGES 22
 
 struct http_page {
@@ -36,6 +38,7 @@ struct http_forward {
 /* The module's block in a generation. */
 struct http_gen {
 	bool any_method; /* h1-accept-payload-with-any-method */
+	struct http_errors *errors; /* sections http-errors; gen */
 };
 
 /* The module's block in a proxy. Copied as bytes from the defaults. */
@@ -47,6 +50,9 @@ struct http_proxy {
 	bool sees_captures; /* a backend whose responses are looked at */
 	bool sees_unique_ids; /* a backend whose requests may get the field */
 	const char *unique_id_name; /* unique-id-header; gen; NULL: none */
+	struct http_forward originalto;
+	const struct http_errors_ref *errors_ref[HTTP_N_PAGES]; /* until check */
+	struct http_opt opt;
 };
 
 /* The module's block in a request. */
@@ -54,6 +60,9 @@ struct http_req {
 	bool forwarded; /* the field is in: a retry adds no second one */
 	bool identified; /* the same, of unique-id-header */
 };
+
+struct http_errors;
+struct http_errors_ref;
 
 /* Set once by load(), before there are threads. */
 extern const struct tw_self *tw__http_self;

@@ -40,6 +40,7 @@ http_set_errorfile(struct tw_line *ln)
 	if (!text.p)
 		return tw_line_fail(ln, 1, "%s", err.text);
 	conf->error[i] = text;
+	conf->errors_ref[i] = NULL;
 	return 0;
 }
 
@@ -84,25 +85,24 @@ is_token(const char *s)
 }
 
 static int
-http_set_forwardfor(struct tw_line *ln)
+forward_parse(struct tw_line *ln, struct http_forward *out, bool takes_if_none)
 {
-	struct http_proxy *conf = ln->state;
 	struct http_forward f = { .on = true };
 
 	for (int i = 0; i < ln->n_args; i++) {
 		const char *word = tw_arg(ln, i);
 		const char *value = tw_arg(ln, i + 1);
 
-		if (strcmp(word, "if-none") == 0) {
+		if (takes_if_none && strcmp(word, "if-none") == 0) {
 			f.if_none = true;
 			continue;
 		}
 		if (strcmp(word, "except") != 0 && strcmp(word, "header") != 0)
 			return tw_line_fail(ln, i,
-			    "'%s' is not known here; 'option "
-			    "forwardfor' takes 'except <network>', 'header <name>' and "
-			    "'if-none'",
-			    word);
+			    "'%s' is not known here; '%s' takes 'except <network>'%s "
+			    "'header <name>'%s",
+			    word, ln->kw->word, takes_if_none ? "," : " and",
+			    takes_if_none ? " and 'if-none'" : "");
 		if (*word == 'e') {
 			if (!value || forward_except(&f, value) != 0)
 				return tw_line_fail(
@@ -115,7 +115,7 @@ http_set_forwardfor(struct tw_line *ln)
 		}
 		i++;
 	}
-	conf->forward = f;
+	*out = f;
 	return 0;
 }
 
@@ -130,6 +130,66 @@ http_set_unique_id_header(struct tw_line *ln)
 	conf->unique_id_name = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
 	return 0;
 }
+
+http_set_forwardfor(struct tw_line *ln)
+{
+	struct http_proxy *conf = ln->state;
+
+	return forward_parse(ln, &conf->forward, true);
+}
+
+static int
+http_set_originalto(struct tw_line *ln)
+{
+	struct http_proxy *conf = ln->state;
+
+	return forward_parse(ln, &conf->originalto, false);
+}
+
+static int
+http_set_name_header(struct tw_line *ln)
+{
+	static const char *const framing[] = { "connection", "content-length",
+		"transfer-encoding", "keep-alive", "upgrade", "te" };
+	struct http_proxy *conf = ln->state;
+	const char *name = tw_arg(ln, 0);
+
+	if (!is_token(name))
+		return tw_line_fail(ln, 0,
+		    "'http-send-name-header' expects the name of a field, not '%s'",
+		    name);
+	for (size_t i = 0; i < TW_N_ELEMENTS(framing); i++) {
+		if (strcasecmp(name, framing[i]) == 0)
+			return tw_line_fail(ln, 0,
+			    "'http-send-name-header': '%s' belongs to the connection; "
+			    "choose another field",
+			    name);
+	}
+	conf->opt.name_header = tw_arena_strdup(tw_gen_arena(ln->gen), name);
+	return 0;
+}
+
+int
+tw__http_misplaced(struct tw_line *ln)
+{
+	const bool is_fe = tw_proxy_has(ln->proxy, TW_FRONTEND);
+	const char *word = ln->kw->word;
+
+	if (strncmp(word, "option ", 7) == 0)
+		word += 7;
+	return tw_line_warn(ln, -1,
+	    "'%s' ignored because %s '%s' has no %s capability.", word,
+	    is_fe ? "frontend" : "backend", tw_proxy_name(ln->proxy),
+	    is_fe ? "backend" : "frontend");
+}
+
+#define OPT(field) .offset = offsetof(struct http_proxy, opt.field)
+#define MISPLACED(text, scope)                                 \
+	{                                                      \
+		.word = text, .scopes = scope, .max_args = -1, \
+		.set = tw__http_misplaced, .flags = TW_KW_NO,  \
+		.help = "Ignored here, with a warning."        \
+	}
 
 const struct tw_kw tw__http_keywords[] = {
 	{ .word = "h1-accept-payload-with-any-method",
@@ -188,5 +248,124 @@ const struct tw_kw tw__http_keywords[] = {
 	    .help = "Tells servers what unique-id-format says of the request, in a "
 		    "field of this name.",
 	    .flags = TW_KW_HTTP },
+	{ .word = "option originalto",
+	    .scopes = TW_SC_PROXY,
+	    .max_args = -1,
+	    .set = http_set_originalto,
+	    .usage = "[except <network>] [header <name>]",
+	    .help = "Tells servers the address that the client asked for in "
+		    "X-Original-To.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "option forwarded",
+	    .scopes = TW_SC_BE,
+	    .max_args = -1,
+	    .set = tw__http_set_forwarded,
+	    .usage = "[proto] [host | host-expr <expr>] [by | by-expr <expr>] "
+		     "[by_port | by_port-expr <expr>] [for | for-expr <expr>] "
+		     "[for_port | for_port-expr <expr>]",
+	    .help = "Tells servers of the client in Forwarded (RFC 7239); without "
+		    "arguments: proto and for.",
+	    .flags = TW_KW_HTTP | TW_KW_NO },
+	MISPLACED("option forwarded", TW_SC_FRONTEND),
+	{ .word = "errorloc",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 2,
+	    .max_args = 2,
+	    .set = tw__http_set_errorloc,
+	    .usage = "<code> <url>",
+	    .help = "Redirects with 302 in place of an error page.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "errorloc302",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 2,
+	    .max_args = 2,
+	    .set = tw__http_set_errorloc,
+	    .usage = "<code> <url>",
+	    .help = "Redirects with 302 in place of an error page; the client may "
+		    "keep its method.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "errorloc303",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 2,
+	    .max_args = 2,
+	    .set = tw__http_set_errorloc,
+	    .usage = "<code> <url>",
+	    .help = "Redirects with 303 in place of an error page; the client asks "
+		    "with GET.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "errorfiles",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = tw__http_set_errorfiles,
+	    .usage = "<name> [<code>...]",
+	    .help = "Takes the pages of a section 'http-errors', all or those of "
+		    "the named codes.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "errorfile",
+	    .scopes = TW_SC_SECTION,
+	    .section = "http-errors",
+	    .min_args = 2,
+	    .max_args = 2,
+	    .set = tw__http_section_errorfile,
+	    .usage = "<code> <file>",
+	    .help = "Answers with the bytes of a file, where 'errorfiles' names "
+		    "this section." },
+	{ .word = "monitor-uri",
+	    .scopes = TW_SC_FE,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw__http_set_monitor_uri,
+	    .usage = "<uri>",
+	    .help = "Answers requests for this URI with 200 before anything else "
+		    "looks at them, and without logging them.",
+	    .flags = TW_KW_HTTP },
+	MISPLACED("monitor-uri", TW_SC_BACKEND),
+	{ .word = "monitor fail",
+	    .scopes = TW_SC_FRONTEND | TW_SC_LISTEN,
+	    .max_args = -1,
+	    .set = tw__http_add_monitor_fail,
+	    .usage = "{if | unless} <condition>",
+	    .help = "The answer to 'monitor-uri' is 503 when the condition holds; "
+		    "may be given again.",
+	    .flags = TW_KW_HTTP | TW_KW_REST },
+	{ .word = "option http-restrict-req-hdr-names",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw__http_set_names,
+	    .usage = "{ preserve | delete | reject }",
+	    .def = "preserve",
+	    .help = "What becomes of request fields whose name has more than "
+		    "letters, digits and hyphens: passed on, removed, or the request "
+		    "is answered with 403.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "http-send-name-header",
+	    .scopes = TW_SC_BE,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = http_set_name_header,
+	    .usage = "<name>",
+	    .help = "Tells servers their own name in a field, in place of what the "
+		    "request has of it.",
+	    .flags = TW_KW_HTTP },
+	MISPLACED("http-send-name-header", TW_SC_FRONTEND),
+	{ .word = "option checkcache",
+	    .scopes = TW_SC_BE,
+	    .set = tw_set_flag,
+	    OPT(checkcache),
+	    .def = "off",
+	    .help = "Answers with 502 in place of a response that could be cached "
+		    "and sets a cookie.",
+	    .flags = TW_KW_HTTP | TW_KW_NO },
+	MISPLACED("option checkcache", TW_SC_FRONTEND),
+	{ .word = "option http-buffer-request",
+	    .scopes = TW_SC_PROXY,
+	    .set = tw_set_flag,
+	    OPT(buffer_request),
+	    .def = "off",
+	    .help = "Waits for the whole request, or a full buffer of it, before a "
+		    "server is chosen.",
+	    .flags = TW_KW_HTTP | TW_KW_NO },
 	{ .word = NULL },
 };

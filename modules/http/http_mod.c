@@ -26,6 +26,23 @@ is_http(const struct tw_proxy *px)
 	return tw_proxy_mode(px) == TW_MODE_HTTP;
 }
 
+/* Set by check(), just before the hooks are asked for: some proxy adds fields.
+ * SEND runs on the backend's chain, whatever frontend a request came by. */
+static bool is_any_adding;
+
+static bool
+is_adding(const struct http_proxy *conf)
+{
+	return conf->forward.on || conf->originalto.on || conf->opt.forwarded != NULL ||
+	    conf->opt.name_header != NULL;
+}
+
+static bool
+http_wants_send(const struct tw_proxy *px)
+{
+	return is_http(px) && is_any_adding;
+}
+
 /* Settings of the generation are copied to where a codec finds them. */
 static int
 http_check(struct tw_gen *gen)
@@ -33,12 +50,17 @@ http_check(struct tw_gen *gen)
 	const struct http_gen *g = tw_gen_block(gen, tw__http_self);
 	struct tw_proxy *px;
 	bool ids = false;
+	int rc = 0;
 
+	is_any_adding = false;
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
 
 		conf->any_method = g->any_method;
 		ids = ids || conf->unique_id_name != NULL;
+		is_any_adding |= is_adding(conf);
+		rc |= tw__http_check_errors(gen, px);
+		tw__http_check_monitor(gen, px);
 	}
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
@@ -46,7 +68,7 @@ http_check(struct tw_gen *gen)
 		conf->sees_unique_ids = ids && is_http(px);
 	}
 	tw__http_captures_check(gen);
-	return 0;
+	return rc;
 }
 
 static bool
@@ -68,13 +90,11 @@ is_excepted(const struct http_forward *f, const struct tw_addr *src)
  * one, too), and one that does not say if-none wins. source: HAProxy's manual,
  * option forwardfor */
 static void
-forward_add(
-    struct tw_req *req, const struct http_forward *fe, const struct http_forward *be)
+forward_add(struct tw_req *req, const struct http_forward *fe,
+    const struct http_forward *be, const struct tw_addr *src, struct tw_str name)
 {
-	const struct tw_addr *src = tw_conn_src(tw_req_conn(req));
 	struct tw_msg *msg = tw_req_request(req);
 	const bool if_none = (!fe->on || fe->if_none) && (!be->on || be->if_none);
-	struct tw_str name = TW_STR("x-forwarded-for");
 	char text[64];
 	struct tw_out o = tw_out_of(text, sizeof(text));
 
@@ -93,19 +113,43 @@ forward_add(
 		tw_proxy_count(tw_req_backend(req), TW_BACKEND, TW_CNT_WREW, 1);
 }
 
+/* Each server that is tried gets its own. */
+static void
+name_header_set(struct tw_req *req, const char *header)
+{
+	const struct tw_str name = tw_str_of(header);
+	struct tw_msg *msg = tw_req_request(req);
+	struct tw_hdr *h;
+
+	while ((h = tw_msg_find(msg, name, NULL)) != NULL)
+		tw_msg_del(msg, h);
+	if (tw_msg_add(msg, name, tw_str_of(tw_server_name(tw_req_server(req)))) != 0)
+		tw_proxy_count(tw_req_backend(req), TW_BACKEND, TW_CNT_WREW, 1);
+}
+
 static enum tw_verdict
 http_on_send(struct tw_req *req, void *state)
 {
 	struct http_req *r = state;
+	struct tw_conn *conn = tw_req_conn(req);
 	const struct http_proxy *fe =
 	    tw_proxy_block(tw_req_frontend(req), tw__http_self);
 	const struct http_proxy *be =
 	    tw_proxy_block(tw_req_backend(req), tw__http_self);
 
-	if ((fe->forward.on || be->forward.on) && !r->forwarded) {
-		r->forwarded = true;
-		forward_add(req, &fe->forward, &be->forward);
-	}
+	if (be->opt.name_header != NULL)
+		name_header_set(req, be->opt.name_header);
+	if (r->forwarded)
+		return TW_NEXT;
+	r->forwarded = true;
+	if (be->opt.forwarded != NULL)
+		tw__http_forwarded_add(req, be->opt.forwarded);
+	if (fe->forward.on || be->forward.on)
+		forward_add(req, &fe->forward, &be->forward, tw_conn_src(conn),
+		    TW_STR("x-forwarded-for"));
+	if (fe->originalto.on || be->originalto.on)
+		forward_add(req, &fe->originalto, &be->originalto, tw_conn_dst(conn),
+		    TW_STR("x-original-to"));
 	return TW_NEXT;
 }
 
@@ -182,6 +226,20 @@ h1_error_text(const struct tw_proxy *px, int status)
 	return conf->error[i];
 }
 
+struct http_opt *
+tw__http_opt(const struct tw_proxy *px)
+{
+	struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
+
+	return &conf->opt;
+}
+
+static const struct tw_section http_sections[] = {
+	{ "http-errors", tw__http_errors_open, NULL,
+	    "Error pages that 'errorfiles' names." },
+	{ .word = NULL },
+};
+
 static const struct tw_proto protos[] = {
 	{ .name = "h1",
 	    .alpn = "http/1.1",
@@ -201,8 +259,17 @@ static const struct tw_hook hooks[] = {
 	    tw__http_captures_request },
 	{ TW_ON_RESPONSE, tw__http_capture_response, "http_capture_response",
 	    tw__http_captures_response },
+	{ TW_ON_REQUEST, tw__http_on_monitor, "http_on_monitor",
+	    tw__http_wants_monitor },
+	{ TW_ON_REQUEST, tw__http_on_names_request, "http_on_names_request",
+	    tw__http_wants_names },
+	{ TW_ON_REQUEST, tw__http_on_buffer, "http_on_buffer", tw__http_wants_buffer },
+	{ TW_ON_ROUTE, tw__http_on_names_route, "http_on_names_route",
+	    tw__http_wants_names },
+	{ TW_ON_RESPONSE, tw__http_on_checkcache, "http_on_checkcache",
+	    tw__http_wants_checkcache },
 	{ TW_ON_SEND, http_on_send_id, "http_on_send_id", http_sees_unique_ids },
-	{ TW_ON_SEND, http_on_send, "http_on_send", is_http },
+	{ TW_ON_SEND, http_on_send, "http_on_send", http_wants_send },
 	{ TW_ON_RESPONSE, http_on_response, "http_on_response", is_http },
 	{ .fn = NULL },
 };
@@ -216,6 +283,7 @@ const struct tw_module tideway_module = {
 	    [TW_IN_PROXY] = sizeof(struct http_proxy),
 	    [TW_IN_REQ] = sizeof(struct http_req) },
 	.keywords = tw__http_keywords,
+	.sections = http_sections,
 	.hooks = hooks,
 	.fetches = tw__http_fetches,
 	.protos = protos,

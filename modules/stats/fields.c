@@ -103,7 +103,7 @@ frontend_fill(struct st_row *row)
 	U64(dreq, sum(row, TW_CNT_DREQ));
 	U64(ereq, sum(row, TW_CNT_EREQ));
 	U32(rate, g.rate);
-	U32(rate_lim, 0);
+	U32(rate_lim, tw_proxy_rate_limit(row->px));
 	U32(rate_max, g.rate_max);
 	U32(req_rate, g.req_rate);
 	U32(req_rate_max, g.req_rate_max);
