@@ -43,6 +43,8 @@ core_libcore_a_SOURCES = \
 	core/expr/regex.c \
 	core/expr/register.c \
 	core/expr/strset.c \
+	core/flow/capture.c \
+	core/flow/capture_vars.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
@@ -60,6 +62,8 @@ core_libcore_a_SOURCES = \
 	core/flow/run.c \
 	core/flow/server.c \
 	core/flow/shut.c \
+	core/flow/unique_id.c \
+	core/flow/watch.c \
 	core/module/find.c \
 	core/module/hooks.c \
 	core/module/life.c \
@@ -83,11 +87,13 @@ core_libcore_a_SOURCES = \
 	core/proxy/addr.c \
 	core/proxy/balance.c \
 	core/proxy/bind.c \
+	core/proxy/capture_kw.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_kw.c \
+	core/proxy/logfmt_kw.c \
 	core/proxy/logger.c \
 	core/proxy/logtarget.c \
 	core/proxy/persist.c \

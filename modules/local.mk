@@ -36,6 +36,7 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/h1_scan.c \
 	modules/http/h1_target.c \
 	modules/http/h1_write.c \
+	modules/http/http_capture.c \
 	modules/http/http_conf.c \
 	modules/http/http_errorfile.c \
 	modules/http/http_fetch.c \

@@ -149,6 +149,8 @@ struct tw_cond *tw__cond_parse(const struct tw__ectx *cx,
 
 /* ---- log-formats -------------------------------------------------------- */
 
+#define TW__LOGVAR_SOURCE 0x80u  /* needs tw__watch_for(TW__WATCH_SOURCE) */
+#define TW__LOGVAR_NOTHING 0x40u /* when empty, it is not even "-" */
 #define TW_LOG_MANDATORY 0x800u /* given to out(): "-" when empty */
 
 /** tw__logvar_add - adds a table of variables (ends with name NULL). */
@@ -160,8 +162,18 @@ struct tw_logfmt *tw__logfmt_parse(const struct tw__ectx *cx, const char *text);
 /** tw__logfmt_needs_http - the first variable in it that mode tcp has not;
  * NULL: none. */
 const char *tw__logfmt_needs_http(const struct tw_logfmt *f);
+/** tw__logfmt_has - some variable in it has one of these flags. in: f, may be
+ * NULL. */
+bool tw__logfmt_has(const struct tw_logfmt *f, unsigned flags);
+/** tw__logfmt_trim - the same without variables that will always be empty; what
+ * they write then stands in their place. in: is_empty(var, arg). returns: gen. */
+const struct tw_logfmt *tw__logfmt_trim(struct tw_gen *gen, const struct tw_logfmt *f,
+    bool (*is_empty)(const struct tw_logvar *var, const void *arg), const void *arg);
 /** tw__log_word - text of our own (names, addresses) as HAProxy writes it:
  * quoted, escaped, "-" when empty and mandatory. */
 void tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags);
+/** tw__log_header - a captured value: as tw_log_text, and '{', '|' and '}' are
+ * escaped, too, because they frame it. */
+void tw__log_header(struct tw_out *o, struct tw_str s, unsigned flags);
 
 #endif

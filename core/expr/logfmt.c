@@ -314,8 +314,9 @@ struct tw_logfmt *
 tw_logfmt_compile(struct tw_line *ln, int i, const char *text)
 {
 	struct tw_err err = { "" };
-	const struct tw__ectx cx = tw__ectx_of(
-	    ln, TW_AT_CONN | TW_AT_REQUEST | TW_AT_RESPONSE | TW_AT_LOG, &err);
+	/* the response's buffer is somebody else's by then */
+	const struct tw__ectx cx =
+	    tw__ectx_of(ln, TW_AT_CONN | TW_AT_REQUEST | TW_AT_LOG, &err);
 	struct tw_logfmt *const f = tw__logfmt_parse(&cx, text);
 
 	if (f == NULL)
@@ -331,6 +332,42 @@ tw__logfmt_needs_http(const struct tw_logfmt *f)
 		    (f->node[i].u.var->flags & TW_LOGVAR_HTTP))
 			return f->node[i].u.var->name;
 	return NULL;
+}
+
+bool
+tw__logfmt_has(const struct tw_logfmt *f, unsigned flags)
+{
+	for (uint32_t i = 0; f != NULL && i < f->n; i++)
+		if (f->node[i].kind == NODE_VAR && (f->node[i].u.var->flags & flags))
+			return true;
+	return false;
+}
+
+const struct tw_logfmt *
+tw__logfmt_trim(struct tw_gen *gen, const struct tw_logfmt *f,
+    bool (*is_empty)(const struct tw_logvar *var, const void *arg), const void *arg)
+{
+	struct tw_arena *const arena = tw_gen_arena(gen);
+	struct tw_logfmt *const t = tw_arena_zalloc(arena, sizeof(*t));
+	char word[4];
+
+	t->node = tw_arena_zalloc(arena, sizeof(*t->node) * (f->n + 1));
+	for (uint32_t i = 0; i < f->n; i++) {
+		const struct node *const n = &f->node[i];
+		struct tw_out o = tw_out_of(word, sizeof(word));
+
+		if (n->kind != NODE_VAR || !is_empty(n->u.var, arg)) {
+			t->node[t->n++] = *n;
+			continue;
+		}
+		if (n->u.var->flags & TW__LOGVAR_NOTHING)
+			continue;
+		tw__log_word(&o, (struct tw_str){ NULL, 0 }, n->flags);
+		t->node[t->n++] = (struct node){ .kind = NODE_TEXT,
+			.u.text = tw_arena_str(
+			    arena, (struct tw_str){ word, (size_t)(o.p - word) }) };
+	}
+	return t;
 }
 
 /* ---- writing ------------------------------------------------------------ */

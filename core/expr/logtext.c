@@ -104,6 +104,21 @@ tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags)
 		tw_out_char(o, '"');
 }
 
+void
+tw__log_header(struct tw_out *o, struct tw_str s, unsigned flags)
+{
+	for (size_t i = 0; i < s.len && !o->over; i++) {
+		const unsigned char c = (unsigned char)s.p[i];
+
+		if (is_special(c) || c == '{' || c == '|' || c == '}')
+			put_hex(o, c);
+		else if ((flags & TW_LOG_ESCAPE) && is_escaped(s.p[i]))
+			tw_out_mem(o, (const char[2]){ '\\', s.p[i] }, 2);
+		else
+			tw_out_char(o, s.p[i]);
+	}
+}
+
 /* Bytes that would break the line's framing, whatever the text. */
 static bool
 is_control(char c)

@@ -212,6 +212,24 @@ proxy_header(struct tw_conn *cli)
 	}
 }
 
+/* HAProxy's words for it. */
+static const char *
+proxy_header_fault(const struct tw_conn *cli)
+{
+	const size_t len = cli->in.base != NULL ? cli->in.tail - cli->in.head : 0;
+	const char *const p = cli->in.base + cli->in.head;
+
+	if (len == 0)
+		return "Connection closed while waiting for PROXY protocol header";
+	if (memcmp(p, "PROXY ", len < 6 ? len : 6) != 0 &&
+	    memcmp(p, "\r\n\r\n", len < 4 ? len : 4) != 0)
+		return "Received something which does not look like a PROXY "
+		       "protocol header";
+	if (cli->eof)
+		return "Truncated PROXY protocol header received";
+	return "Received an invalid PROXY protocol header";
+}
+
 enum tw__next
 tw__step_accept(struct tw_req *req)
 {
@@ -223,7 +241,7 @@ tw__step_accept(struct tw_req *req)
 			return TW__WAIT;
 		if (io == TW_IO_ERR) {
 			tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_EREQ, 1);
-			return tw__flow_fail(req, 0, 'P', 'R', "bad PROXY header");
+			return tw__flow_fail(req, 0, 'P', 'R', proxy_header_fault(cli));
 		}
 		cli->proxy_wanted = false;
 	}

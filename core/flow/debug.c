@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "core/flow/debug.h"
+#include "core/flow/watch.h"
 
 #define EVENT_BYTES 65536
 
@@ -27,6 +28,7 @@ void
 tw__debug_up(void)
 {
 	tw__debug_on = true;
+	tw__watch_for(TW__WATCH_DEBUG);
 	puts("Using epoll() as the polling mechanism.");
 	fflush(stdout);
 }

@@ -15,6 +15,7 @@
 #include <tideway/assert.h>
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
+#include "core/flow/watch.h"
 
 /* --- send --- */
 
@@ -100,8 +101,6 @@ tw__step_send(struct tw_req *req)
 	if (p == TW__P_IN_BAD)
 		return body_bad(req);
 	req->srvc->connecting = false;
-	if (TW_UNLIKELY(tw__debug_on))
-		tw__debug_server(req);
 	req->t_connect = tw_turn_us();
 	req->sub = 0;
 	req->step = req->http ? TW__RESPONSE : TW__DELIVER;
@@ -109,6 +108,8 @@ tw__step_send(struct tw_req *req)
 		tunnel_begin(req);
 		req->t_response = req->t_connect;
 	}
+	if (TW_UNLIKELY(tw__watched()))
+		tw__watch_sent(req);
 	return TW__MORE;
 }
 
@@ -357,6 +358,8 @@ deliver_head(struct tw_req *req)
 		req->keep = false;
 	if (is_tunnel(req))
 		tunnel_begin(req);
+	if (TW_UNLIKELY(tw__watched()))
+		tw__watch_head(req, (size_t)(out.p - start));
 	const enum tw__pump p = tw__half_begin(
 	    req, &req->down, (struct tw_str){ start, (size_t)(out.p - start) });
 	if (p == TW__P_IN_BAD && req->down.n_filters == 0) /* nothing has left yet */

@@ -191,8 +191,9 @@ count(struct tw_req *req)
 
 /* --- the record --- */
 
+/* What the frontend's options say. */
 static bool
-shall_log(const struct tw_req *req)
+is_wanted(const struct tw_req *req)
 {
 	const struct tw__proxy_conf *const c = &req->fe->c;
 	const bool normal = !req->failed && req->status < 500 && req->retries == 0 &&
@@ -202,6 +203,21 @@ shall_log(const struct tw_req *req)
 	    req->down.bytes == 0 && req->t_connect == 0)
 		return false;
 	return !(c->dontlog_normal && normal);
+}
+
+void
+tw__flow_log(struct tw_req *req)
+{
+	if (TW_LIKELY(!(req->fe->c.log_special | req->failed))) {
+		tw__log_request(req);
+		return;
+	}
+	if (!is_wanted(req))
+		return;
+	if (req->failed && req->failed_at <= TW__HELLO)
+		tw__log_connection(req, req->fail_why);
+	else
+		tw__log_request(req);
 }
 
 /* Everything that must not survive into the next exchange. */
@@ -229,8 +245,8 @@ tw__step_log(struct tw_req *req)
 	if (req->be_counted) /* before the record: it shows who is left */
 		tw__session_end(&req->be->live->be);
 	tw__hooks_run(req, req->fe, TW_ON_LOG);
-	if (shall_log(req))
-		tw__log_request(req);
+	if (TW_LIKELY(!req->logged))
+		tw__flow_log(req);
 	const bool keep = req->keep && !cli->failed && !cli->shut &&
 	    !atomic_load_explicit(&tw__stopping, memory_order_relaxed);
 	if (!keep)

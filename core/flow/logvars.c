@@ -20,6 +20,7 @@
 
 #include "expr/expr_int.h"
 #include "flow/logvars.h"
+#include "flow/req.h"
 #include "proxy/proxy.h"
 #include "run/worker.h"
 
@@ -254,6 +255,17 @@ VAR(sp)
 	put_port(o, server_address(req), NULL, flags);
 }
 
+/* Where the connection to the server comes from. */
+VAR(bi)
+{
+	put_address(o, req->source, flags);
+}
+
+VAR(bp)
+{
+	put_port(o, req->source, NULL, flags);
+}
+
 VAR(f)
 {
 	put_word(o, tw_req_frontend(req)->name, flags);
@@ -480,7 +492,11 @@ VAR(U)
 VAR(ST)
 {
 	(void)flags;
-	tw_out_i64(o, tw_req_status(req));
+	/* no request at all */
+	if (!req->http || (req->failed && req->failed_at <= TW__HELLO))
+		tw_out_char(o, '0');
+	else
+		tw_out_i64(o, tw_req_status(req));
 }
 
 VAR(rt)
@@ -585,6 +601,8 @@ static struct tw_str
 path_only(struct tw_str uri)
 {
 	const struct tw_str s = before_query(uri);
+	if (s.len == 1 && s.p[0] == '*') /* OPTIONS */
+		return (struct tw_str){ NULL, 0 };
 	const char *const scheme = s.len ? memmem(s.p, s.len, "://", 3) : NULL;
 
 	if (s.len == 0 || s.p[0] == '/' || scheme == NULL)
@@ -601,24 +619,31 @@ VAR_LINE(HP, before_query(l.uri))
 VAR_LINE(HPO, path_only(l.uri))
 VAR_LINE(HQ, query_of(l.uri))
 
-/* What no configuration of today can set: captures, TLS, a unique id. */
+VAR(ID)
+{
+	tw__log_word(o, tw_req_unique_id(req), flags);
+}
+
+/* Where the line comes from. */
+VAR(OG)
+{
+	const char *origin = req->http ? "txn_response" : "txn_connect";
+
+	if (tw_req_complete(req))
+		origin = req->failed && req->failed_at <= TW__HELLO ? "sess_error"
+								    : "txn_close";
+	put_word(o, origin, flags);
+}
+
+/* What no configuration of today can set: TLS. */
 VAR(none)
 {
 	UNUSED;
 	tw__log_word(o, (struct tw_str){ NULL, 0 }, flags);
 }
 
-/* Captured headers: nothing at all while none are captured. */
-VAR(nothing)
-{
-	UNUSED;
-	(void)o;
-}
-
 const struct tw_logvar tw__core_logvars[] = {
 	{ "B", var_B, 0, "bytes sent to the client" },
-	{ "CC", var_none, TW_LOGVAR_HTTP, "captured request cookie" },
-	{ "CS", var_none, TW_LOGVAR_HTTP, "captured response cookie" },
 	{ "H", var_H, 0, "host name of this machine" },
 	{ "HM", var_HM, TW_LOGVAR_HTTP, "method" },
 	{ "HP", var_HP, TW_LOGVAR_HTTP, "URI without query string" },
@@ -626,7 +651,8 @@ const struct tw_logvar tw__core_logvars[] = {
 	{ "HQ", var_HQ, TW_LOGVAR_HTTP, "query string with its '?'" },
 	{ "HU", var_HU, TW_LOGVAR_HTTP, "URI" },
 	{ "HV", var_HV, TW_LOGVAR_HTTP, "HTTP version" },
-	{ "ID", var_none, 0, "unique id" },
+	{ "ID", var_ID, 0, "unique id" },
+	{ "OG", var_OG, 0, "where the line was written, as txn_close" },
 	{ "ST", var_ST, 0, "status" },
 	{ "T", var_T, 0, "date of accept, GMT" },
 	{ "TR", var_TR, TW_LOGVAR_HTTP, "time to receive the request" },
@@ -645,6 +671,8 @@ const struct tw_logvar tw__core_logvars[] = {
 	{ "U", var_U, 0, "bytes received from the client" },
 	{ "ac", var_ac, 0, "connections of the process" },
 	{ "b", var_b, 0, "backend's name" },
+	{ "bi", var_bi, TW__LOGVAR_SOURCE, "address of the connection to the server" },
+	{ "bp", var_bp, TW__LOGVAR_SOURCE, "port of the connection to the server" },
 	{ "bc", var_bc, 0, "sessions of the backend" },
 	{ "bq", var_bq, 0, "requests before it in the backend's queue" },
 	{ "ci", var_ci, 0, "client's address" },
@@ -654,10 +682,6 @@ const struct tw_logvar tw__core_logvars[] = {
 	{ "fi", var_fi, 0, "address the client connected to" },
 	{ "fp", var_fp, 0, "port the client connected to" },
 	{ "ft", var_ft, 0, "frontend's name, with ~ after TLS" },
-	{ "hr", var_nothing, 0, "captured request headers" },
-	{ "hrl", var_nothing, 0, "captured request headers, CLF" },
-	{ "hs", var_nothing, 0, "captured response headers" },
-	{ "hsl", var_nothing, 0, "captured response headers, CLF" },
 	{ "lc", var_lc, 0, "lines the frontend has logged" },
 	{ "ms", var_ms, 0, "milliseconds of the date of accept" },
 	{ "pid", var_pid, 0, "process id" },
@@ -683,5 +707,6 @@ const struct tw_logvar tw__core_logvars[] = {
 int
 tw__logvars_register(struct tw_err *err)
 {
-	return tw__logvar_add(tw__core_logvars, err);
+	return tw__logvar_add(tw__core_logvars, err) == 0 ? tw__captures_register(err)
+							  : -1;
 }

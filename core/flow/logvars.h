@@ -12,6 +12,8 @@ extern const struct tw_logvar tw__core_logvars[];
 
 /** tw__logvars_register - makes them known to log-formats. At start-up. */
 int tw__logvars_register(struct tw_err *err);
+/** tw__captures_register - captured values in log-formats and expressions. */
+int tw__captures_register(struct tw_err *err);
 /** tw__log_pid - this process's id; provided by core/proxy/logger.c. */
 int tw__log_pid(void);
 

@@ -81,6 +81,8 @@ struct tw_req {
 	bool body_sent;            /* what it gathered has been passed on */
 	bool body_wanted;          /* it waits for the client */
 	bool copying;              /* what passes of it is kept for retry-on */
+	bool logged;               /* early: option logasap */
+	uint8_t failed_at;         /* enum tw__step, when it failed */
 	uint8_t timers_step;
 	uint8_t restarts;
 	char term[2];              /* who, when; 0: not set */
@@ -111,6 +113,9 @@ struct tw_req {
 	char *reply_buf;           /* owns: pooled; for produce */
 	char *body;                /* arena: gathered by tw_req_body */
 	size_t body_len, body_room;
+	struct tw_addr *source;    /* arena: of the server's connection; when logged */
+	struct tw_str unique_id;   /* arena; p NULL: not made yet */
+	struct tw_str *captured;   /* arena: the frontend's slots; NULL: none yet */
 	struct tw_arena *arena;    /* owns: kept for the next request when pooled */
 	struct tw_str start_line;  /* borrow: receive buffer */
 	uint8_t n_trail;
@@ -245,8 +250,11 @@ void tw__server_taken(struct tw_req *req);
 /* log.c */
 void tw__flow_count_bytes(struct tw_req *req);
 void tw__flow_timers(struct tw_req *req);
+/** tw__flow_log - one line, unless the frontend's options are against it. */
+void tw__flow_log(struct tw_req *req);
 /* provided by core/proxy/logger.c */
 void tw__log_request(struct tw_req *req);
+void tw__log_connection(struct tw_req *req, const char *why);
 
 #define X(name, fn, term, what) enum tw__next fn(struct tw_req *req);
 #include "core/tbl/steps.h"

@@ -92,6 +92,7 @@ tw__flow_fail(struct tw_req *req, int status, char who, char when, const char *w
 		req->term[1] = when;
 	}
 	req->fail_why = why;
+	req->failed_at = req->step;
 	req->keep = false;
 	req->failed = true;
 	req->hook_at = NULL;

@@ -19,19 +19,6 @@
 
 #define SYSLOG_PORT 514
 
-enum format_kind { KIND_DEFAULT, KIND_TCP, KIND_HTTP, KIND_CUSTOM };
-
-static const char tcp_format[] =
-    "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";
-static const char http_format[] =
-    "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc "
-    "%ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r";
-static const char clf_format[] =
-    "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s "
-    "%TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl";
-static const char default_format[] = "Connect from %ci:%cp to %fi:%fp (%f/TCP)";
-static const char default_http_format[] = "Connect from %ci:%cp to %fi:%fp (%f/HTTP)";
-
 static const char *const facilities[] = {
 	"kern",
 	"user",
@@ -165,37 +152,112 @@ parse_target(struct tw_line *ln, struct tw__logger *lg)
 
 /* ---- how ---------------------------------------------------------------- */
 
-/* `len N`, `format F` from argument *i on. */
+static int
+parse_format(struct tw_line *ln, int i, struct tw__logger *lg)
+{
+	const int f = index_of(formats, TW__N_LOG_FORMATS, tw_arg(ln, i));
+
+	if (f <= 0)
+		return tw_line_fail(ln, i,
+		    "unknown log format '%s': write local, rfc3164, rfc5424, "
+		    "priority, short, timed, iso or raw",
+		    tw_arg(ln, i));
+	lg->format = (uint8_t)f;
+	return 0;
+}
+
+static int
+parse_len(struct tw_line *ln, int i, struct tw__logger *lg)
+{
+	uint64_t len;
+
+	if (!tw_str_to_u64(tw_str_of(tw_arg(ln, i)), &len) || len < 80 ||
+	    len > TW__LOG_LEN_MAX)
+		return tw_line_fail(ln, i,
+		    "invalid log length '%s': it must be between 80 and %d",
+		    tw_arg(ln, i), TW__LOG_LEN_MAX);
+	lg->max_len = (uint32_t)len;
+	return 0;
+}
+
+/* Decimal digits at *p, which moves behind them. out: 0: there are none, or
+ * too many. */
+static uint32_t
+read_number(const char **p)
+{
+	uint64_t n = 0;
+
+	for (; **p >= '0' && **p <= '9'; ++*p)
+		n = n < UINT32_MAX ? n * 10 + (uint64_t)(**p - '0') : n;
+	return n < INT32_MAX ? (uint32_t)n : 0;
+}
+
+static int
+sample_bad(struct tw_line *ln, int i)
+{
+	return tw_line_fail(ln, i,
+	    "invalid sample '%s': write which lines of how many, as 1:10 or "
+	    "1,4-6:10, in rising order and not above the last number",
+	    tw_arg(ln, i));
+}
+
+/* "1,4-6:10" */
+static int
+parse_sample(struct tw_line *ln, int i, struct tw__logger *lg)
+{
+	const char *p = tw_arg(ln, i);
+	uint32_t last = 0;
+	struct tw__log_sample *const s = tw_arena_zalloc(tw_gen_arena(ln->gen),
+	    sizeof(*s) + sizeof(s->range[0]) * (strlen(p) / 2 + 1));
+
+	do {
+		const uint32_t low = read_number(&p);
+		uint32_t high = low;
+
+		if (*p == '-') {
+			p++;
+			high = read_number(&p);
+		}
+		if (low <= last || high < low)
+			return sample_bad(ln, i);
+		s->range[s->n_ranges].low = low;
+		s->range[s->n_ranges++].high = last = high;
+	} while (*p++ == ',');
+	if (p[-1] != ':')
+		return sample_bad(ln, i);
+	s->size = read_number(&p);
+	if (s->size < last || *p != '\0')
+		return sample_bad(ln, i);
+	lg->sample = s;
+	return 0;
+}
+
+/* `len N`, `format F`, `sample S` from argument *i on. */
 static int
 parse_options(struct tw_line *ln, int *i, struct tw__logger *lg)
 {
-	for (const char *word; (word = tw_arg(ln, *i)) != NULL; *i += 2) {
-		const char *const value = tw_arg(ln, *i + 1);
-		uint64_t len;
-		if (strcmp(word, "sample") == 0)
-			return tw_line_fail(ln, *i, "'sample' is not supported yet");
-		if (strcmp(word, "len") != 0 && strcmp(word, "format") != 0)
+	static const struct {
+		const char *word;
+		int (*parse)(struct tw_line *ln, int i, struct tw__logger *lg);
+	} options[] = {
+		{ "len", parse_len },
+		{ "format", parse_format },
+		{ "sample", parse_sample },
+	};
+
+	while (tw_arg(ln, *i) != NULL) {
+		const char *const word = tw_arg(ln, *i);
+		size_t k = 0;
+
+		while (k < TW_N_ELEMENTS(options) && strcmp(word, options[k].word) != 0)
+			k++;
+		if (k == TW_N_ELEMENTS(options))
 			return 0;
-		if (value == NULL)
+		if (tw_arg(ln, *i + 1) == NULL)
 			return tw_line_fail(ln, *i, "'%s' needs an argument", word);
-		if (word[0] == 'f') {
-			const int f = index_of(formats, TW__N_LOG_FORMATS, value);
-			if (f <= 0)
-				return tw_line_fail(ln, *i + 1,
-				    "unknown log "
-				    "format '%s': write local, rfc3164, rfc5424, "
-				    "priority, short, timed, iso or raw",
-				    value);
-			lg->format = (uint8_t)f;
-			continue;
-		}
-		if (!tw_str_to_u64(tw_str_of(value), &len) || len < 80 ||
-		    len > TW__LOG_LEN_MAX)
-			return tw_line_fail(ln, *i + 1,
-			    "invalid log length "
-			    "'%s': it must be between 80 and %d",
-			    value, TW__LOG_LEN_MAX);
-		lg->max_len = (uint32_t)len;
+		if (options[k].parse(ln, *i + 1, lg) != 0)
+			return -1;
+		*i += 2;
 	}
 	return 0;
 }
@@ -289,64 +351,7 @@ set_log(struct tw_line *ln)
 	return 0;
 }
 
-/* ---- formats ------------------------------------------------------------ */
-
-static int
-set_format(struct tw_line *ln, enum format_kind kind, int i, const char *text)
-{
-	struct tw__proxy_conf *const c = &ln->proxy->c;
-	struct tw_logfmt *const f = tw_logfmt_compile(ln, i, text);
-
-	if (f == NULL)
-		return -1;
-	c->logfmt = f;
-	c->logfmt_kind = (uint8_t)kind;
-	c->logfmt_text = tw_arena_strdup(tw_gen_arena(ln->gen), text);
-	return 0;
-}
-
-static int
-unset_format(struct tw_line *ln, enum format_kind kind)
-{
-	struct tw__proxy_conf *const c = &ln->proxy->c;
-
-	if (c->logfmt_kind != kind)
-		return 0;
-	c->logfmt = NULL;
-	c->logfmt_kind = KIND_DEFAULT;
-	return 0;
-}
-
-static int
-set_httplog(struct tw_line *ln)
-{
-	if (ln->no)
-		return unset_format(ln, KIND_HTTP);
-	if (ln->n_args == 0)
-		return set_format(ln, KIND_HTTP, -1, http_format);
-	if (strcmp(tw_arg(ln, 0), "clf") != 0)
-		return tw_line_fail(
-		    ln, 0, "'option httplog' only knows the argument 'clf'");
-	return set_format(ln, KIND_HTTP, -1, clf_format);
-}
-
-static int
-set_tcplog(struct tw_line *ln)
-{
-	if (ln->no)
-		return unset_format(ln, KIND_TCP);
-	return set_format(ln, KIND_TCP, -1, tcp_format);
-}
-
-static int
-set_log_format(struct tw_line *ln)
-{
-	if (ln->n_args > 1)
-		return tw_line_fail(ln, 1,
-		    "'log-format' expects one argument: "
-		    "put it in quotes, or escape its spaces");
-	return set_format(ln, KIND_CUSTOM, 0, tw_arg(ln, 0));
-}
+/* ---- keywords ----------------------------------------------------------- */
 
 static int
 set_log_tag(struct tw_line *ln)
@@ -362,7 +367,8 @@ static const struct tw_kw log_keywords[] = {
 	    .set = set_log,
 	    .flags = TW_KW_NO,
 	    .usage = "global | <target> [len <bytes>] [format <format>] "
-		     "<facility> [<max level> [<min level>]]",
+		     "[sample <ranges>:<size>] <facility> [<max level> "
+		     "[<min level>]]",
 	    .help = "Sends log lines there; `global`: to the global section's "
 		    "targets." },
 	{ .word = "log-tag",
@@ -372,117 +378,13 @@ static const struct tw_kw log_keywords[] = {
 	    .set = set_log_tag,
 	    .usage = "<text>",
 	    .help = "The program's name in this proxy's log lines." },
-	{ .word = "log-format",
-	    .scopes = TW_SC_FE,
-	    .min_args = 1,
-	    .max_args = -1,
-	    .set = set_log_format,
-	    .usage = "<format>",
-	    .help = "What a log line says, from variables and expressions." },
-	{ .word = "option httplog",
-	    .scopes = TW_SC_FE,
-	    .max_args = 1,
-	    .set = set_httplog,
-	    .flags = TW_KW_NO,
-	    .usage = "[clf]",
-	    .help = "Logs requests with times, sizes, states and the request "
-		    "line.",
-	    .def = "off" },
-	{ .word = "option tcplog",
-	    .scopes = TW_SC_FE,
-	    .max_args = 0,
-	    .set = set_tcplog,
-	    .flags = TW_KW_NO,
-	    .usage = "",
-	    .help = "Logs connections with times, sizes and states.",
-	    .def = "off" },
-	{ .word = "log-format",
-	    .scopes = TW_SC_BACKEND,
-	    .max_args = -1,
-	    .set = tw__kw_ignored },
-	{ .word = "option httplog",
-	    .scopes = TW_SC_BACKEND,
-	    .max_args = -1,
-	    .set = tw__kw_ignored,
-	    .flags = TW_KW_NO },
-	{ .word = "option tcplog",
-	    .scopes = TW_SC_BACKEND,
-	    .max_args = -1,
-	    .set = tw__kw_ignored,
-	    .flags = TW_KW_NO },
 	{ .word = NULL },
 };
 
 int
 tw__log_register(struct tw_err *err)
 {
-	return tw__kw_add(log_keywords, NULL, err);
-}
-
-/* ---- after reading ------------------------------------------------------ */
-
-static const struct tw_logfmt *
-builtin(struct tw_gen *gen, const char *text)
-{
-	struct tw_err err = { "" };
-	const struct tw__ectx cx = { .gen = gen, .where = TW_AT_ANY, .err = &err };
-	const struct tw_logfmt *const f = tw__logfmt_parse(&cx, text);
-
-	TW_ASSERT(f != NULL);
-	return f;
-}
-
-static int
-check_tcp(struct tw_gen *gen, struct tw_proxy *px, const struct tw_logfmt *tcplog)
-{
-	if (px->c.logfmt_kind == KIND_HTTP) {
-		tw_gen_warn(gen, px->file, px->line,
-		    "'option httplog' not "
-		    "usable with %s '%s' (needs 'mode http'). Falling back to "
-		    "'option tcplog'",
-		    tw__proxy_type(px), px->name);
-		px->c.logfmt = tcplog;
-		px->c.logfmt_kind = KIND_TCP;
-		return 0;
-	}
-	const char *const name = tw__logfmt_needs_http(px->c.logfmt);
-	if (name == NULL)
-		return 0;
-	return tw_gen_fail(gen, px->file, px->line,
-	    "log-format of %s '%s': "
-	    "the variable '%%%s' is reserved for HTTP mode",
-	    tw__proxy_type(px), px->name, name);
-}
-
-static void
-warn_unused(struct tw_gen *gen, const struct tw_proxy *px)
-{
-	if (px->c.logfmt_kind == KIND_DEFAULT || px->c.log_global ||
-	    !SLIST_EMPTY(&px->c.loggers))
-		return;
-	tw_gen_warn(gen, px->file, px->line,
-	    "log format ignored for %s '%s' "
-	    "since it has no log address: add a 'log' line",
-	    tw__proxy_type(px), px->name);
-}
-
-int
-tw__log_check(struct tw_gen *gen)
-{
-	struct tw_proxy *px;
-	int result = 0;
-	const struct tw_logfmt *const tcplog = builtin(gen, tcp_format);
-	const struct tw_logfmt *const plain = builtin(gen, default_format);
-	const struct tw_logfmt *const plain_http = builtin(gen, default_http_format);
-
-	TAILQ_FOREACH(px, &gen->proxies, link) {
-		if (!tw__is_fe(px))
-			continue;
-		if (px->c.logfmt == NULL)
-			px->c.logfmt = px->c.mode == TW_MODE_HTTP ? plain_http : plain;
-		else if (px->c.mode == TW_MODE_TCP && check_tcp(gen, px, tcplog) != 0)
-			result = -1;
-		warn_unused(gen, px);
-	}
-	return result;
+	if (tw__kw_add(log_keywords, NULL, err) != 0)
+		return -1;
+	return tw__kw_add(tw__logfmt_kw, NULL, err);
 }

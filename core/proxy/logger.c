@@ -29,7 +29,7 @@
 #include "proxy/proxy.h"
 #include "run/worker.h"
 
-#define BUFFER_BYTES (160 * 1024)
+#define BUFFER_BYTES (224 * 1024)
 #define HEADER_MAX_BYTES 768
 #define NAME_MAX_BYTES 250
 #define ENTRIES_MAX 256
@@ -68,7 +68,7 @@ struct tw__logw {
 
 /* Whatever the loggers of one line need fits into an empty buffer. */
 _Static_assert(
-    TW__LOG_LEN_MAX + (2 * TW__LOGGERS_MAX + 1) * HEADER_MAX_BYTES < BUFFER_BYTES,
+    2 * TW__LOG_LEN_MAX + (2 * TW__LOGGERS_MAX + 1) * HEADER_MAX_BYTES < BUFFER_BYTES,
     "a line fits");
 _Static_assert(2 * TW__LOGGERS_MAX <= ENTRIES_MAX, "so do its entries");
 
@@ -79,6 +79,7 @@ struct line {
 	const char *tag;
 	enum tw_level level;
 	const struct tw_logfmt *fmt; /* or text */
+	const struct tw_logfmt *sd;  /* structured data of RFC 5424; NULL: none */
 	struct tw_req *req;
 	struct tw_str text;
 };
@@ -373,13 +374,16 @@ put_priority(struct tw_out *o, unsigned n)
 	tw_out_char(o, '>');
 }
 
+/* in: none, what stands there unless log-send-hostname asks for the name. */
 static const char *
-host_name(const struct tw_gen *gen)
+host_name(const struct tw_gen *gen, const char *none)
 {
 	static __thread char name[256];
 
 	if (gen->global.log_hostname != NULL)
 		return gen->global.log_hostname;
+	if (!gen->global.log_send_hostname)
+		return none;
 	if (name[0] == '\0' && gethostname(name, sizeof(name) - 1) != 0)
 		return "-";
 	return name;
@@ -426,8 +430,10 @@ put_header(struct tw__logw *lw, struct tw_out *o, const struct line *l,
 	case TW__LOG_RFC5424:
 		tw_out_lit(o, "1 ");
 		put_iso(lw, o, us);
-		tw_out_printf(o, "%.250s %.250s %d - - ", host_name(l->gen), l->tag,
+		tw_out_printf(o, "%.250s %.250s %d - ", host_name(l->gen, "-"), l->tag,
 		    tw__log_pid());
+		if (l->sd == NULL) /* else it stands before the text */
+			tw_out_lit(o, "- ");
 		break;
 	case TW__LOG_TIMED:
 	case TW__LOG_ISO:
@@ -435,7 +441,7 @@ put_header(struct tw__logw *lw, struct tw_out *o, const struct line *l,
 		break;
 	case TW__LOG_RFC3164:
 		tw_out_mem(o, lw->date, 16);
-		put_name(o, host_name(l->gen));
+		put_name(o, host_name(l->gen, "localhost"));
 		tw_out_char(o, ' ');
 		put_tail(lw, o, l);
 		break;
@@ -479,12 +485,31 @@ put_text(struct tw__logw *lw, const struct line *l, uint32_t limit, struct entry
 	lw->used = e->text + e->text_len + 1;
 }
 
+/* The same with structured data before it. */
+static void
+put_sd_text(struct tw__logw *lw, const struct line *l, uint32_t limit, struct entry *e)
+{
+	struct tw_out o = tw_out_of(lw->buf + lw->used, limit);
+
+	if (tw_logfmt_out(l->sd, l->req, &o) == 0)
+		tw_out_char(&o, '-');
+	tw_out_char(&o, ' ');
+	const uint32_t from = lw->used, len = (uint32_t)(o.p - (lw->buf + from));
+	lw->used += len;
+	put_text(lw, l, limit - len, e);
+	e->text = from;
+	e->text_len += len;
+}
+
+/* in: texts, the two forms of the line's text, made when first needed. */
 static void
 emit_to(struct tw__logw *lw, const struct line *l, const struct tw__logger *lg,
-    struct entry *text)
+    struct entry *texts)
 {
 	struct entry *const e = &lw->entry[lw->n];
 	struct tw_out o = tw_out_of(lw->buf + lw->used, BUFFER_BYTES - lw->used);
+	const bool with_sd = l->sd != NULL && lg->format == TW__LOG_RFC5424;
+	struct entry *const text = &texts[with_sd];
 
 	e->head = lw->used;
 	put_header(lw, &o, l, lg);
@@ -492,12 +517,16 @@ emit_to(struct tw__logw *lw, const struct line *l, const struct tw__logger *lg,
 	lw->used += e->head_len;
 	const uint32_t room = lg->max_len > e->head_len ? lg->max_len - e->head_len : 0;
 	if (text->target == NULL) { /* nobody has needed it yet */
-		const uint32_t most = longest(l);
-		put_text(lw, l,
-		    l->list[1] == NULL && SLIST_NEXT(lg, link) == NULL ? room : most,
-		    text);
+		const bool only = l->list[1] == NULL && SLIST_NEXT(lg, link) == NULL;
+		const uint32_t limit = only ? room : longest(l);
+		if (TW_UNLIKELY(with_sd))
+			put_sd_text(lw, l, limit, text);
+		else
+			put_text(lw, l, limit, text);
 		text->target = lg->target;
 	}
+	if (TW_UNLIKELY(text->text_len == 0)) /* nothing to say */
+		return;
 	e->target = lg->target;
 	e->text = text->text;
 	e->text_len = text->text_len < room ? text->text_len : room;
@@ -517,14 +546,29 @@ count_loggers(const struct line *l)
 	return n;
 }
 
+/* Whether it is this line's turn. */
+static bool
+is_sampled(struct tw__log_sample *s)
+{
+	const uint32_t i =
+	    (uint32_t)(atomic_fetch_add_explicit(&s->lines, 1, memory_order_relaxed) %
+		s->size);
+
+	for (uint32_t k = 0; k < s->n_ranges; k++)
+		if (i + 1 >= s->range[k].low && i + 1 <= s->range[k].high)
+			return true;
+	return false;
+}
+
 static void
 emit(struct tw__logw *lw, const struct line *l)
 {
 	const uint32_t n = count_loggers(l);
 	const struct tw__logger *lg;
-	struct entry text = { .target = NULL };
+	struct entry text[2] = { { .target = NULL }, { .target = NULL } };
 
-	const uint32_t bytes = longest(l) + (n + 1) * HEADER_MAX_BYTES;
+	const uint32_t bytes =
+	    (l->sd != NULL ? 2 : 1) * longest(l) + (n + 1) * HEADER_MAX_BYTES;
 
 	if (TW_UNLIKELY(!has_room(lw, bytes, n)))
 		make_room(lw, bytes, n);
@@ -532,8 +576,9 @@ emit(struct tw__logw *lw, const struct line *l)
 		if (l->list[i] == NULL)
 			continue;
 		SLIST_FOREACH(lg, l->list[i], link)
-			if (l->level <= lg->max_level)
-				emit_to(lw, l, lg, &text);
+			if (l->level <= lg->max_level &&
+			    (TW_LIKELY(lg->sample == NULL) || is_sampled(lg->sample)))
+				emit_to(lw, l, lg, text);
 	}
 }
 
@@ -589,12 +634,50 @@ void
 tw__log_request(struct tw_req *req)
 {
 	const struct tw_proxy *const fe = tw_req_frontend(req);
-	struct line l = { .level = TW_INFO, .fmt = fe->c.logfmt, .req = req };
+	struct line l = {
+		.level = TW_INFO, .fmt = fe->c.logfmt, .sd = fe->c.logfmt_sd, .req = req
+	};
 
 	if (!line_of(fe, &l) || l.fmt == NULL)
 		return;
 	if (TW_UNLIKELY(fe->c.log_separate_errors) && is_error(req))
 		l.level = TW_ERR;
+	TW_ASSERT(tw__self != NULL && tw__self->log != NULL);
+	emit(tw__self->log, &l);
+	atomic_fetch_add_explicit(&fe->live->log_count, 1, memory_order_relaxed);
+}
+
+/* Its name, or its number when it was given none. */
+static void
+put_bind(struct tw_out *o, const struct tw_bind *bind)
+{
+	char usual[32];
+
+	snprintf(usual, sizeof(usual), "sock-%u", bind->id);
+	if (bind->name != NULL && strcmp(bind->name, usual) != 0)
+		tw_out_str(o, tw_str_of(bind->name));
+	else
+		tw_out_u64(o, bind->id);
+}
+
+void
+tw__log_connection(struct tw_req *req, const char *why)
+{
+	const struct tw_proxy *const fe = tw_req_frontend(req);
+	const struct tw_bind *const bind = tw_conn_bind(tw_req_conn(req));
+	char text[2 * HEADER_MAX_BYTES];
+	struct tw_out o = tw_out_of(text, sizeof(text));
+	struct line l = { .fmt = fe->c.error_logfmt, .req = req };
+
+	l.level = fe->c.log_separate_errors ? TW_ERR : TW_INFO;
+	if (!line_of(fe, &l))
+		return;
+	if (l.fmt == NULL) {
+		tw_logfmt_out(fe->gen->error_logfmt, req, &o);
+		put_bind(&o, bind);
+		tw_out_printf(&o, ": %s", why);
+		l.text = (struct tw_str){ text, (size_t)(o.p - text) };
+	}
 	TW_ASSERT(tw__self != NULL && tw__self->log != NULL);
 	emit(tw__self->log, &l);
 	atomic_fetch_add_explicit(&fe->live->log_count, 1, memory_order_relaxed);

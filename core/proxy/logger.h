@@ -11,6 +11,7 @@
 #ifndef TW_PROXY_LOGGER_H
 #define TW_PROXY_LOGGER_H
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include <tideway/conf.h>
@@ -31,6 +32,13 @@ enum tw__log_format {
 	TW__N_LOG_FORMATS
 };
 
+/* `sample 1,3-5:10`: which lines of every `size`. */
+struct tw__log_sample {
+	_Atomic uint64_t lines; /* shared: seen so far */
+	uint32_t size, n_ranges;
+	struct { uint32_t low, high; } range[]; /* from 1 */
+};
+
 struct tw__logger {
 	SLIST_ENTRY(tw__logger) link;
 	struct tw__log_target *target; /* borrow: for ever */
@@ -39,6 +47,7 @@ struct tw__logger {
 	uint8_t facility;
 	uint8_t max_level;  /* less important messages are not sent */
 	uint8_t min_level;  /* more important ones are lowered to this */
+	struct tw__log_sample *sample; /* gen; NULL: all lines */
 };
 
 /** tw__log_register - the keywords (`log`, `log-format`, ...). At start-up. */
@@ -58,12 +67,22 @@ void tw__log_worker_down(struct tw_worker *w);
 /** tw__log_request - one line about an exchange to the frontend's targets.
  * context: the request's worker. */
 void tw__log_request(struct tw_req *req);
+/** tw__log_connection - the same about a connection that failed before its first
+ * request: by error-log-format, or with the text `why`. */
+void tw__log_connection(struct tw_req *req, const char *why);
 /** tw__log_sink - for tw__oplog_sink_set(): to the global targets. */
 void tw__log_sink(enum tw_level level, const char *text, size_t len);
 /** tw__log_dropped - lines lost since the start: receivers slow or absent. */
 uint64_t tw__log_dropped(void);
 /** tw__log_pid - this process's id, asked for once (again after a fork). */
 int tw__log_pid(void);
+
+/* Who looks on while exchanges pass; provided by core/flow (watch.h). */
+#define TW__WATCH_DEBUG 0x01u  /* option -d */
+#define TW__WATCH_ASAP 0x02u   /* some frontend logs before the end */
+#define TW__WATCH_SOURCE 0x04u /* some format has %bi or %bp */
+/** tw__watch_for - from now on. context: any. */
+void tw__watch_for(unsigned bits);
 
 /* Targets (logtarget.c). */
 /** tw__log_target_addr - a datagram socket's address; tw__log_target_fd - a

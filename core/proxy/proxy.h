@@ -14,6 +14,7 @@
 #include <sys/un.h>
 
 #include <tideway/balance.h>
+#include <tideway/capture.h>
 #include <tideway/expr.h>
 #include <tideway/proto.h>
 #include <tideway/proxy.h>
@@ -103,9 +104,12 @@ struct tw__proxy_conf {
 	struct tw__logger_list loggers;
 	const struct tw_logfmt *logfmt; /* option httplog|tcplog, log-format */
 	const char *logfmt_text;
-	const char *error_logfmt_text;
+	const struct tw_logfmt *logfmt_sd;    /* NULL: none */
+	const struct tw_logfmt *error_logfmt; /* NULL: the usual one */
+	const struct tw_logfmt *unique_id;    /* unique-id-format; NULL: none */
 	const char *log_tag;
-	uint8_t logfmt_kind;   /* 0 default, 1 tcplog, 2 httplog, 3 log-format */
+	uint8_t logfmt_kind;   /* enum format_kind, logfmt_kw.c */
+	bool log_special;      /* one of the options that say when to log */
 	const char *description;
 	const char *cookie;    /* its name, for reports; NULL: none */
 	bool prefer_last;      /* option prefer-last-server */
@@ -135,6 +139,11 @@ struct tw__persist_rule {
 	enum tw_persistence what;
 };
 STAILQ_HEAD(tw__persist_list, tw__persist_rule);
+/* Slots of one kind that a frontend declares: capture.h. */
+struct tw__captures {
+	int n;
+	const uint32_t *len; /* gen; bytes each may have */
+};
 
 struct tw__acl;
 SLIST_HEAD(tw__acl_list, tw__acl);
@@ -161,6 +170,7 @@ struct tw_proxy {
 	struct tw_proxy *default_backend; /* NULL: none (a listen: itself) */
 	struct tw_origin default_origin;
 	const struct tw_proto *proto;     /* mode http: "h1"; NULL in mode tcp */
+	struct tw__captures captures[TW_N_CAPTURES];
 
 	/* Backend's side. */
 	struct tw_server **server;

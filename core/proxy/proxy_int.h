@@ -20,6 +20,8 @@ extern const struct tw_kw tw__server_pp_kw[];
 extern const struct tw_kw tw__retry_kw[];
 extern const struct tw_kw tw__source_kw[];
 extern const struct tw_kw tw__socket_kw[];
+extern const struct tw_kw tw__capture_kw[];
+extern const struct tw_kw tw__logfmt_kw[];
 
 /** tw__kw_ignored - the setter of words that stand in a section without the
  * side they speak of: warns as HAProxy does. returns: 0. */

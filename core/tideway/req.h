@@ -131,5 +131,9 @@ TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
 /** tw_req_stay - the client's next requests shall find the same server, if they
  * can and no hash decides: a login spans several requests. */
 TW_API void tw_req_stay(struct tw_req *req);
+/** tw_req_unique_id - what unique-id-format says of it, made when first asked
+ * for. returns: p NULL: the frontend has no format, or the request was not
+ * understood. borrow: until RESET. */
+TW_API struct tw_str tw_req_unique_id(struct tw_req *req);
 
 #endif

@@ -43,17 +43,32 @@ struct http_proxy {
 	struct tw_str error[HTTP_N_PAGES]; /* gen; p NULL: the built-in page */
 	struct http_forward forward;
 	bool any_method; /* the generation's */
+	struct http_captures *captures; /* gen; NULL: none; a frontend's own */
+	bool sees_captures; /* a backend whose responses are looked at */
+	bool sees_unique_ids; /* a backend whose requests may get the field */
+	const char *unique_id_name; /* unique-id-header; gen; NULL: none */
 };
 
 /* The module's block in a request. */
 struct http_req {
 	bool forwarded; /* the field is in: a retry adds no second one */
+	bool identified; /* the same, of unique-id-header */
 };
 
 /* Set once by load(), before there are threads. */
 extern const struct tw_self *tw__http_self;
 
 extern const struct tw_kw tw__http_keywords[];
+/* http_capture.c */
+int tw__http_set_capture_request(struct tw_line *ln);
+int tw__http_set_capture_response(struct tw_line *ln);
+int tw__http_set_capture_cookie(struct tw_line *ln);
+enum tw_verdict tw__http_capture_request(struct tw_req *req, void *state);
+enum tw_verdict tw__http_capture_response(struct tw_req *req, void *state);
+bool tw__http_captures_request(const struct tw_proxy *px);
+bool tw__http_captures_response(const struct tw_proxy *px);
+/** tw__http_captures_check - which backends' responses are looked at. */
+void tw__http_captures_check(struct tw_gen *gen);
 extern const struct tw_fetch tw__http_fetches[];
 
 /** tw__http_errorfile - reads and checks an answer. returns: gen; p NULL with

@@ -119,6 +119,18 @@ http_set_forwardfor(struct tw_line *ln)
 	return 0;
 }
 
+static int
+http_set_unique_id_header(struct tw_line *ln)
+{
+	struct http_proxy *conf = ln->state;
+
+	if (!is_token(tw_arg(ln, 0)))
+		return tw_line_fail(
+		    ln, 0, "'%s' is not the name of a field", tw_arg(ln, 0));
+	conf->unique_id_name = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
+	return 0;
+}
+
 const struct tw_kw tw__http_keywords[] = {
 	{ .word = "h1-accept-payload-with-any-method",
 	    .scopes = TW_SC_GLOBAL,
@@ -128,6 +140,28 @@ const struct tw_kw tw__http_keywords[] = {
 	    .help = "Takes an HTTP/1.0 GET, HEAD or DELETE with a body, which is "
 		    "answered with 413 otherwise: servers differ in whether they "
 		    "look for one." },
+	{ .word = "capture cookie",
+	    .scopes = TW_SC_FRONTEND | TW_SC_LISTEN,
+	    .min_args = 3,
+	    .max_args = 3,
+	    .set = tw__http_set_capture_cookie,
+	    .usage = "<name> len <bytes>",
+	    .help = "Logs the first cookie whose name begins so, of request and "
+		    "response: %CC and %CS." },
+	{ .word = "capture request",
+	    .scopes = TW_SC_FRONTEND | TW_SC_LISTEN,
+	    .min_args = 4,
+	    .max_args = 4,
+	    .set = tw__http_set_capture_request,
+	    .usage = "header <name> len <bytes>",
+	    .help = "Logs the last field of that name of the request: %hr." },
+	{ .word = "capture response",
+	    .scopes = TW_SC_FRONTEND | TW_SC_LISTEN,
+	    .min_args = 4,
+	    .max_args = 4,
+	    .set = tw__http_set_capture_response,
+	    .usage = "header <name> len <bytes>",
+	    .help = "Logs the last field of that name of the response: %hs." },
 	{ .word = "errorfile",
 	    .scopes = TW_SC_PROXY,
 	    .min_args = 2,
@@ -144,6 +178,15 @@ const struct tw_kw tw__http_keywords[] = {
 	    .set = http_set_forwardfor,
 	    .usage = "[except <network>] [header <name>] [if-none]",
 	    .help = "Tells servers the client's address in X-Forwarded-For.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "unique-id-header",
+	    .scopes = TW_SC_FE,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = http_set_unique_id_header,
+	    .usage = "<name>",
+	    .help = "Tells servers what unique-id-format says of the request, in a "
+		    "field of this name.",
 	    .flags = TW_KW_HTTP },
 	{ .word = NULL },
 };

@@ -20,25 +20,33 @@ http_load(const struct tw_self *self, struct tw_err *err)
 	return 0;
 }
 
+static bool
+is_http(const struct tw_proxy *px)
+{
+	return tw_proxy_mode(px) == TW_MODE_HTTP;
+}
+
 /* Settings of the generation are copied to where a codec finds them. */
 static int
 http_check(struct tw_gen *gen)
 {
 	const struct http_gen *g = tw_gen_block(gen, tw__http_self);
 	struct tw_proxy *px;
+	bool ids = false;
 
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
 
 		conf->any_method = g->any_method;
+		ids = ids || conf->unique_id_name != NULL;
 	}
-	return 0;
-}
+	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
+		struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
 
-static bool
-is_http(const struct tw_proxy *px)
-{
-	return tw_proxy_mode(px) == TW_MODE_HTTP;
+		conf->sees_unique_ids = ids && is_http(px);
+	}
+	tw__http_captures_check(gen);
+	return 0;
 }
 
 static bool
@@ -101,6 +109,33 @@ http_on_send(struct tw_req *req, void *state)
 	return TW_NEXT;
 }
 
+/* The frontend's name for the request, told to the server. */
+static enum tw_verdict
+http_on_send_id(struct tw_req *req, void *state)
+{
+	struct http_req *r = state;
+	const struct http_proxy *fe =
+	    tw_proxy_block(tw_req_frontend(req), tw__http_self);
+
+	if (fe->unique_id_name == NULL || r->identified)
+		return TW_NEXT;
+	const struct tw_str id = tw_req_unique_id(req);
+
+	r->identified = true;
+	if (id.p != NULL &&
+	    tw_msg_add(tw_req_request(req), tw_str_of(fe->unique_id_name), id) != 0)
+		tw_proxy_count(tw_req_backend(req), TW_BACKEND, TW_CNT_WREW, 1);
+	return TW_NEXT;
+}
+
+static bool
+http_sees_unique_ids(const struct tw_proxy *px)
+{
+	const struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
+
+	return conf->sees_unique_ids;
+}
+
 static bool
 asks_for_login(struct tw_msg *msg, enum tw_hdr_id id)
 {
@@ -160,7 +195,13 @@ static const struct tw_proto protos[] = {
 	{ .name = NULL },
 };
 
+/* Captures come first: they see what peers sent. */
 static const struct tw_hook hooks[] = {
+	{ TW_ON_REQUEST, tw__http_capture_request, "http_capture_request",
+	    tw__http_captures_request },
+	{ TW_ON_RESPONSE, tw__http_capture_response, "http_capture_response",
+	    tw__http_captures_response },
+	{ TW_ON_SEND, http_on_send_id, "http_on_send_id", http_sees_unique_ids },
 	{ TW_ON_SEND, http_on_send, "http_on_send", is_http },
 	{ TW_ON_RESPONSE, http_on_response, "http_on_response", is_http },
 	{ .fn = NULL },

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * logfmt_kw.c - what a log line says: formats, and when one is written.
+ *
+ * Formats are compiled where they stand; what depends on a proxy's mode, which
+ * may be set further down, is decided when all files are read. Start-up and
+ * control thread. source: HAProxy's manual, 4.2 and 8.2.
+ */
+#include "config.h"
+
+#include "expr/expr_int.h"
+#include "proxy/logger.h"
+#include "proxy/proxy_int.h"
+
+enum format_kind {
+	KIND_DEFAULT,
+	KIND_TCP,
+	KIND_HTTP,
+	KIND_CUSTOM,
+	KIND_HTTPS,
+	KIND_JSON,
+};
+
+#define HTTP_FORMAT                                                        \
+	"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc " \
+	"%ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r"
+
+static const char tcp_format[] =
+    "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";
+static const char http_format[] = HTTP_FORMAT;
+/* A plain connection's values in the fields of TLS, which no `bind` has yet. */
+static const char https_format[] = HTTP_FORMAT " 0/-/-/-/0 -/%sslv/%sslc";
+static const char clf_format[] =
+    "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s "
+    "%TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl";
+static const char default_format[] = "Connect from %ci:%cp to %fi:%fp (%f/TCP)";
+static const char default_http_format[] = "Connect from %ci:%cp to %fi:%fp (%f/HTTP)";
+static const char error_format[] = "%ci:%cp [%t] %f/";
+
+static struct tw__proxy_conf *
+conf_of(struct tw_line *ln)
+{
+	return &ln->proxy->c;
+}
+
+/* ---- formats ------------------------------------------------------------ */
+
+static int
+set_format(struct tw_line *ln, enum format_kind kind, int i, const char *text)
+{
+	struct tw__proxy_conf *const c = conf_of(ln);
+	struct tw_logfmt *const f = tw_logfmt_compile(ln, i, text);
+
+	if (f == NULL)
+		return -1;
+	c->logfmt = f;
+	c->logfmt_kind = (uint8_t)kind;
+	c->logfmt_text = tw_arena_strdup(tw_gen_arena(ln->gen), text);
+	return 0;
+}
+
+static int
+unset_format(struct tw_line *ln, enum format_kind kind)
+{
+	struct tw__proxy_conf *const c = conf_of(ln);
+
+	if (c->logfmt_kind != kind)
+		return 0;
+	c->logfmt = NULL;
+	c->logfmt_kind = KIND_DEFAULT;
+	return 0;
+}
+
+static int
+set_httplog(struct tw_line *ln)
+{
+	if (ln->no)
+		return unset_format(ln, KIND_HTTP);
+	if (ln->n_args == 0)
+		return set_format(ln, KIND_HTTP, -1, http_format);
+	if (strcmp(tw_arg(ln, 0), "clf") != 0)
+		return tw_line_fail(
+		    ln, 0, "'option httplog' only knows the argument 'clf'");
+	return set_format(ln, KIND_HTTP, -1, clf_format);
+}
+
+static int
+set_httpslog(struct tw_line *ln)
+{
+	return ln->no ? unset_format(ln, KIND_HTTPS)
+		      : set_format(ln, KIND_HTTPS, -1, https_format);
+}
+
+static int
+set_tcplog(struct tw_line *ln)
+{
+	return ln->no ? unset_format(ln, KIND_TCP)
+		      : set_format(ln, KIND_TCP, -1, tcp_format);
+}
+
+/* The one argument of a format keyword; NULL: reported. */
+static const char *
+format_arg(struct tw_line *ln)
+{
+	if (ln->n_args == 1)
+		return tw_arg(ln, 0);
+	tw_line_fail(ln, 1,
+	    "'%s' expects one argument: put it in quotes, or escape its spaces",
+	    ln->kw->word);
+	return NULL;
+}
+
+static int
+set_log_format(struct tw_line *ln)
+{
+	const char *const text = format_arg(ln);
+
+	return text != NULL ? set_format(ln, KIND_CUSTOM, 0, text) : -1;
+}
+
+static int
+set_other_format(struct tw_line *ln, const struct tw_logfmt **fmt)
+{
+	const char *const text = format_arg(ln);
+	const struct tw_logfmt *const f =
+	    text != NULL ? tw_logfmt_compile(ln, 0, text) : NULL;
+
+	if (f == NULL)
+		return -1;
+	*fmt = f;
+	return 0;
+}
+
+static int
+set_log_format_sd(struct tw_line *ln)
+{
+	return set_other_format(ln, &conf_of(ln)->logfmt_sd);
+}
+
+static int
+set_error_log_format(struct tw_line *ln)
+{
+	return set_other_format(ln, &conf_of(ln)->error_logfmt);
+}
+
+static int
+set_unique_id_format(struct tw_line *ln)
+{
+	return set_other_format(ln, &conf_of(ln)->unique_id);
+}
+
+#define AT(field) offsetof(struct tw_proxy, c.field)
+#define IGNORED(text)                                                  \
+	{                                                              \
+		.word = text, .scopes = TW_SC_BACKEND, .max_args = -1, \
+		.set = tw__kw_ignored, .flags = TW_KW_NO,              \
+		.help = "Ignored here, with a warning."                \
+	}
+
+const struct tw_kw tw__logfmt_kw[] = {
+	{ .word = "log-format",
+	    .scopes = TW_SC_FE,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = set_log_format,
+	    .usage = "<format>",
+	    .help = "What a log line says, from variables and expressions." },
+	{ .word = "log-format-sd",
+	    .scopes = TW_SC_FE,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = set_log_format_sd,
+	    .usage = "<format>",
+	    .help = "Structured data (RFC 5424, 6.3) of log lines in format "
+		    "rfc5424." },
+	{ .word = "error-log-format",
+	    .scopes = TW_SC_FE,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = set_error_log_format,
+	    .usage = "<format>",
+	    .help = "What the log line of a connection says that failed before "
+		    "its first request: a bad PROXY header, a TLS handshake." },
+	{ .word = "option httplog",
+	    .scopes = TW_SC_FE,
+	    .max_args = 1,
+	    .set = set_httplog,
+	    .flags = TW_KW_NO,
+	    .usage = "[clf]",
+	    .help = "Logs requests with times, sizes, states and the request "
+		    "line.",
+	    .def = "off" },
+	{ .word = "option httpslog",
+	    .scopes = TW_SC_FE,
+	    .max_args = 0,
+	    .set = set_httpslog,
+	    .flags = TW_KW_NO,
+	    .usage = "",
+	    .help = "As option httplog, and what became of TLS.",
+	    .def = "off" },
+	{ .word = "option tcplog",
+	    .scopes = TW_SC_FE,
+	    .max_args = 0,
+	    .set = set_tcplog,
+	    .flags = TW_KW_NO,
+	    .usage = "",
+	    .help = "Logs connections with times, sizes and states.",
+	    .def = "off" },
+	{ .word = "option logasap",
+	    .scopes = TW_SC_FE,
+	    .max_args = 0,
+	    .set = tw_set_flag,
+	    .offset = AT(logasap),
+	    .flags = TW_KW_NO,
+	    .usage = "",
+	    .help = "Logs when the response's head has come (mode tcp: when the "
+		    "server is connected), not at the end; '+' marks what is "
+		    "not final.",
+	    .def = "off" },
+	{ .word = "unique-id-format",
+	    .scopes = TW_SC_FE,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = set_unique_id_format,
+	    .usage = "<format>",
+	    .help = "A name for each request: %ID in logs, unique-id in "
+		    "expressions, unique-id-header for servers." },
+	IGNORED("log-format"),
+	IGNORED("log-format-sd"),
+	IGNORED("error-log-format"),
+	IGNORED("option httplog"),
+	IGNORED("option httpslog"),
+	IGNORED("option tcplog"),
+	IGNORED("option logasap"),
+	IGNORED("unique-id-format"),
+	{ .word = NULL },
+};
+
+/* ---- after reading ------------------------------------------------------ */
+
+static const struct tw_logfmt *
+builtin(struct tw_gen *gen, const char *text)
+{
+	struct tw_err err = { "" };
+	const struct tw__ectx cx = { .gen = gen, .where = TW_AT_ANY, .err = &err };
+	const struct tw_logfmt *const f = tw__logfmt_parse(&cx, text);
+
+	TW_ASSERT(f != NULL);
+	return f;
+}
+
+/* Mode tcp: a format of mode http gives way. */
+static void
+fall_back(struct tw_gen *gen, struct tw_proxy *px)
+{
+	const char *const option =
+	    px->c.logfmt_kind == KIND_HTTPS ? "httpslog" : "httplog";
+
+	tw_gen_warn(gen, px->file, px->line,
+	    "'option %s' not usable with %s '%s' (needs 'mode http'). Falling "
+	    "back to 'option tcplog'",
+	    option, tw__proxy_type(px), px->name);
+	px->c.logfmt = builtin(gen, tcp_format);
+	px->c.logfmt_kind = KIND_TCP;
+}
+
+static int
+check_tcp(struct tw_gen *gen, const struct tw_proxy *px, const char *word,
+    const struct tw_logfmt *fmt)
+{
+	const char *const name = fmt != NULL ? tw__logfmt_needs_http(fmt) : NULL;
+
+	if (name == NULL)
+		return 0;
+	return tw_gen_fail(gen, px->file, px->line,
+	    "%s of %s '%s': the variable '%%%s' is reserved for HTTP mode", word,
+	    tw__proxy_type(px), px->name, name);
+}
+
+static int
+check_mode(struct tw_gen *gen, struct tw_proxy *px)
+{
+	struct tw__proxy_conf *const c = &px->c;
+
+	if (c->mode != TW_MODE_TCP)
+		return 0;
+	if (c->logfmt_kind == KIND_HTTP || c->logfmt_kind == KIND_HTTPS)
+		fall_back(gen, px);
+	return check_tcp(gen, px, "log-format", c->logfmt) |
+	    check_tcp(gen, px, "log-format-sd", c->logfmt_sd) |
+	    check_tcp(gen, px, "unique-id-format", c->unique_id);
+}
+
+static void
+warn_unused(struct tw_gen *gen, const struct tw_proxy *px)
+{
+	if (px->c.logfmt_kind == KIND_DEFAULT || px->c.log_global ||
+	    !SLIST_EMPTY(&px->c.loggers))
+		return;
+	tw_gen_warn(gen, px->file, px->line,
+	    "log format ignored for %s '%s' "
+	    "since it has no log address: add a 'log' line",
+	    tw__proxy_type(px), px->name);
+}
+
+/* Captures that the proxy declares none of. */
+static bool
+is_never_captured(const struct tw_logvar *var, const void *arg)
+{
+	static const struct {
+		const char *name;
+		enum tw_capture kind;
+	} vars[] = {
+		{ "CC", TW_CAPTURE_COOKIE },
+		{ "CS", TW_CAPTURE_COOKIE },
+		{ "hr", TW_CAPTURE_REQUEST },
+		{ "hrl", TW_CAPTURE_REQUEST },
+		{ "hs", TW_CAPTURE_RESPONSE },
+		{ "hsl", TW_CAPTURE_RESPONSE },
+	};
+	const struct tw_proxy *const px = arg;
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(vars); i++)
+		if (strcmp(var->name, vars[i].name) == 0)
+			return px->captures[vars[i].kind].n == 0;
+	return false;
+}
+
+int
+tw__log_check(struct tw_gen *gen)
+{
+	struct tw_proxy *px;
+	int result = 0;
+	const struct tw_logfmt *const plain = builtin(gen, default_format);
+	const struct tw_logfmt *const plain_http = builtin(gen, default_http_format);
+
+	gen->error_logfmt = builtin(gen, error_format);
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (!tw__is_fe(px))
+			continue;
+		if (check_mode(gen, px) != 0)
+			result = -1;
+		warn_unused(gen, px);
+		if (px->c.logfmt == NULL)
+			px->c.logfmt = px->c.mode == TW_MODE_HTTP ? plain_http : plain;
+		px->c.logfmt =
+		    tw__logfmt_trim(gen, px->c.logfmt, is_never_captured, px);
+		px->c.log_special =
+		    px->c.dontlognull || px->c.dontlog_normal || px->c.logasap;
+		if (px->c.logasap)
+			tw__watch_for(TW__WATCH_ASAP);
+		if (tw__logfmt_has(px->c.logfmt, TW__LOGVAR_SOURCE) ||
+		    tw__logfmt_has(px->c.logfmt_sd, TW__LOGVAR_SOURCE))
+			tw__watch_for(TW__WATCH_SOURCE);
+	}
+	return result;
+}
