@@ -37,6 +37,7 @@ core_libcore_a_SOURCES = \
 	core/expr/expr.c \
 	core/expr/fetch_l4.c \
 	core/expr/fetch_proxy.c \
+	core/expr/logenc.c \
 	core/expr/logfmt.c \
 	core/expr/logtext.c \
 	core/expr/pattern.c \

@@ -17,11 +17,19 @@
 
 #include "conf/conf.h"
 #include "expr/expr_int.h"
+#include "expr/logenc.h"
 #include "module/module_int.h"
 
 #define TABLES_MAX 8
 
-enum node_kind { NODE_TEXT, NODE_SPACE, NODE_VAR, NODE_EXPR };
+enum node_kind {
+	NODE_TEXT,
+	NODE_SPACE,
+	NODE_VAR,
+	NODE_EXPR,
+	NODE_VAR_ENCODED, /* %{+json}, %{+cbor} of its own */
+	NODE_EXPR_ENCODED,
+};
 
 struct node {
 	enum node_kind kind;
@@ -31,10 +39,12 @@ struct node {
 		const struct tw_logvar *var;
 		const struct tw_expr *expr;
 	} u;
+	const struct tw__logitem *item; /* gen; NULL: neither name nor type */
 };
 
 struct tw_logfmt {
 	uint32_t n, cap;
+	unsigned encoding; /* TW__LOG_JSON, _CBOR, _BIN of %{...}o */
 	struct node *node; /* gen */
 };
 
@@ -44,7 +54,8 @@ struct parser {
 	struct tw_logfmt *fmt;
 	char *text; /* literal that is being gathered */
 	size_t text_len;
-	unsigned flags; /* set by %{...}o for all that follows */
+	unsigned flags;                 /* set by %{...}o for all that follows */
+	const struct tw__logitem *item; /* of the one that is read */
 };
 
 static const struct tw_logvar *tables[TABLES_MAX]; /* set at start-up */
@@ -160,7 +171,33 @@ flag_of(char c)
 	}
 }
 
-/* "{+Q,-X}"; ps->p is behind the brace. Without a sign, nothing changes. */
+/* A flag at ps->p, which moves behind it. returns: 0: there is none. */
+static unsigned
+read_flag(struct parser *ps)
+{
+	static const struct {
+		const char *word;
+		unsigned flag;
+	} words[] = {
+		{ "json", TW__LOG_JSON },
+		{ "cbor", TW__LOG_CBOR },
+		{ "bin", TW__LOG_BIN },
+	};
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
+		const size_t len = strlen(words[i].word);
+		if (strncmp(ps->p, words[i].word, len) == 0) {
+			ps->p += len;
+			return words[i].flag;
+		}
+	}
+	const unsigned flag = flag_of(*ps->p);
+	if (flag != 0)
+		ps->p++;
+	return flag;
+}
+
+/* "{+Q,-X}"; ps->p is behind the brace. Without a sign, it is set. */
 static int
 read_flags(struct parser *ps, unsigned *flags)
 {
@@ -177,17 +214,54 @@ read_flags(struct parser *ps, unsigned *flags)
 			    ps->cx->err, "missing '}' after '%%{%s'", start);
 		if (*ps->p == '}' || *ps->p == '+' || *ps->p == '-' || *ps->p == ',')
 			continue;
-		const unsigned flag = flag_of(*ps->p);
+		const unsigned flag = read_flag(ps);
 		if (flag == 0)
 			return tw_err_set(ps->cx->err,
 			    "unknown flag '%c' in "
-			    "'%%{%s': write +Q, +X, +E or -Q, -X, -E",
+			    "'%%{%s': write +Q, +X, +E, +json, +cbor, +bin, or - "
+			    "in place of +",
 			    *ps->p, start);
 		*flags = sign == '+' ? *flags | flag : *flags & ~flag;
-		ps->p++;
 	}
+	if ((*flags & TW__LOG_ENCODED) == TW__LOG_ENCODED)
+		return tw_err_set(
+		    ps->cx->err, "'%%{%s': json and cbor exclude each other", start);
 	ps->p++;
 	return 0;
+}
+
+/* "(name:type)"; ps->p is behind the parenthesis. */
+static int
+read_item(struct parser *ps)
+{
+	static const struct {
+		const char *word;
+		uint8_t type;
+	} types[] = { { "str", TW_STRING }, { "sint", TW_SINT }, { "bool", TW_BOOL } };
+	struct tw_arena *const arena = tw_gen_arena(ps->cx->gen);
+	const char *const start = ps->p, *const end = strchr(start, ')');
+	struct tw__logitem *const item = tw_arena_zalloc(arena, sizeof(*item));
+
+	if (end == NULL)
+		return tw_err_set(ps->cx->err, "missing ')' after '%%(%s'", start);
+	const char *const colon = memchr(start, ':', (size_t)(end - start));
+	const char *const name_end = colon != NULL ? colon : end;
+	item->name =
+	    tw_arena_str(arena, (struct tw_str){ start, (size_t)(name_end - start) });
+	ps->p = end + 1;
+	ps->item = item;
+	if (colon == NULL)
+		return 0;
+	const struct tw_str word = { colon + 1, (size_t)(end - colon - 1) };
+	for (size_t i = 0; i < TW_N_ELEMENTS(types); i++) {
+		if (tw_str_eq(word, tw_str_of(types[i].word))) {
+			item->type = types[i].type;
+			return 0;
+		}
+	}
+	return tw_err_set(ps->cx->err,
+	    "unknown type '%.*s' of '%%(%.*s': write str, sint or bool",
+	    TW_STR_FMT(word), (int)(end - start), start);
 }
 
 static int
@@ -207,9 +281,11 @@ read_expr(struct parser *ps, unsigned flags)
 		    "a line is logged",
 		    e->fetch->name);
 	ps->p++;
-	struct node *const n = add_node(ps, NODE_EXPR);
+	struct node *const n =
+	    add_node(ps, flags & TW__LOG_ENCODED ? NODE_EXPR_ENCODED : NODE_EXPR);
 	n->flags = flags;
 	n->u.expr = e;
+	n->item = ps->item;
 	return 0;
 }
 
@@ -241,15 +317,20 @@ read_variable(struct parser *ps, unsigned flags)
 	const struct tw_str name = { start, (size_t)(ps->p - start) };
 	if (tw_str_eq(name, TW_STR("o"))) {
 		ps->flags = flags;
+		ps->fmt->encoding = flags & TW__LOG_ENCODED
+		    ? flags & (TW__LOG_ENCODED | TW__LOG_BIN)
+		    : 0;
 		return 0;
 	}
 	const struct tw_logvar *const var = tw__logvar_find(name);
 	if (var == NULL)
 		return unknown_variable(ps, name);
 	end_text(ps);
-	struct node *const n = add_node(ps, NODE_VAR);
+	struct node *const n =
+	    add_node(ps, flags & TW__LOG_ENCODED ? NODE_VAR_ENCODED : NODE_VAR);
 	n->flags = flags;
 	n->u.var = var;
+	n->item = ps->item;
 	return 0;
 }
 
@@ -262,6 +343,12 @@ read_percent(struct parser *ps)
 	if (*ps->p == '%') {
 		ps->text[ps->text_len++] = *ps->p++;
 		return 0;
+	}
+	ps->item = NULL;
+	if (*ps->p == '(') {
+		ps->p++;
+		if (read_item(ps) != 0)
+			return -1;
 	}
 	if (*ps->p == '{') {
 		ps->p++;
@@ -324,12 +411,17 @@ tw_logfmt_compile(struct tw_line *ln, int i, const char *text)
 	return f;
 }
 
+static bool
+is_var(const struct node *n)
+{
+	return n->kind == NODE_VAR || n->kind == NODE_VAR_ENCODED;
+}
+
 const char *
 tw__logfmt_needs_http(const struct tw_logfmt *f)
 {
 	for (uint32_t i = 0; i < f->n; i++)
-		if (f->node[i].kind == NODE_VAR &&
-		    (f->node[i].u.var->flags & TW_LOGVAR_HTTP))
+		if (is_var(&f->node[i]) && (f->node[i].u.var->flags & TW_LOGVAR_HTTP))
 			return f->node[i].u.var->name;
 	return NULL;
 }
@@ -338,7 +430,7 @@ bool
 tw__logfmt_has(const struct tw_logfmt *f, unsigned flags)
 {
 	for (uint32_t i = 0; f != NULL && i < f->n; i++)
-		if (f->node[i].kind == NODE_VAR && (f->node[i].u.var->flags & flags))
+		if (is_var(&f->node[i]) && (f->node[i].u.var->flags & flags))
 			return true;
 	return false;
 }
@@ -348,6 +440,8 @@ tw__logfmt_trim(struct tw_gen *gen, const struct tw_logfmt *f,
     bool (*is_empty)(const struct tw_logvar *var, const void *arg), const void *arg)
 {
 	struct tw_arena *const arena = tw_gen_arena(gen);
+	if (f->encoding != 0) /* which has null for them */
+		return f;
 	struct tw_logfmt *const t = tw_arena_zalloc(arena, sizeof(*t));
 	char word[4];
 
@@ -382,12 +476,50 @@ out_expr(const struct tw_expr *e, struct tw_req *req, struct tw_out *o, unsigned
 	tw__log_word(o, s.u.str, flags);
 }
 
+static struct tw__logvalue
+value_of(const struct node *n, struct tw_req *req)
+{
+	const uint8_t type = n->item != NULL ? n->item->type : TW_ANY;
+
+	return is_var(n) ? tw__logenc_var(n->u.var, req, n->flags, type)
+			 : tw__logenc_expr(n->u.expr, req, type);
+}
+
+static void
+out_encoded(const struct node *n, struct tw_req *req, struct tw_out *o)
+{
+	const struct tw__logvalue v = value_of(n, req);
+
+	tw__logenc_put(o, &v, n->flags);
+}
+
+/* A map of what has a name. */
+static void
+out_map(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
+{
+	unsigned pairs = 0;
+
+	tw__logenc_begin(o, f->encoding);
+	for (uint32_t i = 0; i < f->n && !o->over; i++) {
+		const struct node *const n = &f->node[i];
+		if (n->kind <= NODE_SPACE || n->item == NULL || n->item->name.len == 0)
+			continue;
+		const struct tw__logvalue v = value_of(n, req);
+		tw__logenc_pair(o, pairs++, n->item->name, &v, f->encoding);
+	}
+	tw__logenc_end(o, f->encoding);
+}
+
 size_t
 tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
 {
 	char *const start = o->p;
 	const char *space = start; /* where a separator would be the second */
 
+	if (TW_UNLIKELY(f->encoding != 0)) {
+		out_map(f, req, o);
+		return (size_t)(o->p - start);
+	}
 	for (uint32_t i = 0; i < f->n && !o->over; i++) {
 		const struct node *const n = &f->node[i];
 		switch (n->kind) {
@@ -408,6 +540,10 @@ tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
 			break;
 		case NODE_EXPR:
 			out_expr(n->u.expr, req, o, n->flags);
+			break;
+		case NODE_VAR_ENCODED:
+		case NODE_EXPR_ENCODED:
+			out_encoded(n, req, o);
 			break;
 		}
 	}

@@ -83,6 +83,10 @@ is_escaped(char c)
 void
 tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags)
 {
+	if (TW_UNLIKELY(flags & TW__LOG_VERBATIM)) {
+		put_cut(o, s.p, s.len);
+		return;
+	}
 	if (flags & TW_LOG_QUOTE)
 		tw_out_char(o, '"');
 	while (s.len > 0 && !o->over) {
@@ -107,6 +111,10 @@ tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags)
 void
 tw__log_header(struct tw_out *o, struct tw_str s, unsigned flags)
 {
+	if (flags & TW__LOG_VERBATIM) {
+		put_cut(o, s.p, s.len);
+		return;
+	}
 	for (size_t i = 0; i < s.len && !o->over; i++) {
 		const unsigned char c = (unsigned char)s.p[i];
 
@@ -141,6 +149,10 @@ word_prefix(struct tw_str s, unsigned flags)
 void
 tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags)
 {
+	if (TW_UNLIKELY(flags & TW__LOG_VERBATIM)) {
+		put_cut(o, s.p, s.len);
+		return;
+	}
 	if (flags & TW_LOG_QUOTE)
 		tw_out_char(o, '"');
 	else if (s.len == 0 && (flags & TW_LOG_MANDATORY))

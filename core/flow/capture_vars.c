@@ -51,7 +51,8 @@ put_braces(struct tw_req *req, struct tw_out *o, enum tw_capture kind, unsigned 
 	for (int i = 0; i < n; i++) {
 		if (i > 0)
 			tw_out_char(o, '|');
-		tw__log_header(o, tw_capture_get(req, kind, i), 0);
+		tw__log_header(
+		    o, tw_capture_get(req, kind, i), flags & TW__LOG_VERBATIM);
 	}
 	tw_out_char(o, '}');
 	if (flags & TW_LOG_QUOTE)

@@ -190,16 +190,23 @@ date_of(struct date *d, uint64_t us, bool gmt)
 	return d;
 }
 
-static void
-put_date_ms(struct tw_out *o, uint64_t us)
+static inline void
+put_millis(struct tw_out *o, uint64_t us)
 {
-	const struct date *const d = date_of(&local_date, us, false);
 	const unsigned ms = (unsigned)(us % US_PER_S / 1000);
 	const char tail[4] = { '.', (char)('0' + ms / 100), (char)('0' + ms / 10 % 10),
 		(char)('0' + ms % 10) };
 
-	tw_out_mem(o, d->text, d->len);
 	tw_out_mem(o, tail, sizeof(tail));
+}
+
+static void
+put_date_ms(struct tw_out *o, uint64_t us)
+{
+	const struct date *const d = date_of(&local_date, us, false);
+
+	tw_out_mem(o, d->text, d->len);
+	put_millis(o, us);
 }
 
 static void
@@ -367,6 +374,32 @@ VAR(tr)
 {
 	(void)flags;
 	put_date_ms(o, tw_req_wall_us(req, false));
+}
+
+/* RFC 3339, with milliseconds: for programs. */
+VAR(isodate)
+{
+	static __thread struct date iso;
+	const uint64_t us = tw_req_wall_us(req, false);
+	const time_t t = (time_t)(us / US_PER_S);
+
+	if (TW_UNLIKELY(iso.second != us / US_PER_S)) {
+		struct tm tm;
+		localtime_r(&t, &tm);
+		iso.len =
+		    strftime(iso.text, sizeof(iso.text), "%Y-%m-%dT%H:%M:%S", &tm);
+		iso.zone_len = strftime(iso.zone, sizeof(iso.zone), "%z", &tm);
+		iso.second = us / US_PER_S;
+	}
+	if (flags & TW_LOG_QUOTE)
+		tw_out_char(o, '"');
+	tw_out_mem(o, iso.text, iso.len);
+	put_millis(o, us);
+	tw_out_mem(o, iso.zone, 3); /* "+0100": a colon in the middle */
+	tw_out_char(o, ':');
+	tw_out_mem(o, iso.zone + 3, 2);
+	if (flags & TW_LOG_QUOTE)
+		tw_out_char(o, '"');
 }
 
 VAR(T)
@@ -643,7 +676,7 @@ VAR(none)
 }
 
 const struct tw_logvar tw__core_logvars[] = {
-	{ "B", var_B, 0, "bytes sent to the client" },
+	{ "B", var_B, TW_LOGVAR_NUMBER, "bytes sent to the client" },
 	{ "H", var_H, 0, "host name of this machine" },
 	{ "HM", var_HM, TW_LOGVAR_HTTP, "method" },
 	{ "HP", var_HP, TW_LOGVAR_HTTP, "URI without query string" },
@@ -653,46 +686,53 @@ const struct tw_logvar tw__core_logvars[] = {
 	{ "HV", var_HV, TW_LOGVAR_HTTP, "HTTP version" },
 	{ "ID", var_ID, 0, "unique id" },
 	{ "OG", var_OG, 0, "where the line was written, as txn_close" },
-	{ "ST", var_ST, 0, "status" },
+	{ "ST", var_ST, TW_LOGVAR_NUMBER, "status" },
 	{ "T", var_T, 0, "date of accept, GMT" },
-	{ "TR", var_TR, TW_LOGVAR_HTTP, "time to receive the request" },
-	{ "Ta", var_Ta, TW_LOGVAR_HTTP, "active time of the request" },
-	{ "Tc", var_Tc, 0, "time to connect to the server" },
-	{ "Td", var_Td, 0, "time to transfer the data" },
-	{ "Th", var_Th, 0, "time of handshakes" },
-	{ "Ti", var_Ti, TW_LOGVAR_HTTP, "idle time before the request" },
+	{ "TR", var_TR, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER,
+	    "time to receive the request" },
+	{ "Ta", var_Ta, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER,
+	    "active time of the request" },
+	{ "Tc", var_Tc, TW_LOGVAR_NUMBER, "time to connect to the server" },
+	{ "Td", var_Td, TW_LOGVAR_NUMBER, "time to transfer the data" },
+	{ "Th", var_Th, TW_LOGVAR_NUMBER, "time of handshakes" },
+	{ "Ti", var_Ti, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER,
+	    "idle time before the request" },
 	{ "Tl", var_Tl, 0, "date of accept, local" },
-	{ "Tq", var_Tq, TW_LOGVAR_HTTP, "Th + Ti + TR" },
-	{ "Tr", var_Tr, TW_LOGVAR_HTTP, "time the server took to answer" },
-	{ "Ts", var_Ts, 0, "date of accept, seconds since the epoch" },
-	{ "Tt", var_Tt, 0, "total time" },
-	{ "Tu", var_Tu, 0, "total time as the user sees it" },
-	{ "Tw", var_Tw, 0, "time in queues" },
-	{ "U", var_U, 0, "bytes received from the client" },
-	{ "ac", var_ac, 0, "connections of the process" },
+	{ "Tq", var_Tq, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER, "Th + Ti + TR" },
+	{ "Tr", var_Tr, TW_LOGVAR_HTTP | TW_LOGVAR_NUMBER,
+	    "time the server took to answer" },
+	{ "Ts", var_Ts, TW_LOGVAR_NUMBER, "date of accept, seconds since the epoch" },
+	{ "Tt", var_Tt, TW_LOGVAR_NUMBER, "total time" },
+	{ "Tu", var_Tu, TW_LOGVAR_NUMBER, "total time as the user sees it" },
+	{ "Tw", var_Tw, TW_LOGVAR_NUMBER, "time in queues" },
+	{ "U", var_U, TW_LOGVAR_NUMBER, "bytes received from the client" },
+	{ "ac", var_ac, TW_LOGVAR_NUMBER, "connections of the process" },
 	{ "b", var_b, 0, "backend's name" },
 	{ "bi", var_bi, TW__LOGVAR_SOURCE, "address of the connection to the server" },
-	{ "bp", var_bp, TW__LOGVAR_SOURCE, "port of the connection to the server" },
-	{ "bc", var_bc, 0, "sessions of the backend" },
-	{ "bq", var_bq, 0, "requests before it in the backend's queue" },
+	{ "bp", var_bp, TW__LOGVAR_SOURCE | TW_LOGVAR_NUMBER,
+	    "port of the connection to the server" },
+	{ "bc", var_bc, TW_LOGVAR_NUMBER, "sessions of the backend" },
+	{ "bq", var_bq, TW_LOGVAR_NUMBER, "requests before it in the backend's queue" },
 	{ "ci", var_ci, 0, "client's address" },
-	{ "cp", var_cp, 0, "client's port" },
+	{ "cp", var_cp, TW_LOGVAR_NUMBER, "client's port" },
 	{ "f", var_f, 0, "frontend's name" },
-	{ "fc", var_fc, 0, "connections of the frontend" },
+	{ "fc", var_fc, TW_LOGVAR_NUMBER, "connections of the frontend" },
 	{ "fi", var_fi, 0, "address the client connected to" },
-	{ "fp", var_fp, 0, "port the client connected to" },
+	{ "fp", var_fp, TW_LOGVAR_NUMBER, "port the client connected to" },
 	{ "ft", var_ft, 0, "frontend's name, with ~ after TLS" },
-	{ "lc", var_lc, 0, "lines the frontend has logged" },
-	{ "ms", var_ms, 0, "milliseconds of the date of accept" },
-	{ "pid", var_pid, 0, "process id" },
+	{ "isodate", var_isodate, 0,
+	    "date of the request as RFC 3339 has it (tideway's own)" },
+	{ "lc", var_lc, TW_LOGVAR_NUMBER, "lines the frontend has logged" },
+	{ "ms", var_ms, TW_LOGVAR_NUMBER, "milliseconds of the date of accept" },
+	{ "pid", var_pid, TW_LOGVAR_NUMBER, "process id" },
 	{ "r", var_r, TW_LOGVAR_HTTP, "request line" },
-	{ "rc", var_rc, 0, "retries" },
-	{ "rt", var_rt, 0, "number of the request" },
+	{ "rc", var_rc, TW_LOGVAR_NUMBER, "retries" },
+	{ "rt", var_rt, TW_LOGVAR_NUMBER, "number of the request" },
 	{ "s", var_s, 0, "server's name" },
-	{ "sc", var_sc, 0, "sessions of the server" },
+	{ "sc", var_sc, TW_LOGVAR_NUMBER, "sessions of the server" },
 	{ "si", var_si, 0, "server's address" },
-	{ "sp", var_sp, 0, "server's port" },
-	{ "sq", var_sq, 0, "requests before it in the server's queue" },
+	{ "sp", var_sp, TW_LOGVAR_NUMBER, "server's port" },
+	{ "sq", var_sq, TW_LOGVAR_NUMBER, "requests before it in the server's queue" },
 	{ "sslc", var_none, 0, "TLS cipher" },
 	{ "sslv", var_none, 0, "TLS version" },
 	{ "t", var_t, 0, "date of accept, with milliseconds" },

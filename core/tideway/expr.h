@@ -91,6 +91,7 @@ struct tw_logvar {
 	const char *help;
 };
 #define TW_LOGVAR_HTTP 0x01u  /* mode http only */
+#define TW_LOGVAR_NUMBER 0x02u /* it writes a number: one in JSON and CBOR */
 #define TW_LOG_QUOTE 0x100u   /* given to out(): %{+Q} */
 #define TW_LOG_HEX 0x200u     /* %{+X} */
 #define TW_LOG_ESCAPE 0x400u  /* %{+E} */

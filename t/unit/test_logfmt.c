@@ -104,6 +104,35 @@ test_syntax(void **state)
 }
 
 static void
+test_encodings(void **state)
+{
+	(void)state;
+	given.str = (struct tw_str){ "a\"\\\n\x01\x7f\xc3\xa4\xff\xed\xa0\x80", 12 };
+	given.n = -7;
+	is("%{+json}[t_str]",
+	    "\"a\\\"\\\\\\n\\u0001\\u007f\xc3\xa4\\ufffd\\ufffd\\ufffd\\ufffd\"");
+	is("%{+json}o x %(a)[t_int] %b %(b)b %(c:str)cp",
+	    "{\"a\": -7, \"b\": "
+	    "\"servers\", \"c\": \"40000\"}");
+	is("%{+json}o", "{}");
+	is("%(a)b %{+json}b %(:str){+json}cp", "servers \"servers\" \"40000\"");
+	is("%{+cbor}o %(a)[t_int] %(b)b",
+	    "BF616126616267736572766572"
+	    "73FF");
+	is("%{+cbor}cp %{+cbor}CC", "199C40 F6");
+	given.n = INT64_MIN;
+	is("%{+cbor}[t_int] %{+json}[t_int]",
+	    "3B7FFFFFFFFFFFFFFF -9223372036854775808");
+	given.n = INT64_MAX;
+	is("%{+cbor}[t_int]", "1B7FFFFFFFFFFFFFFF");
+	refused("%{+json,+cbor}o", "exclude each other");
+	refused("%(a", "missing ')'");
+	refused("%(a:int)b", "unknown type 'int'");
+	/* what does not fit is cut */
+	assert_int_equal(strlen(line_of("%{+json}o %(a)b %(b)b", 12)), 12);
+}
+
+static void
 test_errors(void **state)
 {
 	(void)state;
@@ -407,6 +436,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_syntax),
+		cmocka_unit_test(test_encodings),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_formats),
 		cmocka_unit_test(test_states),
