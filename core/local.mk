@@ -93,6 +93,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/check_pause.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
+	core/proxy/log_cmd.c \
 	core/proxy/log_kw.c \
 	core/proxy/logfmt_kw.c \
 	core/proxy/logger.c \
@@ -102,6 +103,9 @@ core_libcore_a_SOURCES = \
 	core/proxy/queue.c \
 	core/proxy/resolve.c \
 	core/proxy/retry_kw.c \
+	core/proxy/ring.c \
+	core/proxy/ring_kw.c \
+	core/proxy/ring_send.c \
 	core/proxy/route.c \
 	core/proxy/sections.c \
 	core/proxy/server.c \

@@ -44,6 +44,7 @@ UNIT_TESTS = \
 	t/unit/test_read \
 	t/unit/test_registry \
 	t/unit/test_report \
+	t/unit/test_ring \
 	t/unit/test_stats_text \
 	t/unit/test_str \
 	t/unit/test_units \

@@ -19,6 +19,7 @@
 
 #include "core/proxy/process.h"
 #include "core/proxy/proxy_int.h"
+#include "core/proxy/ring.h"
 
 /* Backends with changes that their balance state does not have yet; control. */
 static LIST_HEAD(, tw_proxy_live) stale = LIST_HEAD_INITIALIZER(stale);
@@ -300,6 +301,7 @@ tw__proxies_published(struct tw_gen *gen)
 	struct tw_proxy *px;
 
 	tw__process_published(gen);
+	tw__rings_published(gen);
 	/* the listeners come last: through them workers find all this */
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		if (tw__is_be(px))

@@ -16,6 +16,7 @@
 #include "proxy/addr.h"
 #include "proxy/logger.h"
 #include "proxy/proxy_int.h"
+#include "proxy/ring.h"
 
 #define SYSLOG_PORT 514
 
@@ -76,6 +77,12 @@ index_of(const char *const *names, size_t n, const char *word)
 	return -1;
 }
 
+int
+tw__log_format_of(const char *name)
+{
+	return index_of(formats, TW__N_LOG_FORMATS, name);
+}
+
 /* ---- where to ----------------------------------------------------------- */
 
 static int
@@ -93,7 +100,7 @@ parse_fd(struct tw_line *ln, const char *digits, struct tw__logger *lg)
 }
 
 static int
-parse_socket(struct tw_line *ln, const char *text, struct tw__logger *lg)
+parse_address(struct tw_line *ln, const char *text, struct tw_addr *addr)
 {
 	struct tw__addr_spec spec;
 	struct tw_err err = { "" };
@@ -107,28 +114,62 @@ parse_socket(struct tw_line *ln, const char *text, struct tw__logger *lg)
 		return tw_line_fail(ln, 0, "'%s' names no host to send to", text);
 	if (spec.addr.family != AF_UNIX)
 		spec.addr.port = spec.has_port ? (uint16_t)spec.port : SYSLOG_PORT;
-	lg->target = tw__log_target_addr(&spec.addr);
+	*addr = spec.addr;
+	return 0;
+}
+
+static int
+parse_socket(struct tw_line *ln, const char *text, struct tw__logger *lg)
+{
+	struct tw_addr addr;
+
+	if (parse_address(ln, text, &addr) != 0)
+		return -1;
+	lg->target = tw__log_target_addr(&addr);
+	return 0;
+}
+
+/* A log server over a stream: messages go through a ring of their own. */
+static int
+parse_stream(
+    struct tw_line *ln, const char *text, const char *addr, struct tw__logger *lg)
+{
+	struct tw_addr to;
+
+	if (parse_address(ln, addr, &to) != 0)
+		return -1;
+	lg->ring = tw__ring_implicit(ln, text, &to)->name;
+	return 0;
+}
+
+static int
+parse_ring(struct tw_line *ln, const char *name, struct tw__logger *lg)
+{
+	if (name[0] == '\0')
+		return tw_line_fail(ln, 0, "'ring@' needs the name of a ring section");
+	lg->ring = tw_arena_strdup(tw_gen_arena(ln->gen), name);
 	return 0;
 }
 
 static int
 parse_target(struct tw_line *ln, struct tw__logger *lg)
 {
-	static const char *const later[] = {
-		"ring@",
-		"tcp@",
-		"tcp4@",
-		"tcp6@",
-		"uxst@",
-		"backend@",
-		"sockpair@",
+	/* what is in the place of a prefix for the parser of addresses */
+	static const struct {
+		const char *prefix, *address;
+		bool is_stream;
+	} prefixes[] = {
+		{ "udp@", "", false },
+		{ "udp4@", "ipv4@", false },
+		{ "udp6@", "ipv6@", false },
+		{ "uxdg@", "unix@", false },
+		{ "tcp@", "", true },
+		{ "tcp4@", "ipv4@", true },
+		{ "tcp6@", "ipv6@", true },
+		{ "uxst@", "unix@", true },
 	};
-	static const char *const datagram[] = {
-		"udp@",
-		"udp4@",
-		"udp6@",
-		"uxdg@",
-	};
+	static const char *const later[] = { "backend@", "sockpair@" };
+	struct tw_arena *const arena = tw_gen_arena(ln->gen);
 	const char *const text = tw_arg(ln, 0);
 
 	if (strcmp(text, "stdout") == 0)
@@ -137,16 +178,23 @@ parse_target(struct tw_line *ln, struct tw__logger *lg)
 		return parse_fd(ln, "2", lg);
 	if (strncmp(text, "fd@", 3) == 0)
 		return parse_fd(ln, text + 3, lg);
+	if (strncmp(text, "ring@", 5) == 0)
+		return parse_ring(ln, text + 5, lg);
 	for (size_t i = 0; i < TW_N_ELEMENTS(later); i++)
 		if (strncmp(text, later[i], strlen(later[i])) == 0)
 			return tw_line_fail(ln, 0,
-			    "'%s' targets are not "
-			    "supported yet; use a UDP or unix address, stdout, "
-			    "stderr or fd@N",
+			    "'%s' targets are not supported yet; use an address, "
+			    "ring@NAME, stdout, stderr or fd@N",
 			    later[i]);
-	for (size_t i = 0; i < TW_N_ELEMENTS(datagram); i++)
-		if (strncmp(text, datagram[i], strlen(datagram[i])) == 0)
-			return parse_socket(ln, text + strlen(datagram[i]), lg);
+	for (size_t i = 0; i < TW_N_ELEMENTS(prefixes); i++) {
+		const size_t len = strlen(prefixes[i].prefix);
+		if (strncmp(text, prefixes[i].prefix, len) != 0)
+			continue;
+		const char *const addr =
+		    tw_arena_printf(arena, "%s%s", prefixes[i].address, text + len);
+		return prefixes[i].is_stream ? parse_stream(ln, text, addr, lg)
+					     : parse_socket(ln, addr, lg);
+	}
 	return parse_socket(ln, text, lg);
 }
 
@@ -155,13 +203,11 @@ parse_target(struct tw_line *ln, struct tw__logger *lg)
 static int
 parse_format(struct tw_line *ln, int i, struct tw__logger *lg)
 {
-	const int f = index_of(formats, TW__N_LOG_FORMATS, tw_arg(ln, i));
+	const int f = tw__log_format_of(tw_arg(ln, i));
 
 	if (f <= 0)
-		return tw_line_fail(ln, i,
-		    "unknown log format '%s': write local, rfc3164, rfc5424, "
-		    "priority, short, timed, iso or raw",
-		    tw_arg(ln, i));
+		return tw_line_fail(ln, i, "unknown log format '%s': write %s",
+		    tw_arg(ln, i), TW__LOG_FORMAT_NAMES);
 	lg->format = (uint8_t)f;
 	return 0;
 }
@@ -344,6 +390,8 @@ set_log(struct tw_line *ln)
 	lg = tw_arena_zalloc(tw_gen_arena(ln->gen), sizeof(*lg));
 	lg->max_len = 1024;
 	lg->max_level = TW_DEBUG;
+	lg->file = ln->file;
+	lg->line = ln->number;
 	if (parse_logger(ln, lg) != 0)
 		return -1;
 	/* At the head: a tail may be shared with the defaults section. */
@@ -384,7 +432,7 @@ static const struct tw_kw log_keywords[] = {
 int
 tw__log_register(struct tw_err *err)
 {
-	if (tw__kw_add(log_keywords, NULL, err) != 0)
+	if (tw__kw_add(log_keywords, NULL, err) != 0 || tw__ring_register(err) != 0)
 		return -1;
 	return tw__kw_add(tw__logfmt_kw, NULL, err);
 }

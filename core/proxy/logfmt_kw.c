@@ -12,6 +12,7 @@
 #include "expr/expr_int.h"
 #include "proxy/logger.h"
 #include "proxy/proxy_int.h"
+#include "proxy/ring.h"
 
 enum format_kind {
 	KIND_DEFAULT,
@@ -371,16 +372,42 @@ is_never_captured(const struct tw_logvar *var, const void *arg)
 	return false;
 }
 
+/* Rings may stand further down than the lines that name them. */
+static int
+check_rings(struct tw_gen *gen, const struct tw__logger_list *list)
+{
+	struct tw__logger *lg;
+	int result = 0;
+
+	SLIST_FOREACH(lg, list, link) {
+		if (lg->ring == NULL || lg->target != NULL)
+			continue;
+		const struct tw__ring_conf *const c = tw__ring_conf_find(gen, lg->ring);
+		if (c == NULL) {
+			result = tw_gen_fail(gen, lg->file, lg->line,
+			    "unknown ring '%s': declare it in a section 'ring %s'",
+			    lg->ring, lg->ring);
+			continue;
+		}
+		lg->target = tw__ring_get(c->name)->target;
+		if (!c->implicit && lg->format == TW__LOG_DEFAULT)
+			lg->format = c->format;
+	}
+	return result;
+}
+
 int
 tw__log_check(struct tw_gen *gen)
 {
 	struct tw_proxy *px;
-	int result = 0;
+	int result = check_rings(gen, &gen->global.loggers);
 	const struct tw_logfmt *const plain = builtin(gen, default_format);
 	const struct tw_logfmt *const plain_http = builtin(gen, default_http_format);
 
 	gen->error_logfmt = builtin(gen, error_format);
 	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (check_rings(gen, &px->c.loggers) != 0)
+			result = -1;
 		if (!tw__is_fe(px))
 			continue;
 		if (check_mode(gen, px) != 0)

@@ -27,6 +27,7 @@
 #include "expr/expr_int.h"
 #include "proxy/logger.h"
 #include "proxy/proxy.h"
+#include "proxy/ring.h"
 #include "run/worker.h"
 
 #define BUFFER_BYTES (224 * 1024)
@@ -231,7 +232,7 @@ drop_all(struct tw__logw *lw)
 {
 	for (int i = lw->first; i < lw->n; i++) {
 		if (lw->entry[i].target != NULL)
-			tw__log_drop(1);
+			tw__log_drop(lw->entry[i].target, 1);
 	}
 	lw->first = lw->n = 0;
 	lw->used = 0;
@@ -309,6 +310,8 @@ tw__log_worker_up(struct tw_worker *w)
 	lw->hook.arg = lw;
 	w->log = lw;
 	tw__turn_hook_add(w, &lw->hook);
+	if (w->id == 0)
+		tw__rings_up();
 	return 0;
 }
 
@@ -321,6 +324,8 @@ tw__log_worker_down(struct tw_worker *w)
 		return;
 	flush(lw);
 	drop_all(lw);
+	if (w->id == 0)
+		tw__rings_down();
 	tw_timer_del(&lw->timer);
 	tw__turn_hook_del(w, &lw->hook);
 	w->log = NULL;

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <sys/queue.h>
 
+#include <tideway/command.h>
 #include <tideway/conf.h>
 #include <tideway/conn.h>
 #include <tideway/log.h>
@@ -22,6 +23,7 @@
 #define TW__LOG_LEN_MAX 65535
 
 struct tw__log_target;
+struct tw__ring;
 struct tw_worker;
 
 /* HAProxy's `format` names; see the manual's keyword `log`. */
@@ -32,6 +34,11 @@ enum tw__log_format {
 	TW__N_LOG_FORMATS
 };
 
+/** tw__log_format_of - by name. returns: enum tw__log_format; 0 or less: none. */
+int tw__log_format_of(const char *name);
+#define TW__LOG_FORMAT_NAMES \
+	"local, rfc3164, rfc5424, priority, short, timed, iso or raw"
+
 /* `sample 1,3-5:10`: which lines of every `size`. */
 struct tw__log_sample {
 	_Atomic uint64_t lines; /* shared: seen so far */
@@ -41,7 +48,10 @@ struct tw__log_sample {
 
 struct tw__logger {
 	SLIST_ENTRY(tw__logger) link;
-	struct tw__log_target *target; /* borrow: for ever */
+	struct tw__log_target *target; /* borrow: for ever; NULL until checked: ring */
+	const char *ring;   /* gen; `ring@name`; NULL: another target */
+	const char *file;
+	int line;
 	uint32_t max_len;   /* bytes of a line, header included */
 	uint8_t format;     /* enum tw__log_format */
 	uint8_t facility;
@@ -84,14 +94,28 @@ int tw__log_pid(void);
 /** tw__watch_for - from now on. context: any. */
 void tw__watch_for(unsigned bits);
 
+/* `show events` and the like (log_cmd.c). */
+extern const struct tw_command tw__log_commands[];
+
 /* Targets (logtarget.c). */
 /** tw__log_target_addr - a datagram socket's address; tw__log_target_fd - a
  * descriptor. returns: the one there is for it, or a new one. control. */
 struct tw__log_target *tw__log_target_addr(const struct tw_addr *addr);
 struct tw__log_target *tw__log_target_fd(int fd);
+/** tw__log_target_ring - the one that a new ring gets. */
+struct tw__log_target *tw__log_target_ring(struct tw__ring *ring);
+/* What `show log` says of a target. */
+struct tw__log_target_info {
+	char name[128];
+	const char *type; /* "datagram", "fd", "ring" */
+	bool is_down;
+	uint64_t sent, dropped;
+};
+/** tw__log_target_at - the i-th, from 0. returns: false: there is none. */
+bool tw__log_target_at(int i, struct tw__log_target_info *info);
 void tw__log_target_open(struct tw__log_target *t);
-/** tw__log_drop - counts lines that are lost. */
-void tw__log_drop(int n);
+/** tw__log_drop - counts lines that a target has lost. */
+void tw__log_drop(struct tw__log_target *t, int n);
 /** tw__log_target_send - never waits. in: n messages, each with its newline;
  * iov, iov_per_msg of them for each. returns: how many were sent or given up;
  * the rest may be tried again later. context: any thread. */

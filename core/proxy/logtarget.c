@@ -24,6 +24,7 @@
 #include <tideway/worker.h>
 
 #include "proxy/logger.h"
+#include "proxy/ring.h"
 
 #define BATCH_MAX 64
 #define RETRY_US 1000000
@@ -32,6 +33,8 @@
 struct tw__log_target {
 	SLIST_ENTRY(tw__log_target) link; /* shared: targets_lock */
 	struct tw_addr addr;              /* family 0: a descriptor */
+	struct tw__ring *ring;            /* for ever; NULL: another kind */
+	_Atomic uint64_t sent, dropped;   /* lines */
 	_Atomic int fd;                   /* -1: not open */
 	bool is_file;                     /* a regular file takes any length */
 	_Atomic bool down;                /* connecting failed; see retry_us */
@@ -50,8 +53,9 @@ tw__log_dropped(void)
 }
 
 void
-tw__log_drop(int n)
+tw__log_drop(struct tw__log_target *t, int n)
 {
+	atomic_fetch_add_explicit(&t->dropped, (uint64_t)n, memory_order_relaxed);
 	atomic_fetch_add_explicit(&dropped, (uint64_t)n, memory_order_relaxed);
 }
 
@@ -59,7 +63,7 @@ static bool
 same(const struct tw__log_target *t, const struct tw_addr *addr, int fd)
 {
 	if (addr == NULL)
-		return t->addr.family == 0 && t->fd == fd;
+		return t->addr.family == 0 && t->ring == NULL && t->fd == fd;
 	return t->addr.family == addr->family && tw_addr_eq(&t->addr, addr);
 }
 
@@ -93,6 +97,21 @@ struct tw__log_target *
 tw__log_target_addr(const struct tw_addr *addr)
 {
 	return find_or_make(addr, -1);
+}
+
+struct tw__log_target *
+tw__log_target_ring(struct tw__ring *ring)
+{
+	struct tw__log_target *const t = calloc(1, sizeof(*t));
+
+	TW_ASSERT(t != NULL);
+	t->fd = -1;
+	t->ring = ring;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_mutex_lock(&targets_lock);
+	SLIST_INSERT_HEAD(&targets, t, link);
+	pthread_mutex_unlock(&targets_lock);
+	return t;
 }
 
 struct tw__log_target *
@@ -175,13 +194,13 @@ send_batch(struct tw__log_target *t, struct mmsghdr *msg, int n)
 			continue;
 		}
 		if (error == EMSGSIZE) { /* this one alone is too long */
-			tw__log_drop(1);
+			tw__log_drop(t, 1);
 			done++;
 			continue;
 		}
 		if (error == EAGAIN || error == ENOBUFS)
 			return done;
-		tw__log_drop(n - done);
+		tw__log_drop(t, n - done);
 		return n;
 	}
 	return n;
@@ -252,20 +271,79 @@ write_lines(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
 		const int now = fits(iov + i * per_msg, per_msg, n - i,
 		    t->is_file ? SSIZE_MAX : PIPE_BUF);
 		if (writev(t->fd, iov + i * per_msg, now * per_msg) < 0)
-			tw__log_drop(now);
+			tw__log_drop(t, now);
 		i += now;
 	}
 	pthread_mutex_unlock(&t->lock);
 	return i;
 }
 
-int
-tw__log_target_send(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
+static void
+put_lines(struct tw__log_target *t, const struct iovec *iov, int per_msg, int n)
 {
+	for (int i = 0; i < n; i++)
+		if (!tw__ring_put(t->ring, iov + i * per_msg, per_msg))
+			tw__log_drop(t, 1);
+}
+
+/* returns: how many were sent or given up. */
+static int
+send_any(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
+{
+	if (t->ring != NULL) {
+		put_lines(t, iov, per_msg, n);
+		return n;
+	}
 	if (t->addr.family == 0)
 		return write_lines(t, iov, per_msg, n);
 	if (is_usable(t))
 		return send_datagrams(t, iov, per_msg, n);
-	tw__log_drop(n);
+	tw__log_drop(t, n);
 	return n;
+}
+
+int
+tw__log_target_send(struct tw__log_target *t, struct iovec *iov, int per_msg, int n)
+{
+	const int done = send_any(t, iov, per_msg, n);
+
+	atomic_fetch_add_explicit(&t->sent, (uint64_t)done, memory_order_relaxed);
+	return done;
+}
+
+/* ---- for `show log` ----------------------------------------------------- */
+
+static void
+name_out(const struct tw__log_target *t, char *mem, size_t size)
+{
+	struct tw_out o = tw_out_of(mem, size - 1);
+
+	if (t->ring != NULL)
+		tw_out_printf(&o, "ring@%s", t->ring->name);
+	else if (t->addr.family == 0)
+		tw_out_printf(&o, "fd@%d", t->fd);
+	else
+		tw_addr_port_out(&o, &t->addr);
+	*o.p = '\0';
+}
+
+bool
+tw__log_target_at(int i, struct tw__log_target_info *info)
+{
+	const struct tw__log_target *t;
+
+	pthread_mutex_lock(&targets_lock);
+	SLIST_FOREACH(t, &targets, link)
+		if (i-- == 0)
+			break;
+	pthread_mutex_unlock(&targets_lock);
+	if (t == NULL)
+		return false;
+	name_out(t, info->name, sizeof(info->name));
+	info->type = t->ring != NULL ? "ring" : t->addr.family == 0 ? "fd" : "datagram";
+	info->is_down = t->down;
+	info->dropped = atomic_load_explicit(&t->dropped, memory_order_relaxed);
+	info->sent = atomic_load_explicit(&t->sent, memory_order_relaxed);
+	info->sent -= info->dropped < info->sent ? info->dropped : info->sent;
+	return true;
 }

@@ -500,6 +500,22 @@ tw__cli_fd(const struct tw_cli *cli)
 	return bufferevent_getfd(cli->bev);
 }
 
+size_t
+tw__cli_unsent(const struct tw_cli *cli)
+{
+	return evbuffer_get_length(out_of(cli));
+}
+
+bool
+tw__cli_drop_input(struct tw_cli *cli)
+{
+	struct evbuffer *const in = bufferevent_get_input(cli->bev);
+	const size_t len = evbuffer_get_length(in);
+
+	evbuffer_drain(in, len);
+	return len > 0;
+}
+
 void
 tw__cli_set_level(struct tw_cli *cli, enum tw_cli_level level)
 {

@@ -63,6 +63,11 @@ extern void (*tw__cli_freed)(void);
 /* What built-in commands change in a session. */
 bool tw__cli_may_getsocks(const struct tw_cli *cli);
 int tw__cli_fd(const struct tw_cli *cli);
+/** tw__cli_unsent - bytes of answers that the peer has not taken yet. */
+size_t tw__cli_unsent(const struct tw_cli *cli);
+/** tw__cli_drop_input - forgets what the peer has sent while a command waits.
+ * returns: whether there was anything. */
+bool tw__cli_drop_input(struct tw_cli *cli);
 void tw__cli_set_level(struct tw_cli *cli, enum tw_cli_level level);
 void tw__cli_toggle_prompt(struct tw_cli *cli);
 void tw__cli_set_timeout(struct tw_cli *cli, uint32_t timeout_ms);

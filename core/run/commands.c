@@ -15,6 +15,7 @@
 #include <tideway/module.h>
 #include "core/module/module_int.h"
 #include "core/net/handover.h"
+#include "core/proxy/logger.h"
 #include "core/run/cli.h"
 #include "core/run/run.h"
 
@@ -220,6 +221,8 @@ tw__command_worker(int i)
 
 	if (c == NULL)
 		c = of_table(of_worker, &i);
+	if (c == NULL)
+		c = of_table(tw__log_commands, &i);
 	for (int m = 0; c == NULL && (self = tw__module_at(m)) != NULL; m++)
 		c = of_table(self->module->commands, &i);
 	return c;
