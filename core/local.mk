@@ -95,10 +95,12 @@ core_libcore_a_SOURCES = \
 	core/proxy/live.c \
 	core/proxy/log_cmd.c \
 	core/proxy/log_kw.c \
+	core/proxy/logbuf.c \
 	core/proxy/logfmt_kw.c \
 	core/proxy/logger.c \
 	core/proxy/logtarget.c \
 	core/proxy/persist.c \
+	core/proxy/profile_kw.c \
 	core/proxy/proxy_kw.c \
 	core/proxy/queue.c \
 	core/proxy/resolve.c \

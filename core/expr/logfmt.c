@@ -522,6 +522,10 @@ tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
 	}
 	for (uint32_t i = 0; i < f->n && !o->over; i++) {
 		const struct node *const n = &f->node[i];
+		if (n->kind == NODE_VAR) { /* half of them */
+			n->u.var->out(req, o, n->flags);
+			continue;
+		}
 		switch (n->kind) {
 		case NODE_TEXT:
 			if (n->u.text.len == 1)
@@ -536,7 +540,6 @@ tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
 			space = o->p;
 			break;
 		case NODE_VAR:
-			n->u.var->out(req, o, n->flags);
 			break;
 		case NODE_EXPR:
 			out_expr(n->u.expr, req, o, n->flags);

@@ -16,6 +16,7 @@
 #include <tideway/assert.h>
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
+#include "core/flow/watch.h"
 
 /* --- between requests --- */
 
@@ -119,8 +120,8 @@ tw__client_request(struct tw_conn *cli)
 	req->step = TW__READ;
 	const uint32_t ms = first_of(req->fe->c.timeout.http_request, 0, 0);
 	req->t_fail_head = ms != 0 ? tw_now_ms() + ms : 0;
-	if (TW_UNLIKELY(tw__debug_on))
-		tw__debug_accept(req);
+	if (TW_UNLIKELY(tw__watched()))
+		tw__watch_accept(req);
 	return req;
 }
 
@@ -286,8 +287,8 @@ tw__step_inspect(struct tw_req *req)
 
 	if (!req->http) {
 		req->t_first = req->t_head = tw_turn_us();
-		if (TW_UNLIKELY(tw__debug_on))
-			tw__debug_accept(req);
+		if (TW_UNLIKELY(tw__watched()))
+			tw__watch_accept(req);
 		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_SESS, 1);
 		tw__cnt(&req->cli->bind->live->s, req->worker->id, TW_CNT_SESS, 1);
 		req->step = TW__ROUTE;
@@ -424,6 +425,8 @@ tw__step_request(struct tw_req *req)
 	const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_REQUEST);
 	if (v == TW__H_NEXT || (v == TW__H_DONE && req->step == TW__REQUEST))
 		req->step = TW__ROUTE;
+	if (TW_UNLIKELY(tw__watched()) && req->step != TW__REQUEST)
+		tw__watch_request(req);
 	return after_hooks(req, v);
 }
 

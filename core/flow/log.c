@@ -199,6 +199,8 @@ is_wanted(const struct tw_req *req)
 	const bool normal = !req->failed && req->status < 500 && req->retries == 0 &&
 	    !req->redispatched;
 
+	if (c->log_steps != 0 && !(c->log_steps & 1u << req->log_step))
+		return false;
 	if (c->dontlognull && req->up.bytes == 0 && req->start_line.len == 0 &&
 	    req->down.bytes == 0 && req->t_connect == 0)
 		return false;
@@ -209,7 +211,7 @@ void
 tw__flow_log(struct tw_req *req)
 {
 	if (TW_LIKELY(!(req->fe->c.log_special | req->failed))) {
-		tw__log_request(req);
+		tw__log_request(req, (enum tw__log_step)req->log_step);
 		return;
 	}
 	if (!is_wanted(req))
@@ -217,7 +219,7 @@ tw__flow_log(struct tw_req *req)
 	if (req->failed && req->failed_at <= TW__HELLO)
 		tw__log_connection(req, req->fail_why);
 	else
-		tw__log_request(req);
+		tw__log_request(req, (enum tw__log_step)req->log_step);
 }
 
 /* Everything that must not survive into the next exchange. */

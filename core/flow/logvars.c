@@ -660,12 +660,16 @@ VAR(ID)
 /* Where the line comes from. */
 VAR(OG)
 {
-	const char *origin = req->http ? "txn_response" : "txn_connect";
+	static const char *const names[TW__N_LOG_STEPS] = {
+		[TW__LOG_AT_CLOSE] = "txn_close",
+		[TW__LOG_AT_ACCEPT] = "txn_accept",
+		[TW__LOG_AT_REQUEST] = "txn_request",
+		[TW__LOG_AT_CONNECT] = "txn_connect",
+		[TW__LOG_AT_RESPONSE] = "txn_response",
+	};
+	const bool is_error = req->failed && req->failed_at <= TW__HELLO;
 
-	if (tw_req_complete(req))
-		origin = req->failed && req->failed_at <= TW__HELLO ? "sess_error"
-								    : "txn_close";
-	put_word(o, origin, flags);
+	put_word(o, is_error ? "sess_error" : names[req->log_step], flags);
 }
 
 /* What no configuration of today can set: TLS. */

@@ -16,6 +16,7 @@
 #include <tideway/proto.h>
 #include <tideway/req.h>
 #include "core/net/conn.h"
+#include "core/proxy/logger.h"
 #include "core/proxy/proxy.h"
 
 enum tw__step {
@@ -82,6 +83,7 @@ struct tw_req {
 	bool body_wanted;          /* it waits for the client */
 	bool copying;              /* what passes of it is kept for retry-on */
 	bool logged;               /* early: option logasap */
+	uint8_t log_step;          /* enum tw__log_step, of the line being written */
 	uint8_t failed_at;         /* enum tw__step, when it failed */
 	uint8_t timers_step;
 	uint8_t restarts;
@@ -253,7 +255,6 @@ void tw__flow_timers(struct tw_req *req);
 /** tw__flow_log - one line, unless the frontend's options are against it. */
 void tw__flow_log(struct tw_req *req);
 /* provided by core/proxy/logger.c */
-void tw__log_request(struct tw_req *req);
 void tw__log_connection(struct tw_req *req, const char *why);
 
 #define X(name, fn, term, what) enum tw__next fn(struct tw_req *req);

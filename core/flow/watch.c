@@ -39,20 +39,49 @@ keep_source(struct tw_req *req)
 		tw_addr_from_sockaddr(req->source, (struct sockaddr *)&ss, len);
 }
 
-/* in: bytes, what %B shall say. */
+/* A line before the end. in: bytes, what %B shall say. */
 static void
-log_now(struct tw_req *req, uint64_t bytes)
+log_now(struct tw_req *req, enum tw__log_step step, uint64_t bytes)
 {
 	const uint64_t sent = req->down.bytes;
 
-	if (!req->fe->c.logasap || req->logged)
-		return;
-	req->logged = true;
 	req->t_end = tw_turn_us();
 	req->down.bytes = bytes;
+	req->log_step = (uint8_t)step;
 	tw__flow_log(req);
+	req->log_step = TW__LOG_AT_CLOSE;
 	req->down.bytes = sent;
 	req->t_end = 0;
+}
+
+/* `log-steps` names it, or it is where option logasap logs. */
+static void
+log_step(struct tw_req *req, enum tw__log_step step, bool is_asap, uint64_t bytes)
+{
+	const struct tw__proxy_conf *const c = &req->fe->c;
+
+	if (c->log_steps & 1u << step) {
+		log_now(req, step, bytes);
+	} else if (c->log_steps == 0 && c->logasap && is_asap && !req->logged) {
+		req->logged = true;
+		log_now(req, step, bytes);
+	}
+}
+
+void
+tw__watch_accept(struct tw_req *req)
+{
+	if (tw__debug_on)
+		tw__debug_accept(req);
+	log_step(req, TW__LOG_AT_ACCEPT, false, 0);
+	if (!req->http)
+		log_step(req, TW__LOG_AT_REQUEST, false, 0);
+}
+
+void
+tw__watch_request(struct tw_req *req)
+{
+	log_step(req, TW__LOG_AT_REQUEST, false, 0);
 }
 
 void
@@ -62,13 +91,11 @@ tw__watch_sent(struct tw_req *req)
 		tw__debug_server(req);
 	if (tw__watched() & TW__WATCH_SOURCE)
 		keep_source(req);
-	if (!req->http)
-		log_now(req, 0);
+	log_step(req, TW__LOG_AT_CONNECT, !req->http, 0);
 }
 
 void
 tw__watch_head(struct tw_req *req, size_t bytes)
 {
-	if (req->http)
-		log_now(req, bytes);
+	log_step(req, TW__LOG_AT_RESPONSE, req->http, bytes);
 }

@@ -22,6 +22,10 @@ tw__watched(void)
 }
 
 /* Called when tw__watched(). context: the worker. */
+/** tw__watch_accept - a session (mode tcp) or request begins. */
+void tw__watch_accept(struct tw_req *req);
+/** tw__watch_request - the frontend has seen the request. */
+void tw__watch_request(struct tw_req *req);
 /** tw__watch_sent - the request is on its way to the server. */
 void tw__watch_sent(struct tw_req *req);
 /** tw__watch_head - the response's head is about to leave. in: its bytes. */

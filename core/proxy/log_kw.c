@@ -275,10 +275,19 @@ parse_sample(struct tw_line *ln, int i, struct tw__logger *lg)
 	if (s->size < last || *p != '\0')
 		return sample_bad(ln, i);
 	lg->sample = s;
+	lg->is_special = true;
 	return 0;
 }
 
-/* `len N`, `format F`, `sample S` from argument *i on. */
+static int
+parse_profile(struct tw_line *ln, int i, struct tw__logger *lg)
+{
+	lg->profile_name = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, i));
+	lg->is_special = true;
+	return 0;
+}
+
+/* `len N`, `format F` and the like from argument *i on. */
 static int
 parse_options(struct tw_line *ln, int *i, struct tw__logger *lg)
 {
@@ -289,6 +298,7 @@ parse_options(struct tw_line *ln, int *i, struct tw__logger *lg)
 		{ "len", parse_len },
 		{ "format", parse_format },
 		{ "sample", parse_sample },
+		{ "profile", parse_profile },
 	};
 
 	while (tw_arg(ln, *i) != NULL) {
@@ -415,8 +425,8 @@ static const struct tw_kw log_keywords[] = {
 	    .set = set_log,
 	    .flags = TW_KW_NO,
 	    .usage = "global | <target> [len <bytes>] [format <format>] "
-		     "[sample <ranges>:<size>] <facility> [<max level> "
-		     "[<min level>]]",
+		     "[sample <ranges>:<size>] [profile <name>] <facility> "
+		     "[<max level> [<min level>]]",
 	    .help = "Sends log lines there; `global`: to the global section's "
 		    "targets." },
 	{ .word = "log-tag",
@@ -432,7 +442,8 @@ static const struct tw_kw log_keywords[] = {
 int
 tw__log_register(struct tw_err *err)
 {
-	if (tw__kw_add(log_keywords, NULL, err) != 0 || tw__ring_register(err) != 0)
+	if (tw__kw_add(log_keywords, NULL, err) != 0 || tw__ring_register(err) != 0 ||
+	    tw__log_profile_register(err) != 0)
 		return -1;
 	return tw__kw_add(tw__logfmt_kw, NULL, err);
 }

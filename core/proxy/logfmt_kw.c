@@ -174,6 +174,32 @@ set_unique_id_format(struct tw_line *ln)
 	return set_other_format(ln, &conf_of(ln)->unique_id);
 }
 
+/* "accept,close", or "all". */
+static int
+set_log_steps(struct tw_line *ln)
+{
+	const char *p = tw_arg(ln, 0);
+	unsigned bits = 0;
+
+	if (strcmp(p, "all") == 0)
+		bits = (1u << TW__LOG_AT_ERROR) - 1;
+	while (bits == 0 || *p == ',') {
+		p += *p == ',';
+		const struct tw_str word = { p, strcspn(p, ",") };
+		const int step = tw__log_step_of(word);
+		if (step < 0 || step >= TW__LOG_AT_ERROR)
+			return tw_line_fail(ln, 0,
+			    "unknown step '%.*s': write all, or some of accept, "
+			    "request, connect, response and close with commas "
+			    "between them",
+			    TW_STR_FMT(word));
+		bits |= 1u << step;
+		p += word.len;
+	}
+	conf_of(ln)->log_steps = (uint8_t)bits;
+	return 0;
+}
+
 #define AT(field) offsetof(struct tw_proxy, c.field)
 #define IGNORED(text)                                                  \
 	{                                                              \
@@ -260,6 +286,15 @@ const struct tw_kw tw__logfmt_kw[] = {
 		    "server is connected), not at the end; '+' marks what is "
 		    "not final.",
 	    .def = "off" },
+	{ .word = "log-steps",
+	    .scopes = TW_SC_FE,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = set_log_steps,
+	    .usage = "{ all | <step>[,<step>...] }",
+	    .help = "When lines are written: accept, request, connect, response, "
+		    "close. A step before the end shows what is known by then.",
+	    .def = "close" },
 	{ .word = "unique-id-format",
 	    .scopes = TW_SC_FE,
 	    .min_args = 1,
@@ -276,6 +311,7 @@ const struct tw_kw tw__logfmt_kw[] = {
 	IGNORED("option tcplog"),
 	IGNORED("option jsonlog"),
 	IGNORED("option logasap"),
+	IGNORED("log-steps"),
 	IGNORED("unique-id-format"),
 	{ .word = NULL },
 };
@@ -372,14 +408,40 @@ is_never_captured(const struct tw_logvar *var, const void *arg)
 	return false;
 }
 
-/* Rings may stand further down than the lines that name them. */
 static int
-check_rings(struct tw_gen *gen, const struct tw__logger_list *list)
+check_profile(struct tw_gen *gen, const struct tw_proxy *px, struct tw__logger *lg)
+{
+	int result = 0;
+
+	lg->profile = tw__log_profile_find(gen, lg->profile_name);
+	if (lg->profile == NULL)
+		return tw_gen_fail(gen, lg->file, lg->line,
+		    "unknown log-profile '%s': declare it in a section "
+		    "'log-profile %s'",
+		    lg->profile_name, lg->profile_name);
+	for (int i = 0; i < TW__N_LOG_STEPS; i++) {
+		if (tw__logfmt_has(lg->profile->step[i].fmt, TW__LOGVAR_SOURCE) ||
+		    tw__logfmt_has(lg->profile->step[i].sd, TW__LOGVAR_SOURCE))
+			tw__watch_for(TW__WATCH_SOURCE);
+		if (px == NULL || px->c.mode != TW_MODE_TCP)
+			continue;
+		result |= check_tcp(gen, px, "log-profile", lg->profile->step[i].fmt);
+		result |= check_tcp(gen, px, "log-profile", lg->profile->step[i].sd);
+	}
+	return result;
+}
+
+/* Rings and profiles may stand further down than the lines that name them. */
+static int
+check_loggers(
+    struct tw_gen *gen, const struct tw_proxy *px, const struct tw__logger_list *list)
 {
 	struct tw__logger *lg;
 	int result = 0;
 
 	SLIST_FOREACH(lg, list, link) {
+		if (lg->profile_name != NULL && check_profile(gen, px, lg) != 0)
+			result = -1;
 		if (lg->ring == NULL || lg->target != NULL)
 			continue;
 		const struct tw__ring_conf *const c = tw__ring_conf_find(gen, lg->ring);
@@ -400,13 +462,13 @@ int
 tw__log_check(struct tw_gen *gen)
 {
 	struct tw_proxy *px;
-	int result = check_rings(gen, &gen->global.loggers);
+	int result = check_loggers(gen, NULL, &gen->global.loggers);
 	const struct tw_logfmt *const plain = builtin(gen, default_format);
 	const struct tw_logfmt *const plain_http = builtin(gen, default_http_format);
 
 	gen->error_logfmt = builtin(gen, error_format);
 	TAILQ_FOREACH(px, &gen->proxies, link) {
-		if (check_rings(gen, &px->c.loggers) != 0)
+		if (check_loggers(gen, px, &px->c.loggers) != 0)
 			result = -1;
 		if (!tw__is_fe(px))
 			continue;
@@ -417,8 +479,10 @@ tw__log_check(struct tw_gen *gen)
 			px->c.logfmt = px->c.mode == TW_MODE_HTTP ? plain_http : plain;
 		px->c.logfmt =
 		    tw__logfmt_trim(gen, px->c.logfmt, is_never_captured, px);
-		px->c.log_special =
-		    px->c.dontlognull || px->c.dontlog_normal || px->c.logasap;
+		px->c.log_special = px->c.dontlognull || px->c.dontlog_normal ||
+		    px->c.logasap || px->c.log_steps != 0;
+		if (px->c.log_steps != 0)
+			tw__watch_for(TW__WATCH_STEPS);
 		if (px->c.logasap)
 			tw__watch_for(TW__WATCH_ASAP);
 		if (tw__logfmt_has(px->c.logfmt, TW__LOGVAR_SOURCE) ||

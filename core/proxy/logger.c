@@ -5,10 +5,8 @@
  *
  * Hot path. A line is formatted once, straight into the worker's buffer, with
  * the header of its first logger before it; other loggers get a header of
- * their own and share the text. Lines leave together at the end of a loop's
- * turn: when there are enough of them, or after a few milliseconds. What a
- * receiver cannot take yet waits in the buffer, and is lost, and counted, only
- * when that is full. Dates are formatted once a second; the tail of a
+ * their own and share the text. How lines leave is in
+ * logbuf.c. Dates are formatted once a second; the tail of a
  * header (tag and pid) once for each tag. The control thread and threads that
  * are no workers use the same code. source: RFC 3164, RFC 5424; HAProxy's
  * manual, keyword `log`.
@@ -25,53 +23,19 @@
 #include <tideway/assert.h>
 
 #include "expr/expr_int.h"
+#include "proxy/logbuf.h"
 #include "proxy/logger.h"
 #include "proxy/proxy.h"
-#include "proxy/ring.h"
 #include "run/worker.h"
 
-#define BUFFER_BYTES (224 * 1024)
-#define HEADER_MAX_BYTES 768
 #define NAME_MAX_BYTES 250
-#define ENTRIES_MAX 256
-#define IOV_PER_MSG 3
 #define US_PER_S 1000000u
-#define FLUSH_AT \
-	8            /* lines that are worth a system call; a unix datagram
-                        socket takes ten by default (net.unix.max_dgram_qlen) */
-#define FLUSH_MS 4   /* the longest that fewer wait */
-#define TRY_MAX 32   /* messages in one system call */
-#define RETRY_US 200 /* until a full receiver is tried again */
-
-/* One message: pieces of the buffer. */
-struct entry {
-	struct tw__log_target *target;
-	uint32_t head, head_len;
-	uint32_t text, text_len; /* without newline; one may stand behind it */
-};
-
-struct tw__logw {
-	char *buf; /* owns: BUFFER_BYTES */
-	uint32_t used;
-	int first, n; /* those from first to n may wait */
-	struct entry entry[ENTRIES_MAX];
-	struct tw__turn_hook hook;
-	struct tw_timer timer; /* wakes the loop for what waits */
-	uint64_t retry_us;     /* a receiver was full: not before then */
-	uint64_t second;       /* of the two texts; 0: none */
-	char date[20];         /* "Nov 22 10:00:00 " */
-	char iso[24], zone[8]; /* "2026-11-22T10:00:00", "+00:00" */
-	const char *tag;       /* of `tail`; borrow: gen; compared, never read */
-	uint64_t tag_gen;      /* number of that generation */
-	size_t tail_len;
-	char tail[HEADER_MAX_BYTES / 2]; /* "tideway[123]: " */
-};
 
 /* Whatever the loggers of one line need fits into an empty buffer. */
 _Static_assert(
-    2 * TW__LOG_LEN_MAX + (2 * TW__LOGGERS_MAX + 1) * HEADER_MAX_BYTES < BUFFER_BYTES,
+    2 * TW__LOG_LEN_MAX + (2 * TW__LOGGERS_MAX + 1) * TW__LOGW_HEADER < TW__LOGW_BYTES,
     "a line fits");
-_Static_assert(2 * TW__LOGGERS_MAX <= ENTRIES_MAX, "so do its entries");
+_Static_assert(2 * TW__LOGGERS_MAX <= TW__LOGW_ENTRIES, "so do its entries");
 
 /* What a line is made from. */
 struct line {
@@ -81,6 +45,8 @@ struct line {
 	enum tw_level level;
 	const struct tw_logfmt *fmt; /* or text */
 	const struct tw_logfmt *sd;  /* structured data of RFC 5424; NULL: none */
+	enum tw__log_step step;
+	bool alone; /* for one logger, whatever the lists say */
 	struct tw_req *req;
 	struct tw_str text;
 };
@@ -114,223 +80,6 @@ tw__log_pid(void)
 	pid = (int)getpid();
 	__atomic_store_n(&own_pid, pid, __ATOMIC_RELAXED);
 	return pid;
-}
-
-/* ---- the buffer --------------------------------------------------------- */
-
-static void
-entry_iov(const struct tw__logw *lw, const struct entry *e, struct iovec *iov)
-{
-	static char newline[] = "\n";
-	char *const text = lw->buf + e->text;
-	const bool has_newline = text[e->text_len] == '\n';
-
-	if (e->head + e->head_len == e->text && has_newline) { /* one piece */
-		iov[0] =
-		    (struct iovec){ lw->buf + e->head, e->head_len + e->text_len + 1 };
-		iov[1] = iov[2] = (struct iovec){ newline, 0 };
-		return;
-	}
-	iov[0] = (struct iovec){ lw->buf + e->head, e->head_len };
-	iov[1] = (struct iovec){ text, e->text_len + has_newline };
-	iov[2] = (struct iovec){ newline, !has_newline };
-}
-
-/* Messages for the target of entry `first`, some at a time, until all are sent
- * (or given up) or it is full; they are taken out. */
-static void
-flush_target(struct tw__logw *lw, int first)
-{
-	struct iovec iov[TRY_MAX * IOV_PER_MSG];
-	struct tw__log_target *const target = lw->entry[first].target;
-	int from = first;
-
-	while (from < lw->n) {
-		int n = 0, at[TRY_MAX];
-
-		for (; from < lw->n && n < TRY_MAX; from++) {
-			if (lw->entry[from].target != target)
-				continue;
-			entry_iov(lw, &lw->entry[from], iov + IOV_PER_MSG * n);
-			at[n++] = from;
-		}
-		const int sent =
-		    n > 0 ? tw__log_target_send(target, iov, IOV_PER_MSG, n) : 0;
-		for (int i = 0; i < sent; i++)
-			lw->entry[at[i]].target = NULL;
-		if (sent < n)
-			return;
-	}
-}
-
-/* Each target that has entries is served once. */
-static void
-flush_targets(struct tw__logw *lw)
-{
-	const struct tw__log_target *done[2 * TW__LOGGERS_MAX];
-	size_t n_done = 0;
-
-	for (int i = lw->first; i < lw->n; i++) {
-		const struct tw__log_target *const t = lw->entry[i].target;
-		size_t k = 0;
-
-		while (k < n_done && done[k] != t)
-			k++;
-		if (t == NULL || k < n_done)
-			continue;
-		if (n_done < TW_N_ELEMENTS(done))
-			done[n_done++] = t;
-		flush_target(lw, i);
-	}
-}
-
-static void
-flush(struct tw__logw *lw)
-{
-	flush_targets(lw);
-	while (lw->first < lw->n && lw->entry[lw->first].target == NULL)
-		lw->first++;
-	if (lw->first < lw->n) {
-		lw->retry_us = tw_now_us() + RETRY_US;
-		return;
-	}
-	lw->first = lw->n = 0;
-	lw->used = 0;
-	lw->retry_us = 0;
-}
-
-/* What is left moves to the front. */
-static void
-compact(struct tw__logw *lw)
-{
-	uint32_t from = lw->used;
-	int n = 0;
-
-	for (int i = lw->first; i < lw->n; i++) {
-		const struct entry *const e = &lw->entry[i];
-		const uint32_t start = e->head < e->text ? e->head : e->text;
-
-		if (e->target == NULL)
-			continue;
-		if (start < from)
-			from = start;
-		lw->entry[n++] = *e;
-	}
-	memmove(lw->buf, lw->buf + from, lw->used - from);
-	for (int i = 0; i < n; i++) {
-		lw->entry[i].head -= from;
-		lw->entry[i].text -= from;
-	}
-	lw->used -= from;
-	lw->first = 0;
-	lw->n = n;
-}
-
-/* Nobody can wait for these receivers any longer. */
-static void
-drop_all(struct tw__logw *lw)
-{
-	for (int i = lw->first; i < lw->n; i++) {
-		if (lw->entry[i].target != NULL)
-			tw__log_drop(lw->entry[i].target, 1);
-	}
-	lw->first = lw->n = 0;
-	lw->used = 0;
-	lw->retry_us = 0;
-}
-
-static bool
-has_room(const struct tw__logw *lw, uint32_t bytes, uint32_t entries)
-{
-	return lw->used + bytes <= BUFFER_BYTES &&
-	    (uint32_t)lw->n + entries <= ENTRIES_MAX;
-}
-
-static void
-make_room(struct tw__logw *lw, uint32_t bytes, uint32_t entries)
-{
-	flush(lw);
-	if (!has_room(lw, bytes, entries))
-		compact(lw);
-	if (!has_room(lw, bytes, entries))
-		drop_all(lw);
-}
-
-static void
-on_timer(struct tw_timer *t)
-{
-	struct tw__logw *const lw =
-	    (struct tw__logw *)((char *)t - offsetof(struct tw__logw, timer));
-
-	if (lw->n > 0)
-		flush(lw);
-	if (lw->n > 0)
-		tw_timer_set(t, tw_now_ms() + FLUSH_MS);
-}
-
-static void
-on_turn(struct tw_worker *w, void *arg)
-{
-	struct tw__logw *const lw = arg;
-
-	(void)w;
-	if (lw->n == 0)
-		return;
-	if (lw->n - lw->first >= FLUSH_AT &&
-	    (lw->retry_us == 0 || tw_now_us() >= lw->retry_us))
-		flush(lw);
-	if (lw->n > 0 && lw->timer.due_ms == 0)
-		tw_timer_set(&lw->timer, tw_now_ms() + FLUSH_MS);
-}
-
-static struct tw__logw *
-logw_new(void)
-{
-	struct tw__logw *const lw = calloc(1, sizeof(*lw));
-
-	if (lw == NULL)
-		return NULL;
-	lw->buf = malloc(BUFFER_BYTES);
-	if (lw->buf == NULL) {
-		free(lw);
-		return NULL;
-	}
-	return lw;
-}
-
-int
-tw__log_worker_up(struct tw_worker *w)
-{
-	struct tw__logw *const lw = logw_new();
-
-	if (lw == NULL)
-		return -1;
-	lw->hook.fn = on_turn;
-	lw->timer.fn = on_timer;
-	lw->hook.arg = lw;
-	w->log = lw;
-	tw__turn_hook_add(w, &lw->hook);
-	if (w->id == 0)
-		tw__rings_up();
-	return 0;
-}
-
-void
-tw__log_worker_down(struct tw_worker *w)
-{
-	struct tw__logw *const lw = w->log;
-
-	if (lw == NULL)
-		return;
-	flush(lw);
-	drop_all(lw);
-	if (w->id == 0)
-		tw__rings_down();
-	tw_timer_del(&lw->timer);
-	tw__turn_hook_del(w, &lw->hook);
-	w->log = NULL;
-	free(lw->buf);
-	free(lw);
 }
 
 /* ---- headers ------------------------------------------------------------ */
@@ -476,7 +225,8 @@ longest(const struct line *l)
 
 /* The text, behind the first header; `limit`: bytes it may have. */
 static void
-put_text(struct tw__logw *lw, const struct line *l, uint32_t limit, struct entry *e)
+put_text(
+    struct tw__logw *lw, const struct line *l, uint32_t limit, struct tw__log_entry *e)
 {
 	struct tw_out o = tw_out_of(lw->buf + lw->used, limit);
 
@@ -492,7 +242,8 @@ put_text(struct tw__logw *lw, const struct line *l, uint32_t limit, struct entry
 
 /* The same with structured data before it. */
 static void
-put_sd_text(struct tw__logw *lw, const struct line *l, uint32_t limit, struct entry *e)
+put_sd_text(
+    struct tw__logw *lw, const struct line *l, uint32_t limit, struct tw__log_entry *e)
 {
 	struct tw_out o = tw_out_of(lw->buf + lw->used, limit);
 
@@ -509,12 +260,12 @@ put_sd_text(struct tw__logw *lw, const struct line *l, uint32_t limit, struct en
 /* in: texts, the two forms of the line's text, made when first needed. */
 static void
 emit_to(struct tw__logw *lw, const struct line *l, const struct tw__logger *lg,
-    struct entry *texts)
+    struct tw__log_entry *texts)
 {
-	struct entry *const e = &lw->entry[lw->n];
-	struct tw_out o = tw_out_of(lw->buf + lw->used, BUFFER_BYTES - lw->used);
+	struct tw__log_entry *const e = &lw->entry[lw->n];
+	struct tw_out o = tw_out_of(lw->buf + lw->used, TW__LOGW_BYTES - lw->used);
 	const bool with_sd = l->sd != NULL && lg->format == TW__LOG_RFC5424;
-	struct entry *const text = &texts[with_sd];
+	struct tw__log_entry *const text = &texts[with_sd];
 
 	e->head = lw->used;
 	put_header(lw, &o, l, lg);
@@ -522,7 +273,8 @@ emit_to(struct tw__logw *lw, const struct line *l, const struct tw__logger *lg,
 	lw->used += e->head_len;
 	const uint32_t room = lg->max_len > e->head_len ? lg->max_len - e->head_len : 0;
 	if (text->target == NULL) { /* nobody has needed it yet */
-		const bool only = l->list[1] == NULL && SLIST_NEXT(lg, link) == NULL;
+		const bool only =
+		    l->alone || (l->list[1] == NULL && SLIST_NEXT(lg, link) == NULL);
 		const uint32_t limit = only ? room : longest(l);
 		if (TW_UNLIKELY(with_sd))
 			put_sd_text(lw, l, limit, text);
@@ -565,26 +317,85 @@ is_sampled(struct tw__log_sample *s)
 	return false;
 }
 
+/* The line as a logger's profile wants it. returns: false: not at all. */
+static bool
+profiled(const struct line *l, const struct tw__log_profile *p, struct line *out)
+{
+	const int step = p->step[l->step].given ? (int)l->step : TW__LOG_AT_ANY;
+
+	*out = *l;
+	out->alone = true;
+	if (p->tag != NULL)
+		out->tag = p->tag;
+	if (l->req == NULL) /* no format at all */
+		return true;
+	if (p->step[step].fmt != NULL)
+		out->fmt = p->step[step].fmt;
+	if (p->step[step].sd != NULL)
+		out->sd = p->step[step].sd;
+	return !p->step[step].drop;
+}
+
+static void
+emit_alone(struct tw__logw *lw, const struct line *l, const struct tw__logger *lg)
+{
+	const uint32_t bytes = 2 * lg->max_len + 2 * TW__LOGW_HEADER;
+	struct tw__log_entry text[2] = { { .target = NULL }, { .target = NULL } };
+
+	if (!tw__logw_has_room(lw, bytes, 1))
+		tw__logw_make_room(lw, bytes, 1);
+	emit_to(lw, l, lg, text);
+}
+
+/* Loggers with a sample or a profile; they share no text. */
+static void
+emit_special(struct tw__logw *lw, const struct line *l)
+{
+	const struct tw__logger *lg;
+	struct line own = *l;
+
+	for (int i = 0; i < 2; i++) {
+		if (l->list[i] == NULL)
+			continue;
+		SLIST_FOREACH(lg, l->list[i], link) {
+			if (!lg->is_special || l->level > lg->max_level ||
+			    (lg->sample != NULL && !is_sampled(lg->sample)))
+				continue;
+			own = *l;
+			own.alone = true;
+			if (lg->profile == NULL || profiled(l, lg->profile, &own))
+				emit_alone(lw, &own, lg);
+		}
+	}
+}
+
 static void
 emit(struct tw__logw *lw, const struct line *l)
 {
 	const uint32_t n = count_loggers(l);
 	const struct tw__logger *lg;
-	struct entry text[2] = { { .target = NULL }, { .target = NULL } };
+	struct tw__log_entry text[2] = { { .target = NULL }, { .target = NULL } };
+	bool special = false;
 
 	const uint32_t bytes =
-	    (l->sd != NULL ? 2 : 1) * longest(l) + (n + 1) * HEADER_MAX_BYTES;
+	    (l->sd != NULL ? 2 : 1) * longest(l) + (n + 1) * TW__LOGW_HEADER;
 
-	if (TW_UNLIKELY(!has_room(lw, bytes, n)))
-		make_room(lw, bytes, n);
+	if (TW_UNLIKELY(!tw__logw_has_room(lw, bytes, n)))
+		tw__logw_make_room(lw, bytes, n);
 	for (int i = 0; i < 2; i++) {
 		if (l->list[i] == NULL)
 			continue;
-		SLIST_FOREACH(lg, l->list[i], link)
-			if (l->level <= lg->max_level &&
-			    (TW_LIKELY(lg->sample == NULL) || is_sampled(lg->sample)))
+		SLIST_FOREACH(lg, l->list[i], link) {
+			if (l->level > lg->max_level)
+				continue;
+			if (TW_LIKELY(!lg->is_special))
 				emit_to(lw, l, lg, text);
+			else
+				special = true;
+		}
 	}
+	if (TW_UNLIKELY(special))
+		emit_special(lw, l);
 }
 
 static void
@@ -596,10 +407,10 @@ emit_any(const struct line *l)
 	}
 	pthread_mutex_lock(&shared_lock);
 	if (shared_logw == NULL)
-		shared_logw = logw_new();
+		shared_logw = tw__logw_new();
 	if (shared_logw != NULL) {
 		emit(shared_logw, l);
-		flush(shared_logw);
+		tw__logw_flush(shared_logw);
 	}
 	pthread_mutex_unlock(&shared_lock);
 }
@@ -636,12 +447,14 @@ is_error(struct tw_req *req)
 }
 
 void
-tw__log_request(struct tw_req *req)
+tw__log_request(struct tw_req *req, enum tw__log_step step)
 {
 	const struct tw_proxy *const fe = tw_req_frontend(req);
-	struct line l = {
-		.level = TW_INFO, .fmt = fe->c.logfmt, .sd = fe->c.logfmt_sd, .req = req
-	};
+	struct line l = { .level = TW_INFO,
+		.fmt = fe->c.logfmt,
+		.sd = fe->c.logfmt_sd,
+		.step = step,
+		.req = req };
 
 	if (!line_of(fe, &l) || l.fmt == NULL)
 		return;
@@ -670,9 +483,11 @@ tw__log_connection(struct tw_req *req, const char *why)
 {
 	const struct tw_proxy *const fe = tw_req_frontend(req);
 	const struct tw_bind *const bind = tw_conn_bind(tw_req_conn(req));
-	char text[2 * HEADER_MAX_BYTES];
+	char text[2 * TW__LOGW_HEADER];
 	struct tw_out o = tw_out_of(text, sizeof(text));
-	struct line l = { .fmt = fe->c.error_logfmt, .req = req };
+	struct line l = {
+		.fmt = fe->c.error_logfmt, .step = TW__LOG_AT_ERROR, .req = req
+	};
 
 	l.level = fe->c.log_separate_errors ? TW_ERR : TW_INFO;
 	if (!line_of(fe, &l))

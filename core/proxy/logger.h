@@ -46,6 +46,38 @@ struct tw__log_sample {
 	struct { uint32_t low, high; } range[]; /* from 1 */
 };
 
+/* When a line is written; `log-steps` and log profiles name them. */
+enum tw__log_step {
+	TW__LOG_AT_CLOSE,
+	TW__LOG_AT_ACCEPT,
+	TW__LOG_AT_REQUEST,
+	TW__LOG_AT_CONNECT,
+	TW__LOG_AT_RESPONSE,
+	TW__LOG_AT_ERROR, /* log profiles alone */
+	TW__LOG_AT_ANY,   /* the same: the others, unless they are named */
+	TW__N_LOG_STEPS
+};
+/** tw__log_step_of - by name. returns: -1: there is none. */
+int tw__log_step_of(struct tw_str name);
+
+/* A `log-profile` section: what is other for the `log` lines that name it. */
+struct tw__log_profile {
+	struct tw__log_profile *next;
+	const char *name; /* gen */
+	const char *tag;  /* gen; NULL: as usual */
+	struct {
+		bool given, drop;
+		const struct tw_logfmt *fmt, *sd; /* gen; NULL: as usual */
+	} step[TW__N_LOG_STEPS];
+	const char *file;
+	int line;
+};
+
+/** tw__log_profile_find - in a generation; NULL: it has none of this name. */
+const struct tw__log_profile *tw__log_profile_find(
+    const struct tw_gen *gen, const char *name);
+int tw__log_profile_register(struct tw_err *err);
+
 struct tw__logger {
 	SLIST_ENTRY(tw__logger) link;
 	struct tw__log_target *target; /* borrow: for ever; NULL until checked: ring */
@@ -57,7 +89,10 @@ struct tw__logger {
 	uint8_t facility;
 	uint8_t max_level;  /* less important messages are not sent */
 	uint8_t min_level;  /* more important ones are lowered to this */
+	bool is_special;    /* it has one of these: */
 	struct tw__log_sample *sample; /* gen; NULL: all lines */
+	const char *profile_name;      /* gen; NULL: none */
+	const struct tw__log_profile *profile; /* gen; NULL: none */
 };
 
 /** tw__log_register - the keywords (`log`, `log-format`, ...). At start-up. */
@@ -76,7 +111,7 @@ void tw__log_worker_down(struct tw_worker *w);
 
 /** tw__log_request - one line about an exchange to the frontend's targets.
  * context: the request's worker. */
-void tw__log_request(struct tw_req *req);
+void tw__log_request(struct tw_req *req, enum tw__log_step step);
 /** tw__log_connection - the same about a connection that failed before its first
  * request: by error-log-format, or with the text `why`. */
 void tw__log_connection(struct tw_req *req, const char *why);
@@ -91,6 +126,7 @@ int tw__log_pid(void);
 #define TW__WATCH_DEBUG 0x01u  /* option -d */
 #define TW__WATCH_ASAP 0x02u   /* some frontend logs before the end */
 #define TW__WATCH_SOURCE 0x04u /* some format has %bi or %bp */
+#define TW__WATCH_STEPS 0x08u  /* some frontend has log-steps */
 /** tw__watch_for - from now on. context: any. */
 void tw__watch_for(unsigned bits);
 

@@ -110,6 +110,7 @@ struct tw__proxy_conf {
 	const char *log_tag;
 	uint8_t logfmt_kind;   /* enum format_kind, logfmt_kw.c */
 	bool log_special;      /* one of the options that say when to log */
+	uint8_t log_steps;     /* bits by enum tw__log_step; 0: as usual */
 	const char *description;
 	const char *cookie;    /* its name, for reports; NULL: none */
 	bool prefer_last;      /* option prefer-last-server */

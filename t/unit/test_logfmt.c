@@ -275,7 +275,7 @@ test_targets(void **state)
 		  "456789012345678901234567890123456789012345678901234567890");
 	SLIST_INSERT_HEAD(&fe.c.loggers, &a, link);
 	SLIST_INSERT_HEAD(&fe.c.loggers, &b, link);
-	tw__log_request(req);
+	tw__log_request(req, TW__LOG_AT_CLOSE);
 	assert_string_equal(receive(fd1), ""); /* not before the turn ends */
 	turn();
 	assert_int_equal(strlen(receive(fd1)), 110);
@@ -287,7 +287,7 @@ test_targets(void **state)
 	/* Levels: a notice is lowered, or not sent. */
 	a.max_level = TW_WARNING;
 	b.min_level = TW_INFO;
-	tw__log_request(req);
+	tw__log_request(req, TW__LOG_AT_CLOSE);
 	turn();
 	assert_string_equal(receive(fd1), "");
 	assert_memory_equal(receive(fd2), "<134>servers 1", 14);
@@ -297,13 +297,13 @@ test_targets(void **state)
 	close(fd1);
 	unlink(one);
 	const uint64_t before = tw__log_dropped();
-	tw__log_request(req);
+	tw__log_request(req, TW__LOG_AT_CLOSE);
 	turn();
 	assert_int_equal(tw__log_dropped() - before, 1);
 	fd1 = unix_sink(one);
 	const uint64_t give_up = tw_now_us() + 5000000;
 	do {
-		tw__log_request(req);
+		tw__log_request(req, TW__LOG_AT_CLOSE);
 		turn();
 		receive(fd2);
 	} while (receive(fd1)[0] == '\0' && tw_now_us() < give_up);
@@ -314,7 +314,7 @@ test_targets(void **state)
 	unlink(one);
 	fd1 = unix_sink(one);
 	const uint64_t lost = tw__log_dropped();
-	tw__log_request(req);
+	tw__log_request(req, TW__LOG_AT_CLOSE);
 	turn();
 	assert_memory_equal(receive(fd1), "servers ", 8);
 	assert_int_equal(tw__log_dropped(), lost);
@@ -343,7 +343,7 @@ test_full_pipe(void **state)
 	fe.c.logfmt = parse("line of %b");
 	const uint64_t before = tw__log_dropped();
 	for (int i = 0; i < 20000; i++)
-		tw__log_request(req);
+		tw__log_request(req, TW__LOG_AT_CLOSE);
 	turn();
 	assert_true(tw__log_dropped() > before);
 	assert_int_equal(read(p[0], got, 16), 16);
