@@ -91,6 +91,9 @@ core_libcore_a_SOURCES = \
 	core/proxy/capture_kw.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
+	core/proxy/forward.c \
+	core/proxy/forward_kw.c \
+	core/proxy/forward_msg.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_cmd.c \

@@ -97,7 +97,8 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
-	t/fuzz/fuzz_proxy_hdr
+	t/fuzz/fuzz_proxy_hdr \
+	t/fuzz/fuzz_syslog
 if HAVE_LIBMNL
 FUZZ_TARGETS += \
 	t/fuzz/fuzz_vrrp_conf \
@@ -148,6 +149,7 @@ t_unit_test_dns_msg_LDADD = modules/resolvers/libresolvers.la $(LDADD)
 t_fuzz_fuzz_cli_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_conf_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_proxy_hdr_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_syslog_LDADD = $(FUZZ_LINK)
 t_unit_test_h1_body_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_h1_parse_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_h1_write_LDADD = modules/http/libhttp.la $(LDADD)

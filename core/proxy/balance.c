@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "core/proxy/process.h"
+#include "core/proxy/forward.h"
 #include "core/proxy/proxy_int.h"
 #include "core/proxy/ring.h"
 
@@ -302,6 +303,7 @@ tw__proxies_published(struct tw_gen *gen)
 
 	tw__process_published(gen);
 	tw__rings_published(gen);
+	tw__forwards_published(gen);
 	/* the listeners come last: through them workers find all this */
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		if (tw__is_be(px))

@@ -18,6 +18,7 @@
 #include <tideway/assert.h>
 #include <tideway/worker.h>
 
+#include "proxy/forward.h"
 #include "proxy/logger.h"
 #include "proxy/proxy_int.h"
 #include "proxy/ring.h"
@@ -224,6 +225,10 @@ cmd_show_log(struct tw_cli *cli, int argc, char *const argv[])
 		tw_cli_printf(cli, "%s %s %s %llu %llu\n", info.name, info.type,
 		    info.is_down ? "down" : "up", (unsigned long long)info.sent,
 		    (unsigned long long)info.dropped);
+	uint64_t messages, broken;
+	tw__forward_counts(&messages, &broken);
+	tw_cli_printf(cli, "# log-forward: messages=%llu broken_streams=%llu\n",
+	    (unsigned long long)messages, (unsigned long long)broken);
 }
 
 const struct tw_command tw__log_commands[] = {

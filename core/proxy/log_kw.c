@@ -14,6 +14,7 @@
 
 #include "expr/expr_int.h"
 #include "proxy/addr.h"
+#include "proxy/forward.h"
 #include "proxy/logger.h"
 #include "proxy/proxy_int.h"
 #include "proxy/ring.h"
@@ -374,24 +375,12 @@ set_no_log(struct tw_line *ln, struct tw__logger_list *list)
 	return 0;
 }
 
-static int
-set_log(struct tw_line *ln)
+int
+tw__log_line(struct tw_line *ln, struct tw__logger_list *list)
 {
-	struct tw__logger_list *const list =
-	    ln->proxy ? &ln->proxy->c.loggers : &ln->gen->global.loggers;
 	struct tw__logger *lg;
 	int n = 0;
 
-	if (ln->no)
-		return set_no_log(ln, list);
-	if (ln->n_args == 1 && strcmp(tw_arg(ln, 0), "global") == 0) {
-		if (ln->proxy == NULL)
-			return tw_line_fail(ln, 0,
-			    "'log global' stands in "
-			    "proxies; here, name a target and a facility");
-		ln->proxy->c.log_global = true;
-		return 0;
-	}
 	SLIST_FOREACH(lg, list, link)
 		n++;
 	if (n == TW__LOGGERS_MAX)
@@ -407,6 +396,25 @@ set_log(struct tw_line *ln)
 	/* At the head: a tail may be shared with the defaults section. */
 	SLIST_INSERT_HEAD(list, lg, link);
 	return 0;
+}
+
+static int
+set_log(struct tw_line *ln)
+{
+	struct tw__logger_list *const list =
+	    ln->proxy ? &ln->proxy->c.loggers : &ln->gen->global.loggers;
+
+	if (ln->no)
+		return set_no_log(ln, list);
+	if (ln->n_args == 1 && strcmp(tw_arg(ln, 0), "global") == 0) {
+		if (ln->proxy == NULL)
+			return tw_line_fail(ln, 0,
+			    "'log global' stands in "
+			    "proxies; here, name a target and a facility");
+		ln->proxy->c.log_global = true;
+		return 0;
+	}
+	return tw__log_line(ln, list);
 }
 
 /* ---- keywords ----------------------------------------------------------- */
@@ -443,7 +451,7 @@ int
 tw__log_register(struct tw_err *err)
 {
 	if (tw__kw_add(log_keywords, NULL, err) != 0 || tw__ring_register(err) != 0 ||
-	    tw__log_profile_register(err) != 0)
+	    tw__log_profile_register(err) != 0 || tw__forward_register(err) != 0)
 		return -1;
 	return tw__kw_add(tw__logfmt_kw, NULL, err);
 }

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "proxy/forward.h"
 #include "proxy/logbuf.h"
 #include "proxy/ring.h"
 
@@ -208,8 +209,10 @@ tw__log_worker_up(struct tw_worker *w)
 	lw->hook.arg = lw;
 	w->log = lw;
 	tw__turn_hook_add(w, &lw->hook);
-	if (w->id == 0)
+	if (w->id == 0) {
 		tw__rings_up();
+		tw__forwards_up();
+	}
 	return 0;
 }
 
@@ -220,6 +223,8 @@ tw__log_worker_down(struct tw_worker *w)
 
 	if (lw == NULL)
 		return;
+	if (w->id == 0)
+		tw__forwards_down();
 	tw__logw_flush(lw);
 	drop_all(lw);
 	if (w->id == 0)

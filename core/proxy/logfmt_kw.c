@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "expr/expr_int.h"
+#include "proxy/forward.h"
 #include "proxy/logger.h"
 #include "proxy/proxy_int.h"
 #include "proxy/ring.h"
@@ -466,6 +467,9 @@ tw__log_check(struct tw_gen *gen)
 	const struct tw_logfmt *const plain = builtin(gen, default_format);
 	const struct tw_logfmt *const plain_http = builtin(gen, default_http_format);
 
+	for (const struct tw__forward *fw = gen->forwards; fw != NULL; fw = fw->next)
+		if (check_loggers(gen, NULL, &fw->loggers) != 0)
+			result = -1;
 	gen->error_logfmt = builtin(gen, error_format);
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		if (check_loggers(gen, px, &px->c.loggers) != 0)

@@ -415,6 +415,29 @@ emit_any(const struct line *l)
 	pthread_mutex_unlock(&shared_lock);
 }
 
+bool
+tw__log_is_sampled(const struct tw__logger *lg)
+{
+	return lg->sample == NULL || is_sampled(lg->sample);
+}
+
+void
+tw__log_message(const struct tw__logger *lg, struct tw_str text)
+{
+	struct tw__logw *const lw = tw__self->log;
+
+	if (!tw__logw_has_room(lw, (uint32_t)text.len + 1, 1))
+		tw__logw_make_room(lw, (uint32_t)text.len + 1, 1);
+	struct tw__log_entry *const e = &lw->entry[lw->n++];
+	*e = (struct tw__log_entry){ .target = lg->target,
+		.head = lw->used,
+		.text = lw->used,
+		.text_len = (uint32_t)text.len };
+	memcpy(lw->buf + lw->used, text.p, text.len);
+	lw->buf[lw->used + text.len] = '\n';
+	lw->used += (uint32_t)text.len + 1;
+}
+
 /* ---- what is logged ----------------------------------------------------- */
 
 /* out: the proxy's lists; false: nobody wants to hear. */

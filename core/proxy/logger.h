@@ -23,6 +23,7 @@
 #define TW__LOG_LEN_MAX 65535
 
 struct tw__log_target;
+struct tw__logger_list;
 struct tw__ring;
 struct tw_worker;
 
@@ -115,6 +116,13 @@ void tw__log_request(struct tw_req *req, enum tw__log_step step);
 /** tw__log_connection - the same about a connection that failed before its first
  * request: by error-log-format, or with the text `why`. */
 void tw__log_connection(struct tw_req *req, const char *why);
+/** tw__log_is_sampled - whether it is a line's turn with this logger. */
+bool tw__log_is_sampled(const struct tw__logger *lg);
+/** tw__log_message - a message with its header, without newline, as it is.
+ * context: worker. */
+void tw__log_message(const struct tw__logger *lg, struct tw_str text);
+/** tw__log_line - a `log` line's arguments: one more logger in the list. */
+int tw__log_line(struct tw_line *ln, struct tw__logger_list *list);
 /** tw__log_sink - for tw__oplog_sink_set(): to the global targets. */
 void tw__log_sink(enum tw_level level, const char *text, size_t len);
 /** tw__log_dropped - lines lost since the start: receivers slow or absent. */

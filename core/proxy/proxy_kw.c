@@ -71,6 +71,10 @@ proxy_set_mode(struct tw_line *ln)
 		return tw_line_fail(ln, 0,
 		    "'mode health' has gone; write 'mode http' "
 		    "and a rule that answers the checker");
+	else if (strcmp(arg, "log") == 0)
+		return tw_line_fail(ln, 0,
+		    "'mode log' is known to HAProxy but not supported by tideway "
+		    "yet; name each log server in a 'log' line");
 	else
 		return tw_line_fail(ln, 0,
 		    "unknown proxy mode '%s'; write 'http' or "

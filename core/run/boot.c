@@ -25,6 +25,7 @@
 #include "core/module/module_int.h"
 #include "core/net/conn.h"
 #include "core/net/handover.h"
+#include "core/proxy/forward.h"
 #include "core/proxy/logger.h"
 #include "core/proxy/proxy.h"
 #include "core/run/cli.h"
@@ -142,7 +143,9 @@ listeners_up(struct tw__run *run, struct tw_err *err)
 	const int rc = tw__listeners_open(run->first, err);
 
 	tw__handover_end(); /* what no line wanted */
-	return rc == 0 ? tw__control_prepare(run->first, err) : -1;
+	if (rc != 0 || tw__forwards_open(run->first, err) != 0)
+		return -1;
+	return tw__control_prepare(run->first, err);
 }
 
 static int

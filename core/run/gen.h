@@ -58,6 +58,7 @@ struct tw_gen {
 	int n_proxies, n_servers, n_binds;
 	char *block;           /* the modules' blocks; arena */
 	struct tw__expr_gen *expr; /* core/expr: late checks, regexes; NULL: none */
+	struct tw__forward *forwards; /* `log-forward` sections; the last first */
 	struct tw__log_profile *log_profiles; /* the last first */
 	struct tw__ring_conf *rings; /* `ring` sections; the last first */
 	const struct tw_logfmt *error_logfmt; /* how lines of failed connections begin */

@@ -16,6 +16,7 @@
 #include <tideway/log.h>
 #include <tideway/worker.h>
 #include "core/net/conn.h"
+#include "core/proxy/forward.h"
 #include "core/run/limits.h"
 #include "core/run/cli.h"
 #include "core/run/run.h"
@@ -75,9 +76,14 @@ gen_enter(struct tw_gen *gen, struct tw_err *err)
 	/* the threads and their buffers stay as they are */
 	gen->global.bufsize = tw__gen_current()->global.bufsize;
 	if (tw__limits_apply(gen, (uint32_t)tw_n_workers(), err) != 0 ||
-	    tw__gen_start(gen, err) != 0 || tw__control_prepare(gen, err) != 0)
+	    tw__gen_start(gen, err) != 0 || tw__forwards_open(gen, err) != 0)
 		return -1;
+	if (tw__control_prepare(gen, err) != 0) {
+		tw__forwards_abandon();
+		return -1;
+	}
 	if (tw__listeners_open(gen, err) != 0) {
+		tw__forwards_abandon();
 		tw__control_abandon();
 		return -1;
 	}
