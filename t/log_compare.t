@@ -103,7 +103,7 @@ my @cases = (
 	    requests => ["GET / HTTP/1.1\r\n\r\n"] }],
 	[separate => { fe => ['option httplog', 'option log-separate-errors'], requests => \@some }],
 	[tag => { fe => ['option httplog', 'log-tag hap'], requests => [$plain] }],
-	[len => { log => 'len 80', fe => ['option httplog'], requests => [$plain] }],
+	[len => { log => 'len 80 format raw', fe => ['log-format "%f ' . 'x' x 100 . '"'], requests => [$plain] }],
 	[min_level => { log => '', level => 'info err', fe => ['option httplog'], requests => [$plain] }],
 	[expr => { fe => ['log-format "%[src] %[dst] %[int(5)] %{+X}[int(255)] %[bool(true)] 100%% %{+Q}[str(a b)] %[status] %[str(a b)]"'],
 	    requests => [@some[0 .. 4]] }],

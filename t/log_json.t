@@ -45,6 +45,9 @@ frontend web
     default_backend be
 backend be
     server s1 ${\ $o->addr}
+listen px
+    bind {BIND:px} accept-proxy
+    option jsonlog
 listen tcp
     mode tcp
     option jsonlog
@@ -66,6 +69,11 @@ listen tcp
 	like($j->{unique_id}, qr/^\d+-x$/, 'unique id');
 	is("$j->{frontend} $j->{backend} $j->{server} $j->{method} $j->{version} $j->{state}",
 	    'web be s1 GET HTTP/1.1 ----', 'names');
+	$p->get('web', '/' . 'long' x 3000);
+	$j = eval { decode_json($text = object()) } // {};
+	is(join(' ', sort keys %$j), join(' ', sort @common, @http), 'a long request') or diag $text;
+	is($j->{uri}, undef, 'what does not fit is null');
+	is($j->{status}, 200, 'the rest is there');
 	$c = $p->client('web');
 	$c->send("bad\r\n\r\n");
 	$c->read_all;
@@ -73,6 +81,11 @@ listen tcp
 	is(join(' ', sort keys %$j), join(' ', sort @common, @http), 'the same of a bad request')
 	    or diag $text;
 	is("$j->{status} $j->{state} $j->{time_request}", '400 PR-- -1', 'which is told');
+	$c = $p->client('px');
+	$c->send("bad\r\n\r\n");
+	$c->read_all;
+	$j = eval { decode_json($text = object()) } // {};
+	is("$j->{status} $j->{state} $j->{frontend}", '0 PR-- px', 'of a connection that fails') or diag $text;
 	$p->get('tcp', '/');
 	$j = eval { decode_json($text = object()) } // {};
 	is(join(' ', sort keys %$j), join(' ', sort @common), 'mode tcp') or diag $text;

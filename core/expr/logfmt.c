@@ -466,6 +466,18 @@ tw__logfmt_trim(struct tw_gen *gen, const struct tw_logfmt *f,
 
 /* ---- writing ------------------------------------------------------------ */
 
+/* As much of it as there is room for, when that is not all. */
+static void
+out_cut(struct tw_out *o, struct tw_str s)
+{
+	const size_t room = (size_t)(o->end - o->p);
+
+	if (room < s.len) {
+		memcpy(o->p, s.p, room);
+		o->p += room;
+	}
+}
+
 static void
 out_expr(const struct tw_expr *e, struct tw_req *req, struct tw_out *o, unsigned flags)
 {
@@ -493,20 +505,50 @@ out_encoded(const struct node *n, struct tw_req *req, struct tw_out *o)
 	tw__logenc_put(o, &v, n->flags);
 }
 
-/* A map of what has a name. */
+/* One pair; null when its value does not fit. returns: false: not even that. */
+static bool
+out_pair(const struct tw_logfmt *f, const struct node *n, unsigned pairs,
+    struct tw_req *req, struct tw_out *o)
+{
+	static const struct tw__logvalue null = { .type = TW_ANY };
+	const struct tw__logvalue v = value_of(n, req);
+	char *const start = o->p;
+
+	tw__logenc_pair(o, pairs, n->item->name, &v, f->encoding);
+	if (TW_LIKELY(!o->over))
+		return true;
+	o->p = start;
+	o->over = false;
+	tw__logenc_pair(o, pairs, n->item->name, &null, f->encoding);
+	if (!o->over)
+		return true;
+	o->p = start;
+	o->over = false;
+	return false;
+}
+
+/* A map of what has a name; whole, however little room there is. */
 static void
 out_map(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
 {
+	const size_t end =
+	    f->encoding & TW__LOG_BIN || f->encoding & TW__LOG_JSON ? 1 : 2;
 	unsigned pairs = 0;
 
+	if ((size_t)(o->end - o->p) < 2 * end) {
+		o->over = true;
+		return;
+	}
+	o->end -= end; /* kept for what closes the map */
 	tw__logenc_begin(o, f->encoding);
-	for (uint32_t i = 0; i < f->n && !o->over; i++) {
+	for (uint32_t i = 0; i < f->n; i++) {
 		const struct node *const n = &f->node[i];
 		if (n->kind <= NODE_SPACE || n->item == NULL || n->item->name.len == 0)
 			continue;
-		const struct tw__logvalue v = value_of(n, req);
-		tw__logenc_pair(o, pairs++, n->item->name, &v, f->encoding);
+		if (out_pair(f, n, pairs, req, o))
+			pairs++;
 	}
+	o->end += end;
 	tw__logenc_end(o, f->encoding);
 }
 
@@ -532,6 +574,8 @@ tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o)
 				tw_out_char(o, n->u.text.p[0]);
 			else
 				tw_out_str(o, n->u.text);
+			if (TW_UNLIKELY(o->over))
+				out_cut(o, n->u.text);
 			break;
 		case NODE_SPACE:
 			if (o->p == space)

@@ -36,22 +36,23 @@ static const char https_format[] = HTTP_FORMAT " 0/-/-/-/0 -/%sslv/%sslc";
 static const char clf_format[] =
     "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s "
     "%TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl";
-/* The names are a promise: they may become more, never others. */
+/* The names are a promise: they may become more, never others. What a client
+ * can make long comes last, so that it takes no other field's room. */
 #define JSON_BEGIN                                                  \
 	"%{+json}o %(time)isodate %(client_ip)ci %(client_port)cp " \
 	"%(frontend)f %(backend)b %(server)s "
-#define JSON_END                                               \
+#define JSON_COUNTS                                            \
 	"%(bytes_out)B %(bytes_in)U %(connections)ac "         \
 	"%(frontend_connections)fc %(backend_sessions)bc "     \
 	"%(server_sessions)sc %(retries)rc %(server_queue)sq " \
 	"%(backend_queue)bq %(unique_id)ID"
 static const char json_http_format[] =
-    JSON_BEGIN "%(method)HM %(uri)HU %(version)HV %(status)ST %(time_request)TR "
-	       "%(time_queue)Tw %(time_connect)Tc %(time_response)Tr %(time_total)Ta "
-	       "%(state)tsc %(request_cookie)CC %(response_cookie)CS "
-	       "%(request_headers)hr %(response_headers)hs " JSON_END;
-static const char json_tcp_format[] =
-    JSON_BEGIN "%(time_queue)Tw %(time_connect)Tc %(time_total)Tt %(state)ts " JSON_END;
+    JSON_BEGIN "%(status)ST %(state)tsc %(time_request)TR %(time_queue)Tw "
+	       "%(time_connect)Tc %(time_response)Tr %(time_total)Ta " JSON_COUNTS
+	       " %(method)HM %(version)HV %(request_cookie)CC %(response_cookie)CS "
+	       "%(request_headers)hr %(response_headers)hs %(uri)HU";
+static const char json_tcp_format[] = JSON_BEGIN
+    "%(state)ts %(time_queue)Tw %(time_connect)Tc %(time_total)Tt " JSON_COUNTS;
 static const char default_format[] = "Connect from %ci:%cp to %fi:%fp (%f/TCP)";
 static const char default_http_format[] = "Connect from %ci:%cp to %fi:%fp (%f/HTTP)";
 static const char error_format[] = "%ci:%cp [%t] %f/";
@@ -273,8 +274,8 @@ const struct tw_kw tw__logfmt_kw[] = {
 		    "status, time_request, time_response, request_cookie, "
 		    "response_cookie, request_headers, response_headers. These "
 		    "names stay; what is missing is null; times are "
-		    "milliseconds, -1 when not reached. A line longer than the "
-		    "target's `len` is cut.",
+		    "milliseconds, -1 when not reached. Values that "
+		    "do not fit into the target's `len` are null.",
 	    .def = "off" },
 	{ .word = "option logasap",
 	    .scopes = TW_SC_FE,
@@ -481,6 +482,8 @@ tw__log_check(struct tw_gen *gen)
 		warn_unused(gen, px);
 		if (px->c.logfmt == NULL)
 			px->c.logfmt = px->c.mode == TW_MODE_HTTP ? plain_http : plain;
+		if (px->c.logfmt_kind == KIND_JSON && px->c.error_logfmt == NULL)
+			px->c.error_logfmt = px->c.logfmt;
 		px->c.logfmt =
 		    tw__logfmt_trim(gen, px->c.logfmt, is_never_captured, px);
 		px->c.log_special = px->c.dontlognull || px->c.dontlog_normal ||

@@ -128,8 +128,13 @@ test_encodings(void **state)
 	refused("%{+json,+cbor}o", "exclude each other");
 	refused("%(a", "missing ')'");
 	refused("%(a:int)b", "unknown type 'int'");
-	/* what does not fit is cut */
-	assert_int_equal(strlen(line_of("%{+json}o %(a)b %(b)b", 12)), 12);
+	/* what does not fit is null, or left out; the map is whole */
+	assert_string_equal(
+	    line_of("%{+json}o %(a)b %(b)b", 25), "{\"a\": \"servers\"}");
+	assert_string_equal(line_of("%{+json}o %(a)b %(b)b", 12), "{\"a\": null}");
+	assert_string_equal(line_of("%{+json}o %(a)b %(b)b", 5), "{}");
+	assert_string_equal(line_of("%{+json}o %(a)b %(b)b", 1), "");
+	assert_string_equal(line_of("%{+cbor}o %(a)b", 11), "BF6161F6FF");
 }
 
 static void
