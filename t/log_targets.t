@@ -141,4 +141,52 @@ subtest 'dontlognull, dontlog-normal' => sub {
 	stop_proxy($p);
 };
 
+subtest 'dontlognull: whoever has sent nothing' => sub {
+	my $banner = listener();
+	my $p = start_proxy("global\n    log $unix->{addr} local0\n" . defaults('log global',
+	    'option dontlognull', 'timeout http-request 200ms', 'retries 0') . "
+frontend web
+    bind {BIND:web}
+    option httplog
+    default_backend be
+listen tcp
+    mode tcp
+    option tcplog
+    bind {BIND:tcp}
+    server s ${\ $banner->addr}
+listen down
+    mode tcp
+    option tcplog
+    bind {BIND:down}
+    server s 127.0.0.1:1
+backend be
+    server s ${\ $o->addr}
+");
+	my $c = $p->client('web');
+	$c->close;
+	$c = $p->client('web');
+	like($c->read_all, qr/^HTTP\/1\.1 408 /, 'a silent client is shown out');
+	$c = $p->client('tcp');
+	my $s = $banner->accept;
+	$s->send('220 hello');
+	$s->close;
+	is($c->read_all, '220 hello', 'a server that speaks first');
+	$c->close;
+	$p->client('down')->read_all;
+	# none of these is in the log; all of what follows is
+	$c = $p->client('web');
+	$c->send("\r\n");
+	$c->close;
+	like($unix->next_line->{msg}, qr{ web .* 400 \d+ - - CR-- .*<BADREQ>}, 'an empty line is something');
+	$c = $p->client('tcp');
+	$c->send('x');
+	$s = $banner->accept;
+	$s->read_bytes(1);
+	$s->close;
+	$c->read_all;
+	$c->close;
+	like($unix->next_line->{msg}, qr{ tcp tcp/s }, 'a byte, too');
+	stop_proxy($p);
+};
+
 done_testing;

@@ -10,6 +10,8 @@
  */
 #include "config.h"
 
+#include <sys/ioctl.h>
+
 #include <tideway/assert.h>
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
@@ -191,6 +193,22 @@ count(struct tw_req *req)
 
 /* --- the record --- */
 
+/* The client has sent nothing at all: a probe. What a server said does not
+ * count, as in HAProxy. */
+static bool
+is_null(const struct tw_req *req)
+{
+	const struct tw_conn *const cli = req->cli;
+	int waiting = 0;
+
+	if (req->up.bytes != 0 || req->start_line.len != 0 ||
+	    (cli->in.base != NULL && cli->in.head != cli->in.tail))
+		return false;
+	if (req->http)
+		return req->silent || (req->failed && req->failed_at <= TW__HELLO);
+	return ioctl(cli->fd, FIONREAD, &waiting) != 0 || waiting == 0;
+}
+
 /* What the frontend's options say. */
 static bool
 is_wanted(const struct tw_req *req)
@@ -201,8 +219,7 @@ is_wanted(const struct tw_req *req)
 
 	if (c->log_steps != 0 && !(c->log_steps & 1u << req->log_step))
 		return false;
-	if (c->dontlognull && req->up.bytes == 0 && req->start_line.len == 0 &&
-	    req->down.bytes == 0 && req->t_connect == 0)
+	if (c->dontlognull && is_null(req))
 		return false;
 	return !(c->dontlog_normal && normal);
 }

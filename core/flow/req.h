@@ -82,6 +82,7 @@ struct tw_req {
 	bool body_sent;            /* what it gathered has been passed on */
 	bool body_wanted;          /* it waits for the client */
 	bool copying;              /* what passes of it is kept for retry-on */
+	bool silent;               /* the client has sent nothing */
 	bool logged;               /* early: option logasap */
 	uint8_t log_step;          /* enum tw__log_step, of the line being written */
 	uint8_t failed_at;         /* enum tw__step, when it failed */

@@ -164,6 +164,8 @@ nothing_came(struct tw_conn *cli)
 		req = tw__client_request(cli);
 	if (req == NULL)
 		tw__client_end(cli);
+	else
+		req->silent = true;
 	return req;
 }
 
