@@ -17,8 +17,8 @@
 
 #include <stdlib.h>
 
-#include "core/proxy/process.h"
 #include "core/proxy/forward.h"
+#include "core/proxy/process.h"
 #include "core/proxy/proxy_int.h"
 #include "core/proxy/ring.h"
 

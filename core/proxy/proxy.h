@@ -140,6 +140,7 @@ struct tw__persist_rule {
 	enum tw_persistence what;
 };
 STAILQ_HEAD(tw__persist_list, tw__persist_rule);
+
 /* Slots of one kind that a frontend declares: capture.h. */
 struct tw__captures {
 	int n;
