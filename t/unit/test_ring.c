@@ -57,7 +57,7 @@ test_order(void **state)
 {
 	struct tw__ring *const r = ring("order", 64);
 	struct tw__ring_reader rd = { .holds = false };
-	char text[16];
+	char text[32];
 	uint64_t n;
 
 	(void)state;
@@ -129,7 +129,7 @@ test_resize(void **state)
 {
 	struct tw__ring *const r = ring("resize", 45);
 	struct tw__ring_reader rd = { .holds = false };
-	char text[16];
+	char text[32];
 
 	(void)state;
 	tw__ring_read_from(r, &rd, false);
