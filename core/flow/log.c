@@ -24,14 +24,35 @@ deadline(uint32_t ms)
 	return ms != 0 ? tw_now_ms() + ms : 0;
 }
 
+/* The proxies' timeouts, unless rules have set others. */
+static struct tw__req_limits
+limits(const struct tw_req *req)
+{
+	const struct tw__timeouts *const f = &req->fe->c.timeout,
+					 *const b = &req->be->c.timeout;
+	struct tw__req_limits l = { b->server, b->tunnel, f->client, 0 };
+	const struct tw__req_limits *const set = req->limits;
+
+	if (TW_LIKELY(set == NULL))
+		return l;
+	if (set->server_ms != UINT32_MAX)
+		l.server_ms = set->server_ms;
+	if (set->tunnel_ms != UINT32_MAX)
+		l.tunnel_ms = set->tunnel_ms;
+	if (set->client_ms != UINT32_MAX)
+		l.client_ms = set->client_ms;
+	return l;
+}
+
 static void
 tunnel_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 {
 	const struct tw__timeouts *const f = &req->fe->c.timeout,
 					 *const b = &req->be->c.timeout;
+	const struct tw__req_limits l = limits(req);
 
-	*cli = deadline(b->tunnel != 0 ? b->tunnel : f->client);
-	*srv = deadline(b->tunnel != 0 ? b->tunnel : b->server);
+	*cli = deadline(l.tunnel_ms != 0 ? l.tunnel_ms : l.client_ms);
+	*srv = deadline(l.tunnel_ms != 0 ? l.tunnel_ms : l.server_ms);
 	if (req->up.done || req->down.done) { /* half closed */
 		if (f->client_fin != 0)
 			*cli = deadline(f->client_fin);
@@ -52,21 +73,19 @@ is_blocked(const struct tw__half *h, const struct tw_conn *to)
 static void
 exchange_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 {
-	const uint32_t client_ms = req->fe->c.timeout.client;
-	const uint32_t server_ms = req->be->c.timeout.server;
-
 	if (req->tunnel) {
 		tunnel_timers(req, cli, srv);
 		return;
 	}
+	const struct tw__req_limits l = limits(req);
 	const bool up_over = req->up.done || req->up_broken;
 	const bool up_blocked = is_blocked(&req->up, req->srvc);
 	const bool down_blocked = is_blocked(&req->down, req->cli);
 
 	if (down_blocked || (!up_over && !up_blocked))
-		*cli = deadline(client_ms);
+		*cli = deadline(l.client_ms);
 	if (!down_blocked && (up_over || up_blocked))
-		*srv = deadline(server_ms);
+		*srv = deadline(l.server_ms);
 }
 
 void
@@ -81,6 +100,7 @@ tw__flow_timers(struct tw_req *req)
 	switch (req->step) {
 	case TW__ACCEPT:
 	case TW__HELLO:
+	case TW__INSPECT:
 		cli = deadline(req->fe->c.timeout.client);
 		break;
 	case TW__READ:
@@ -198,6 +218,8 @@ shall_log(const struct tw_req *req)
 	const bool normal = !req->failed && req->status < 500 && req->retries == 0 &&
 	    !req->redispatched;
 
+	if (req->log_level == TW__LOG_SILENT)
+		return false;
 	if (c->dontlognull && req->up.bytes == 0 && req->start_line.len == 0 &&
 	    req->down.bytes == 0 && req->t_connect == 0)
 		return false;
