@@ -119,12 +119,12 @@ send_piece(struct tw_req *req)
 static void
 begin(struct tw_req *req)
 {
+	req->t_response = 0; /* the server's answer, if any, is thrown away */
 	if (req->term[0] != 0)
 		return;
 	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_INTERCEPTED, 1);
 	req->term[0] = 'L';
 	req->term[1] = req->t_connect != 0 ? 'H' : 'R';
-	req->t_response = 0; /* the server's answer, if any, is thrown away */
 }
 
 enum tw__next

@@ -240,6 +240,13 @@ parse_timeout(struct tw_action_line *a, const void **conf)
 	t->which = timeout_name(a, tw_action_arg(a));
 	if (t->which == NULL)
 		return -1;
+	const bool client = t->which[0] == 'c';
+	if (a->ln->scope != TW_SC_DEFAULTS &&
+	    !tw_proxy_has(a->ln->proxy, client ? TW_FRONTEND : TW_BACKEND))
+		return action_fail(a,
+		    "'%s %s %s': proxy '%s' has no %s capability", a->set, a->word,
+		    t->which, tw_proxy_name(a->ln->proxy),
+		    client ? "frontend" : "backend");
 	const char *const word = tw_action_arg(a);
 	if (word == NULL)
 		return action_missing(a, "a time, or an expression for milliseconds");

@@ -196,6 +196,21 @@ has_part(struct tw_str s, struct tw_str part)
 	return false;
 }
 
+/* Regular expressions are written for names in lower case. */
+static bool
+name_matches_regex(const struct tw_regex *re, struct tw_str name)
+{
+	char lower[256];
+
+	if (name.len > sizeof(lower))
+		return tw_regex_match(re, name);
+	for (size_t i = 0; i < name.len; i++)
+		lower[i] = name.p[i] >= 'A' && name.p[i] <= 'Z'
+		    ? (char)(name.p[i] | 0x20)
+		    : name.p[i];
+	return tw_regex_match(re, (struct tw_str){ lower, name.len });
+}
+
 static bool
 name_matches(const struct header *h, struct tw_str name)
 {
@@ -211,7 +226,7 @@ name_matches(const struct header *h, struct tw_str name)
 	case BY_PART:
 		return has_part(name, part);
 	case BY_REGEX:
-		return tw_regex_match(h->re, name);
+		return name_matches_regex(h->re, name);
 	default:
 		return tw_str_ieq(name, part);
 	}
@@ -299,11 +314,11 @@ replace_values(
 		if (value.len > 0 && tw_regex_expand(h->re, value, by, o))
 			any = true;
 		else
-			tw_out_str(o, value);
+			tw_out_mem(o, s.p, len);
 		if (len == s.len)
 			return any;
 		s = (struct tw_str){ s.p + len + 1, s.len - len - 1 };
-		tw_out_lit(o, ", ");
+		tw_out_char(o, ',');
 	}
 }
 

@@ -27,7 +27,7 @@ struct reply_header {
 struct reply {
 	int status;
 	enum kind kind;
-	bool status_given;
+	bool bare;          /* by 'status', which does not imply the proxy's page */
 	struct tw_str type; /* p NULL: none */
 	struct tw_str page; /* PAGE */
 	struct rule_text body;
@@ -50,7 +50,7 @@ has_page(int status)
 }
 
 static int
-parse_status(struct tw_action_line *a, struct reply *r)
+parse_status(struct tw_action_line *a, struct reply *r, const char *by)
 {
 	const char *const word = tw_action_arg(a);
 	struct tw_err err;
@@ -61,7 +61,7 @@ parse_status(struct tw_action_line *a, struct reply *r)
 		    "'%s %s': 'status' expects a code from 200 to 599", a->set,
 		    a->word);
 	r->status = (int)code;
-	r->status_given = true;
+	r->bare = strcmp(by, "status") == 0;
 	return 0;
 }
 
@@ -181,7 +181,7 @@ take_word(struct tw_action_line *a, struct reply *r, const char *word)
 		if (strcmp(word, contents[i]) == 0)
 			return parse_content(a, r, word) == 0 ? 1 : -1;
 	if (strcmp(word, "status") == 0 || strcmp(word, "deny_status") == 0) {
-		rc = parse_status(a, r);
+		rc = parse_status(a, r, word);
 	} else if (strcmp(word, "content-type") == 0) {
 		const char *const type = tw_action_arg(a);
 		if (type == NULL)
@@ -207,8 +207,8 @@ check(struct tw_action_line *a, struct reply *r, bool deny)
 	const bool has_body =
 	    r->kind == FORMAT || (r->kind == FIXED && r->body.fixed.len > 0);
 
-	if (deny && r->kind == NOTHING && r->n_headers == 0 && r->type.p == NULL &&
-	    has_page(r->status))
+	if (deny && !r->bare && r->kind == NOTHING && r->n_headers == 0 &&
+	    r->type.p == NULL && has_page(r->status))
 		r->kind = PAGES;
 	if (r->kind == PAGES && !has_page(r->status))
 		return tw_line_fail(a->ln, -1,
