@@ -115,11 +115,13 @@ my @cases = (
 	['be: http-request deny C'], ['be: http-request set-header x-be %[be_name] C'], ['be: redirect location /be C'],
 	['be: http-response set-header x-be 1 C'], ['be: http-request return C'], ['be: use-server s2 C'],
 	['be: http-request set-path /be%[path] C'], ['be: http-after-response set-header X-Be-After 1 C'],
+	['use_backend %[hdr(x-be)] C', $get . "X-Be: other\r\n"], ['use_backend none-%[method] C', undef, 'use_backend other C'],
+	['use_backend ot%[str(her)] C'], ['be: use-server s%[str(2)] C'], ['be: use-server s%[str(9)] C', undef, 'be: use-server s2 C'],
 	['be: http-response deny C'], ['be: tcp-request content reject C'],
 );
 # [rules], request head, body: told from each other by how they look
 @cases = map {
-	my @rules = grep { defined && /^(?:be: )?(?:http-|tcp-|redirect|use-server)/ } @$_;
+	my @rules = grep { defined && /^(?:be: )?(?:http-|tcp-|redirect|use-server|use_backend)/ } @$_;
 	my ($head) = grep { defined && m{HTTP/1\.\d\r\n} } @$_;
 	my ($body) = grep { defined && !/ / } @$_;
 	[\@rules, $head // $get, $body // ''];
@@ -154,7 +156,8 @@ sub rules
 		}
 	}
 	return join '', map { @{ $lines{$_} // [] } } 'tcp-request content', 'http-request',
-	    'http-response', 'http-after-response', 'redirect', 'use-server';
+	    'http-response', 'http-after-response', 'redirect', 'use_backend',
+	    'use-server';
 }
 
 sub config
@@ -173,6 +176,8 @@ backend main
     balance first
 $be    server s1 ${\ $o->addr}
     server s2 ${\ $o2->addr} weight 0
+backend other
+    server o1 ${\ $o2->addr}
 " =~ s/balance first/balance roundrobin/r;
 }
 

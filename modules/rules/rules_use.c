@@ -71,7 +71,9 @@ rules_on_pick(struct tw_req *req, void *state)
 		if (u->cond != NULL && !tw_cond_eval(u->cond, req))
 			continue;
 		const struct tw_server *const srv = server_of(req, u);
-		if (srv == NULL || !tw_server_is_alive(srv) || srv == tw_req_avoid(req))
+		if (srv == NULL) /* a made name that is nobody's ends it */
+			return TW_NEXT;
+		if (!tw_server_is_alive(srv) || srv == tw_req_avoid(req))
 			continue;
 		tw_decide_server(req,
 		    tw_proxy_server(tw_req_proxy(req), tw_server_index(srv)),
