@@ -17,6 +17,10 @@ rules_use_server(struct tw_line *ln)
 	struct use_server *const u = tw_arena_zalloc(tw_gen_arena(ln->gen), sizeof(*u));
 	const char *const name = tw_arg(ln, 0);
 
+	if (tw_arg(ln, 1) == NULL)
+		return tw_line_fail(ln, 0,
+		    "'use-server' requires either 'if' or 'unless' followed by a "
+		    "condition.");
 	u->name = gen_dup(ln, name);
 	u->origin = (struct tw_origin){ "use-server", ln->file, ln->number };
 	if (strchr(name, '%') != NULL &&
