@@ -255,6 +255,7 @@ modules_skeleton_skeleton_la_LDFLAGS = $(MODULE_LINK) -rpath $(moduledir)
 # ---- rules
 noinst_LTLIBRARIES += modules/rules/librules.la
 modules_rules_librules_la_SOURCES = \
+	modules/rules/act_capture.c \
 	modules/rules/act_conn.c \
 	modules/rules/act_final.c \
 	modules/rules/act_header.c \

@@ -175,6 +175,53 @@ listen web
 	stop_proxy($p);
 };
 
+subtest 'priorities in a queue' => sub {
+	my $l = listener();
+	my $p = start_proxy(defaults() . "
+frontend web
+    bind {BIND:web}
+    http-request set-priority-class req.hdr(x-class)
+    http-request set-priority-offset req.hdr(x-offset)
+    default_backend main
+backend main
+    server s ${\ $l->addr} maxconn 1
+listen stats
+    bind {BIND:stats}
+    stats enable
+    stats uri /
+");
+	my $ask = sub {
+		my ($path, @headers) = @_;
+		my $c = $p->client('web');
+		$c->send("GET /$path HTTP/1.1\r\nHost: h\r\n" . join('', map { "$_\r\n" } @headers) . "\r\n");
+		return $c;
+	};
+	my $queued = sub {
+		my ($n) = @_;
+		ok(wait_until {
+			my ($line) = grep { /^main,BACKEND,/ } split /\n/, $p->get('stats', '/;csv')->body;
+			(split /,/, $line)[2] == $n;
+		}, "$n wait");
+	};
+	my @clients = $ask->('first');
+	my $s = $l->accept;
+	$s->read_head;
+	my $n = 0;
+	for my $r (['late', 'X-Class: 5'], ['plain'], ['moved', 'X-Offset: 400000'], ['soon', 'X-Class: -3']) {
+		push @clients, $ask->(@$r);
+		$queued->(++$n);
+	}
+	for my $want (qw(soon plain moved late)) {
+		$s->send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+		$s->close;
+		$s = $l->accept;
+		like($s->read_head->{start}, qr{GET /$want }, $want);
+	}
+	$s->send(response(200, ''));
+	$_->close for @clients;
+	stop_proxy($p);
+};
+
 subtest 'defaults sections' => sub {
 	my $top = "defaults base\n    mode http\n    timeout connect 5s\n    timeout client 5s\n    timeout server 5s\n"
 	    . "    acl secret path /secret\n    http-request set-header X-Order defaults\n    http-request deny if secret\n"

@@ -148,6 +148,18 @@ tw_req_set_retries(struct tw_req *req, uint32_t n)
 		l->retries = n;
 }
 
+void
+tw_req_set_priority_class(struct tw_req *req, int cls)
+{
+	req->pend.prio_class = cls;
+}
+
+void
+tw_req_set_priority_offset(struct tw_req *req, int ms)
+{
+	req->pend.prio_offset_ms = ms;
+}
+
 struct tw__req_limits *
 tw__req_limits_of(struct tw_req *req)
 {

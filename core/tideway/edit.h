@@ -42,6 +42,10 @@ TW_API enum tw_level tw_req_log_level(const struct tw_req *req, enum tw_level us
 TW_API void tw_req_set_timeout(struct tw_req *req, const char *which, uint32_t ms);
 /** tw_req_set_retries - in place of the backend's. */
 TW_API void tw_req_set_retries(struct tw_req *req, uint32_t n);
+/** tw_req_set_priority_class, tw_req_set_priority_offset - its place in a queue:
+ * lower classes go first, within one by time of arrival plus offset. */
+TW_API void tw_req_set_priority_class(struct tw_req *req, int cls);
+TW_API void tw_req_set_priority_offset(struct tw_req *req, int ms);
 /** tw_req_interim - sends an interim response (103) now. in: headers, as in
  * struct tw_reply. returns: false: the client cannot take it. */
 TW_API bool tw_req_interim(struct tw_req *req, int status, const struct tw_str *headers,

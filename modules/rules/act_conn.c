@@ -243,9 +243,8 @@ parse_timeout(struct tw_action_line *a, const void **conf)
 	const bool client = t->which[0] == 'c';
 	if (a->ln->scope != TW_SC_DEFAULTS &&
 	    !tw_proxy_has(a->ln->proxy, client ? TW_FRONTEND : TW_BACKEND))
-		return action_fail(a,
-		    "'%s %s %s': proxy '%s' has no %s capability", a->set, a->word,
-		    t->which, tw_proxy_name(a->ln->proxy),
+		return action_fail(a, "'%s %s %s': proxy '%s' has no %s capability",
+		    a->set, a->word, t->which, tw_proxy_name(a->ln->proxy),
 		    client ? "frontend" : "backend");
 	const char *const word = tw_action_arg(a);
 	if (word == NULL)
@@ -321,6 +320,39 @@ run_retries(struct tw_req *req, const struct tw_action_call *call)
 	return TW_ACT_NEXT;
 }
 
+/* ---- priorities in queues ----------------------------------------------- */
+
+static bool
+priority_of(struct tw_req *req, const struct tw_expr *e, int64_t max, int *n)
+{
+	struct tw_sample s;
+
+	if (!tw_expr_eval(e, req, &s) || !tw_sample_cast(req, &s, TW_SINT))
+		return false;
+	*n = (int)(s.u.n > max ? max : s.u.n < -max ? -max : s.u.n);
+	return true;
+}
+
+static enum tw_act
+run_class(struct tw_req *req, const struct tw_action_call *call)
+{
+	int n;
+
+	if (priority_of(req, call->conf, 2047, &n))
+		tw_req_set_priority_class(req, n);
+	return TW_ACT_NEXT;
+}
+
+static enum tw_act
+run_offset(struct tw_req *req, const struct tw_action_call *call)
+{
+	int n;
+
+	if (priority_of(req, call->conf, 524287, &n))
+		tw_req_set_priority_offset(req, n);
+	return TW_ACT_NEXT;
+}
+
 /* ---- expect-proxy ------------------------------------------------------- */
 
 static int
@@ -367,6 +399,12 @@ const struct tw_action act_conn[] = {
 		"In place of the timeout of that name, for this exchange.", 0 },
 	{ "set-retries", S(HTTP_REQUEST) | S(TCP_CONTENT), parse_retries, run_retries,
 		"{<number> | <expr>}", "In place of 'retries', for this exchange.", 0 },
+	{ "set-priority-class", S(HTTP_REQUEST) | S(TCP_CONTENT), parse_expr, run_class,
+		"<expr>", "Requests of a lower class (-2047 to 2047) leave queues first.",
+		0 },
+	{ "set-priority-offset", S(HTTP_REQUEST) | S(TCP_CONTENT), parse_expr, run_offset,
+		"<expr>", "A request leaves queues as if it had come so many milliseconds "
+		"later (-524287 to 524287).", 0 },
 	{ "expect-proxy", S(TCP_CONNECTION), parse_proxy, run_proxy, "layer4",
 		"A PROXY header must come first.", 0 },
 	{ .name = NULL },

@@ -131,10 +131,9 @@ int rules_check_servers(struct tw_gen *gen, struct tw_proxy *px);
 enum tw_verdict rules_on_pick(struct tw_req *req, void *state);
 
 /* act_*.c: tables end with name NULL */
-extern const struct tw_action rules_actions[];
 #define ACTION_TABLES(X)                                                      \
 	X(final) X(header) X(uri) X(normalize) X(redirect) X(reply) X(var)     \
-	X(conn) X(wait) X(misc) X(auth)
+	X(conn) X(wait) X(misc) X(auth) X(capture)
 #define X(name) extern const struct tw_action act_##name[];
 ACTION_TABLES(X)
 #undef X

@@ -43,13 +43,6 @@ rules_set_name(unsigned set)
 
 /* ---- actions ------------------------------------------------------------ */
 
-static const struct tw_action *const own_tables[] = {
-#define X(name) act_##name,
-	ACTION_TABLES(X)
-#undef X
-	    NULL,
-};
-
 static bool
 is_named(const struct tw_action *act, struct tw_str name)
 {
@@ -71,8 +64,6 @@ action_find(struct tw_str name, unsigned set)
 	const struct tw_action *found = NULL;
 	const struct tw_self *self;
 
-	for (int i = 0; own_tables[i] != NULL && found == NULL; i++)
-		found = find_in(own_tables[i], name, set);
 	for (int i = 0; found == NULL && (self = tw_module_each(i)) != NULL; i++)
 		found = find_in(self->module->actions, name, set);
 	return found;
@@ -85,17 +76,13 @@ actions_list(unsigned set, struct tw_out *o)
 	const struct tw_self *self;
 	bool any = false;
 
-	for (int i = 0; own_tables[i] != NULL; i++)
-		for (const struct tw_action *t = own_tables[i]; t->name != NULL; t++)
+	for (int i = 0; (self = tw_module_each(i)) != NULL; i++)
+		for (const struct tw_action *t = self->module->actions;
+		     t != NULL && t->name != NULL; t++)
 			if (t->rules & 1u << set) {
 				tw_out_printf(o, "%s'%s'", any ? ", " : "", t->name);
 				any = true;
 			}
-	for (int i = 0; (self = tw_module_each(i)) != NULL; i++)
-		for (const struct tw_action *t = self->module->actions;
-		     t != NULL && t->name != NULL; t++)
-			if (t->rules & 1u << set)
-				tw_out_printf(o, ", '%s'", t->name);
 }
 
 static int

@@ -11,13 +11,30 @@
  */
 #include "rules.h"
 
+#define ACTIONS_MAX 80
+
 const struct tw_self *rules_self;
+
+/* All tables of this module's actions as one; filled once, at load. */
+static struct tw_action actions[ACTIONS_MAX];
 
 static int
 rules_load(const struct tw_self *self, struct tw_err *err)
 {
-	(void)err;
+	static const struct tw_action *const tables[] = {
+#define X(name) act_##name,
+		ACTION_TABLES(X)
+#undef X
+	};
+	size_t n = 0;
+
 	rules_self = self;
+	for (size_t i = 0; i < TW_N_ELEMENTS(tables); i++)
+		for (const struct tw_action *a = tables[i]; a->name != NULL; a++) {
+			if (n == ACTIONS_MAX - 1)
+				return tw_err_set(err, "too many actions");
+			actions[n++] = *a;
+		}
 	return 0;
 }
 
@@ -346,6 +363,7 @@ const struct tw_module tideway_module = {
 	.sections = auth_sections,
 	.fetches = auth_fetches,
 	.hooks = hooks,
+	.actions = actions,
 	.load = rules_load,
 	.check = rules_check,
 	.proxy_inherit = rules_inherit,
