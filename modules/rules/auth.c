@@ -119,7 +119,8 @@ static int
 check_crypt(struct tw_line *ln, const struct user *u)
 {
 	struct crypt_data *const data = calloc(1, sizeof(*data));
-	const char *const made = data != NULL ? crypt_r("x", u->password, data) : NULL;
+	const char *const made =
+	    data != NULL ? crypt_rn("x", u->password, data, (int)sizeof(*data)) : NULL;
 	const bool known = made != NULL && made[0] != '*';
 
 	free(data);
@@ -308,7 +309,7 @@ encrypted_matches(const char *given, const char *stored)
 
 	if (data == NULL && (data = calloc(1, sizeof(*data))) == NULL)
 		return false;
-	const char *const made = crypt_r(given, stored, data);
+	const char *const made = crypt_rn(given, stored, data, (int)sizeof(*data));
 	return made != NULL && is_same(made, stored);
 }
 

@@ -442,8 +442,8 @@ const struct tw_kw rules_keywords[] = {
 		"Answers with a redirect, after the 'http-request' rules.", NULL,
 		TW_KW_REST | TW_KW_HTTP, 0, 0, 0, NULL },
 	{ "use-server", TW_SC_LISTEN | TW_SC_BACKEND, 1, -1, rules_use_server,
-		"<server> {if | unless} <condition>", "A request that meets the condition goes to that "
-		"server, if it is up.", NULL, TW_KW_REST, 0, 0, 0, NULL },
+		"<server> {if | unless} <condition>",
+		"A request that meets the condition goes to that server, if it is up.", NULL, TW_KW_REST, 0, 0, 0, NULL },
 	{ .word = "group", .scopes = TW_SC_SECTION, .min_args = 1, .max_args = 3,
 		.set = auth_set_group, .usage = "<name> [users <user>,...]",
 		.help = "A group of users.", .section = "userlist" },
