@@ -287,6 +287,11 @@ subtest 'mistakes' => sub {
 	    ['use-server nobody if TRUE', qr/nobody/], ['use-server s', qr/requires either 'if' or 'unless'/], ['http-request auth unless { http_auth(nolist) }', qr/nolist/],
 	    ['http-request set-tos 256x', qr/tos/], ['http-request wait-for-body', qr/time/], ['http-request del-header X -m foo', qr/-m|foo/],
 	);
+	my $later = qr/known to HAProxy 3\.4 but not supported by tideway yet/;
+	push @bad, map { [$_, $later] } 'http-request track-sc0 src', 'http-request lua.foo', 'http-request cache-use x',
+	    'tcp-request content track-sc0 src', 'http-request set-map(f) a b', 'http-request sc-inc-gpc0(0)',
+	    'http-request use-service lua.x', 'http-request deny errorfiles x', 'http-request set-nice 5',
+	    'http-response cache-store x', 'http-request set-var(check.x) int(1)';
 	for my $bad (@bad) {
 		my $r = check_config(defaults() . "listen l\n    bind 127.0.0.1:1\n    $bad->[0]\n    server s 127.0.0.1:2\n");
 		is($r->{code}, 1, $bad->[0]);
@@ -334,6 +339,13 @@ frontend f
 backend six
     server s ${\ $l->addr}
 backend other
+frontend h
+    bind {BIND:h}
+    default_backend looked_at
+backend looked_at
+    tcp-response inspect-delay 5s
+    tcp-response content reject if { res.payload(0,3) -m str BAD }
+    server s ${\ $l->addr}
 frontend g
     bind {BIND:g}
     tcp-request inspect-delay 300ms
@@ -357,6 +369,18 @@ frontend g
 	$c->send('x');
 	ok($c->is_closed, 'WAIT_END comes');
 	cmp_ok(time - $t0, '>=', 0.29, 'when inspect-delay is over');
+	$c = $p->client('h');
+	$s = $l->accept;
+	$s->send('BA');
+	ok($c->is_quiet(0.1), 'a response is waited for');
+	$s->send('Dxyz');
+	ok($c->is_closed, 'tcp-response content reject');
+	$c = $p->client('h');
+	$s = $l->accept;
+	$c->send('up');
+	is($s->read_bytes(2), 'up', 'the request passes meanwhile');
+	$s->send('good');
+	is($c->read_bytes(4), 'good', 'and what is accepted comes');
 	$c = $p->client('f');
 	$c->send('ab');
 	$c->shutdown_write;
