@@ -96,6 +96,9 @@ subtest 'connections' => sub {
 	is($from->('127.0.0.2'), '', 'tcp-request connection reject');
 	is($from->('127.0.0.3'), '', 'tcp-request session reject');
 	like($from->('127.0.0.4'), qr/ 200 /, 'others pass');
+	my $seen = '';
+	ok(wait_until { $seen .= ($log->next_line // { msg => '' })->{msg}; $seen =~ /127\.0\.0\.4:/ }, 'logged');
+	unlike($seen, qr/127\.0\.0\.[23]:/, 'what is refused so early is not');
 	is(($o->requests)[-1]->header('X-Vars'), '127.0.0.4 127.0.0.4!', 'variables of the session');
 	my $c = $p->client('web');
 	is($c->request($GET)->status, 200, 'once') for 1, 2;

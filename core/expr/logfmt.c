@@ -202,10 +202,11 @@ read_expr(struct parser *ps, unsigned flags)
 	if (*ps->p != ']')
 		return tw_err_set(ps->cx->err, "missing ']' after '%%[%s'", start);
 	if ((e->fetch->where & ps->cx->where) == 0)
-		return tw_err_set(ps->cx->err,
-		    "fetch '%s' has no value when "
-		    "a line is logged",
-		    e->fetch->name);
+		return tw_err_set(ps->cx->err, "fetch '%s' has no value %s",
+		    e->fetch->name,
+		    ps->cx->lf_flags & TW__LOG_RULE
+			? "here: what it reads is not known yet or no more"
+			: "when a line is logged");
 	ps->p++;
 	struct node *const n = add_node(ps, NODE_EXPR);
 	n->flags = flags;

@@ -24,24 +24,19 @@ deadline(uint32_t ms)
 	return ms != 0 ? tw_now_ms() + ms : 0;
 }
 
-/* The proxies' timeouts, unless rules have set others. */
-static struct tw__req_limits
-limits(const struct tw_req *req)
+/* What rules have set in the place of the proxies' timeouts. */
+static void
+limit(const struct tw_req *req, uint32_t *client_ms, uint32_t *server_ms,
+    uint32_t *tunnel_ms)
 {
-	const struct tw__timeouts *const f = &req->fe->c.timeout,
-					 *const b = &req->be->c.timeout;
-	struct tw__req_limits l = { b->server, b->tunnel, f->client, 0 };
 	const struct tw__req_limits *const set = req->limits;
 
-	if (TW_LIKELY(set == NULL))
-		return l;
-	if (set->server_ms != UINT32_MAX)
-		l.server_ms = set->server_ms;
-	if (set->tunnel_ms != UINT32_MAX)
-		l.tunnel_ms = set->tunnel_ms;
 	if (set->client_ms != UINT32_MAX)
-		l.client_ms = set->client_ms;
-	return l;
+		*client_ms = set->client_ms;
+	if (set->server_ms != UINT32_MAX)
+		*server_ms = set->server_ms;
+	if (set->tunnel_ms != UINT32_MAX)
+		*tunnel_ms = set->tunnel_ms;
 }
 
 static void
@@ -49,10 +44,12 @@ tunnel_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 {
 	const struct tw__timeouts *const f = &req->fe->c.timeout,
 					 *const b = &req->be->c.timeout;
-	const struct tw__req_limits l = limits(req);
+	uint32_t client_ms = f->client, server_ms = b->server, tunnel_ms = b->tunnel;
 
-	*cli = deadline(l.tunnel_ms != 0 ? l.tunnel_ms : l.client_ms);
-	*srv = deadline(l.tunnel_ms != 0 ? l.tunnel_ms : l.server_ms);
+	if (TW_UNLIKELY(req->limits != NULL))
+		limit(req, &client_ms, &server_ms, &tunnel_ms);
+	*cli = deadline(tunnel_ms != 0 ? tunnel_ms : client_ms);
+	*srv = deadline(tunnel_ms != 0 ? tunnel_ms : server_ms);
 	if (req->up.done || req->down.done) { /* half closed */
 		if (f->client_fin != 0)
 			*cli = deadline(f->client_fin);
@@ -77,15 +74,19 @@ exchange_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 		tunnel_timers(req, cli, srv);
 		return;
 	}
-	const struct tw__req_limits l = limits(req);
+	uint32_t client_ms = req->fe->c.timeout.client, tunnel_ms;
+	uint32_t server_ms = req->be->c.timeout.server;
+
+	if (TW_UNLIKELY(req->limits != NULL))
+		limit(req, &client_ms, &server_ms, &tunnel_ms);
 	const bool up_over = req->up.done || req->up_broken;
 	const bool up_blocked = is_blocked(&req->up, req->srvc);
 	const bool down_blocked = is_blocked(&req->down, req->cli);
 
 	if (down_blocked || (!up_over && !up_blocked))
-		*cli = deadline(l.client_ms);
+		*cli = deadline(client_ms);
 	if (!down_blocked && (up_over || up_blocked))
-		*srv = deadline(l.server_ms);
+		*srv = deadline(server_ms);
 }
 
 void

@@ -42,7 +42,13 @@ refuse(struct tw_req *req, const struct tw_action_call *call, const char *why)
 {
 	const bool response = is_response(call->rules);
 
-	tw_req_denied(req, response);
+	if (call->rules == TW_TCP_CONNECTION || call->rules == TW_TCP_SESSION) {
+		tw_proxy_count(tw_req_frontend(req), TW_FRONTEND,
+		    call->rules == TW_TCP_SESSION ? TW_CNT_DSES : TW_CNT_DCON, 1);
+		tw_req_set_log_level(req, -1); /* there is nothing to tell yet */
+	} else {
+		tw_req_denied(req, response);
+	}
 	tw_req_set_term(req, 'P',
 	    !response                            ? 'R'
 		: call->rules == TW_TCP_RESPONSE ? 'D'
