@@ -346,7 +346,8 @@ static const struct tw_hook hooks[] = {
 };
 
 static const char *const after[] = { "http", NULL };
-static const char *const before[] = { "stats", "cookie", NULL };
+static const char *const before[] = { "balance", "cookie", "demo", "skeleton", "stats",
+	NULL };
 
 const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
