@@ -260,6 +260,8 @@ enum tw__next tw__server_failed(struct tw_req *req, bool timed_out);
  * in: pause, the same server is tried after a while. */
 enum tw__next tw__server_retry(struct tw_req *req, bool pause);
 bool tw__can_replay(const struct tw_req *req);
+/** tw__max_retries - the backend's, or what a rule has set. */
+uint32_t tw__max_retries(const struct tw_req *req);
 /** tw__kept_event - a private connection between requests had an event. */
 void tw__kept_event(struct tw_conn *srvc);
 /** tw__server_taken - a slot of req->srv is ours: counts it. */

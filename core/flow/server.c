@@ -108,8 +108,8 @@ tw__server_leave(struct tw_req *req, bool reuse)
 
 /* --- failing --- */
 
-static uint32_t
-max_retries(const struct tw_req *req)
+uint32_t
+tw__max_retries(const struct tw_req *req)
 {
 	return req->limits != NULL && req->limits->retries != UINT32_MAX
 	    ? req->limits->retries
@@ -131,7 +131,7 @@ redispatch_now(const struct tw_req *req)
 	if (every > 0)
 		return req->retries % every == 0;
 	/* -1: the last one */
-	return req->retries == (int32_t)max_retries(req) + 1 + every;
+	return req->retries == (int32_t)tw__max_retries(req) + 1 + every;
 }
 
 enum tw__next
@@ -209,7 +209,7 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 		tw__server_leave(req, false);
 		return TW__MORE;
 	}
-	if ((uint32_t)req->retries < max_retries(req) &&
+	if ((uint32_t)req->retries < tw__max_retries(req) &&
 	    (!req->http || (req->be->c.retry_on & TW__RETRY_CONN)))
 		return tw__server_retry(req, true);
 	return give_up(req, timed_out);
