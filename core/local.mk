@@ -45,12 +45,15 @@ core_libcore_a_SOURCES = \
 	core/expr/pattern.c \
 	core/expr/regex.c \
 	core/expr/register.c \
+	core/expr/replace.c \
 	core/expr/strset.c \
 	core/flow/capture.c \
 	core/flow/capture_vars.c \
+	core/expr/vars.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
+	core/flow/edit.c \
 	core/flow/exchange.c \
 	core/flow/hooks.c \
 	core/flow/latency.c \

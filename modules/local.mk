@@ -295,6 +295,32 @@ check_LTLIBRARIES += modules/skeleton/skeleton.la
 modules_skeleton_skeleton_la_SOURCES = modules/skeleton/skeleton_mod.c
 modules_skeleton_skeleton_la_LDFLAGS = $(MODULE_LINK) -rpath $(moduledir)
 
+# ---- rules
+noinst_LTLIBRARIES += modules/rules/librules.la
+modules_rules_librules_la_SOURCES = \
+	modules/rules/act_capture.c \
+	modules/rules/act_conn.c \
+	modules/rules/act_final.c \
+	modules/rules/act_header.c \
+	modules/rules/act_misc.c \
+	modules/rules/act_normalize.c \
+	modules/rules/act_redirect.c \
+	modules/rules/act_reply.c \
+	modules/rules/act_uri.c \
+	modules/rules/act_var.c \
+	modules/rules/act_wait.c \
+	modules/rules/auth.c \
+	modules/rules/reply.c \
+	modules/rules/rules_conf.c \
+	modules/rules/rules_mod.c \
+	modules/rules/rules_run.c \
+	modules/rules/rules_text.c \
+	modules/rules/rules_use.c
+module_LTLIBRARIES += modules/rules.la
+modules_rules_la_SOURCES =
+modules_rules_la_LIBADD = modules/rules/librules.la -lcrypt
+modules_rules_la_LDFLAGS = $(MODULE_LINK)
+
 # ---- cookie
 noinst_LTLIBRARIES += modules/cookie/libcookie.la
 modules_cookie_libcookie_la_SOURCES = \

@@ -82,7 +82,7 @@ subtest 'dead forms' => sub {
 subtest 'known to HAProxy, not here' => sub {
 	plan(skip_all => 'HAProxy has them') unless is_tideway();
 	for my $kw ('stick-table type ip size 1k', 'compression algo gzip',
-	    'http-request deny', 'use-fcgi-app x',
+	    'http-request cache-use x', 'use-fcgi-app x',
 	    'server s 127.0.0.1:1 slowstart 5s', 'bind 127.0.0.1:2 ssl crt x') {
 		my $r = check_config("$HEAD$LISTEN    $kw\n");
 		my ($word) = $kw =~ /\b(slowstart|ssl)\b/ ? $1 : (split ' ', $kw)[0];

@@ -34,6 +34,7 @@ UNIT_TESTS = \
 	t/unit/test_logfmt \
 	t/unit/test_logtext \
 	t/unit/test_msg \
+	t/unit/test_normalize \
 	t/unit/test_oplog \
 	t/unit/test_options \
 	t/unit/test_order \
@@ -102,6 +103,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
 	t/fuzz/fuzz_proxy_hdr \
+	t/fuzz/fuzz_rules \
 	t/fuzz/fuzz_syslog
 if HAVE_LIBMNL
 FUZZ_TARGETS += \
@@ -164,6 +166,9 @@ t_fuzz_fuzz_h1_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
 t_unit_test_balance_LDADD = modules/balance/libbalance.la $(LDADD)
 t_unit_test_balance_hash_LDADD = modules/balance/libbalance.la $(LDADD)
 t_unit_test_balance_more_LDADD = modules/balance/libbalance.la $(LDADD)
+RULES_LINK = modules/rules/librules.la
+t_unit_test_normalize_LDADD = $(RULES_LINK) $(LDADD) -lcrypt
+t_fuzz_fuzz_rules_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)

@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include <tideway/action.h>
+#include <tideway/module.h>
 #include <tideway/str.h>
 #include "core/conf/parser.h"
 
@@ -125,6 +127,64 @@ print_group(FILE *to, const char *title, struct tw__place at, const char *match)
 	return n > 0;
 }
 
+/* The rule sets in which an action may stand. */
+static void
+print_action_sets(FILE *to, const struct tw_action *a, const struct tw_self *owner)
+{
+	static const char *const sets[TW_N_RULES] = { "tcp-request connection",
+		"tcp-request session", "tcp-request content", "tcp-response content",
+		"http-request", "http-response", "http-after-response" };
+	char text[512];
+	struct tw_out o = tw_out_of(text, sizeof(text) - 1);
+	bool any = false;
+
+	for (unsigned i = 0; i < TW_N_RULES; i++) {
+		if (!(a->rules & 1u << i))
+			continue;
+		tw_out_printf(&o, "%s%s", any ? ", " : "In ", sets[i]);
+		any = true;
+	}
+	tw_out_printf(&o, ". From module %s.", tw__owner_name(owner));
+	*o.p = '\0';
+	print_wrapped(to, text);
+}
+
+static void
+print_action(FILE *to, const struct tw_action *a, const struct tw_self *owner)
+{
+	const bool paren = (a->flags & TW_ACTION_PAREN) != 0;
+
+	fprintf(to, "%s%s%s\n", a->name, !paren && a->usage && *a->usage ? " " : "",
+	    a->usage ? a->usage : "");
+	if (a->help != NULL)
+		print_wrapped(to, a->help);
+	print_action_sets(to, a, owner);
+	fputc('\n', to);
+}
+
+static bool
+print_actions(FILE *to, const char *match)
+{
+	static const char title[] = "Actions of rules";
+	const struct tw_self *self;
+	bool any = false;
+
+	for (int i = 0; (self = tw_module_each(i)) != NULL; i++) {
+		for (const struct tw_action *a = self->module->actions;
+		     a != NULL && a->name != NULL; a++) {
+			if (match != NULL && strstr(a->name, match) == NULL &&
+			    strcmp(tw__owner_name(self), match) != 0)
+				continue;
+			if (!any)
+				fprintf(to, "%s\n%.*s\n\n", title,
+				    (int)sizeof(title) - 1, "================");
+			any = true;
+			print_action(to, a, self);
+		}
+	}
+	return any;
+}
+
 bool
 tw__conf_manual(FILE *to, const char *match)
 {
@@ -153,5 +213,6 @@ tw__conf_manual(FILE *to, const char *match)
 		any |= print_group(
 		    to, title, (struct tw__place){ TW_SC_SECTION, s->word }, match);
 	}
+	any |= print_actions(to, match);
 	return any;
 }

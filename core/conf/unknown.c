@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include <tideway/edit.h>
 #include <tideway/str.h>
 #include "core/conf/dead_forms.h"
 #include "core/conf/parser.h"
@@ -62,6 +63,12 @@ tw__is_known(enum tw__known kind, struct tw_str name)
 	word[name.len] = '\0';
 	const struct known *const k = known_find(word, "");
 	return k != NULL && (k->sections & masks[kind]) != 0;
+}
+
+bool
+tw_known_word(const char *word, const char *second)
+{
+	return known_find(word, second) != NULL;
 }
 
 static unsigned

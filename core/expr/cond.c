@@ -9,7 +9,10 @@
  */
 #include "config.h"
 
+#include <tideway/text.h>
+
 #include "expr/expr_int.h"
+#include "flow/req.h"
 
 struct term {
 	const struct tw__acl *acl;
@@ -206,4 +209,60 @@ tw_cond_eval(const struct tw_cond *c, struct tw_req *req)
 		i++;
 	}
 	return c->unless;
+}
+
+/* One ACL: 1, 0; -1: a fetch of it waits for more. */
+static int
+try_acl(const struct tw__acl *acl, struct tw_req *req)
+{
+	req->undecided = false;
+	if (tw__acl_eval(acl, req))
+		return 1;
+	return req->undecided ? -1 : 0;
+}
+
+/* What is false stays so whatever is open beside it; what is true decides. */
+int
+tw_cond_try(const struct tw_cond *c, struct tw_req *req)
+{
+	bool open = false, group_open = false;
+
+	for (uint16_t i = 0; i < c->n;) {
+		const struct term *const t = &c->term[i];
+		const int r = try_acl(t->acl, req);
+		if (r >= 0 && (r == 1) == t->negated) {
+			i = t->skip;
+			group_open = false;
+			continue;
+		}
+		group_open |= r < 0;
+		if (!t->last) {
+			i++;
+			continue;
+		}
+		if (!group_open)
+			return c->unless ? 0 : 1;
+		open = true;
+		group_open = false;
+		i = t->skip;
+	}
+	return open ? -1 : c->unless ? 1 : 0;
+}
+
+void
+tw_req_undecided(struct tw_req *req)
+{
+	req->undecided = true;
+}
+
+bool
+tw_req_final(const struct tw_req *req)
+{
+	return !req->unfinished;
+}
+
+void
+tw_req_set_final(struct tw_req *req, bool final)
+{
+	req->unfinished = !final;
 }

@@ -63,6 +63,7 @@ struct tw__ectx {
 	struct tw_err *err;
 	const struct tw_line *ln; /* for warnings; NULL: none are given */
 	int *bad;             /* out: index of the word at fault; NULL: untold */
+	unsigned lf_flags;    /* what a log-format begins with, besides the usual */
 };
 
 /** tw__ectx_of - the context of a configuration line. */
@@ -153,6 +154,10 @@ struct tw_cond *tw__cond_parse(const struct tw__ectx *cx,
 #define TW__LOGVAR_NOTHING 0x40u /* when empty, it is not even "-" */
 #define TW_LOG_MANDATORY 0x800u /* given to out(): "-" when empty */
 #define TW__LOG_VERBATIM 0x1000u /* given to out(): whoever reads it escapes */
+#define TW__LOG_RULE 0x10000u   /* a rule's text: nothing is escaped .. */
+#define TW__LOG_HTTP 0x20000u   /* .. but control characters, as %XX */
+/** tw__rule_text - a value in such a text. */
+void tw__rule_text(struct tw_out *o, struct tw_str s, unsigned flags);
 
 /** tw__logvar_add - adds a table of variables (ends with name NULL). */
 int tw__logvar_add(const struct tw_logvar *table, struct tw_err *err);

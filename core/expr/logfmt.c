@@ -276,10 +276,11 @@ read_expr(struct parser *ps, unsigned flags)
 	if (*ps->p != ']')
 		return tw_err_set(ps->cx->err, "missing ']' after '%%[%s'", start);
 	if ((e->fetch->where & ps->cx->where) == 0)
-		return tw_err_set(ps->cx->err,
-		    "fetch '%s' has no value when "
-		    "a line is logged",
-		    e->fetch->name);
+		return tw_err_set(ps->cx->err, "fetch '%s' has no value %s",
+		    e->fetch->name,
+		    ps->cx->lf_flags & TW__LOG_RULE
+			? "here: what it reads is not known yet or no more"
+			: "when a line is logged");
 	ps->p++;
 	struct node *const n =
 	    add_node(ps, flags & TW__LOG_ENCODED ? NODE_EXPR_ENCODED : NODE_EXPR);
@@ -375,7 +376,9 @@ struct tw_logfmt *
 tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 {
 	struct tw_arena *const arena = tw_gen_arena(cx->gen);
-	struct parser ps = { .cx = cx, .p = text, .flags = TW_LOG_MANDATORY };
+	struct parser ps = { .cx = cx,
+		.p = text,
+		.flags = cx->lf_flags ? cx->lf_flags : TW_LOG_MANDATORY };
 
 	ps.text = tw_arena_alloc(arena, strlen(text) + 1);
 	ps.fmt = tw_arena_zalloc(arena, sizeof(*ps.fmt));
@@ -384,7 +387,7 @@ tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 			ps.p++;
 			if (read_percent(&ps) != 0)
 				return NULL;
-		} else if (*ps.p == ' ') {
+		} else if (*ps.p == ' ' && !(cx->lf_flags & TW__LOG_RULE)) {
 			end_text(&ps);
 			while (*ps.p == ' ')
 				ps.p++;
@@ -485,6 +488,10 @@ out_expr(const struct tw_expr *e, struct tw_req *req, struct tw_out *o, unsigned
 
 	if (!tw_expr_eval(e, req, &s) || !tw__cast(req, &s, TW_STRING))
 		s.u.str = (struct tw_str){ NULL, 0 };
+	if (TW_UNLIKELY(flags & TW__LOG_RULE)) {
+		tw__rule_text(o, s.u.str, flags);
+		return;
+	}
 	tw__log_word(o, s.u.str, flags);
 }
 

@@ -15,12 +15,14 @@
 extern const struct tw_fetch tw__core_fetches[];
 extern const struct tw_fetch tw__proxy_hdr_fetches[];
 extern const struct tw_conv tw__core_convs[];
+extern const struct tw_fetch tw__var_fetches[];
 
 int
 tw__expr_register(struct tw_err *err)
 {
 	if (tw__expr_add_fetches(tw__core_fetches, err) != 0 ||
-	    tw__expr_add_fetches(tw__proxy_hdr_fetches, err) != 0)
+	    tw__expr_add_fetches(tw__proxy_hdr_fetches, err) != 0 ||
+	    tw__expr_add_fetches(tw__var_fetches, err) != 0)
 		return -1;
 	return tw__expr_add_convs(tw__core_convs, err);
 }

@@ -132,7 +132,7 @@ tw__flow_accepted(struct tw_conn *cli)
 	const struct tw_proxy *const fe = cli->bind->proxy;
 
 	if (fe->c.mode == TW_MODE_HTTP && !cli->proxy_wanted &&
-	    fe->chain[TW_ON_CONN] == NULL) {
+	    fe->chain[TW_ON_CONN] == NULL && fe->chain[TW_ON_SESSION] == NULL) {
 		tw__client_start(cli);
 		return;
 	}
@@ -170,6 +170,19 @@ tw__flow_close_clients(struct tw_worker *w, bool hard)
 	while (hard && !TAILQ_EMPTY(&w->net->lingering)) {
 		struct tw_conn *conn = TAILQ_FIRST(&w->net->lingering);
 		tw__conn_free(&conn);
+	}
+}
+
+static enum tw__next
+after_hooks(struct tw_req *req, enum tw__hooks verdict)
+{
+	switch (verdict) {
+	case TW__H_WAIT:
+		return TW__WAIT;
+	case TW__H_FAIL:
+		return tw__hooks_fail(req);
+	default:
+		return TW__MORE;
 	}
 }
 
@@ -234,11 +247,18 @@ proxy_header_fault(const struct tw_conn *cli)
 	return "Received an invalid PROXY protocol header";
 }
 
+/* sub 0: the CONN chain, which knows nothing but the peer; 1: the header. */
 enum tw__next
 tw__step_accept(struct tw_req *req)
 {
 	struct tw_conn *const cli = req->cli;
 
+	if (req->sub == 0) {
+		const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_CONN);
+		if (v == TW__H_WAIT || v == TW__H_FAIL)
+			return after_hooks(req, v);
+		req->sub = 1;
+	}
 	if (cli->proxy_wanted) {
 		const enum tw_io io = proxy_header(cli);
 		if (io == TW_IO_AGAIN)
@@ -249,14 +269,7 @@ tw__step_accept(struct tw_req *req)
 		}
 		cli->proxy_wanted = false;
 	}
-	switch (tw__hooks_run(req, req->fe, TW_ON_CONN)) {
-	case TW__H_WAIT:
-		return TW__WAIT;
-	case TW__H_FAIL:
-		return tw__hooks_fail(req);
-	default:
-		break;
-	}
+	req->sub = 0;
 	req->step = TW__HELLO;
 	return TW__MORE;
 }
@@ -267,7 +280,7 @@ tw__step_hello(struct tw_req *req)
 {
 	struct tw_conn *const cli = req->cli;
 
-	if (cli->transport != NULL) {
+	if (req->sub == 0 && cli->transport != NULL) {
 		switch (cli->transport->handshake(cli, cli->transport_state)) {
 		case TW_IO_OK:
 			break;
@@ -277,6 +290,11 @@ tw__step_hello(struct tw_req *req)
 			return tw__flow_fail(req, 0, 'P', 'R', "handshake failed");
 		}
 	}
+	req->sub = 1; /* the SESSION chain may wait */
+	const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_SESSION);
+	if (v == TW__H_WAIT || v == TW__H_FAIL)
+		return after_hooks(req, v);
+	req->sub = 0;
 	req->step = TW__INSPECT;
 	return TW__MORE;
 }
@@ -289,6 +307,9 @@ tw__step_inspect(struct tw_req *req)
 	struct tw_conn *const cli = req->cli;
 
 	if (!req->http) {
+		const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_CONTENT);
+		if (v == TW__H_WAIT || v == TW__H_FAIL)
+			return after_hooks(req, v);
 		req->t_first = req->t_head = tw_turn_us();
 		if (TW_UNLIKELY(tw__watched()))
 			tw__watch_accept(req);
@@ -406,19 +427,6 @@ tw__step_read(struct tw_req *req)
 
 /* --- request, route --- */
 
-static enum tw__next
-after_hooks(struct tw_req *req, enum tw__hooks verdict)
-{
-	switch (verdict) {
-	case TW__H_WAIT:
-		return TW__WAIT;
-	case TW__H_FAIL:
-		return tw__hooks_fail(req);
-	default:
-		return TW__MORE;
-	}
-}
-
 enum tw__next
 tw__step_request(struct tw_req *req)
 {
@@ -471,7 +479,8 @@ tw__step_route(struct tw_req *req)
 		req->sub = 2;
 	}
 	if (req->be != req->fe) {
-		v = tw__hooks_run(req, req->be, TW_ON_REQUEST);
+		v = tw__hooks_run(
+		    req, req->be, req->http ? TW_ON_REQUEST : TW_ON_CONTENT);
 		if (v == TW__H_WAIT || v == TW__H_FAIL || req->step != TW__ROUTE)
 			return after_hooks(req, v);
 	}

@@ -17,6 +17,9 @@
 #include "core/flow/req.h"
 #include "core/flow/watch.h"
 
+/* Where step deliver is. */
+enum { HEAD, BODY, CLIENT_GONE, SERVER_BAD, INSPECTING };
+
 /* --- send --- */
 
 static int
@@ -108,6 +111,8 @@ tw__step_send(struct tw_req *req)
 	if (!req->http) {
 		tunnel_begin(req);
 		req->t_response = req->t_connect;
+		if (req->be->chain[TW_ON_RESPONSE_CONTENT] != NULL)
+			req->sub = INSPECTING;
 	}
 	if (TW_UNLIKELY(tw__watched()))
 		tw__watch_sent(req);
@@ -375,7 +380,9 @@ deliver_head(struct tw_req *req)
 	if (p == TW__P_IN_BAD && req->down.n_filters == 0) /* nothing has left yet */
 		return response_bad(req, req->down.in.why);
 	req->answered = true;
-	req->sub = p == TW__P_OUT_ERR ? 2 : p == TW__P_IN_BAD ? 3 : 1;
+	req->sub = p == TW__P_OUT_ERR ? CLIENT_GONE
+	    : p == TW__P_IN_BAD       ? SERVER_BAD
+				      : BODY;
 	return TW__MORE;
 }
 
@@ -437,17 +444,37 @@ tunnel_turn(struct tw_req *req)
 	return TW__WAIT;
 }
 
+/* Mode tcp: nothing of the server's passes before its bytes have been looked
+ * at. returns: true when *next says how it goes on. */
+static bool
+inspecting(struct tw_req *req, enum tw__next *next)
+{
+	if (upload(req, next))
+		return true;
+	const enum tw__hooks v = tw__hooks_run(req, req->be, TW_ON_RESPONSE_CONTENT);
+	*next = v == TW__H_FAIL ? tw__hooks_fail(req) : TW__WAIT;
+	if (v == TW__H_WAIT || v == TW__H_FAIL)
+		return true;
+	req->sub = BODY;
+	return false;
+}
+
 enum tw__next
 tw__step_deliver(struct tw_req *req)
 {
 	enum tw__next next;
 
-	if (req->http && req->sub == 0 && deliver_head(req) != TW__MORE)
+	if (req->http && req->sub == HEAD && deliver_head(req) != TW__MORE)
 		return TW__WAIT;
 	if (req->step != TW__DELIVER)
 		return TW__MORE;
-	if (req->sub >= 2)
-		return req->sub == 2 ? client_gone(req) : server_gone(req, 'P');
+	if (TW_UNLIKELY(req->sub >= CLIENT_GONE)) {
+		if (req->sub != INSPECTING)
+			return req->sub == CLIENT_GONE ? client_gone(req)
+						       : server_gone(req, 'P');
+		if (inspecting(req, &next))
+			return next;
+	}
 	switch (tw__half_pump(req, &req->down)) {
 	case TW__P_OUT_ERR:
 		return client_gone(req);

@@ -39,14 +39,32 @@ keep_silent_sides(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 		*srv = req->srvc->timer.due_ms;
 }
 
+/* What rules have set in the place of the proxies' timeouts. */
+static void
+limit(const struct tw_req *req, uint32_t *client_ms, uint32_t *server_ms,
+    uint32_t *tunnel_ms)
+{
+	const struct tw__req_limits *const set = req->limits;
+
+	if (set->client_ms != UINT32_MAX)
+		*client_ms = set->client_ms;
+	if (set->server_ms != UINT32_MAX)
+		*server_ms = set->server_ms;
+	if (set->tunnel_ms != UINT32_MAX)
+		*tunnel_ms = set->tunnel_ms;
+}
+
 static void
 tunnel_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 {
 	const struct tw__timeouts *const f = &req->fe->c.timeout,
 					 *const b = &req->be->c.timeout;
+	uint32_t client_ms = f->client, server_ms = b->server, tunnel_ms = b->tunnel;
 
-	*cli = deadline(b->tunnel != 0 ? b->tunnel : f->client);
-	*srv = deadline(b->tunnel != 0 ? b->tunnel : b->server);
+	if (TW_UNLIKELY(req->limits != NULL))
+		limit(req, &client_ms, &server_ms, &tunnel_ms);
+	*cli = deadline(tunnel_ms != 0 ? tunnel_ms : client_ms);
+	*srv = deadline(tunnel_ms != 0 ? tunnel_ms : server_ms);
 	if (req->up.done || req->down.done) { /* half closed */
 		if (f->client_fin != 0)
 			*cli = deadline(f->client_fin);
@@ -69,13 +87,15 @@ is_blocked(const struct tw__half *h, const struct tw_conn *to)
 static void
 exchange_timers(struct tw_req *req, uint64_t *cli, uint64_t *srv)
 {
-	const uint32_t client_ms = req->fe->c.timeout.client;
-	const uint32_t server_ms = req->be->c.timeout.server;
-
 	if (req->tunnel) {
 		tunnel_timers(req, cli, srv);
 		return;
 	}
+	uint32_t client_ms = req->fe->c.timeout.client, tunnel_ms;
+	uint32_t server_ms = req->be->c.timeout.server;
+
+	if (TW_UNLIKELY(req->limits != NULL))
+		limit(req, &client_ms, &server_ms, &tunnel_ms);
 	const bool up_over = req->up.done || req->up_broken;
 	const bool up_blocked = is_blocked(&req->up, req->srvc);
 	const bool down_blocked = is_blocked(&req->down, req->cli);
@@ -106,6 +126,7 @@ tw__flow_timers(struct tw_req *req)
 	switch (req->step) {
 	case TW__ACCEPT:
 	case TW__HELLO:
+	case TW__INSPECT:
 		cli = deadline(req->fe->c.timeout.client);
 		break;
 	case TW__READ:
@@ -252,13 +273,15 @@ is_wanted(const struct tw_req *req)
 		return false;
 	if (c->dontlognull && is_null(req))
 		return false;
-	return !(c->dontlog_normal && normal) && !req->unlogged;
+	return !(c->dontlog_normal && normal) && req->log_level != TW__LOG_SILENT;
 }
 
 void
 tw__flow_log(struct tw_req *req)
 {
-	if (TW_LIKELY(!(req->fe->c.log_special | req->failed))) {
+	const bool silent = req->log_level == TW__LOG_SILENT;
+
+	if (TW_LIKELY(!(req->fe->c.log_special | req->failed | silent))) {
 		tw__log_request(req, (enum tw__log_step)req->log_step);
 		return;
 	}

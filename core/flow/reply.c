@@ -52,14 +52,17 @@ send_head(struct tw_req *req)
 	struct tw_out out = tw__head_out(req);
 	struct iovec iov[2] = { { net->scratch, 0 }, { NULL, 0 } };
 
-	if (!req->body_read && req->up.in.body != TW_BODY_NONE) {
+	if (!req->body_read && !req->up.done && req->up.in.body != TW_BODY_NONE) {
 		req->keep = false;
 		req->cli->linger_wanted = true;
 	}
 	if (req->reply.close || atomic_load(&tw__stopping))
 		req->keep = false;
-	if (fill_response(req) != 0 ||
-	    req->proto->write_head(
+	if (fill_response(req) != 0)
+		return tw__flow_fail(
+		    req, 500, 'I', 'L', "the answer's head is too long");
+	tw__hooks_run(req, req->fe, TW_ON_OWN_RESPONSE);
+	if (req->proto->write_head(
 		&req->down.out, &req->res, &out, tw__response_how(req)) != 0)
 		return tw__flow_fail(
 		    req, 500, 'I', 'L', "the answer's head is too long");
@@ -70,9 +73,10 @@ send_head(struct tw_req *req)
 	if (!no_body && req->reply.produce == NULL)
 		iov[1] = (struct iovec){ (void *)(uintptr_t)req->reply.body.p,
 			req->reply.body.len };
-	req->status = (int16_t)req->reply.status;
+	req->status = (int16_t)req->res.status;
 	req->answered = true;
-	req->t_response = tw_turn_us();
+	if (req->t_connect == 0) /* else the server's answer was thrown away */
+		req->t_response = tw_turn_us();
 	req->down.bytes += iov[0].iov_len + iov[1].iov_len;
 	if (tw__conn_send(req->cli, iov, iov[1].iov_len > 0 ? 2 : 1) == TW_IO_ERR)
 		return tw__flow_fail(req, 0, 'C', 'D', "client left");
@@ -111,6 +115,18 @@ send_piece(struct tw_req *req)
 	return io == TW_IO_END ? TW__MORE : TW__WAIT;
 }
 
+/* Who refuses has set the letters and counted it (tw_req_denied). */
+static void
+begin(struct tw_req *req)
+{
+	req->t_response = 0; /* the server's answer, if any, is thrown away */
+	if (req->term[0] != 0)
+		return;
+	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_INTERCEPTED, 1);
+	req->term[0] = 'L';
+	req->term[1] = req->t_connect != 0 ? 'H' : 'R';
+}
+
 enum tw__next
 tw__step_reply(struct tw_req *req)
 {
@@ -119,9 +135,7 @@ tw__step_reply(struct tw_req *req)
 					: TW__WAIT;
 	switch (req->sub) {
 	case HEAD:
-		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_INTERCEPTED, 1);
-		req->term[0] = 'L';
-		req->term[1] = 'R';
+		begin(req);
 		return send_head(req);
 	case BODY:
 		return send_piece(req);

@@ -296,7 +296,7 @@ tw_req_redispatched(const struct tw_req *req)
 void
 tw_req_unlogged(struct tw_req *req)
 {
-	req->unlogged = true;
+	req->log_level = TW__LOG_SILENT;
 }
 
 void

@@ -53,6 +53,13 @@ struct tw__half {
 	struct tw__attached filters[TW__MAX_FILTERS];
 };
 
+/* What a rule has set in place of the proxies' settings; UINT32_MAX: nothing. */
+struct tw__req_limits {
+	uint32_t server_ms, tunnel_ms, client_ms, retries;
+};
+
+#define TW__LOG_SILENT 255 /* tw_req.log_level */
+
 #define TW_REQ_MAGIC 0x54575251u
 
 /* Everything before `req.hdr` is cleared for each request. */
@@ -86,7 +93,9 @@ struct tw_req {
 	bool logged;               /* early: option logasap */
 	uint8_t log_step;          /* enum tw__log_step, of the line being written */
 	uint8_t failed_at;         /* enum tw__step, when it failed */
-	bool unlogged;             /* tw_req_unlogged() */
+	bool undecided;            /* a fetch waits for more bytes */
+	bool unfinished;           /* rules may wait for them */
+	uint8_t log_level;         /* 1 + enum tw_level; 0: not set; 255: silent */
 	uint8_t timers_step;
 	uint8_t restarts;
 	char term[2];              /* who, when; 0: not set */
@@ -125,6 +134,8 @@ struct tw_req {
 	struct tw_str start_line;  /* borrow: receive buffer */
 	uint8_t n_trail;
 	struct tw_trail trail[TW_TRAIL_MAX];
+	struct tw__req_limits *limits; /* arena: set by rules; NULL: none */
+	struct tw__var_value *vars; /* arena: txn, req, res; NULL: none is set */
 	char *block;               /* the modules' blocks; behind the struct */
 	struct tw_msg req;
 	struct tw_msg res;
@@ -184,7 +195,18 @@ void tw__client_end(struct tw_conn *cli);
  * memory. */
 struct tw_req *tw__client_request(struct tw_conn *cli);
 
+/* edit.c */
+/** tw__req_limits_of - made when first asked for. returns: NULL: out of memory. */
+struct tw__req_limits *tw__req_limits_of(struct tw_req *req);
+/** tw__own_page - runs OWN_RESPONSE on an error page. out: its head as it goes
+ * out, and its body. returns: false: it goes out as it is. */
+bool tw__own_page(struct tw_req *req, struct tw_str page, struct tw_out *out,
+    struct tw_str *body);
+
 /* run.c */
+/** tw__page_of - the backend's page for a status, the frontend's, or the
+ * built-in one. */
+struct tw_str tw__page_of(const struct tw_req *req, int status);
 /** tw__req_abort - ends it without an answer; when the program stops. */
 void tw__req_abort(struct tw_req *req);
 void tw__flow_run(struct tw_req *req);
@@ -254,6 +276,8 @@ enum tw__next tw__server_failed(struct tw_req *req, bool timed_out);
  * in: pause, the same server is tried after a while. */
 enum tw__next tw__server_retry(struct tw_req *req, bool pause);
 bool tw__can_replay(const struct tw_req *req);
+/** tw__max_retries - the backend's, or what a rule has set. */
+uint32_t tw__max_retries(const struct tw_req *req);
 /** tw__kept_event - a private connection between requests had an event. */
 void tw__kept_event(struct tw_conn *srvc);
 /** tw__server_taken - a slot of req->srv is ours: counts it. */

@@ -50,7 +50,7 @@ tw__retry_wanted(const struct tw_req *req, uint32_t on)
 
 	return (req->be->c.retry_on & on) != 0 && req->http && whole &&
 	    !req->answered && !req->cli->failed &&
-	    (uint32_t)req->retries < req->be->c.retries;
+	    (uint32_t)req->retries < tw__max_retries(req);
 }
 
 uint32_t

@@ -52,9 +52,8 @@ head_only(struct tw_str *text)
 		text->len = (size_t)(end + 4 - text->p);
 }
 
-/* The backend's page, the frontend's, or the built-in one. */
-static struct tw_str
-page_of(const struct tw_req *req, int status)
+struct tw_str
+tw__page_of(const struct tw_req *req, int status)
 {
 	struct tw_str text = { NULL, 0 };
 
@@ -68,20 +67,36 @@ page_of(const struct tw_req *req, int status)
 }
 
 static void
+edit_page(struct tw_req *req, struct tw_str text, struct iovec iov[2])
+{
+	struct tw_out out = tw__head_out(req);
+	char *const start = out.p;
+	struct tw_str body;
+
+	if (!tw__own_page(req, text, &out, &body))
+		return;
+	iov[0] = (struct iovec){ start, (size_t)(out.p - start) };
+	iov[1] = (struct iovec){ (void *)(uintptr_t)body.p, body.len };
+	req->status = (int16_t)req->res.status;
+}
+
+static void
 answer_status(struct tw_req *req, int status)
 {
-	struct tw_str text = page_of(req, status);
+	struct tw_str text = tw__page_of(req, status);
 
 	if (req->req.method == TW_M_HEAD && text.len > 0)
 		head_only(&text);
-	struct iovec iov = { (void *)(uintptr_t)text.p, text.len };
+	struct iovec iov[2] = { { (void *)(uintptr_t)text.p, text.len }, { NULL, 0 } };
 	req->status = (int16_t)status;
 	if (text.len == 0 || req->cli->failed)
 		return;
-	req->down.bytes += text.len;
+	if (req->fe->chain[TW_ON_OWN_RESPONSE] != NULL)
+		edit_page(req, text, iov);
+	req->down.bytes += iov[0].iov_len + iov[1].iov_len;
 	req->answered = true;
 	req->cli->linger_wanted = true;
-	tw__conn_send(req->cli, &iov, 1);
+	tw__conn_send(req->cli, iov, iov[1].iov_len > 0 ? 2 : 1);
 }
 
 enum tw__next

@@ -109,6 +109,14 @@ tw__server_leave(struct tw_req *req, bool reuse)
 
 /* --- failing --- */
 
+uint32_t
+tw__max_retries(const struct tw_req *req)
+{
+	return req->limits != NULL && req->limits->retries != UINT32_MAX
+	    ? req->limits->retries
+	    : req->be->c.retries;
+}
+
 static bool
 redispatch_now(const struct tw_req *req)
 {
@@ -123,7 +131,8 @@ redispatch_now(const struct tw_req *req)
 		return false;
 	if (every > 0)
 		return req->retries % every == 0;
-	return req->retries == (int32_t)c->retries + 1 + every; /* -1: the last one */
+	/* -1: the last one */
+	return req->retries == (int32_t)tw__max_retries(req) + 1 + every;
 }
 
 enum tw__next
@@ -201,7 +210,7 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 		tw__server_leave(req, false);
 		return TW__MORE;
 	}
-	if ((uint32_t)req->retries < req->be->c.retries &&
+	if ((uint32_t)req->retries < tw__max_retries(req) &&
 	    (!req->http || (req->be->c.retry_on & TW__RETRY_CONN)))
 		return tw__server_retry(req, true);
 	return give_up(req, timed_out);

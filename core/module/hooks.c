@@ -30,17 +30,17 @@ tw__point_name(enum tw_point point)
 	return points[point].name;
 }
 
+/* in: at, a point or a late one; out, with n entries. returns: how many now. */
 static int
-chain_collect(
-    const struct tw_proxy *px, enum tw_point point, struct tw__hook_entry *out)
+chain_collect(const struct tw_proxy *px, unsigned at, struct tw__hook_entry *out, int n)
 {
 	const struct tw_self *self;
-	int n = 0;
 
 	for (int i = 0; (self = tw__module_in_hook_order(i)) != NULL; i++) {
 		for (const struct tw_hook *h = self->module->hooks;
 		     h != NULL && h->fn != NULL; h++) {
-			if (h->point != point || (h->wants != NULL && !h->wants(px)))
+			if ((unsigned)h->point != at ||
+			    (h->wants != NULL && !h->wants(px)))
 				continue;
 			TW_ASSERT(n < CHAIN_MAX);
 			out[n++] = (struct tw__hook_entry){ h->fn, self->off[TW_IN_REQ],
@@ -55,7 +55,8 @@ tw__chain_build(const struct tw_proxy *px, enum tw_point point, struct tw_arena 
     const struct tw__hook_entry **out)
 {
 	struct tw__hook_entry entries[CHAIN_MAX];
-	const int n = chain_collect(px, point, entries);
+	const int early = chain_collect(px, point, entries, 0);
+	const int n = chain_collect(px, (unsigned)point | TW_HOOK_LATE, entries, early);
 
 	*out = NULL;
 	if (n == 0)
@@ -79,20 +80,27 @@ tw__modules_print(FILE *to)
 	}
 }
 
-static void
-point_print(FILE *to, enum tw_point point)
+static int
+hooks_print_at(FILE *to, unsigned at, int n)
 {
 	const struct tw_self *self;
-	int n = 0;
 
-	fprintf(to, "  %-13s", points[point].name);
 	for (int i = 0; (self = tw__module_in_hook_order(i)) != NULL; i++) {
 		for (const struct tw_hook *h = self->module->hooks;
 		     h != NULL && h->fn != NULL; h++) {
-			if (h->point == point)
+			if ((unsigned)h->point == at)
 				fprintf(to, "%s%s", n++ > 0 ? " > " : "", h->name);
 		}
 	}
+	return n;
+}
+
+static void
+point_print(FILE *to, enum tw_point point)
+{
+	fprintf(to, "  %-16s ", points[point].name);
+	int n = hooks_print_at(to, point, 0);
+	n = hooks_print_at(to, (unsigned)point | TW_HOOK_LATE, n);
 	fprintf(to, "%s\n", n == 0 ? "-" : "");
 }
 

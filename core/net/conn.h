@@ -91,6 +91,7 @@ struct tw_conn {
 	                            * again; borrow: gen; NULL: none */
 	struct tw_str pp_tlvs;     /* owns: what came with a PROXY header; p NULL */
 	bool pp_received;          /* it began with a PROXY header */
+	struct tw__var_value *vars; /* owns: scope sess; NULL: none is set */
 };
 
 struct tw__idle {
@@ -314,6 +315,10 @@ void tw__proxy_hdr2_begin(struct tw_out *out, const struct tw_addr *src,
     const struct tw_addr *dst);
 void tw__proxy_tlv_out(struct tw_out *out, uint8_t type, struct tw_str value);
 void tw__proxy_hdr2_end(struct tw_out *out, char *start, bool crc);
+
+/** tw__vars_free - provided by core/expr (vars.c): of a session. */
+struct tw__var_value;
+void tw__vars_free(struct tw__var_value **list);
 
 /* Provided by core/flow. */
 void tw__flow_client_event(struct tw_conn *conn);

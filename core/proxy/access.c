@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <tideway/edit.h>
 #include "core/proxy/proxy_int.h"
 
 /* ---- the modules' blocks ---- */
@@ -166,6 +167,12 @@ tw_proxy_timeout_ms(const struct tw_proxy *px, const char *which)
 			    timeouts[i].offset);
 	}
 	return 0;
+}
+
+bool
+tw_proxy_has_routes(const struct tw_proxy *px)
+{
+	return !STAILQ_EMPTY(&px->uses);
 }
 
 /* ---- the generation ---- */

@@ -22,6 +22,10 @@ set_acl(struct tw_line *ln)
 	struct tw__ectx cx = tw__ectx_of(ln, TW_AT_ANY, &err);
 	int bad = -1;
 
+	if (ln->scope == TW_SC_DEFAULTS && ln->proxy->name[0] == '\0')
+		return tw_line_fail(ln, -1,
+		    "'acl' is not allowed in a defaults section without a name: write "
+		    "'defaults NAME', and 'from NAME' in the sections that use it");
 	cx.bad = &bad;
 	if (tw__acl_add(&cx, tw__proxy_acls(ln->proxy), tw_arg(ln, 0),
 		ln->word + ln->arg + 1, ln->n_args - 1) != 0)
@@ -33,7 +37,7 @@ set_acl(struct tw_line *ln)
 
 static const struct tw_kw acl_keywords[] = {
 	{ .word = "acl",
-	    .scopes = TW_SC_FRONTEND | TW_SC_LISTEN | TW_SC_BACKEND,
+	    .scopes = TW_SC_PROXY,
 	    .min_args = 2,
 	    .max_args = -1,
 	    .set = set_acl,

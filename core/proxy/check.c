@@ -66,6 +66,8 @@ frontend_check_routes(struct tw_gen *gen, struct tw_proxy *px)
 	int rc = 0;
 
 	STAILQ_FOREACH(use, &px->uses, link) {
+		if (use->fmt != NULL)
+			continue;
 		use->backend = backend_of(
 		    gen, px, use->name, &use->origin, "in a 'use_backend' rule");
 		if (use->backend == NULL)

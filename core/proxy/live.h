@@ -65,11 +65,13 @@ struct tw__pend {
 	struct tw_server *want;      /* waits for this one; NULL: for any */
 	struct tw_server *granted;   /* set with the grant, before it is posted */
 	uint32_t ahead_srv, ahead_be; /* served before it, for the log */
+	int32_t prio_class, prio_offset_ms; /* set by rules; lower goes first */
+	int64_t rank;                /* shared: queue lock; made of those, and time */
 };
 
 struct tw__queue {
 	pthread_mutex_t lock;
-	TAILQ_HEAD(, tw__pend) list; /* lock */
+	TAILQ_HEAD(tw__pend_list, tw__pend) list; /* lock; by rank */
 	_Atomic uint32_t len, max;
 	_Atomic uint64_t served;     /* dequeued so far */
 	_Atomic uint64_t added;      /* queued so far */

@@ -13,6 +13,8 @@
  */
 #include "config.h"
 
+#include <tideway/edit.h>
+
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -483,6 +485,7 @@ tw__log_request(struct tw_req *req, enum tw__log_step step)
 		return;
 	if (TW_UNLIKELY(fe->c.log_separate_errors) && is_error(req))
 		l.level = TW_ERR;
+	l.level = tw_req_log_level(req, l.level);
 	TW_ASSERT(tw__self != NULL && tw__self->log != NULL);
 	emit(tw__self->log, &l);
 	atomic_fetch_add_explicit(&fe->live->log_count, 1, memory_order_relaxed);

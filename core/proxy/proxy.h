@@ -134,8 +134,8 @@ struct tw__use {
 	STAILQ_ENTRY(tw__use) link;
 	struct tw_cond *cond;    /* NULL: always */
 	const char *name;        /* as written, until checked */
-	struct tw_expr *expr;    /* reserved: names computed at run time */
-	struct tw_proxy *backend;
+	const struct tw_logfmt *fmt; /* a name made for each request; NULL: fixed */
+	struct tw_proxy *backend; /* NULL: see fmt */
 	struct tw_origin origin; /* "use_backend", file, line */
 };
 STAILQ_HEAD(tw__use_list, tw__use);

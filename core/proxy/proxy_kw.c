@@ -12,6 +12,8 @@
 
 #include <stdio.h>
 
+#include <tideway/text.h>
+
 #include "core/proxy/proxy_int.h"
 
 /* The proxy of the line; core keywords find it in `state`. */
@@ -173,6 +175,8 @@ proxy_set_default_backend(struct tw_line *ln)
 	return 0;
 }
 
+#define ROUTE_WHERE (TW_AT_CONN | TW_AT_REQUEST | TW_AT_REQ_BODY)
+
 static int
 proxy_add_use_backend(struct tw_line *ln)
 {
@@ -181,14 +185,14 @@ proxy_add_use_backend(struct tw_line *ln)
 	const char *name = tw_arg(ln, 0);
 	struct tw__use *use;
 
-	if (strchr(name, '%') != NULL)
-		return tw_line_fail(ln, 0,
-		    "a backend name that is computed for each "
-		    "request is known to HAProxy but not to tideway yet; write one "
-		    "'use_backend' line for each backend");
 	use = tw_arena_zalloc(arena, sizeof(*use));
+	if (strchr(name, '%') != NULL) {
+		use->fmt = tw_text_compile(ln, 0, name, ROUTE_WHERE, false);
+		if (use->fmt == NULL)
+			return -1;
+	}
 	if (ln->n_args > 1) {
-		use->cond = tw_cond_compile(ln, 1, TW_AT_CONN | TW_AT_REQUEST);
+		use->cond = tw_cond_compile(ln, 1, ROUTE_WHERE);
 		if (use->cond == NULL)
 			return -1;
 	}

@@ -179,14 +179,38 @@ tw__server_drop(struct tw_server *srv)
 	tw__balance_moved(srv);
 }
 
+/* The class counts before time, the offset moves in time. source: HAProxy's
+ * manual, http-request set-priority-class, set-priority-offset. */
+static int64_t
+rank_of(const struct tw__pend *p)
+{
+	return (int64_t)p->prio_class * (INT64_C(1) << 48) + (int64_t)tw_now_ms() +
+	    p->prio_offset_ms;
+}
+
+/* Behind the last that goes before it: the last of all, as a rule. */
+static void
+queue_insert(struct tw__queue *q, struct tw__pend *p)
+{
+	struct tw__pend *before = TAILQ_LAST(&q->list, tw__pend_list);
+
+	while (before != NULL && before->rank > p->rank)
+		before = TAILQ_PREV(before, tw__pend_list, link);
+	if (before != NULL)
+		TAILQ_INSERT_AFTER(&q->list, before, p, link);
+	else
+		TAILQ_INSERT_HEAD(&q->list, p, link);
+}
+
 static void
 queue_append(struct tw__queue *q, struct tw__pend *p)
 {
 	uint32_t len, max;
 
+	p->rank = rank_of(p);
 	pthread_mutex_lock(&q->lock);
 	p->home = p->queue = q;
-	TAILQ_INSERT_TAIL(&q->list, p, link);
+	queue_insert(q, p);
 	len = atomic_fetch_add(&q->len, 1) + 1;
 	atomic_fetch_add(&q->added, 1);
 	max = atomic_load(&q->max);

@@ -37,6 +37,7 @@ struct tw_logfmt;
 struct tw_module;
 struct tw_proxy;
 struct tw_proxy_live;
+struct tw_regex;
 struct tw_req;
 struct tw_self;
 struct tw_server;

@@ -35,12 +35,16 @@ enum tw_verdict {
 typedef enum tw_verdict tw_hook_fn(struct tw_req *req, void *state);
 
 struct tw_hook {
-	enum tw_point point;
+	enum tw_point point;  /* or'ed with TW_HOOK_LATE: see below */
 	tw_hook_fn *fn;
 	const char *name; /* for -T and traces: "cookie_on_pick" */
 	/* Does this proxy need it? Asked once for each generation, after
 	 * check(). NULL: always. */
 	bool (*wants)(const struct tw_proxy *px);
 };
+
+/* Or'ed to a hook's point: it runs after all modules' hooks of that point that
+ * do not say so. */
+#define TW_HOOK_LATE 0x100
 
 #endif

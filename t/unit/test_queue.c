@@ -78,6 +78,13 @@ box_init(struct mailbox *b)
 	b->last = &b->first;
 }
 
+/* The clock stands still: who came first is first. */
+uint64_t
+tw_now_ms(void)
+{
+	return 1000;
+}
+
 void
 tw_worker_post(struct tw_worker *w, tw_post_fn *fn, void *arg)
 {

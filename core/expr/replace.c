@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * replace.c - texts that rules make (text.h).
+ *
+ * A log-format in a rule differs from a log's in its flags: nothing is escaped
+ * for a line of text, empty values are nothing, spaces stay. In what goes into
+ * a message, control characters are written as %XX. source: HAProxy's manual, 4.2 http-request
+ * replace-header.
+ */
+#include "config.h"
+
+#include <ctype.h>
+
+#include <tideway/text.h>
+
+#include "expr/expr_int.h"
+#include "expr/regex.h"
+
+struct tw_logfmt *
+tw_text_compile(struct tw_line *ln, int i, const char *text, unsigned where, bool http)
+{
+	struct tw_err err = { "" };
+	struct tw__ectx cx = tw__ectx_of(ln, where, &err);
+
+	cx.lf_flags = TW__LOG_RULE | (http ? TW__LOG_HTTP : 0);
+	struct tw_logfmt *const f = tw__logfmt_parse(&cx, text);
+	if (f == NULL)
+		tw_line_fail(ln, i, "%s", err.text);
+	return f;
+}
+
+void
+tw__rule_text(struct tw_out *o, struct tw_str s, unsigned flags)
+{
+	static const char digits[] = "0123456789ABCDEF";
+
+	if (flags & TW_LOG_QUOTE)
+		tw_out_char(o, '"');
+	for (size_t i = 0; i < s.len; i++) {
+		const unsigned char c = (unsigned char)s.p[i];
+
+		if ((flags & TW_LOG_ESCAPE) && (c == '"' || c == '\\' || c == ']')) {
+			tw_out_char(o, '\\');
+			tw_out_char(o, (char)c);
+		} else if ((flags & TW__LOG_HTTP) &&
+		    ((c < 0x20 && c != '\t') || c == 0x7f)) {
+			const char three[3] = { '%', digits[c >> 4], digits[c & 15] };
+			tw_out_mem(o, three, 3);
+		} else {
+			tw_out_char(o, (char)c);
+		}
+	}
+	if (flags & TW_LOG_QUOTE)
+		tw_out_char(o, '"');
+}
+
+struct tw_regex *
+tw_regex_compile(struct tw_line *ln, int i, const char *text, bool fold)
+{
+	struct tw_err err = { "" };
+	const struct tw__ectx cx = tw__ectx_of(ln, TW_AT_ANY, &err);
+	struct tw__regex *const re = tw__regex_compile(&cx, text, fold);
+
+	if (re == NULL)
+		tw_line_fail(ln, i, "%s", err.text);
+	return (struct tw_regex *)re;
+}
+
+bool
+tw_regex_match(const struct tw_regex *re, struct tw_str s)
+{
+	return tw__regex_match((const struct tw__regex *)re, s);
+}
+
+static int
+hex_digit(char c)
+{
+	if (isdigit((unsigned char)c))
+		return c - '0';
+	c = (char)tolower((unsigned char)c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* What stands behind a backslash; at least one byte is there. returns: bytes
+ * taken. */
+static size_t
+expand_escape(struct tw_str by, const struct tw_str *group, struct tw_out *out)
+{
+	if (isdigit((unsigned char)by.p[0])) {
+		tw_out_str(out, group[by.p[0] - '0']);
+		return 1;
+	}
+	if (by.p[0] == 'x' && by.len >= 3 && hex_digit(by.p[1]) >= 0 &&
+	    hex_digit(by.p[2]) >= 0) {
+		tw_out_char(out, (char)(hex_digit(by.p[1]) << 4 | hex_digit(by.p[2])));
+		return 3;
+	}
+	tw_out_char(out, by.p[0]);
+	return 1;
+}
+
+bool
+tw_regex_expand(const struct tw_regex *re, struct tw_str subject, struct tw_str by,
+    struct tw_out *out)
+{
+	struct tw_str group[TW__REGEX_GROUPS];
+
+	if (tw__regex_groups(
+		(const struct tw__regex *)re, subject, group, TW__REGEX_GROUPS) == 0)
+		return false;
+	for (size_t i = 0; i < by.len;) {
+		if (by.p[i] != '\\' || i + 1 == by.len) {
+			tw_out_char(out, by.p[i++]);
+			continue;
+		}
+		i += 1 +
+		    expand_escape(
+			(struct tw_str){ by.p + i + 1, by.len - i - 1 }, group, out);
+	}
+	return true;
+}
+
+bool
+tw_sample_cast(struct tw_req *req, struct tw_sample *s, enum tw_type to)
+{
+	return tw__cast(req, s, to);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * flow/edit.c - what rules change about an exchange (edit.h), and answers of
+ * the proxy's own that rules may still change.
+ *
+ * Nothing here is called unless a rule asks for it. One worker's thread.
+ */
+#include "config.h"
+
+#include <sys/socket.h>
+
+#include <tideway/assert.h>
+#include <tideway/edit.h>
+#include "core/flow/req.h"
+
+/* ---- the record --------------------------------------------------------- */
+
+void
+tw_req_set_term(struct tw_req *req, char who, char when)
+{
+	req->term[0] = who;
+	req->term[1] = when;
+}
+
+void
+tw_req_set_status(struct tw_req *req, int status)
+{
+	req->status = (int16_t)status;
+}
+
+static void
+count_side(struct tw_req *req, enum tw_cnt c)
+{
+	const int id = req->worker->id;
+
+	tw__cnt(&req->fe->live->fe, id, c, 1);
+	tw__cnt(&req->cli->bind->live->s, id, c, 1);
+	if (req->be != NULL && req->be_counted)
+		tw__cnt(&req->be->live->be, id, c, 1);
+}
+
+void
+tw_req_denied(struct tw_req *req, bool response)
+{
+	count_side(req, response ? TW_CNT_DRESP : TW_CNT_DREQ);
+	if (response && req->srv != NULL)
+		tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_DRESP, 1);
+}
+
+void
+tw_req_set_log_level(struct tw_req *req, int level)
+{
+	req->log_level = level < 0 ? TW__LOG_SILENT : (uint8_t)(level + 1);
+}
+
+enum tw_level
+tw_req_log_level(const struct tw_req *req, enum tw_level usual)
+{
+	return req->log_level != 0 && req->log_level != TW__LOG_SILENT
+	    ? (enum tw_level)(req->log_level - 1)
+	    : usual;
+}
+
+struct tw_str
+tw_req_page(struct tw_req *req, int status)
+{
+	return tw__page_of(req, status);
+}
+
+/* ---- contents ----------------------------------------------------------- */
+
+enum tw_io
+tw_req_content(struct tw_req *req, bool response, struct tw_str *bytes)
+{
+	struct tw_conn *const conn = response ? req->srvc : req->cli;
+	enum tw_io io;
+
+	do
+		io = tw__conn_recv(conn, 0);
+	while (io == TW_IO_OK);
+	const struct tw_buf *const in = &conn->in;
+	*bytes = in->base != NULL
+	    ? (struct tw_str){ in->base + in->head, in->tail - in->head }
+	    : (struct tw_str){ NULL, 0 };
+	if (io == TW_IO_ERR)
+		return conn->failed ? TW_IO_ERR : TW_IO_END;
+	if (io == TW_IO_END)
+		return TW_IO_END;
+	req->body_wanted = true;
+	return TW_IO_OK;
+}
+
+/* ---- connections -------------------------------------------------------- */
+
+void
+tw_conn_set_src(struct tw_conn *conn, const struct tw_addr *src)
+{
+	conn->src = *src;
+}
+
+void
+tw_conn_set_dst(struct tw_conn *conn, const struct tw_addr *dst)
+{
+	conn->dst = *dst;
+	conn->dst_known = true;
+}
+
+void
+tw_conn_abort(struct tw_conn *conn)
+{
+	const struct linger none = { .l_onoff = 1 };
+
+	(void)setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	conn->failed = true;
+}
+
+void
+tw_conn_expect_proxy(struct tw_conn *conn)
+{
+	conn->proxy_wanted = true;
+}
+
+/* ---- limits ------------------------------------------------------------- */
+
+void
+tw_req_set_timeout(struct tw_req *req, const char *which, uint32_t ms)
+{
+	struct tw__req_limits *const l = tw__req_limits_of(req);
+
+	if (l == NULL)
+		return;
+	if (strcmp(which, "server") == 0)
+		l->server_ms = ms;
+	else if (strcmp(which, "tunnel") == 0)
+		l->tunnel_ms = ms;
+	else
+		l->client_ms = ms;
+	req->moved = true; /* deadlines are set anew */
+}
+
+void
+tw_req_set_retries(struct tw_req *req, uint32_t n)
+{
+	struct tw__req_limits *const l = tw__req_limits_of(req);
+
+	if (l != NULL)
+		l->retries = n;
+}
+
+void
+tw_req_set_priority_class(struct tw_req *req, int cls)
+{
+	req->pend.prio_class = cls;
+}
+
+void
+tw_req_set_priority_offset(struct tw_req *req, int ms)
+{
+	req->pend.prio_offset_ms = ms;
+}
+
+struct tw__req_limits *
+tw__req_limits_of(struct tw_req *req)
+{
+	if (req->limits != NULL)
+		return req->limits;
+	struct tw__req_limits *const l = tw_arena_try(tw_req_arena(req), sizeof(*l));
+	if (l == NULL)
+		return NULL;
+	*l = (struct tw__req_limits){ UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
+	return req->limits = l;
+}
+
+/* ---- answers ------------------------------------------------------------ */
+
+bool
+tw_req_interim(
+    struct tw_req *req, int status, const struct tw_str *headers, int n_headers)
+{
+	struct tw_out out = tw__head_out(req);
+	struct tw_stream st = { 0 };
+	struct iovec iov = { out.p, 0 };
+	struct tw_msg *const msg = &req->res; /* no response has come yet */
+	bool sent = false;
+
+	if (!req->http || req->req.minor == 0 || tw__conn_backlog(req->cli))
+		return false;
+	tw__msg_clear(msg);
+	msg->flags = TW_MSG_RESPONSE | TW_MSG_EDITED;
+	msg->major = msg->minor = 1;
+	msg->status = (uint16_t)status;
+	msg->reason = tw_str_of(tw_status_reason(status));
+	for (int i = 0; i < n_headers; i++)
+		tw_msg_add(msg, headers[2 * i], headers[2 * i + 1]);
+	if (req->proto->write_head(&st, msg, &out, 0) == 0) {
+		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
+		req->down.bytes += iov.iov_len;
+		sent = tw__conn_send(req->cli, &iov, 1) != TW_IO_ERR;
+	}
+	tw__msg_clear(msg);
+	return sent;
+}
+
+/* An error page becomes a message that hooks may edit. returns: false: it goes
+ * out as it is. */
+bool
+tw__own_page(
+    struct tw_req *req, struct tw_str page, struct tw_out *out, struct tw_str *body)
+{
+	char *const mem = tw_arena_try(tw_req_arena(req), page.len);
+	struct tw_stream st = { 0 }, to = { 0 };
+
+	if (mem == NULL || page.len == 0)
+		return false;
+	memcpy(mem, page.p, page.len);
+	struct tw_buf in = { mem, (uint32_t)page.len, 0, (uint32_t)page.len };
+	tw__msg_clear(&req->res);
+	if (req->proto->read_head(&st, &in, &req->res, &req->req, true) != TW_IO_OK)
+		return false;
+	*body = (struct tw_str){ mem + in.head, in.tail - in.head };
+	tw__hooks_run(req, req->fe, TW_ON_OWN_RESPONSE);
+	if (req->proto->write_head(&to, &req->res, out, tw__response_how(req)) != 0)
+		return false;
+	if (req->req.method == TW_M_HEAD)
+		body->len = 0;
+	return true;
+}
+
+const struct tw_service *
+tw_service_find(const char *name)
+{
+	const struct tw_self *owner;
+
+	return tw__module_find_service(name, &owner);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * edit.h - what rules change about an exchange and its connection.
+ */
+#ifndef TIDEWAY_EDIT_H
+#define TIDEWAY_EDIT_H
+
+#include <tideway/log.h>
+#include <tideway/req.h>
+
+/** tw_req_set_term - the two letters of the log's termination state, before
+ * tw_req_reply(); without them it is "LR" or "LH". */
+TW_API void tw_req_set_term(struct tw_req *req, char who, char when);
+/** tw_req_set_status - of the response, as the log has it. */
+TW_API void tw_req_set_status(struct tw_req *req, int status);
+/** tw_req_denied - counts a refusal, of the request or of the response. */
+TW_API void tw_req_denied(struct tw_req *req, bool response);
+/** tw_req_page - the answer for an error status, head and body, as the backend,
+ * the frontend or the built-in pages have it. returns: p NULL: mode tcp; len 0:
+ * none is to be sent. */
+TW_API struct tw_str tw_req_page(struct tw_req *req, int status);
+/** tw_req_content - mode tcp: bytes that came and were not passed on. out:
+ * borrow, until the hook returns. returns: OK: TW_WAIT will call the hook again
+ * with more; END: there will be no more, or there is no room; ERR: reset.
+ * context: CONTENT, RESPONSE_CONTENT. */
+TW_API enum tw_io tw_req_content(struct tw_req *req, bool response, struct tw_str *bytes);
+/** tw_conn_set_src, tw_conn_set_dst - what tw_conn_src() and tw_conn_dst() say
+ * from now on. */
+TW_API void tw_conn_set_src(struct tw_conn *conn, const struct tw_addr *src);
+TW_API void tw_conn_set_dst(struct tw_conn *conn, const struct tw_addr *dst);
+/** tw_conn_abort - it will be closed without a FIN; the hook fails. */
+TW_API void tw_conn_abort(struct tw_conn *conn);
+/** tw_conn_expect_proxy - a PROXY header must come first. context: CONN. */
+TW_API void tw_conn_expect_proxy(struct tw_conn *conn);
+/** tw_req_set_log_level - of its line in the log; -1: no line. */
+TW_API void tw_req_set_log_level(struct tw_req *req, int level);
+/** tw_req_log_level - what was set; else `usual`. */
+TW_API enum tw_level tw_req_log_level(const struct tw_req *req, enum tw_level usual);
+/** tw_req_set_timeout - in place of the backend's, for this exchange. in: which,
+ * "server", "tunnel" or "client". */
+TW_API void tw_req_set_timeout(struct tw_req *req, const char *which, uint32_t ms);
+/** tw_req_set_retries - in place of the backend's. */
+TW_API void tw_req_set_retries(struct tw_req *req, uint32_t n);
+/** tw_req_set_priority_class, tw_req_set_priority_offset - its place in a queue:
+ * lower classes go first, within one by time of arrival plus offset. */
+TW_API void tw_req_set_priority_class(struct tw_req *req, int cls);
+TW_API void tw_req_set_priority_offset(struct tw_req *req, int ms);
+/** tw_req_interim - sends an interim response (103) now. in: headers, as in
+ * struct tw_reply. returns: false: the client cannot take it. */
+TW_API bool tw_req_interim(struct tw_req *req, int status, const struct tw_str *headers,
+    int n_headers);
+/** tw_proxy_has_routes - it has use_backend lines so far. */
+TW_API bool tw_proxy_has_routes(const struct tw_proxy *px);
+/** tw_service_find - what a module answers by this name; NULL: none does. */
+TW_API const struct tw_service *tw_service_find(const char *name);
+/** tw_known_word - a word of HAProxy's that may be supported some day. */
+TW_API bool tw_known_word(const char *word, const char *second);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * var.h - variables: "txn.name", as rules set them and var() reads them.
+ *
+ * The scope is part of the name: proc (the process), sess (the client's
+ * connection), txn (the exchange), req (until it went to a server), res (from
+ * then on). A value keeps its type. What no configuration names costs
+ * nothing. source: HAProxy's manual, 2.8.
+ */
+#ifndef TIDEWAY_VAR_H
+#define TIDEWAY_VAR_H
+
+#include <tideway/expr.h>
+
+struct tw_var;
+
+/** tw_var_of - the variable of a name, made when it is new. returns: valid for
+ * ever; NULL: err. context: control, reading a configuration. */
+TW_API struct tw_var *tw_var_of(struct tw_str name, struct tw_err *err);
+/** tw_var_get - returns: false: it is not set. out: borrow, until RESET, or the
+ * variable is set again. in: req, NULL: only scope proc. */
+TW_API bool tw_var_get(struct tw_req *req, const struct tw_var *var,
+    struct tw_sample *out);
+/** tw_var_set - copies the sample. returns: false: out of memory, or the scope
+ * is not there. */
+TW_API bool tw_var_set(struct tw_req *req, const struct tw_var *var,
+    const struct tw_sample *s);
+TW_API void tw_var_unset(struct tw_req *req, const struct tw_var *var);
+/** tw_var_exists - it was set once, in this scope's life. */
+TW_API bool tw_var_exists(struct tw_req *req, const struct tw_var *var);
+
+#endif

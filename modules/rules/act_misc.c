@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * act_misc.c - strict-mode, use-service, early-hint.
+ *
+ * source: HAProxy's manual, 4.2.
+ */
+#include <tideway/service.h>
+
+#include "rules.h"
+#include "strict.h"
+
+#define S(x) (1u << TW_##x)
+
+static const bool strict_on = true, strict_off = false;
+
+static int
+parse_strict(struct tw_action_line *a, const void **conf)
+{
+	const char *const word = tw_action_arg(a);
+
+	if (word != NULL && strcmp(word, "on") == 0)
+		*conf = &strict_on;
+	else if (word != NULL && strcmp(word, "off") == 0)
+		*conf = &strict_off;
+	else
+		return action_fail(a, "'%s %s' expects 'on' or 'off'", a->set, a->word);
+	return 0;
+}
+
+bool
+strict_mode_is_on(const void *conf)
+{
+	return *(const bool *)conf;
+}
+
+/* The run of a set knows it by this function. */
+enum tw_act
+strict_mode_run(struct tw_req *req, const struct tw_action_call *call)
+{
+	(void)req;
+	(void)call;
+	return TW_ACT_NEXT;
+}
+
+static int
+parse_service(struct tw_action_line *a, const void **conf)
+{
+	const char *const name = tw_action_arg(a);
+
+	if (name == NULL)
+		return action_missing(a, "the name of a service");
+	*conf = tw_service_find(name);
+	if (*conf != NULL)
+		return 0;
+	if (strncmp(name, "lua.", 4) == 0 || strcmp(name, "prometheus-exporter") == 0)
+		return action_fail(a,
+		    "the service '%s' is known to HAProxy 3.4 but not supported by "
+		    "tideway yet",
+		    name);
+	return action_fail(a, "there is no service '%s'", name);
+}
+
+static enum tw_act
+run_service(struct tw_req *req, const struct tw_action_call *call)
+{
+	const struct tw_service *const s = call->conf;
+
+	switch (s->run(req, NULL)) {
+	case TW_DONE:
+		return TW_ACT_DONE;
+	case TW_FAIL:
+		return TW_ACT_FAIL;
+	case TW_WAIT:
+		return TW_ACT_WAIT;
+	default:
+		return TW_ACT_NEXT;
+	}
+}
+
+struct hint {
+	struct tw_str name;
+	struct rule_text value;
+};
+
+static int
+parse_hint(struct tw_action_line *a, const void **conf)
+{
+	struct hint *const h = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*h));
+	const char *const name = tw_action_arg(a), *const fmt = tw_action_arg(a);
+
+	*conf = h;
+	if (fmt == NULL || *name == '\0')
+		return action_missing(a, "the name of a field and its value");
+	h->name = tw_str_of(gen_dup(a->ln, name));
+	return text_parse(a, a->i - 1, fmt, true, &h->value);
+}
+
+static enum tw_act
+run_hint(struct tw_req *req, const struct tw_action_call *call)
+{
+	const struct hint *const h = call->conf;
+	struct tw_str field[2] = { h->name, text_field(req, &h->value) };
+
+	if (field[1].p != NULL)
+		tw_req_interim(req, 103, field, 1);
+	return TW_ACT_NEXT;
+}
+
+/* clang-format off */
+const struct tw_action act_misc[] = {
+	{ "strict-mode", S(HTTP_REQUEST) | S(HTTP_RESPONSE) | S(HTTP_AFTER),
+		parse_strict, strict_mode_run, "{on | off}",
+		"Whether a rewrite that fails, in the rules that follow, ends the "
+		"request with 500.", 0 },
+	{ "use-service", S(HTTP_REQUEST), parse_service, run_service, "<name>",
+		"A service answers the request.", TW_ACTION_FINAL | TW_ACTION_WAITS },
+	{ "early-hint", S(HTTP_REQUEST), parse_hint, run_hint, "<name> <fmt>",
+		"Sends an interim response (103) with one field.", 0 },
+	{ .name = NULL },
+};
+/* clang-format on */

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * act_wait.c - pause, wait-for-body: a request stands still for a while.
+ *
+ * source: HAProxy's manual, http-request wait-for-body, pause.
+ */
+#include "rules.h"
+
+#define S(x) (1u << TW_##x)
+
+struct wait {
+	uint32_t ms;
+	const struct tw_expr *expr; /* pause: NULL: ms */
+	uint64_t at_least;          /* bytes; 0: all, or what a buffer holds */
+};
+
+/* returns: true once the time is over; else the timer runs. */
+static bool
+is_over(struct tw_req *req, struct rules_wait *w, uint32_t ms, bool again)
+{
+	if (!again) {
+		w->fired = false;
+		tw_timer_set(&w->timer, tw_now_ms() + ms);
+		tw_req_deadline(req, ms + 60000);
+	}
+	if (w->fired)
+		tw_timer_set(&w->timer, 0);
+	return w->fired;
+}
+
+static int
+parse_pause(struct tw_action_line *a, const void **conf)
+{
+	struct wait *const v = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*v));
+	const char *const word = tw_action_arg(a);
+	struct tw_err err;
+
+	*conf = v;
+	if (word == NULL)
+		return action_missing(a, "a time, or an expression for milliseconds");
+	if (tw_parse_ms(word, 1000, &v->ms, &err) == 0)
+		return 0;
+	if (*word >= '0' && *word <= '9')
+		return action_fail(a, "%s", err.text);
+	v->expr = tw_expr_compile(a->ln, a->i - 1, word, a->where);
+	return v->expr != NULL ? 0 : -1;
+}
+
+static enum tw_act
+run_pause(struct tw_req *req, const struct tw_action_call *call)
+{
+	const struct wait *const v = call->conf;
+	struct rules_wait *const w = rules_wait_of(req);
+	struct tw_sample s;
+	uint32_t ms = v->ms;
+
+	if (w == NULL)
+		return TW_ACT_NEXT;
+	if (v->expr != NULL && !call->again) {
+		if (!tw_expr_eval(v->expr, req, &s) ||
+		    !tw_sample_cast(req, &s, TW_SINT) || s.u.n <= 0 ||
+		    s.u.n > INT32_MAX)
+			return TW_ACT_NEXT;
+		ms = (uint32_t)s.u.n;
+	}
+	if (ms == 0 && !call->again)
+		return TW_ACT_NEXT;
+	return is_over(req, w, ms, call->again) ? TW_ACT_NEXT : TW_ACT_WAIT;
+}
+
+static int
+parse_body(struct tw_action_line *a, const void **conf)
+{
+	struct wait *const v = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*v));
+	const char *word = tw_action_arg(a), *arg = tw_action_arg(a);
+	struct tw_err err;
+
+	*conf = v;
+	if (word == NULL || strcmp(word, "time") != 0 || arg == NULL)
+		return action_fail(a, "'%s %s' expects 'time <time>'", a->set, a->word);
+	if (tw_parse_ms(arg, 1000, &v->ms, &err) < 0)
+		return action_fail(a, "%s", err.text);
+	word = tw_arg(a->ln, a->i);
+	if (word == NULL || strcmp(word, "at-least") != 0)
+		return 0;
+	a->i++;
+	arg = tw_action_arg(a);
+	if (arg == NULL || tw_parse_size(arg, &v->at_least, &err) < 0)
+		return action_fail(a, "'at-least' expects a number of bytes");
+	return 0;
+}
+
+#define BUFFER_BYTES 15360 /* what a buffer holds besides what rules may add */
+
+static enum tw_act
+run_body(struct tw_req *req, const struct tw_action_call *call)
+{
+	const struct wait *const v = call->conf;
+	struct rules_wait *const w = rules_wait_of(req);
+	struct tw_str body;
+	size_t max = BUFFER_BYTES;
+
+	if (w == NULL)
+		return TW_ACT_NEXT;
+	if (v->at_least > 0 && v->at_least < max)
+		max = (size_t)v->at_least - 1; /* one more than that is enough */
+	if (tw_req_body(req, max, &body) != TW_IO_AGAIN) {
+		tw_timer_set(&w->timer, 0);
+		return TW_ACT_NEXT;
+	}
+	if (is_over(req, w, v->ms, call->again)) {
+		tw_req_set_term(req, 'c', 'D');
+		tw_req_fail(req, 408, "the body did not come", call->origin);
+		return TW_ACT_FAIL;
+	}
+	return TW_ACT_WAIT;
+}
+
+/* clang-format off */
+const struct tw_action act_wait[] = {
+	{ "pause", S(HTTP_REQUEST) | S(HTTP_RESPONSE), parse_pause, run_pause,
+		"{<time> | <expr>}", "The message goes on after that time.",
+		TW_ACTION_WAITS },
+	{ "wait-for-body", S(HTTP_REQUEST), parse_body, run_body,
+		"time <time> [at-least <bytes>]",
+		"The request goes on when its body is there, or as much of it as a "
+		"buffer holds; with 408 when the time is over.", TW_ACTION_WAITS },
+	{ .name = NULL },
+};
+/* clang-format on */

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * rules_use.c - use-server: a server chosen by a condition.
+ *
+ * The first rule that applies and whose server is up wins, before cookies and
+ * the balance algorithm. source: HAProxy's manual, use-server.
+ */
+#include "rules.h"
+
+#define WHERE (TW_AT_CONN | TW_AT_REQUEST | TW_AT_REQ_BODY)
+
+int
+rules_use_server(struct tw_line *ln)
+{
+	struct rules_conf *const c = ln->state;
+	struct use_server *const u = tw_arena_zalloc(tw_gen_arena(ln->gen), sizeof(*u));
+	const char *const name = tw_arg(ln, 0);
+
+	if (tw_arg(ln, 1) == NULL)
+		return tw_line_fail(ln, 0,
+		    "'use-server' requires either 'if' or 'unless' followed by a "
+		    "condition.");
+	u->name = gen_dup(ln, name);
+	u->origin = (struct tw_origin){ "use-server", ln->file, ln->number };
+	if (strchr(name, '%') != NULL &&
+	    (u->fmt = tw_text_compile(ln, 0, name, WHERE, false)) == NULL)
+		return -1;
+	if (rules_parse_cond(ln, 1, WHERE, "use-server", &u->cond) != 0)
+		return -1;
+	if (c->servers_end == NULL)
+		c->servers_end = &c->servers;
+	*c->servers_end = u;
+	c->servers_end = &u->next;
+	return 0;
+}
+
+int
+rules_check_servers(struct tw_gen *gen, struct tw_proxy *px)
+{
+	int rc = 0;
+
+	for (struct use_server *u = rules_of(px)->servers; u != NULL; u = u->next) {
+		if (u->fmt != NULL)
+			continue;
+		u->server = tw_proxy_find_server(px, u->name);
+		if (u->server == NULL)
+			rc = tw_gen_fail(gen, u->origin.file, u->origin.line,
+			    "unable to find server '%s' in proxy '%s', referenced in "
+			    "a 'use-server' rule",
+			    u->name, tw_proxy_name(px));
+	}
+	return rc;
+}
+
+static const struct tw_server *
+server_of(struct tw_req *req, const struct use_server *u)
+{
+	char name[256];
+	struct tw_out o = tw_out_of(name, sizeof(name) - 1);
+
+	if (u->fmt == NULL)
+		return u->server;
+	tw_logfmt_out(u->fmt, req, &o);
+	*o.p = '\0';
+	return o.over ? NULL : tw_proxy_find_server(tw_req_proxy(req), name);
+}
+
+enum tw_verdict
+rules_on_pick(struct tw_req *req, void *state)
+{
+	(void)state;
+	for (const struct use_server *u = rules_of(tw_req_proxy(req))->servers;
+	     u != NULL; u = u->next) {
+		if (u->cond != NULL && !tw_cond_eval(u->cond, req))
+			continue;
+		const struct tw_server *const srv = server_of(req, u);
+		if (srv == NULL) /* a made name that is nobody's ends it */
+			return TW_NEXT;
+		if (!tw_server_is_alive(srv) || srv == tw_req_avoid(req))
+			continue;
+		tw_decide_server(req,
+		    tw_proxy_server(tw_req_proxy(req), tw_server_index(srv)),
+		    &u->origin);
+		return TW_DONE;
+	}
+	return TW_NEXT;
+}
