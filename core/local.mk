@@ -43,6 +43,7 @@ core_libcore_a_SOURCES = \
 	core/expr/regex.c \
 	core/expr/register.c \
 	core/expr/strset.c \
+	core/flow/check_req.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \

@@ -116,6 +116,12 @@ tw__logvar_nearest(struct tw_str name)
 
 /* ---- parsing ------------------------------------------------------------ */
 
+static bool
+is_log(const struct parser *ps)
+{
+	return (ps->cx->where & TW_AT_LOG) != 0;
+}
+
 static struct node *
 add_node(struct parser *ps, enum node_kind kind)
 {
@@ -202,10 +208,8 @@ read_expr(struct parser *ps, unsigned flags)
 	if (*ps->p != ']')
 		return tw_err_set(ps->cx->err, "missing ']' after '%%[%s'", start);
 	if ((e->fetch->where & ps->cx->where) == 0)
-		return tw_err_set(ps->cx->err,
-		    "fetch '%s' has no value when "
-		    "a line is logged",
-		    e->fetch->name);
+		return tw_err_set(ps->cx->err, "fetch '%s' has no value %s",
+		    e->fetch->name, is_log(ps) ? "when a line is logged" : "here");
 	ps->p++;
 	struct node *const n = add_node(ps, NODE_EXPR);
 	n->flags = flags;
@@ -246,6 +250,10 @@ read_variable(struct parser *ps, unsigned flags)
 	const struct tw_logvar *const var = tw__logvar_find(name);
 	if (var == NULL)
 		return unknown_variable(ps, name);
+	if (ps->cx->where == TW_AT_CHECK && !(var->flags & TW_LOGVAR_CHECK))
+		return tw_err_set(ps->cx->err,
+		    "format variable '%%%.*s' has no value in a health check",
+		    TW_STR_FMT(name));
 	end_text(ps);
 	struct node *const n = add_node(ps, NODE_VAR);
 	n->flags = flags;
@@ -288,8 +296,9 @@ struct tw_logfmt *
 tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 {
 	struct tw_arena *const arena = tw_gen_arena(cx->gen);
-	struct parser ps = { .cx = cx, .p = text, .flags = TW_LOG_MANDATORY };
+	struct parser ps = { .cx = cx, .p = text };
 
+	ps.flags = is_log(&ps) ? TW_LOG_MANDATORY : 0;
 	ps.text = tw_arena_alloc(arena, strlen(text) + 1);
 	ps.fmt = tw_arena_zalloc(arena, sizeof(*ps.fmt));
 	while (*ps.p != '\0') {
@@ -297,7 +306,7 @@ tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 			ps.p++;
 			if (read_percent(&ps) != 0)
 				return NULL;
-		} else if (*ps.p == ' ') {
+		} else if (*ps.p == ' ' && is_log(&ps)) {
 			end_text(&ps);
 			while (*ps.p == ' ')
 				ps.p++;
@@ -311,16 +320,22 @@ tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 }
 
 struct tw_logfmt *
-tw_logfmt_compile(struct tw_line *ln, int i, const char *text)
+tw_logfmt_compile_at(struct tw_line *ln, int i, const char *text, unsigned where)
 {
 	struct tw_err err = { "" };
-	const struct tw__ectx cx = tw__ectx_of(
-	    ln, TW_AT_CONN | TW_AT_REQUEST | TW_AT_RESPONSE | TW_AT_LOG, &err);
+	const struct tw__ectx cx = tw__ectx_of(ln, where, &err);
 	struct tw_logfmt *const f = tw__logfmt_parse(&cx, text);
 
 	if (f == NULL)
 		tw_line_fail(ln, i, "%s", err.text);
 	return f;
+}
+
+struct tw_logfmt *
+tw_logfmt_compile(struct tw_line *ln, int i, const char *text)
+{
+	return tw_logfmt_compile_at(
+	    ln, i, text, TW_AT_CONN | TW_AT_REQUEST | TW_AT_RESPONSE | TW_AT_LOG);
 }
 
 const char *
