@@ -86,6 +86,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/bind.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
+	core/proxy/follow.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_kw.c \
@@ -105,6 +106,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/socket_kw.c \
 	core/proxy/source_kw.c \
 	core/proxy/stats.c \
+	core/proxy/turn.c \
 	core/proxy/watch.c \
 	core/run/boot.c \
 	core/run/cli.c \

@@ -259,6 +259,19 @@ tw_server_is_backup(const struct tw_server *srv)
 	return srv->backup;
 }
 
+struct tw_gen *
+tw_proxy_gen(const struct tw_proxy *px)
+{
+	return px->gen;
+}
+
+const char *
+tw_server_where(const struct tw_server *srv, int *line)
+{
+	*line = srv->line;
+	return srv->file;
+}
+
 bool
 tw_server_is_checked(const struct tw_server *srv)
 {
@@ -289,6 +302,9 @@ tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 		.has_addr = tw_server_has_addr(srv) || srv->check_addr != NULL,
 		.addr =
 		    srv->check_addr != NULL ? *srv->check_addr : *tw_server_addr(srv),
+		.no_port = srv->map_port && srv->check_port == 0,
+		.send_proxy =
+		    srv->send_proxy && srv->check_addr == NULL && srv->check_port == 0,
 	};
 	if (out->addr.family == AF_UNIX)
 		return;

@@ -466,7 +466,7 @@ tw__addr_resolve(const char *host, int family, struct tw_addr *addr, struct tw_e
 }
 
 int
-tw_parse_addr(
+tw_parse_host(
     struct tw_gen *gen, const char *word, struct tw_addr *out, struct tw_err *err)
 {
 	struct tw__addr_spec spec;

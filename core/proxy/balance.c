@@ -47,8 +47,9 @@ choices_of(const struct tw_proxy *be, bool backup, struct tw_choice *of)
 
 		if (srv->backup != backup || !tw_server_is_usable(srv))
 			continue;
-		const uint32_t weight =
-		    fixed && srv->weight > 0 ? srv->weight : tw_server_weight(srv);
+		const uint32_t weight = !fixed ? tw__balance_weight(srv)
+		    : srv->weight > 0          ? srv->weight
+					       : tw_server_uweight(srv);
 		of[n++] = (struct tw_choice){ srv, weight };
 	}
 	return n;
@@ -272,7 +273,9 @@ server_publish(struct tw_server *srv)
 	if (!srv->has_addr)
 		admin |= TW__ADM_NOADDR;
 	atomic_store(&l->admin, (uint8_t)admin);
-	if (!srv->check)
+	if (!srv->agent)
+		atomic_store(&l->agent_down, false);
+	if (!srv->check && !srv->agent && srv->tracked == NULL)
 		atomic_store(&l->health, TW_UP);
 	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
@@ -304,6 +307,11 @@ tw__proxies_published(struct tw_gen *gen)
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		if (tw__is_be(px))
 			tw__backend_publish(px);
+	}
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		for (int i = 0; i < px->n_servers; i++)
+			if (px->server[i]->trackers != NULL)
+				tw__track_follow(px->server[i]);
 	}
 }
 

@@ -91,6 +91,7 @@ struct tw_proxy_live {
 	LIST_ENTRY(tw_proxy_live) stale_link; /* control thread */
 	_Atomic int n_active, n_backup;       /* usable ones */
 	_Atomic uint32_t weight;     /* of the active ones */
+	uint32_t n_ramps;            /* servers that grow; control */
 };
 
 struct tw__bind_live {           /* a listener; the socket is in core/net */
@@ -131,6 +132,13 @@ struct tw_server_live {
 	                              * control thread */
 	/* owns: NULL: where the line says; replaced whole, the former retired */
 	struct tw__where *_Atomic where;
+	struct tw_check_result last_agent; /* lock */
+	_Atomic bool agent_down;     /* its agent says so */
+	/* slowstart: since when (0: not now), how far (1..99; 0: not now) */
+	LIST_ENTRY(tw_server_live) ramp_link; /* control */
+	uint64_t ramp_from_ms;       /* control */
+	_Atomic uint32_t ramp_pct;
+	uint32_t maxconn_full, maxconn_ramp; /* control */
 };
 
 /* A request begins to use a server (slot taken) and stops using it. */
@@ -157,6 +165,9 @@ void tw__pend_granted(void *pend);
 /* Provided by core/flow: ends the calling worker's sessions on a server. arg: its
  * struct tw_server_live. */
 void tw__flow_shut_server(void *live);
+/* The same because it went down, and because an active server came up. */
+void tw__flow_shut_down(void *live);
+void tw__flow_shut_up(void *live);
 
 /** tw__balance_rebuild - servers, health or weights change: the balance state is
  * built anew before the control thread's loop turn ends, once for all changes,
