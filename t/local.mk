@@ -26,6 +26,7 @@ UNIT_TESTS = \
 	t/unit/test_h1_write \
 	t/unit/test_handover \
 	t/unit/test_healthcheck \
+	t/unit/test_healthcheck_rules \
 	t/unit/test_http_fetch \
 	t/unit/test_http_pages \
 	t/unit/test_lexer \
@@ -162,6 +163,7 @@ t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
 t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
+t_unit_test_healthcheck_rules_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_stats_text_LDADD = modules/stats/libstats.la $(LDADD)
 t_fuzz_fuzz_check_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
 
