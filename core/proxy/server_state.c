@@ -348,7 +348,6 @@ health_set(struct tw_server *srv, enum tw_health h, const struct tw_check_result
 	change_apply(&c);
 	if (tw_server_admin(srv) & TW_ADM_MAINT)
 		return; /* nothing has changed for anyone */
-	tw__track_follow(srv);
 	tw_out_printf(&o, "%sServer %s/%s is %s", backup_prefix(srv), srv->proxy->name,
 	    srv->name, health_words(h));
 	if (via != NULL)
@@ -360,6 +359,7 @@ health_set(struct tw_server *srv, enum tw_health h, const struct tw_check_result
 	tw_out_char(&o, '.');
 	rest_out(&o, &c);
 	change_tell(&c, h == TW_DOWN ? TW_ALERT : TW_NOTICE, &o, text);
+	tw__track_follow(srv);
 }
 
 void
