@@ -62,6 +62,7 @@ modules_healthcheck_libhealthcheck_la_SOURCES = \
 	modules/healthcheck/observe.c \
 	modules/healthcheck/option_kw.c \
 	modules/healthcheck/preset.c \
+	modules/healthcheck/program.c \
 	modules/healthcheck/regex.c \
 	modules/healthcheck/request.c \
 	modules/healthcheck/rule.c \

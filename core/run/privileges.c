@@ -62,3 +62,9 @@ tw__privileges_drop(const struct tw__global *g, struct tw_err *err)
 		return -1;
 	return g->uid != 0 ? user_change(g->uid, err) : 0;
 }
+
+int
+tw_process_confine(struct tw_gen *gen, struct tw_err *err)
+{
+	return tw__privileges_drop(&gen->global, err);
+}

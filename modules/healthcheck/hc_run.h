@@ -52,7 +52,7 @@ struct hc_check {
 	uint32_t out_len, sent;
 	bool eof;
 	struct hc_vars *vars;    /* owns */
-	struct hc_program *program; /* owns: it runs */
+	uint32_t program_id;     /* 0: none runs */
 };
 
 /* Everything of a server. */
@@ -97,6 +97,8 @@ enum tw_chk hc_tout_status(const struct hc_check *c);
 void hc_check_ended(struct hc_check *c, struct tw_check_result *r);
 /** hc_check_result - one more result, of a check or of what was observed. */
 void hc_check_result(struct hc_check *c, struct tw_check_result *r);
+/** hc_check_of_program - who waits for it; NULL: nobody. */
+struct hc_check *hc_check_of_program(uint32_t id);
 /** hc_check_soon - the next turn comes after fastinter. */
 void hc_check_soon(struct hc_check *c);
 bool hc_has_passed(enum tw_chk what);
@@ -108,6 +110,11 @@ hc_judge hc_agent_judge;
 /* --- external.c --- */
 void hc_external_begin(struct hc_check *c);
 void hc_external_abort(struct hc_check *c);
+/** hc_external_up, hc_external_down - with the control thread. */
+void hc_external_up(void);
+void hc_external_down(void);
+bool hc_process_wanted(struct tw_gen *gen);
+int hc_process(struct tw_gen *gen, int control_fd);
 
 /* --- observe.c --- */
 extern const struct tw_hook hc_hooks[];

@@ -65,6 +65,7 @@ healthcheck_worker_fini(struct tw_worker *w, void *state)
 
 const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
+	.flags = TW_MODULE_PROCESS,
 	.name = "healthcheck",
 	.version = "0.1.0",
 	.summary = "health checks of servers, agents, and what traffic shows",
@@ -83,5 +84,7 @@ const struct tw_module tideway_module = {
 	.worker_init = healthcheck_worker_init,
 	.worker_fini = healthcheck_worker_fini,
 	.stop = healthcheck_stop,
+	.process = hc_process,
+	.process_wanted = hc_process_wanted,
 	.proxy_inherit = healthcheck_inherit,
 };

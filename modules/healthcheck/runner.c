@@ -107,6 +107,18 @@ hc_check_ended(struct hc_check *c, struct tw_check_result *r)
 	turn_arm(c);
 }
 
+/* Few programs run at a time, and starting one costs much more than this. */
+struct hc_check *
+hc_check_of_program(uint32_t id)
+{
+	struct hc_check *c;
+
+	TAILQ_FOREACH(c, &checks, link)
+		if (c->phase == HC_PROGRAM && c->program_id == id)
+			return c;
+	return NULL;
+}
+
 void
 hc_check_soon(struct hc_check *c)
 {
@@ -337,6 +349,7 @@ void
 hc_runner_start(void)
 {
 	is_up = true;
+	hc_external_up();
 	hc_runner_sync();
 }
 
@@ -361,6 +374,7 @@ void
 hc_runner_stop(void)
 {
 	checks_prune(NULL);
+	hc_external_down();
 	tw_timer_del(&sync_timer);
 	synced = NULL;
 	is_up = false;

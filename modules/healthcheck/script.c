@@ -44,7 +44,7 @@ hc_script_where(const struct hc_check *c, struct tw_out *o)
 {
 	const struct hc_rule *const r = c->rule;
 
-	if (r == NULL || !is_scripted(c) || r->step == 0)
+	if (r == NULL || r->step == 0 || !is_scripted(c))
 		return;
 	tw_out_printf(o, " at step %d of tcp-check (", r->step);
 	if (r->act == HC_CONNECT)

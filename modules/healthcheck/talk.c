@@ -79,8 +79,11 @@ hc_talk_fail(struct hc_check *c, enum tw_chk what, int error)
 void
 hc_talk_timeout(struct hc_check *c)
 {
-	hc_talk_fail(
-	    c, c->phase == HC_CONNECTING ? TW_CHK_L4TOUT : hc_tout_status(c), 0);
+	hc_talk_fail(c,
+	    c->phase == HC_PROGRAM          ? TW_CHK_PROCTOUT
+		: c->phase == HC_CONNECTING ? TW_CHK_L4TOUT
+					    : hc_tout_status(c),
+	    0);
 }
 
 static void
