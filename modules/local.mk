@@ -61,6 +61,7 @@ modules_healthcheck_libhealthcheck_la_SOURCES = \
 	modules/healthcheck/judge.c \
 	modules/healthcheck/observe.c \
 	modules/healthcheck/option_kw.c \
+	modules/healthcheck/outlier.c \
 	modules/healthcheck/preset.c \
 	modules/healthcheck/program.c \
 	modules/healthcheck/regex.c \

@@ -100,7 +100,8 @@ bool
 tw_server_is_usable(const struct tw_server *srv)
 {
 	return tw_server_health(srv) == TW_UP && tw_server_admin(srv) == 0 &&
-	    tw_server_weight(srv) > 0;
+	    !atomic_load_explicit(&srv->live->ejected, memory_order_relaxed) &&
+	    tw_server_uweight(srv) > 0;
 }
 
 bool
@@ -537,6 +538,22 @@ tw__server_addressed(struct tw_server *srv, const char *host, const char *why)
 			rest_out(&o, &c);
 	}
 	change_tell(&c, TW_NOTICE, &o, text);
+}
+
+void
+tw_server_eject(struct tw_server *srv, bool out, const char *why)
+{
+	struct change c = change_begin(srv);
+	char text[512];
+	struct tw_out o = tw_out_of(text, sizeof(text));
+
+	if (atomic_exchange(&srv->live->ejected, out) == out)
+		return;
+	change_apply(&c);
+	tw_out_printf(&o, "%sServer %s/%s is %s, reason: %s.", backup_prefix(srv),
+	    srv->proxy->name, srv->name, out ? "ejected" : "back in balancing", why);
+	rest_out(&o, &c);
+	change_tell(&c, out ? TW_WARNING : TW_NOTICE, &o, text);
 }
 
 void

@@ -102,6 +102,9 @@ TW_API void tw_server_set_weight(struct tw_server *srv, uint32_t weight, const c
  * stays. context: control. */
 TW_API void tw_server_pause_checks(struct tw_server *srv, bool paused, const char *who);
 TW_API bool tw_server_checks_paused(const struct tw_server *srv); /* any */
+/** tw_server_eject - takes a server out of balancing, or back; persistent
+ * sessions stay, and so does its health. in: why, for the log. control. */
+TW_API void tw_server_eject(struct tw_server *srv, bool out, const char *why);
 /** tw_server_where - file and line of its `server` line. */
 TW_API const char *tw_server_where(const struct tw_server *srv, int *line);
 /** tw_server_uweight - the user's weight, without what slowstart takes off. */

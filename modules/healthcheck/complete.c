@@ -180,7 +180,7 @@ server_complete(struct tw_gen *gen, struct tw_proxy *px, struct tw_server *srv)
 		    "server '%s/%s': 'observe layer7' can only be used in http "
 		    "proxies; write 'observe layer4'",
 		    tw_proxy_name(px), tw_server_name(srv));
-	if (s->observe != HC_OBSERVE_NONE)
+	if (s->observe != HC_OBSERVE_NONE || conf->outlier.on)
 		((struct hc_gen *)tw_gen_block(gen, hc_self))->observes = true;
 	if (s->agent) {
 		hc_agent_set(tw_gen_arena(gen), s);

@@ -22,6 +22,13 @@
 
 #define HC_BE (TW_SC_DEFAULTS | TW_SC_LISTEN | TW_SC_BACKEND)
 
+/* outlier-detection. */
+struct hc_outlier {
+	bool on;
+	uint32_t all, gateway;       /* errors in a row; 0: not looked at */
+	uint32_t base_ms, max_ms, max_percent;
+};
+
 struct hc_proxy {
 	enum hc_kind kind;           /* HC_TCP unless an option says otherwise */
 	struct hc_set tcp, http, preset;
@@ -30,6 +37,7 @@ struct hc_proxy {
 	bool tcp_given;              /* option tcp-check */
 	bool disable_on_404, send_state;
 	bool log_checks;             /* option log-health-checks */
+	struct hc_outlier outlier;
 	const char *command, *path;  /* gen: external-check */
 	/* gen; made by check() */
 	const struct hc_set *active;

@@ -93,6 +93,12 @@ const struct tw_kw hc_keywords[] = {
 	{ "option log-health-checks", HC_BE, 0, 0, tw_set_flag, "",
 		"Logs each check that brings another result or health.", "off",
 		TW_KW_NO, offsetof(struct hc_proxy, log_checks), 0, 0, NULL },
+	{ "outlier-detection", HC_BE, 0, 10, hc_line_outlier,
+		"[consecutive-5xx <n>] [consecutive-gateway-failure <n>] "
+		"[base-ejection-time <time>] [max-ejection-time <time>] "
+		"[max-ejection-percent <n>]",
+		"Leaves out servers whose answers are errors several times in a row.",
+		"off; 5, 0, 30s, 300s, 10", TW_KW_NO, 0, 0, 0, NULL },
 	{ "option external-check", HC_BE, 0, 0, hc_line_external, "",
 		"Checks servers with a program; exit status 0 is good.", NULL, 0, 0,
 		0, 0, NULL },

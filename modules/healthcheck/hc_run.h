@@ -55,6 +55,21 @@ struct hc_check {
 	uint32_t program_id;     /* 0: none runs */
 };
 
+/* What traffic shows of a server among its like. */
+struct hc_outliers {
+	struct tw_timer timer;       /* until it returns */
+	TAILQ_ENTRY(hc_live) link;   /* while it is ejected */
+	struct tw_server *srv;       /* borrow: gen */
+	const struct tw_gen *gen;    /* borrow: of srv */
+	uint32_t in_row;             /* ejections that make the next one longer */
+	uint64_t returned_ms;
+	/* shared: relaxed; the first two are written by workers */
+	_Atomic uint32_t n_5xx, n_gateway; /* in a row */
+	_Atomic uint32_t posted;     /* 1: a message is on its way */
+	_Atomic uint32_t total;      /* ejections */
+	_Atomic uint64_t until_ms;   /* 0: it is not ejected */
+};
+
 /* Everything of a server. */
 struct hc_live {
 	struct hc_check check, agent;
@@ -62,7 +77,7 @@ struct hc_live {
 	/* shared: relaxed; written by workers */
 	_Atomic uint32_t errors; /* in a row, as observed */
 	_Atomic uint32_t posted; /* 1: a message is on its way */
-	struct tw_server *_Atomic observed; /* whom the message is about */
+	struct hc_outliers outlier;
 };
 
 /* --- talk.c: one check's connection --- */
@@ -118,5 +133,12 @@ int hc_process(struct tw_gen *gen, int control_fd);
 
 /* --- observe.c --- */
 extern const struct tw_hook hc_hooks[];
+
+/* --- outlier.c --- */
+/** hc_outlier_take - enough errors were counted. in: so many. */
+void hc_outlier_take(struct hc_live *l, uint32_t n_5xx, uint32_t n_gateway);
+void hc_outlier_adopt(struct tw_server *srv, const struct tw_gen *gen);
+void hc_outlier_prune(const struct tw_gen *keep);
+extern const struct tw_stats_table hc_tables[];
 
 #endif

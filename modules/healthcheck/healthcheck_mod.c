@@ -84,6 +84,7 @@ const struct tw_module tideway_module = {
 	.worker_init = healthcheck_worker_init,
 	.worker_fini = healthcheck_worker_fini,
 	.stop = healthcheck_stop,
+	.stats_tables = hc_tables,
 	.process = hc_process,
 	.process_wanted = hc_process_wanted,
 	.proxy_inherit = healthcheck_inherit,

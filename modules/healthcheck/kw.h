@@ -30,6 +30,9 @@ int hc_line_tcpchk(struct tw_line *ln);
 int hc_line_external(struct tw_line *ln);
 int hc_line_fork_wanted(struct tw_line *ln);
 
+/* outlier.c */
+int hc_line_outlier(struct tw_line *ln);
+
 /* preset.c */
 int hc_line_preset(struct tw_line *ln);
 int hc_line_smtpchk(struct tw_line *ln);

@@ -77,7 +77,60 @@ errors_take(void *arg)
 		act(c, hc_server_of(c->srv)->on_error, &r);
 }
 
+static void
+outlier_take(void *arg)
+{
+	struct hc_live *const l = arg;
+	const uint32_t n_5xx = atomic_exchange(&l->outlier.n_5xx, 0);
+	const uint32_t n_gateway = atomic_exchange(&l->outlier.n_gateway, 0);
+
+	atomic_store(&l->outlier.posted, 0);
+	hc_outlier_take(l, n_5xx, n_gateway);
+}
+
 /* ---- workers ---- */
+
+static void
+clear(_Atomic uint32_t *n)
+{
+	if (atomic_load_explicit(n, memory_order_relaxed) != 0)
+		atomic_store_explicit(n, 0, memory_order_relaxed);
+}
+
+/* in: status, of the response; 0: there was none. */
+static void
+compared(const struct tw_server *srv, int status)
+{
+	const struct hc_outlier *const o = &hc_proxy_of(srv)->outlier;
+	struct hc_live *const l = tw_server_live_block(srv, hc_self);
+	const bool gateway = status == 0 || (status >= 502 && status <= 504);
+	uint32_t n_5xx = 0, n_gateway = 0;
+
+	if (status == 0 || status >= 500)
+		n_5xx = atomic_fetch_add_explicit(
+			    &l->outlier.n_5xx, 1, memory_order_relaxed) +
+		    1;
+	else
+		clear(&l->outlier.n_5xx);
+	if (gateway)
+		n_gateway = atomic_fetch_add_explicit(
+				&l->outlier.n_gateway, 1, memory_order_relaxed) +
+		    1;
+	else
+		clear(&l->outlier.n_gateway);
+	if (((o->all != 0 && n_5xx >= o->all) ||
+		(o->gateway != 0 && n_gateway >= o->gateway)) &&
+	    atomic_exchange(&l->outlier.posted, 1) == 0)
+		tw_worker_post(tw_worker_at(0), outlier_take, l);
+}
+
+static bool
+is_compared(const struct tw_req *req)
+{
+	const struct tw_server *const srv = tw_req_server(req);
+
+	return srv != NULL && hc_proxy_of(srv)->outlier.on;
+}
 
 static void
 observed(const struct tw_server *srv, enum seen what)
@@ -112,6 +165,8 @@ on_connect_fail(struct tw_req *req, void *state)
 	(void)state;
 	if (mode_of(req) != HC_OBSERVE_NONE)
 		observed(tw_req_server(req), SEEN_CONNECT);
+	if (is_compared(req))
+		compared(tw_req_server(req), 0);
 	return TW_NEXT;
 }
 
@@ -121,6 +176,10 @@ on_send(struct tw_req *req, void *state)
 	(void)state;
 	if (mode_of(req) == HC_OBSERVE_L4)
 		observed(tw_req_server(req), SEEN_OK);
+	/* mode tcp has no answers: a connection is all there is */
+	if (is_compared(req) &&
+	    tw_proxy_mode(tw_server_proxy(tw_req_server(req))) == TW_MODE_TCP)
+		compared(tw_req_server(req), 200);
 	return TW_NEXT;
 }
 
@@ -138,6 +197,8 @@ on_response(struct tw_req *req, void *state)
 	if (mode_of(req) == HC_OBSERVE_L7)
 		observed(tw_req_server(req),
 		    is_valid(tw_req_response(req)->status) ? SEEN_OK : SEEN_STATUS);
+	if (is_compared(req))
+		compared(tw_req_server(req), tw_req_response(req)->status);
 	return TW_NEXT;
 }
 
@@ -148,10 +209,14 @@ on_log(struct tw_req *req, void *state)
 	char t[4];
 
 	(void)state;
-	if (mode_of(req) != HC_OBSERVE_L7)
+	if (mode_of(req) != HC_OBSERVE_L7 && !is_compared(req))
 		return TW_NEXT;
 	tw_req_term(req, t);
-	if (t[1] == 'H' && (t[0] == 'S' || t[0] == 's' || t[0] == 'P'))
+	if (t[1] != 'H' || (t[0] != 'S' && t[0] != 's' && t[0] != 'P'))
+		return TW_NEXT;
+	if (is_compared(req))
+		compared(tw_req_server(req), 0);
+	if (mode_of(req) == HC_OBSERVE_L7)
 		observed(tw_req_server(req),
 		    t[0] == 's'       ? SEEN_TIMEOUT
 			: t[0] == 'S' ? SEEN_CLOSE
@@ -164,8 +229,11 @@ on_log(struct tw_req *req, void *state)
 static bool
 backend_observes(const struct tw_proxy *px)
 {
+	const struct hc_proxy *const conf = tw_proxy_block(px, hc_self);
 	const struct tw_server *srv;
 
+	if (conf->outlier.on)
+		return true;
 	for (int i = 0; (srv = tw_proxy_server(px, i)) != NULL; i++)
 		if (hc_server_of(srv)->observe != HC_OBSERVE_NONE)
 			return true;

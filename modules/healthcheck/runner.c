@@ -293,8 +293,10 @@ gen_adopt(struct tw_gen *gen)
 
 		if (!tw_proxy_has(px, TW_BACKEND) || tw_proxy_is_disabled(px))
 			continue;
-		for (int s = 0; (srv = tw_proxy_server(px, s)) != NULL; s++)
+		for (int s = 0; (srv = tw_proxy_server(px, s)) != NULL; s++) {
 			n_new += server_adopt(srv, gen);
+			hc_outlier_adopt(srv, gen);
+		}
 	}
 	return n_new;
 }
@@ -311,6 +313,7 @@ checks_prune(const struct tw_gen *keep)
 			check_end(c);
 		c = next;
 	}
+	hc_outlier_prune(keep);
 }
 
 static void
@@ -364,8 +367,7 @@ hc_runner_drop(const struct tw_gen *gen)
 	TAILQ_FOREACH(c, &checks, link)
 		if (c->gen == gen)
 			break;
-	if (c != NULL)
-		checks_prune(running);
+	checks_prune(running);
 	if (synced == gen)
 		synced = NULL;
 }
