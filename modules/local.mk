@@ -55,6 +55,7 @@ modules_healthcheck_libhealthcheck_la_SOURCES = \
 	modules/healthcheck/expect.c \
 	modules/healthcheck/expect_kw.c \
 	modules/healthcheck/external.c \
+	modules/healthcheck/grpc.c \
 	modules/healthcheck/hc_kw.c \
 	modules/healthcheck/health.c \
 	modules/healthcheck/healthcheck_mod.c \

@@ -3,7 +3,8 @@
 #
 # mysql-check, pgsql-check and redis-check against MariaDB, PostgreSQL and Redis
 # themselves, each started here with a data folder of its own on a free port as
-# an unprivileged user; skipped where the package is not installed.
+# an unprivileged user; skipped where the package is not installed. And
+# grpc-check against HTTP/2 as somebody else speaks it.
 use Tideway::Test;
 use IO::Socket::INET;
 use POSIX ();
@@ -177,6 +178,24 @@ subtest 'MariaDB' => sub {
 	check_is('option mysql-check', "$host:$port", qr/^UP L7OK 0/, 'no user');
 	check_is('option mysql-check user nobody', "$host:$port", qr/^DOWN L7STS 1045 .*Access denied/,
 	    'a user that there is not');
+};
+
+# No gRPC server is at hand, but another HTTP/2 implementation is: it has to
+# understand the request, and to answer it with the message.
+subtest 'HTTP/2' => sub {
+	plan(skip_all => 'haproxy is not installed') unless -x '/usr/sbin/haproxy' && is_tideway();
+	my %file = map { $_ => spew("answer$_", "\0" . pack('N/a', "\x08" . chr $_)) } 1, 2;
+	my $h2 = start_proxy(defaults() . "
+frontend grpc
+    bind {BIND:h2} proto h2
+    http-request return status 200 content-type application/grpc file $file{2} if { path /grpc.health.v1.Health/Check } METH_POST { req.hdr(te) trailers } { req.hdr(host) drain }
+    http-request return status 200 content-type application/grpc file $file{1} if { path /grpc.health.v1.Health/Check } METH_POST { req.hdr(te) trailers }
+    http-request return status 404
+", bin => '/usr/sbin/haproxy');
+	check_is('option grpc-check', $h2->addr('h2'), qr/^UP L7OK 1 SERVING/, 'grpc-check');
+	check_is('option grpc-check authority drain service x', $h2->addr('h2'),
+	    qr/^DOWN L7STS 2 NOT_SERVING/, 'a service that does not serve');
+	stop_proxy($h2);
 };
 
 done_testing;

@@ -33,6 +33,9 @@ int hc_line_fork_wanted(struct tw_line *ln);
 /* outlier.c */
 int hc_line_outlier(struct tw_line *ln);
 
+/* grpc.c */
+int hc_line_grpc(struct tw_line *ln);
+
 /* preset.c */
 int hc_line_preset(struct tw_line *ln);
 int hc_line_smtpchk(struct tw_line *ln);
