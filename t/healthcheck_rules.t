@@ -67,6 +67,7 @@ my $mute = server(sub { $_[0]->read_all });
 my $endless = server(sub { 1 while $_[0]->send('x' x 65536); });
 my $drip = server(sub {
 	my ($c) = @_;
+	$c->read_until(qr/\r\n\r\n/) // return;
 	for my $byte (split //, "HTTP/1.0 200 OK\r\nX-A: b\r\n\r\nGood") {
 		$c->send($byte);
 		select undef, undef, undef, 0.002;
