@@ -145,6 +145,34 @@ backend b
 	stop_proxy($p);
 };
 
+subtest 'what a person does' => sub {
+	my $a = agent("up\n", holds => 1);
+	my $p = start_proxy(defaults('timeout check 1s') . $STATS . "    stats admin if TRUE
+backend b
+    server s1 ${\ $o->addr} agent-check agent-addr $a->{host} agent-port $a->{port} agent-inter 30ms
+");
+	my $act = sub {
+		my $body = "s=s1&action=$_[0]&b=b";
+		my $c = $p->client('stats');
+		my $r = $c->request("POST /s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+		    . "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: "
+		    . length($body) . "\r\n\r\n$body");
+		like($r->header('Location') // '', qr/st=DONE/, $_[0]);
+	};
+	wait_row($p, 'b', status => 'UP', agent_status => 'L7OK');
+	$act->('dagent');
+	$act->('adown');
+	wait_row($p, 'b', status => 'DOWN (agent)', agent_health => 0);
+	says($a, "50%\n");
+	is(row($p, 'b')->{weight}, 1, 'the agent is not asked');
+	$act->('arunn');
+	wait_row($p, 'b', status => 'UP', agent_health => 1);
+	says($a, "down\n");
+	$act->('eagent');
+	wait_row($p, 'b', status => 'DOWN (agent)');
+	stop_proxy($p);
+};
+
 subtest 'hostile agents' => sub {
 	my %bad = (
 		endless => sub { 1 while $_[0]->send('up ' x 30000) },

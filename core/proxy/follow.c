@@ -10,6 +10,8 @@
  */
 #include "config.h"
 
+#include <stdio.h>
+
 #include "core/proxy/proxy_int.h"
 
 /* ---- track ---- */
@@ -115,6 +117,35 @@ tw_server_agent_said(struct tw_server *srv, const struct tw_check_result *r)
 	atomic_store(&l->agent_down, down);
 	if (h != tw_server_health(srv))
 		tw__health_set_checked(srv, h, r);
+}
+
+void
+tw_server_force_agent(struct tw_server *srv, bool up, const char *who)
+{
+	struct tw_check_result r;
+
+	tw_server_last_agent(srv, &r);
+	r.what = up ? TW_CHK_L7OK : TW_CHK_L7STS;
+	r.status = 0;
+	r.health = up ? r.rise : 0;
+	snprintf(r.text, sizeof(r.text), "changed from %s", who);
+	tw_server_agent_said(srv, &r);
+}
+
+void
+tw_server_pause_agent(struct tw_server *srv, bool paused, const char *who)
+{
+	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
+	if (atomic_exchange(&srv->live->agent_paused, paused) == paused)
+		return;
+	tw_log(TW_NOTICE, "the agent checks of server %s/%s are %s by %s",
+	    srv->proxy->name, srv->name, paused ? "disabled" : "enabled", who);
+}
+
+bool
+tw_server_agent_paused(const struct tw_server *srv)
+{
+	return atomic_load_explicit(&srv->live->agent_paused, memory_order_relaxed);
 }
 
 void

@@ -134,6 +134,7 @@ struct tw_server_live {
 	struct tw__where *_Atomic where;
 	struct tw_check_result last_agent; /* lock */
 	_Atomic bool agent_down;     /* its agent says so */
+	_Atomic bool agent_paused;   /* by an administrator */
 	_Atomic bool ejected;        /* out of balancing for a while */
 	/* slowstart: since when (0: not now), how far (1..99; 0: not now) */
 	LIST_ENTRY(tw_server_live) ramp_link; /* control */

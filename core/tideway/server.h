@@ -122,6 +122,11 @@ TW_API bool tw_server_has_agent(const struct tw_server *srv);
 /** tw_server_agent_said - as tw_server_checked, for its agent; health 0 or rise.
  * context: control. */
 TW_API void tw_server_agent_said(struct tw_server *srv, const struct tw_check_result *r);
+/** tw_server_force_agent - as if its agent had said up or down. control. */
+TW_API void tw_server_force_agent(struct tw_server *srv, bool up, const char *who);
+/** tw_server_pause_agent - it is not asked, or is again. control. */
+TW_API void tw_server_pause_agent(struct tw_server *srv, bool paused, const char *who);
+TW_API bool tw_server_agent_paused(const struct tw_server *srv); /* any */
 TW_API void tw_server_last_agent(const struct tw_server *srv, struct tw_check_result *out);
 /** tw_server_check_logged - the result of a check that changed nothing, as
  * option log-health-checks tells it. context: control. */

@@ -130,6 +130,15 @@ hc_check_soon(struct hc_check *c)
 
 /* A server in maintenance, or whose checks an administrator has stopped, is
  * left alone; its turns go on empty. Its agent may take it out of there. */
+static bool
+is_paused(const struct hc_check *c)
+{
+	if (c->is_agent)
+		return tw_server_agent_paused(c->srv);
+	return (tw_server_admin(c->srv) & TW_ADM_MAINT) != 0 ||
+	    tw_server_checks_paused(c->srv);
+}
+
 static void
 turn_begin(struct hc_check *c)
 {
@@ -140,8 +149,7 @@ turn_begin(struct hc_check *c)
 	c->conf.has_addr = conf.has_addr;
 	c->turn_ms = tw_now_ms();
 	c->fresh = false;
-	if ((!c->is_agent && (tw_server_admin(c->srv) & TW_ADM_MAINT) != 0) ||
-	    tw_server_checks_paused(c->srv) || !c->conf.has_addr)
+	if (is_paused(c) || !c->conf.has_addr)
 		turn_arm(c);
 	else if (!c->is_agent && hc_proxy_of(c->srv)->kind == HC_EXTERNAL)
 		hc_external_begin(c);
