@@ -83,7 +83,7 @@ for my $how (['mark-down', 'DOWN'], ['sudden-death', 'UP 1/3'], ['fail-check', '
 		my $p = proxy("listen web
     bind {BIND:web}
     option httpchk GET /check
-    $S1 check inter 200ms fastinter 600s observe layer7 error-limit 3 on-error $word
+    $S1 check inter 200ms fastinter 600s downinter 600s observe layer7 error-limit 3 on-error $word
 ");
 		wait_row($p, 'web', 's1', check_health => 4);
 		$p->get('web', '/traffic') for 1 .. 2;

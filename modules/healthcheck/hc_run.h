@@ -45,6 +45,7 @@ struct hc_check {
 	const struct hc_rule *rule; /* borrow: gen; the one that runs */
 	const struct hc_rule *connected_by; /* borrow: gen; who made the connection */
 	bool is_sending;         /* the rule at hand waits for the socket */
+	bool was_late;           /* one more turn of the loop was given */
 	bool linger, reset;      /* of the connection; it was reset at once */
 	char *buf;               /* owns; the answer; NULL: none */
 	uint32_t len, size;

@@ -171,14 +171,24 @@ end(struct server *s, uint32_t id)
 
 /* ---- the loop ---- */
 
+/* returns: false: this process shall end. */
+static bool
+signals_read(const struct server *s)
+{
+	struct signalfd_siginfo info;
+	bool on = true;
+
+	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		if (info.ssi_signo == SIGTERM)
+			on = false;
+	return on;
+}
+
 static void
 children_reap(struct server *s)
 {
-	struct signalfd_siginfo info;
 	int status;
 
-	while (read(s->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		continue;
 	for (int i = 0; i < HC_PROGRAMS_MAX; i++) {
 		struct child *const c = &s->child[i];
 
@@ -252,6 +262,7 @@ signals_take(void)
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	return signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 }
@@ -271,7 +282,7 @@ hc_programs_serve(int fd)
 
 		if (poll(fds, 2, overdue_kill(&s)) < 0 && errno != EINTR)
 			break;
-		if ((fds[0].revents != 0 && !orders_read(&s)))
+		if ((fds[0].revents != 0 && !orders_read(&s)) || !signals_read(&s))
 			break;
 		children_reap(&s);
 	}

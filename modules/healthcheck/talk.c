@@ -12,6 +12,7 @@
  */
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -76,9 +77,25 @@ hc_talk_fail(struct hc_check *c, enum tw_chk what, int error)
 	hc_talk_end(c, &r);
 }
 
+/* The socket has what is waited for, and this thread has not looked yet: that
+ * it was late says nothing about the server. */
+static bool
+is_late(const struct hc_check *c)
+{
+	struct pollfd p = { .fd = c->fd,
+		.events = c->phase == HC_CONNECTING ? POLLOUT : POLLIN };
+
+	return c->fd >= 0 && c->phase != HC_PROGRAM && poll(&p, 1, 0) > 0;
+}
+
 void
 hc_talk_timeout(struct hc_check *c)
 {
+	if (!c->was_late && is_late(c)) {
+		c->was_late = true;
+		tw_timer_set(&c->timer, tw_now_ms() + 1);
+		return;
+	}
 	hc_talk_fail(c,
 	    c->phase == HC_PROGRAM          ? TW_CHK_PROCTOUT
 		: c->phase == HC_CONNECTING ? TW_CHK_L4TOUT
@@ -202,6 +219,7 @@ connected(struct hc_check *c)
 	const uint32_t read_ms = tw_proxy_timeout_ms(tw_server_proxy(c->srv), "check");
 
 	c->phase = HC_TALKING;
+	c->was_late = false;
 	if (read_ms != 0)
 		tw_timer_set(&c->timer, tw_now_ms() + read_ms);
 	hc_script_go(c);
@@ -287,6 +305,7 @@ hc_talk_connect(struct hc_check *c, const struct tw_addr *to, bool linger)
 	const socklen_t len = tw_addr_to_sockaddr(to, &ss);
 
 	socket_close(c);
+	c->was_late = false;
 	c->phase = HC_CONNECTING;
 	c->fd = tw_server_socket(c->srv, ss.ss_family);
 	if (c->fd < 0) {
