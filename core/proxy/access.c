@@ -265,13 +265,6 @@ tw_proxy_gen(const struct tw_proxy *px)
 	return px->gen;
 }
 
-const char *
-tw_server_where(const struct tw_server *srv, int *line)
-{
-	*line = srv->line;
-	return srv->file;
-}
-
 bool
 tw_server_is_checked(const struct tw_server *srv)
 {
@@ -303,9 +296,9 @@ tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 		.addr =
 		    srv->check_addr != NULL ? *srv->check_addr : *tw_server_addr(srv),
 		.no_port = srv->map_port && srv->check_port == 0,
-		.send_proxy =
-		    srv->send_proxy && srv->check_addr == NULL && srv->check_port == 0,
 	};
+	if (srv->check_addr == NULL && srv->check_port == 0)
+		out->send_proxy = srv->send_proxy2 ? 2 : srv->send_proxy;
 	if (out->addr.family == AF_UNIX)
 		return;
 	out->addr.port = srv->check_port != 0 ? (uint16_t)srv->check_port

@@ -44,7 +44,7 @@ struct tw_check_conf {
 	bool has_addr;       /* false: not resolved, cannot be checked */
 	struct tw_addr addr; /* where to connect */
 	bool no_port;        /* neither it nor the server's line names one */
-	bool send_proxy;     /* connections begin with a PROXY line */
+	uint8_t send_proxy;  /* connections begin with a PROXY header: its version; 0 */
 };
 TW_API void tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out);
 
@@ -105,8 +105,6 @@ TW_API bool tw_server_checks_paused(const struct tw_server *srv); /* any */
 /** tw_server_eject - takes a server out of balancing, or back; persistent
  * sessions stay, and so does its health. in: why, for the log. control. */
 TW_API void tw_server_eject(struct tw_server *srv, bool out, const char *why);
-/** tw_server_where - file and line of its `server` line. */
-TW_API const char *tw_server_where(const struct tw_server *srv, int *line);
 /** tw_server_uweight - the user's weight, without what slowstart takes off. */
 TW_API uint32_t tw_server_uweight(const struct tw_server *srv);
 /** tw_server_throttle - how far slowstart is, in percent; 0: it is over. */

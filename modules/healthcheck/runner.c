@@ -128,6 +128,36 @@ hc_check_soon(struct hc_check *c)
 		tw_timer_set(&c->timer, due);
 }
 
+static struct tw_check_conf
+agent_conf(const struct tw_server *srv, struct tw_check_conf conf)
+{
+	const struct hc_server *const s = hc_server_of(srv);
+
+	conf.rise = conf.fall = 1;
+	if (s->agent_inter_ms != 0)
+		conf.inter_ms = s->agent_inter_ms;
+	conf.fastinter_ms = conf.downinter_ms = conf.inter_ms;
+	conf.addr = s->agent_addr != NULL ? *s->agent_addr : *tw_server_addr(srv);
+	conf.has_addr = conf.addr.family != 0;
+	if (conf.addr.family != AF_UNIX)
+		conf.addr.port = (uint16_t)s->agent_port;
+	conf.send_proxy = false;
+	return conf;
+}
+
+/* Its address may be another one now. */
+static void
+addr_follow(struct hc_check *c)
+{
+	struct tw_check_conf conf;
+
+	tw_server_check_conf(c->srv, &conf);
+	if (c->is_agent)
+		conf = agent_conf(c->srv, conf);
+	c->conf.addr = conf.addr;
+	c->conf.has_addr = conf.has_addr;
+}
+
 /* A server in maintenance, or whose checks an administrator has stopped, is
  * left alone; its turns go on empty. Its agent may take it out of there. */
 static bool
@@ -142,11 +172,7 @@ is_paused(const struct hc_check *c)
 static void
 turn_begin(struct hc_check *c)
 {
-	struct tw_check_conf conf;
-
-	tw_server_check_conf(c->srv, &conf); /* its address may be another one now */
-	c->conf.addr = conf.addr;
-	c->conf.has_addr = conf.has_addr;
+	addr_follow(c);
 	c->turn_ms = tw_now_ms();
 	c->fresh = false;
 	if (is_paused(c) || !c->conf.has_addr)
@@ -226,23 +252,6 @@ check_adopt(struct hc_check *c, struct tw_server *srv, const struct tw_gen *gen,
 	} else
 		check_update(c, conf);
 	return is_new;
-}
-
-static struct tw_check_conf
-agent_conf(const struct tw_server *srv, struct tw_check_conf conf)
-{
-	const struct hc_server *const s = hc_server_of(srv);
-
-	conf.rise = conf.fall = 1;
-	if (s->agent_inter_ms != 0)
-		conf.inter_ms = s->agent_inter_ms;
-	conf.fastinter_ms = conf.downinter_ms = conf.inter_ms;
-	conf.addr = s->agent_addr != NULL ? *s->agent_addr : *tw_server_addr(srv);
-	conf.has_addr = conf.addr.family != 0;
-	if (conf.addr.family != AF_UNIX)
-		conf.addr.port = (uint16_t)s->agent_port;
-	conf.send_proxy = false;
-	return conf;
 }
 
 /* returns: how many of its checks are new. */

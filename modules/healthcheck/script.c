@@ -227,15 +227,19 @@ proxy_line(const struct hc_check *c, struct tw_out *o)
 	tw_out_printf(o, " %u %u\r\n", src.port, dst.port);
 }
 
-static bool
-wants_proxy_line(const struct hc_check *c)
+/* The PROXY header that a connection begins with: its version; 0: none. */
+static int
+proxy_version(const struct hc_check *c)
 {
 	const struct hc_connect *const conn = &c->rule->u.connect;
 
-	return !c->is_agent &&
-	    (conn->send_proxy ||
-		(conn->server_defaults &&
-		    (c->conf.send_proxy || hc_server_of(c->srv)->check_send_proxy)));
+	if (c->is_agent)
+		return 0;
+	if (conn->server_defaults && c->conf.send_proxy == 2)
+		return 2;
+	return conn->send_proxy ||
+	    (conn->server_defaults &&
+		(c->conf.send_proxy || hc_server_of(c->srv)->check_send_proxy));
 }
 
 /* The connection is there: it may have to begin with a line. */
@@ -245,7 +249,9 @@ connect_done(struct hc_check *c)
 	char mem[128];
 	struct tw_out o = tw_out_of(mem, sizeof(mem));
 
-	if (wants_proxy_line(c))
+	if (proxy_version(c) == 2) /* LOCAL: it speaks for nobody */
+		tw_out_lit(&o, "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
+	else if (proxy_version(c) == 1)
 		proxy_line(c, &o);
 	return hc_talk_send(c, (struct tw_str){ mem, (size_t)(o.p - mem) });
 }
