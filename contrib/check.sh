@@ -15,7 +15,8 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 # haproxy and keepalived are compared with, chromium looks at the statistics
 # page, tshark at packets; nftables has the rules that -c warns of.
 TEST_PACKAGES="perl libio-socket-ssl-perl libcmocka-dev procps iproute2
-	nftables openssl haproxy keepalived curl tcpdump tshark chromium clang-format"
+	nftables openssl haproxy keepalived curl tcpdump tshark chromium clang-format
+	redis-server"
 FULL_PACKAGES="clang libclang-rt-dev xz-utils"
 
 passed=0

@@ -50,6 +50,7 @@ core_libcore_a_SOURCES = \
 	core/flow/capture.c \
 	core/flow/capture_vars.c \
 	core/expr/vars.c \
+	core/flow/check_req.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
@@ -107,6 +108,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/forward_kw.c \
 	core/proxy/forward_msg.c \
 	core/proxy/guid.c \
+	core/proxy/follow.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_cmd.c \
@@ -136,6 +138,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/source_kw.c \
 	core/proxy/stats.c \
 	core/proxy/unix_bind.c \
+	core/proxy/turn.c \
 	core/proxy/watch.c \
 	core/run/affinity.c \
 	core/run/affinity_kw.c \

@@ -55,15 +55,31 @@ modules_http_la_LDFLAGS = $(MODULE_LINK)
 # ---- healthcheck
 noinst_LTLIBRARIES += modules/healthcheck/libhealthcheck.la
 modules_healthcheck_libhealthcheck_la_SOURCES = \
+	modules/healthcheck/agent.c \
 	modules/healthcheck/answer.c \
+	modules/healthcheck/complete.c \
 	modules/healthcheck/expect.c \
+	modules/healthcheck/expect_kw.c \
+	modules/healthcheck/external.c \
+	modules/healthcheck/grpc.c \
 	modules/healthcheck/hc_kw.c \
 	modules/healthcheck/health.c \
 	modules/healthcheck/healthcheck_mod.c \
-	modules/healthcheck/httpchk.c \
+	modules/healthcheck/judge.c \
+	modules/healthcheck/observe.c \
+	modules/healthcheck/option_kw.c \
+	modules/healthcheck/outlier.c \
+	modules/healthcheck/preset.c \
+	modules/healthcheck/program.c \
+	modules/healthcheck/regex.c \
+	modules/healthcheck/request.c \
+	modules/healthcheck/rule.c \
+	modules/healthcheck/rule_kw.c \
 	modules/healthcheck/runner.c \
+	modules/healthcheck/script.c \
+	modules/healthcheck/server_kw.c \
 	modules/healthcheck/talk.c \
-	modules/healthcheck/tcpchk.c
+	modules/healthcheck/vars.c
 module_LTLIBRARIES += modules/healthcheck.la
 modules_healthcheck_la_SOURCES =
 modules_healthcheck_la_LIBADD = modules/healthcheck/libhealthcheck.la

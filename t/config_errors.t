@@ -83,9 +83,9 @@ subtest 'known to HAProxy, not here' => sub {
 	plan(skip_all => 'HAProxy has them') unless is_tideway();
 	for my $kw ('stick-table type ip size 1k', 'compression algo gzip',
 	    'http-request cache-use x', 'use-fcgi-app x',
-	    'server s 127.0.0.1:1 slowstart 5s', 'bind 127.0.0.1:2 ssl crt x') {
+	    'server s 127.0.0.1:1 check-ssl', 'bind 127.0.0.1:2 ssl crt x') {
 		my $r = check_config("$HEAD$LISTEN    $kw\n");
-		my ($word) = $kw =~ /\b(slowstart|ssl)\b/ ? $1 : (split ' ', $kw)[0];
+		my ($word) = $kw =~ /\b(check-ssl|ssl)\b/ ? $1 : (split ' ', $kw)[0];
 		is($r->{code}, 1, "$word: refused");
 		like($r->{all}, qr/check\.cfg:8\b.*'$word\b.*known to HAProxy 3\.4 but not supported by tideway yet/,
 		    "$word: in these words");

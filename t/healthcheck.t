@@ -177,7 +177,7 @@ listen web
 subtest 'queued requests move on' => sub {
 	$log = syslog_unix();
 	my $p = start_proxy("global\n    log $log->{addr} local0\n"
-	    . defaults('log global', 'timeout queue 5s', 'option redispatch') . "
+	    . defaults('log global', 'timeout queue 5s', 'timeout check 5s', 'option redispatch') . "
 listen web
     bind {BIND:web}
     option httpchk GET /check

@@ -27,6 +27,7 @@ UNIT_TESTS = \
 	t/unit/test_h1_write \
 	t/unit/test_handover \
 	t/unit/test_healthcheck \
+	t/unit/test_healthcheck_rules \
 	t/unit/test_http_fetch \
 	t/unit/test_http_pages \
 	t/unit/test_lexer \
@@ -94,6 +95,7 @@ EXTRA_PROGRAMS += $(UNIT_TESTS)
 FUZZ_TARGETS = \
 	t/fuzz/fuzz_balance \
 	t/fuzz/fuzz_check \
+	t/fuzz/fuzz_check_rules \
 	t/fuzz/fuzz_chunk \
 	t/fuzz/fuzz_cli \
 	t/fuzz/fuzz_conf \
@@ -176,8 +178,10 @@ t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_ctl_state_LDADD = modules/ctl/libctl.la $(LDADD)
 t_fuzz_fuzz_server_state_LDADD = modules/ctl/libctl.la $(FUZZ_LINK)
+t_unit_test_healthcheck_rules_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_stats_text_LDADD = modules/stats/libstats.la $(LDADD)
 t_fuzz_fuzz_check_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
+t_fuzz_fuzz_check_rules_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
 
 VRRP_LINK = modules/vrrp/libvrrp.la $(LIBMNL_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS)
 t_unit_test_vrrp_conf_LDADD = $(VRRP_LINK) $(LDADD)

@@ -20,7 +20,7 @@ sub text
 	my ($n, $extra) = @_;
 
 	return "global\n    log $log->{addr} local0\n" . defaults('log global',
-	    'option httplog') . "
+	    'option httplog', 'timeout check 5s') . "
 listen stats
     bind {BIND:st}
     stats enable

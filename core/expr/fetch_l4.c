@@ -412,6 +412,7 @@ FETCH(srv_iweight)
 
 #define BACKEND "[s]", TW_SINT, TW_AT_ANY
 #define SERVER "s", TW_SINT, TW_AT_ANY
+#define AT_CLIENT (TW_AT_ANY & ~TW_AT_CHECK)
 
 const struct tw_fetch tw__core_fetches[] = {
 	{ "always_false", "", TW_BOOL, TW_AT_ANY, fetch_always_false, NULL, NULL,
@@ -426,9 +427,9 @@ const struct tw_fetch tw__core_fetches[] = {
 	    "Sessions a backend got in the last second." },
 	{ "bool", "s", TW_BOOL, TW_AT_ANY, fetch_bool, NULL, check_bool,
 	    "The given boolean." },
-	{ "dst", "", TW_IPV4, TW_AT_ANY, fetch_dst, "ip", NULL,
+	{ "dst", "", TW_IPV4, AT_CLIENT, fetch_dst, "ip", NULL,
 	    "The address that the client connected to." },
-	{ "dst_port", "", TW_SINT, TW_AT_ANY, fetch_dst_port, NULL, NULL,
+	{ "dst_port", "", TW_SINT, AT_CLIENT, fetch_dst_port, NULL, NULL,
 	    "The port that the client connected to." },
 	{ "env", "s", TW_STRING, TW_AT_ANY, fetch_env, NULL, check_env,
 	    "An environment variable as it was at start." },
@@ -447,9 +448,9 @@ const struct tw_fetch tw__core_fetches[] = {
 	    "Worker threads." },
 	{ "queue", BACKEND, fetch_queue, NULL, check_be,
 	    "Requests queued in a backend and its servers." },
-	{ "src", "", TW_IPV4, TW_AT_ANY, fetch_src, "ip", NULL,
+	{ "src", "", TW_IPV4, AT_CLIENT, fetch_src, "ip", NULL,
 	    "The client's address." },
-	{ "src_port", "", TW_SINT, TW_AT_ANY, fetch_src_port, NULL, NULL,
+	{ "src_port", "", TW_SINT, AT_CLIENT, fetch_src_port, NULL, NULL,
 	    "The client's port." },
 	{ "srv_conn", SERVER, fetch_srv_conn, NULL, check_srv,
 	    "Sessions of a server (BACKEND/SERVER) now." },

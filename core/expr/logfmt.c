@@ -127,6 +127,12 @@ tw__logvar_nearest(struct tw_str name)
 
 /* ---- parsing ------------------------------------------------------------ */
 
+static bool
+is_log(const struct parser *ps)
+{
+	return (ps->cx->where & TW_AT_LOG) != 0;
+}
+
 static struct node *
 add_node(struct parser *ps, enum node_kind kind)
 {
@@ -280,7 +286,8 @@ read_expr(struct parser *ps, unsigned flags)
 		    e->fetch->name,
 		    ps->cx->lf_flags & TW__LOG_RULE
 			? "here: what it reads is not known yet or no more"
-			: "when a line is logged");
+			: is_log(ps) ? "when a line is logged"
+				     : "here");
 	ps->p++;
 	struct node *const n =
 	    add_node(ps, flags & TW__LOG_ENCODED ? NODE_EXPR_ENCODED : NODE_EXPR);
@@ -326,6 +333,10 @@ read_variable(struct parser *ps, unsigned flags)
 	const struct tw_logvar *const var = tw__logvar_find(name);
 	if (var == NULL)
 		return unknown_variable(ps, name);
+	if (ps->cx->where == TW_AT_CHECK && !(var->flags & TW_LOGVAR_CHECK))
+		return tw_err_set(ps->cx->err,
+		    "format variable '%%%.*s' has no value in a health check",
+		    TW_STR_FMT(name));
 	end_text(ps);
 	struct node *const n =
 	    add_node(ps, flags & TW__LOG_ENCODED ? NODE_VAR_ENCODED : NODE_VAR);
@@ -376,10 +387,10 @@ struct tw_logfmt *
 tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 {
 	struct tw_arena *const arena = tw_gen_arena(cx->gen);
-	struct parser ps = { .cx = cx,
-		.p = text,
-		.flags = cx->lf_flags ? cx->lf_flags : TW_LOG_MANDATORY };
+	struct parser ps = { .cx = cx, .p = text, .flags = cx->lf_flags };
 
+	if (ps.flags == 0 && is_log(&ps))
+		ps.flags = TW_LOG_MANDATORY;
 	ps.text = tw_arena_alloc(arena, strlen(text) + 1);
 	ps.fmt = tw_arena_zalloc(arena, sizeof(*ps.fmt));
 	while (*ps.p != '\0') {
@@ -387,7 +398,8 @@ tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 			ps.p++;
 			if (read_percent(&ps) != 0)
 				return NULL;
-		} else if (*ps.p == ' ' && !(cx->lf_flags & TW__LOG_RULE)) {
+		} else if (*ps.p == ' ' && is_log(&ps) &&
+		    !(cx->lf_flags & TW__LOG_RULE)) {
 			end_text(&ps);
 			while (*ps.p == ' ')
 				ps.p++;
@@ -401,17 +413,23 @@ tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 }
 
 struct tw_logfmt *
-tw_logfmt_compile(struct tw_line *ln, int i, const char *text)
+tw_logfmt_compile_at(struct tw_line *ln, int i, const char *text, unsigned where)
 {
 	struct tw_err err = { "" };
-	/* the response's buffer is somebody else's by then */
-	const struct tw__ectx cx =
-	    tw__ectx_of(ln, TW_AT_CONN | TW_AT_REQUEST | TW_AT_LOG, &err);
+	const struct tw__ectx cx = tw__ectx_of(ln, where, &err);
 	struct tw_logfmt *const f = tw__logfmt_parse(&cx, text);
 
 	if (f == NULL)
 		tw_line_fail(ln, i, "%s", err.text);
 	return f;
+}
+
+struct tw_logfmt *
+tw_logfmt_compile(struct tw_line *ln, int i, const char *text)
+{
+	/* the response's buffer is somebody else's when a line is logged */
+	return tw_logfmt_compile_at(
+	    ln, i, text, TW_AT_CONN | TW_AT_REQUEST | TW_AT_LOG);
 }
 
 static bool

@@ -290,6 +290,12 @@ tw_server_is_backup(const struct tw_server *srv)
 	return srv->backup;
 }
 
+struct tw_gen *
+tw_proxy_gen(const struct tw_proxy *px)
+{
+	return px->gen;
+}
+
 bool
 tw_server_is_checked(const struct tw_server *srv)
 {
@@ -322,7 +328,10 @@ tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 		.has_addr = tw_server_has_addr(srv) || srv->check_addr != NULL,
 		.addr =
 		    srv->check_addr != NULL ? *srv->check_addr : *tw_server_addr(srv),
+		.no_port = srv->map_port && srv->check_port == 0,
 	};
+	if (srv->check_addr == NULL && srv->check_port == 0)
+		out->send_proxy = srv->send_proxy2 ? 2 : srv->send_proxy;
 	if (out->addr.family == AF_UNIX)
 		return;
 	out->addr.port = srv->check_port != 0 ? (uint16_t)srv->check_port

@@ -464,3 +464,20 @@ tw__addr_resolve(const char *host, int family, struct tw_addr *addr, struct tw_e
 	freeaddrinfo(list);
 	return 0;
 }
+
+int
+tw_parse_host(
+    struct tw_gen *gen, const char *word, struct tw_addr *out, struct tw_err *err)
+{
+	struct tw__addr_spec spec;
+
+	if (tw__addr_parse(tw_gen_arena(gen), word, 0, &spec, err) < 0)
+		return -1;
+	if (spec.any)
+		return tw_err_set(err, "'%s' names no address", word);
+	if (spec.host != NULL &&
+	    tw__addr_resolve(spec.host, spec.family, &spec.addr, err) < 0)
+		return -1;
+	*out = spec.addr;
+	return 0;
+}

@@ -49,8 +49,9 @@ choices_of(const struct tw_proxy *be, bool backup, struct tw_choice *of)
 
 		if (srv->backup != backup || !tw_server_is_usable(srv))
 			continue;
-		const uint32_t weight =
-		    fixed && srv->weight > 0 ? srv->weight : tw_server_weight(srv);
+		const uint32_t weight = !fixed ? tw__balance_weight(srv)
+		    : srv->weight > 0          ? srv->weight
+					       : tw_server_uweight(srv);
 		of[n++] = (struct tw_choice){ srv, weight };
 	}
 	return n;
@@ -259,6 +260,12 @@ epoch_of(const struct tw_server *srv, const struct tw_server *old)
 }
 
 /* The same servers have a new configuration. */
+static bool
+is_looked_after(const struct tw_server *srv)
+{
+	return srv->check || srv->agent || srv->tracked != NULL;
+}
+
 static void
 server_publish(struct tw_server *srv)
 {
@@ -274,8 +281,10 @@ server_publish(struct tw_server *srv)
 	if (!srv->has_addr)
 		admin |= TW__ADM_NOADDR;
 	atomic_store(&l->admin, (uint8_t)admin);
+	if (!srv->agent)
+		atomic_store(&l->agent_down, false);
 	/* nobody looks after it any more; what a person forced stays */
-	if (old != NULL && old->check && !srv->check)
+	if (old != NULL && is_looked_after(old) && !is_looked_after(srv))
 		atomic_store(&l->health, TW_UP);
 	atomic_store(&l->minconn, srv->minconn);
 	atomic_store(&l->pool_max, srv->pool_purge_ms != 0 ? srv->pool_max : 0);
@@ -313,6 +322,11 @@ tw__proxies_published(struct tw_gen *gen)
 			tw__backend_publish(px);
 		for (int i = 0; i < px->n_servers; i++)
 			px->server[i]->live->fresh = false;
+	}
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		for (int i = 0; i < px->n_servers; i++)
+			if (px->server[i]->trackers != NULL)
+				tw__track_follow(px->server[i]);
 	}
 }
 

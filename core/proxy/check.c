@@ -287,11 +287,6 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 			    srv->minconn; /* as in HAProxy: that is the limit */
 			srv->minconn = 0;
 		}
-		if (srv->check && srv->map_port && srv->check_port == 0)
-			rc = tw_gen_fail(gen, srv->file, srv->line,
-			    "server '%s/%s' has neither a service port nor a check "
-			    "port; write 'port <port>' for its checks",
-			    px->name, srv->name);
 	}
 	return balance_check(gen, px) < 0 ? -1 : rc;
 }

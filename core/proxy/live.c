@@ -302,9 +302,11 @@ server_live_unref(struct tw_server *srv)
 {
 	struct tw_server_live *l = srv->live;
 
-	srv->live = NULL;
 	if (l == NULL)
 		return;
+	if (l->refs == 1)
+		tw__ramp_forget(srv);
+	srv->live = NULL;
 	if (atomic_load(&l->srv) == srv)
 		atomic_store(&l->srv, NULL);
 	if (--l->refs > 0)

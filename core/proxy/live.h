@@ -111,6 +111,7 @@ struct tw_proxy_live {
 	LIST_ENTRY(tw_proxy_live) stale_link; /* control thread */
 	_Atomic int n_active, n_backup;       /* usable ones */
 	_Atomic uint32_t weight;     /* of the active ones */
+	uint32_t n_ramps;            /* servers that grow; control */
 };
 
 struct tw__bind_live {           /* a listener; the socket is in core/net */
@@ -153,6 +154,15 @@ struct tw_server_live {
 	/* Configured when an operator's value was set; UINT32_MAX: none was. */
 	uint32_t maxconn_conf, weight_conf; /* control */
 	bool fresh;                  /* no generation with it was published; control */
+	struct tw_check_result last_agent; /* lock */
+	_Atomic bool agent_down;     /* its agent says so */
+	_Atomic bool agent_paused;   /* by an administrator */
+	_Atomic bool ejected;        /* out of balancing for a while */
+	/* slowstart: since when (0: not now), how far (1..99; 0: not now) */
+	LIST_ENTRY(tw_server_live) ramp_link; /* control */
+	uint64_t ramp_from_ms;       /* control */
+	_Atomic uint32_t ramp_pct;
+	uint32_t maxconn_full, maxconn_ramp; /* control */
 };
 
 /* bad.c: a message that broke the protocol, with its bytes. */
@@ -191,6 +201,9 @@ void tw__pend_granted(void *pend);
 /* Provided by core/flow: ends the calling worker's sessions on a server. arg: its
  * struct tw_server_live. */
 void tw__flow_shut_server(void *live);
+/* The same because it went down, and because an active server came up. */
+void tw__flow_shut_down(void *live);
+void tw__flow_shut_up(void *live);
 
 /** tw__balance_rebuild - servers, health or weights change: the balance state is
  * built anew before the control thread's loop turn ends, once for all changes,

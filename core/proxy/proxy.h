@@ -33,6 +33,7 @@ struct tw__timeouts {
 #undef X
 };
 
+enum tw__init_state { TW__INIT_UP, TW__INIT_FULLY_UP, TW__INIT_DOWN, TW__INIT_FULLY_DOWN };
 enum tw__http_mode { TW__KEEP_ALIVE, TW__SERVER_CLOSE, TW__CLOSE };
 enum tw__reuse { TW__REUSE_SAFE, TW__REUSE_NEVER, TW__REUSE_AGGRESSIVE, TW__REUSE_ALWAYS };
 
@@ -290,6 +291,12 @@ struct tw_server {
 	bool non_stick;
 	bool per_client;        /* a connection speaks for, or leads as, one client */
 	bool id_forced;         /* `id` gave it */
+	uint32_t slowstart_ms;  /* 0: at once */
+	uint8_t init_state;     /* enum tw__init_state */
+	bool shut_when_down, shut_backups_when_up;
+	bool agent;             /* an agent is asked, too */
+	struct tw_server *tracked; /* who decides its health; NULL: nobody */
+	struct tw_server *trackers, *next_tracker; /* whose health this one decides */
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */

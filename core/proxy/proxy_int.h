@@ -155,4 +155,27 @@ tw__live_ms(void)
 	return tw_now_us() / 1000;
 }
 
+/* turn.c */
+extern const struct tw_kw tw__turn_kw[];
+/** tw__server_turned - it runs, or no more: sessions, slowstart. */
+void tw__server_turned(struct tw_server *srv, bool runs);
+/** tw__server_init_state - its health before a check has spoken. */
+void tw__server_init_state(struct tw_server *srv);
+/** tw__balance_weight - for the balance state: has steps while it grows. */
+uint32_t tw__balance_weight(const struct tw_server *srv);
+/** tw__ramps_tick - once a second. tw__ramp_forget - it is freed. */
+void tw__ramps_tick(void);
+void tw__ramp_forget(struct tw_server *srv);
+
+/* follow.c */
+/** tw__track_follow - those that track it become as it is. */
+void tw__track_follow(struct tw_server *tracked);
+/** tw__track_status - the admin state of whom it tracks. returns: false: none. */
+bool tw__track_status(const struct tw_server *srv, char text[32]);
+/* server_state.c */
+void tw__health_set_via(struct tw_server *srv, enum tw_health h,
+    const struct tw_server *via);
+void tw__health_set_checked(struct tw_server *srv, enum tw_health h,
+    const struct tw_check_result *r);
+
 #endif

@@ -48,7 +48,7 @@ tw_server_restore(struct tw_server *srv, const struct tw_server_saved *saved)
 		return false;
 	atomic_store(&l->health, (uint8_t)saved->health);
 	atomic_store(
-	    &l->admin, (uint8_t)(saved->admin | (srv->has_addr ? 0 : TW_ADM_MAINT)));
+	    &l->admin, (uint8_t)(saved->admin | (srv->has_addr ? 0 : TW__ADM_NOADDR)));
 	atomic_store(&l->changed_ms, tw__live_ms() - (uint64_t)saved->changed_s * 1000);
 	if (saved->weight != UINT32_MAX) {
 		atomic_store(&l->weight, saved->weight);

@@ -34,6 +34,10 @@ static const struct {
 	[TW_CHK_L7RSP] = { "L7RSP", "Layer7 invalid response", true },
 	[TW_CHK_L7STS] = { "L7STS", "Layer7 wrong status", true },
 	[TW_CHK_HANA] = { "HANA", "Health analyze", true },
+	[TW_CHK_CHECKED] = { "CHECKED", "No status change", false },
+	[TW_CHK_PROCERR] = { "PROCERR", "External check error", true },
+	[TW_CHK_PROCTOUT] = { "PROCTOUT", "External check timeout", true },
+	[TW_CHK_PROCOK] = { "PROCOK", "External check passed", false },
 };
 
 const char *
@@ -48,6 +52,13 @@ tw_chk_text(enum tw_chk what)
 {
 	TW_ASSERT((size_t)what < TW_N_ELEMENTS(chk));
 	return chk[what].text;
+}
+
+bool
+tw_chk_has_code(enum tw_chk what)
+{
+	return what == TW_CHK_L7OK || what == TW_CHK_L7OKC || what == TW_CHK_L7STS ||
+	    what == TW_CHK_PROCERR || what == TW_CHK_PROCTOUT || what == TW_CHK_PROCOK;
 }
 
 /* ---- as it is ---- */
@@ -71,7 +82,7 @@ tw_server_admin(const struct tw_server *srv)
 }
 
 uint32_t
-tw_server_weight(const struct tw_server *srv)
+tw_server_uweight(const struct tw_server *srv)
 {
 	const uint32_t weight =
 	    atomic_load_explicit(&srv->live->weight, memory_order_relaxed);
@@ -89,7 +100,8 @@ bool
 tw_server_is_usable(const struct tw_server *srv)
 {
 	return tw_server_health(srv) == TW_UP && tw_server_admin(srv) == 0 &&
-	    tw_server_weight(srv) > 0;
+	    !atomic_load_explicit(&srv->live->ejected, memory_order_relaxed) &&
+	    tw_server_uweight(srv) > 0;
 }
 
 bool
@@ -153,8 +165,26 @@ tw_server_status_text(const struct tw_server *srv, char text[32])
 			: "MAINT (resolution)");
 		return;
 	}
-	if (!srv->check && health == TW_UP) {
+	if (tw__track_status(srv, text))
+		return;
+	if (!srv->check && !srv->agent && srv->tracked == NULL && health == TW_UP) {
 		snprintf(text, 32, admin & TW_ADM_DRAIN ? "DRAIN" : "no check");
+		return;
+	}
+	if (srv->agent && health == TW_DOWN && atomic_load(&srv->live->agent_down)) {
+		snprintf(text, 32, "DOWN (agent)");
+		return;
+	}
+	if (srv->agent && (admin & TW_ADM_DRAIN) && health != TW_DOWN) {
+		snprintf(text, 32, "DRAIN (agent)");
+		return;
+	}
+	if (!srv->check) {
+		snprintf(text, 32, "%s",
+		    health == TW_DOWN          ? "DOWN"
+			: admin & TW_ADM_DRAIN ? "DRAIN"
+			: health == TW_NOLB    ? "NOLB"
+					       : "UP");
 		return;
 	}
 	tw_server_last_check(srv, &r);
@@ -178,7 +208,6 @@ tw__server_state_start(struct tw_server *srv)
 
 	atomic_store(&l->weight, UINT32_MAX);
 	l->weight_conf = l->maxconn_conf = UINT32_MAX;
-	atomic_store(&l->health, TW_UP);
 	atomic_store(&l->admin, (uint8_t)admin);
 	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
@@ -190,6 +219,13 @@ tw__server_state_start(struct tw_server *srv)
 		.fall = (int)srv->fall,
 		.health = (int)srv->rise,
 	};
+	l->last_agent = (struct tw_check_result){
+		.what = TW_CHK_INI,
+		.rise = 1,
+		.fall = 1,
+		.health = 1,
+	};
+	tw__server_init_state(srv);
 }
 
 /* How a backend was before a change, and what the change has moved. */
@@ -231,8 +267,10 @@ change_apply(struct change *c)
 		    &l->s, 0, TW_CNT_DOWNTIME_MS, now - atomic_load(&l->changed_ms));
 	else if (!runs && c->ran)
 		tw__cnt(&l->s, 0, TW_CNT_CHKDOWN, 1);
-	if (runs != c->ran)
+	if (runs != c->ran) {
 		atomic_store(&l->changed_ms, now);
+		tw__server_turned(c->srv, runs);
+	}
 	tw__balance_count(c->srv);
 	if (!runs)
 		c->requeued = atomic_load(&l->queue.len);
@@ -273,11 +311,12 @@ static void
 reason_out(struct tw_out *o, const struct tw_check_result *r)
 {
 	tw_out_printf(o, ", reason: %s", tw_chk_text(r->what));
-	if (r->status != 0)
+	if (r->status != 0 || tw_chk_has_code(r->what))
 		tw_out_printf(o, ", code: %u", r->status);
-	if (chk[r->what].failed && r->text[0] != '\0')
+	if (r->text[0] != '\0')
 		tw_out_printf(o, ", info: \"%s\"", r->text);
-	tw_out_printf(o, ", check duration: %ums.", (unsigned)r->duration_ms);
+	if (r->what != TW_CHK_HANA)
+		tw_out_printf(o, ", check duration: %ums", (unsigned)r->duration_ms);
 }
 
 static void
@@ -298,13 +337,13 @@ health_words(enum tw_health h)
 	return h == TW_UP ? "UP" : h == TW_DOWN ? "DOWN" : "stopping";
 }
 
-/* in: r, the check that says so; NULL: `who` said so. */
+/* in: r, the check that says so; NULL: `who` said so, or `via` is so. */
 static void
 health_set(struct tw_server *srv, enum tw_health h, const struct tw_check_result *r,
-    const char *who)
+    const char *who, const struct tw_server *via)
 {
 	struct change c = change_begin(srv);
-	char text[512];
+	char text[768];
 	struct tw_out o = tw_out_of(text, sizeof(text));
 
 	atomic_store(&srv->live->health, (uint8_t)h);
@@ -313,12 +352,48 @@ health_set(struct tw_server *srv, enum tw_health h, const struct tw_check_result
 		return; /* nothing has changed for anyone */
 	tw_out_printf(&o, "%sServer %s/%s is %s", backup_prefix(srv), srv->proxy->name,
 	    srv->name, health_words(h));
-	if (r != NULL)
+	if (via != NULL)
+		tw_out_printf(&o, " via %s/%s", via->proxy->name, via->name);
+	else if (r != NULL)
 		reason_out(&o, r);
 	else
-		tw_out_printf(&o, ", changed from %s.", who);
+		tw_out_printf(&o, ", changed from %s", who);
+	tw_out_char(&o, '.');
 	rest_out(&o, &c);
 	change_tell(&c, h == TW_DOWN ? TW_ALERT : TW_NOTICE, &o, text);
+	tw__track_follow(srv);
+}
+
+void
+tw__health_set_via(struct tw_server *srv, enum tw_health h, const struct tw_server *via)
+{
+	health_set(srv, h, NULL, NULL, via);
+}
+
+void
+tw__health_set_checked(
+    struct tw_server *srv, enum tw_health h, const struct tw_check_result *r)
+{
+	health_set(srv, h, r, NULL, NULL);
+}
+
+void
+tw_server_check_logged(const struct tw_server *srv, const struct tw_check_result *r)
+{
+	const int left = r->health - r->rise + 1;
+	const bool up = r->health >= r->rise;
+	char text[512];
+	struct tw_out o = tw_out_of(text, sizeof(text));
+
+	tw_out_printf(&o, "Health check for %sserver %s/%s %s",
+	    srv->backup ? "backup " : "", srv->proxy->name, srv->name,
+	    chk[r->what].failed ? "failed"
+		: r->nolb       ? "conditionally succeeded"
+				: "succeeded");
+	reason_out(&o, r);
+	tw_out_printf(&o, ", status: %d/%d %s.", up ? left : r->health,
+	    up ? r->fall : r->rise, up ? "UP" : "DOWN");
+	tw_proxy_log(srv->proxy, TW_NOTICE, "%.*s", (int)(o.p - text), text);
 }
 
 void
@@ -326,9 +401,10 @@ tw_server_checked(struct tw_server *srv, const struct tw_check_result *r)
 {
 	struct tw_server_live *l = srv->live;
 	const enum tw_health was = tw_server_health(srv);
-	const enum tw_health h = r->health < r->rise ? TW_DOWN
-	    : r->nolb                                ? TW_NOLB
-						     : TW_UP;
+	const enum tw_health h = r->health < r->rise || atomic_load(&l->agent_down)
+	    ? TW_DOWN
+	    : r->nolb ? TW_NOLB
+		      : TW_UP;
 
 	pthread_mutex_lock(&l->lock);
 	l->last = *r;
@@ -338,7 +414,7 @@ tw_server_checked(struct tw_server *srv, const struct tw_check_result *r)
 	if (chk[r->what].failed && was != TW_DOWN)
 		tw__cnt(&l->s, 0, TW_CNT_CHKFAIL, 1);
 	if (h != was)
-		health_set(srv, h, r, NULL);
+		health_set(srv, h, r, NULL, NULL);
 }
 
 void
@@ -351,7 +427,7 @@ tw_server_force_health(struct tw_server *srv, enum tw_health h, const char *who)
 	pthread_mutex_lock(&l->lock);
 	l->last.health = h == TW_DOWN ? 0 : l->last.rise + l->last.fall - 1;
 	pthread_mutex_unlock(&l->lock);
-	health_set(srv, h, NULL, who);
+	health_set(srv, h, NULL, who, NULL);
 }
 
 /* A server that leaves maintenance is up until a check says otherwise. */
@@ -360,9 +436,8 @@ maintenance_leave(struct tw_server *srv)
 {
 	struct tw_server_live *l = srv->live;
 
-	atomic_store(&l->health, TW_UP);
 	pthread_mutex_lock(&l->lock);
-	l->last.health = l->last.rise;
+	tw__server_init_state(srv);
 	pthread_mutex_unlock(&l->lock);
 }
 
@@ -409,6 +484,7 @@ tw_server_set_admin(struct tw_server *srv, unsigned admin, const char *who)
 	change_apply(&c);
 	admin_out(&o, &c, was, admin);
 	change_tell(&c, TW_NOTICE, &o, text);
+	tw__track_follow(srv);
 }
 
 void
@@ -464,6 +540,22 @@ tw__server_addressed(struct tw_server *srv, const char *host, const char *why)
 			rest_out(&o, &c);
 	}
 	change_tell(&c, TW_NOTICE, &o, text);
+}
+
+void
+tw_server_eject(struct tw_server *srv, bool out, const char *why)
+{
+	struct change c = change_begin(srv);
+	char text[512];
+	struct tw_out o = tw_out_of(text, sizeof(text));
+
+	if (atomic_exchange(&srv->live->ejected, out) == out)
+		return;
+	change_apply(&c);
+	tw_out_printf(&o, "%sServer %s/%s is %s, reason: %s.", backup_prefix(srv),
+	    srv->proxy->name, srv->name, out ? "ejected" : "back in balancing", why);
+	rest_out(&o, &c);
+	change_tell(&c, out ? TW_WARNING : TW_NOTICE, &o, text);
 }
 
 void

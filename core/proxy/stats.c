@@ -381,6 +381,7 @@ tw__live_tick(void)
 	tw__live_each_proxy(proxy_tick, &t);
 	tw__live_each_server(server_tick, NULL);
 	tw__live_each_bind(bind_tick, NULL);
+	tw__ramps_tick();
 	total_sample(&tw__process.sess, t.sess);
 	total_sample(&tw__process.conn, t.conn);
 	total_sample(&tw__process.bytes_out, t.bytes_out);

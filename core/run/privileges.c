@@ -113,3 +113,9 @@ tw__privileges_drop(const struct tw__global *g, struct tw_err *err)
 		prctl(PR_SET_DUMPABLE, 1);
 	return 0;
 }
+
+int
+tw_process_confine(struct tw_gen *gen, struct tw_err *err)
+{
+	return tw__privileges_drop(&gen->global, err);
+}

@@ -132,6 +132,10 @@ struct tw_addr;
  * its port, no name. in: arena, for a path. returns: 0 or -1 with err. */
 TW_API int tw_parse_addr(struct tw_arena *arena, const char *word,
     struct tw_addr *out, struct tw_err *err);
+/** tw_parse_host - "127.0.0.1:80", "[::1]", "unix@/run/x", a host's name (asks
+ * the system's resolver). returns: 0, or -1 with err. */
+TW_API int tw_parse_host(struct tw_gen *gen, const char *word, struct tw_addr *out,
+    struct tw_err *err);
 
 /* A section of a module's own: `open` runs on its first line. */
 struct tw_section {

@@ -92,6 +92,7 @@ struct tw_logvar {
 };
 #define TW_LOGVAR_HTTP 0x01u  /* mode http only */
 #define TW_LOGVAR_NUMBER 0x02u /* it writes a number: one in JSON and CBOR */
+#define TW_LOGVAR_CHECK 0x04u /* has a value in health checks, too */
 #define TW_LOG_QUOTE 0x100u   /* given to out(): %{+Q} */
 #define TW_LOG_HEX 0x200u     /* %{+X} */
 #define TW_LOG_ESCAPE 0x400u  /* %{+E} */
@@ -100,8 +101,18 @@ struct tw_logvar {
 TW_API struct tw_logfmt *tw_logfmt_compile(struct tw_line *ln, int i, const char *text);
 /** tw_logfmt_out - one line, without newline. returns: bytes written. */
 TW_API size_t tw_logfmt_out(const struct tw_logfmt *f, struct tw_req *req, struct tw_out *o);
+/** tw_logfmt_compile_at - the same for other text than log lines: only what has
+ * a value at `where`; spaces stay as they are, and nothing stands for what is
+ * empty. */
+TW_API struct tw_logfmt *tw_logfmt_compile_at(struct tw_line *ln, int i,
+    const char *text, unsigned where);
 /** tw_log_text - peer-supplied text for a log: control bytes, quotes and
  * non-ASCII as #XX, as HAProxy does; cut to fit. */
 TW_API void tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags);
+
+/** tw_check_req - a request without connections, in which expressions of a
+ * health check are evaluated (TW_AT_CHECK). lifetime: until the next call.
+ * context: control. returns: NULL: out of memory. */
+TW_API struct tw_req *tw_check_req(struct tw_server *srv);
 
 #endif

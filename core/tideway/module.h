@@ -140,6 +140,10 @@ TW_API void *tw_req_block(struct tw_req *req, const struct tw_self *self);
  * it has no process. context: control. */
 TW_API int tw_process_fd(const struct tw_self *self);
 
+/** tw_process_confine - the calling process gives up what a worker gives up:
+ * root directory, groups, group and user. context: a module's process. */
+TW_API int tw_process_confine(struct tw_gen *gen, struct tw_err *err);
+
 /** tw_module_each - the loaded modules in load order. in: i from 0.
  * returns: NULL after the last. */
 TW_API const struct tw_self *tw_module_each(int i);

@@ -23,6 +23,7 @@ TW_API const char *tw_proxy_where(const struct tw_proxy *px, int *line);
 TW_API const char *tw_proxy_status_text(const struct tw_proxy *px, enum tw_side side);
 TW_API const char *tw_proxy_balance(const struct tw_proxy *px); /* algorithm's name */
 
+TW_API struct tw_gen *tw_proxy_gen(const struct tw_proxy *px);
 /** tw_gen_proxy - the i-th proxy of a generation in the order of the files,
  * from 0. returns: NULL after the last. */
 TW_API struct tw_proxy *tw_gen_proxy(struct tw_gen *gen, int i);

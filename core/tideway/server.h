@@ -43,6 +43,8 @@ struct tw_check_conf {
 	int rise, fall;
 	bool has_addr;       /* false: not resolved, cannot be checked */
 	struct tw_addr addr; /* where to connect */
+	bool no_port;        /* neither it nor the server's line names one */
+	uint8_t send_proxy;  /* connections begin with a PROXY header: its version; 0 */
 };
 TW_API void tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out);
 
@@ -68,6 +70,7 @@ enum tw_chk {
 	TW_CHK_UNK, TW_CHK_INI, TW_CHK_SOCKERR, TW_CHK_L4OK, TW_CHK_L4TOUT, TW_CHK_L4CON,
 	TW_CHK_L6OK, TW_CHK_L6TOUT, TW_CHK_L6RSP, TW_CHK_L7OK, TW_CHK_L7OKC, TW_CHK_L7TOUT,
 	TW_CHK_L7RSP, TW_CHK_L7STS, TW_CHK_HANA,
+	TW_CHK_CHECKED, TW_CHK_PROCERR, TW_CHK_PROCTOUT, TW_CHK_PROCOK,
 };
 TW_API const char *tw_chk_code(enum tw_chk chk); /* "L4OK" */
 TW_API const char *tw_chk_text(enum tw_chk chk); /* "Layer4 check passed" */
@@ -80,8 +83,10 @@ struct tw_check_result {
 	int health;           /* 0 .. rise + fall - 1; >= rise means up */
 	bool running;
 	bool nolb;            /* up, but 404 with disable-on-404 */
-	char text[96];        /* detail: "Connection refused", "HTTP status ..." */
+	char text[192];       /* detail: "Connection refused", "HTTP status ..." */
 };
+/** tw_chk_has_code - status is a code, even when it is 0. */
+TW_API bool tw_chk_has_code(enum tw_chk chk);
 /** tw_server_checked - the health check module tells a result; the core changes
  * the health, rebuilds the balance, moves queued requests, counts and logs as
  * HAProxy words it ("Server b/s1 is DOWN, reason: ..."). context: control. */
@@ -97,6 +102,33 @@ TW_API void tw_server_set_weight(struct tw_server *srv, uint32_t weight, const c
  * stays. context: control. */
 TW_API void tw_server_pause_checks(struct tw_server *srv, bool paused, const char *who);
 TW_API bool tw_server_checks_paused(const struct tw_server *srv); /* any */
+/** tw_server_eject - takes a server out of balancing, or back; persistent
+ * sessions stay, and so does its health. in: why, for the log. control. */
+TW_API void tw_server_eject(struct tw_server *srv, bool out, const char *why);
+/** tw_server_uweight - the user's weight, without what slowstart takes off. */
+TW_API uint32_t tw_server_uweight(const struct tw_server *srv);
+/** tw_server_throttle - how far slowstart is, in percent; 0: it is over. */
+TW_API uint32_t tw_server_throttle(const struct tw_server *srv);
+/** tw_server_set_tracked - `srv` will be as `tracked` is. gen, in check(). */
+TW_API void tw_server_set_tracked(struct tw_server *srv, struct tw_server *tracked);
+TW_API const struct tw_server *tw_server_tracked(const struct tw_server *srv);
+/** tw_server_set_agent - an agent is asked about it. gen, in check(). */
+TW_API void tw_server_set_agent(struct tw_server *srv);
+TW_API bool tw_server_has_agent(const struct tw_server *srv);
+/** tw_server_agent_said - as tw_server_checked, for its agent; health 0 or rise.
+ * context: control. */
+TW_API void tw_server_agent_said(struct tw_server *srv, const struct tw_check_result *r);
+/** tw_server_force_agent - as if its agent had said up or down. control. */
+TW_API void tw_server_force_agent(struct tw_server *srv, bool up, const char *who);
+/** tw_server_pause_agent - it is not asked, or is again. control. */
+TW_API void tw_server_pause_agent(struct tw_server *srv, bool paused, const char *who);
+TW_API bool tw_server_agent_paused(const struct tw_server *srv); /* any */
+TW_API void tw_server_last_agent(const struct tw_server *srv, struct tw_check_result *out);
+/** tw_server_check_logged - the result of a check that changed nothing, as
+ * option log-health-checks tells it. context: control. */
+TW_API void tw_server_check_logged(const struct tw_server *srv,
+    const struct tw_check_result *r);
+
 /** tw_server_shut_sessions - ends its sessions with "killed by an administrator". */
 TW_API void tw_server_shut_sessions(struct tw_server *srv);
 

@@ -94,8 +94,10 @@ hc_head_parse(struct tw_str got, struct hc_head *head)
 		return TW_IO_AGAIN;
 	if (!status_parse(line, head))
 		return TW_IO_ERR;
+	head->fields.p = got.p;
 	while (take_line(&got, &line)) {
 		if (line.len == 0) {
+			head->fields.len = (size_t)(line.p - head->fields.p);
 			head->body = got;
 			return TW_IO_OK;
 		}
@@ -105,6 +107,25 @@ hc_head_parse(struct tw_str got, struct hc_head *head)
 			return TW_IO_ERR;
 	}
 	return TW_IO_AGAIN;
+}
+
+bool
+hc_field_next(struct tw_str *fields, struct tw_str *name, struct tw_str *value)
+{
+	struct tw_str line;
+
+	while (take_line(fields, &line)) {
+		const char *const colon =
+		    line.len > 0 ? memchr(line.p, ':', line.len) : NULL;
+
+		if (colon == NULL || line.p[0] == ' ' || line.p[0] == '\t')
+			continue;
+		*name = (struct tw_str){ line.p, (size_t)(colon - line.p) };
+		*value =
+		    tw_str_trim((struct tw_str){ colon + 1, line.len - name->len - 1 });
+		return true;
+	}
+	return false;
 }
 
 static bool

@@ -14,51 +14,61 @@
 #include <tideway/check.h>
 #include <tideway/module.h>
 
+#include "rule.h"
+
 #define HC_ANSWER_MAX 16384u /* bytes of an answer that are looked at */
-#define HC_REQUEST_MAX 4096u
+#define HC_REQUEST_MAX 16384u
+#define HC_TEXT_MAX 4096u    /* what a format may make */
 
-enum hc_match { HC_ANY_OK, HC_STATUS, HC_RSTATUS, HC_STRING, HC_RSTRING };
+#define HC_BE (TW_SC_DEFAULTS | TW_SC_LISTEN | TW_SC_BACKEND)
 
-struct hc_range {
-	uint16_t from, to;
-};
-
-/* `http-check expect`. */
-struct hc_expect {
-	enum hc_match match;
-	bool negate;
-	const char *text;             /* gen: as written */
-	const struct hc_range *range; /* gen: HC_STATUS */
-	int n_ranges;
-	void *regex;                  /* gen: compiled */
-};
-
-/* `option httpchk` and `http-check send`. */
-struct hc_http {
-	bool given;                  /* option httpchk */
-	bool send_given;
-	const char *method, *uri, *version; /* gen; NULL: the default */
-	const char *send_method, *send_uri, *send_version;
-	struct tw_str headers;       /* gen: "name: value\r\n" ... */
-	bool has_connection;         /* among them */
-	const char *body;            /* gen; NULL: none */
-	bool disable_on_404;
-	struct hc_expect expect;
-	struct tw_str request;       /* gen: what goes out, made by check() */
+/* outlier-detection. */
+struct hc_outlier {
+	bool on;
+	uint32_t all, gateway;       /* errors in a row; 0: not looked at */
+	uint32_t base_ms, max_ms, max_percent;
 };
 
 struct hc_proxy {
-	const struct tw_check_type *type; /* static; NULL: connecting is enough */
-	struct hc_http http;
+	enum hc_kind kind;           /* HC_TCP unless an option says otherwise */
+	struct hc_set tcp, http, preset;
+	const char *preset_name;     /* "redis-check", for messages */
+	struct hc_send opt;          /* what `option httpchk` said */
+	bool tcp_given;              /* option tcp-check */
+	bool disable_on_404, send_state;
+	bool log_checks;             /* option log-health-checks */
+	struct hc_outlier outlier;
+	const char *command, *path;  /* gen: external-check */
+	/* gen; made by check() */
+	const struct hc_set *active;
+	const struct hc_rule *first_send; /* gets what `opt` says, too */
+};
+
+enum hc_observe { HC_OBSERVE_NONE, HC_OBSERVE_L4, HC_OBSERVE_L7 };
+enum hc_on_error { HC_FAIL_CHECK, HC_FASTINTER, HC_SUDDEN_DEATH, HC_MARK_DOWN };
+
+struct hc_server {
+	bool agent;                  /* agent-check */
+	uint32_t agent_port, agent_inter_ms; /* 0: none; 0: inter */
+	const struct tw_addr *agent_addr; /* gen; NULL: the server's */
+	struct tw_str agent_send;    /* gen */
+	bool check_send_proxy;
+	const char *track;           /* gen: as written; NULL: none */
+	struct tw_server *tracked;   /* gen: found by check() */
+	uint8_t observe;             /* enum hc_observe */
+	uint8_t on_error;            /* enum hc_on_error */
+	uint32_t error_limit;        /* 0: 10 */
+	struct hc_set agent_set;
 };
 
 struct hc_gen {
-	uint32_t spread_pct;  /* spread-checks */
+	uint32_t spread_pct;         /* spread-checks */
+	uint32_t max_spread_ms;      /* max-spread-checks; 0: none */
+	bool external;               /* external-check */
+	bool observes;               /* some server does; made by check() */
 };
 
 extern const struct tw_self *hc_self; /* set once, at load */
-enum hc_type { HC_HTTPCHK, HC_TCPCHK };
-extern const struct tw_check_type hc_types[]; /* by enum hc_type */
 extern const struct tw_kw hc_keywords[];
 
 static inline struct hc_proxy *
@@ -67,20 +77,24 @@ hc_proxy_of(const struct tw_server *srv)
 	return tw_proxy_block(tw_server_proxy(srv), hc_self);
 }
 
-/* --- httpchk.c, tcpchk.c: the types --- */
-size_t hc_httpchk_request(const struct tw_server *srv, struct tw_out *out);
-enum tw_io hc_httpchk_answer(const struct tw_server *srv, struct tw_str got,
-    bool eof, struct tw_check_result *r);
-size_t hc_tcpchk_request(const struct tw_server *srv, struct tw_out *out);
-enum tw_io hc_tcpchk_answer(const struct tw_server *srv, struct tw_str got,
-    bool eof, struct tw_check_result *r);
-/** hc_http_request - writes the request that `http` describes. */
-void hc_http_request(const struct hc_http *http, struct tw_out *out);
+static inline struct hc_server *
+hc_server_of(const struct tw_server *srv)
+{
+	return tw_server_block(srv, hc_self);
+}
+
+/* --- complete.c: when all lines are read --- */
+int hc_complete(struct tw_gen *gen);
+
+/* --- request.c --- */
+/** hc_state_out - the header of `http-check send-state`. */
+void hc_state_out(const struct tw_server *srv, struct tw_out *out);
 
 /* --- answer.c: pure --- */
 struct hc_head {
 	uint16_t status;
 	struct tw_str reason;
+	struct tw_str fields;  /* the header's lines */
 	struct tw_str body;    /* what came of it */
 	bool chunked;
 	bool has_length;
@@ -89,18 +103,12 @@ struct hc_head {
 /** hc_head_parse - the head of an HTTP/1 answer. returns: OK; AGAIN:
  * incomplete; ERR: it is none. source: RFC 9112. */
 enum tw_io hc_head_parse(struct tw_str got, struct hc_head *head);
+/** hc_field_next - takes one field off. returns: false: there is none. */
+bool hc_field_next(struct tw_str *fields, struct tw_str *name, struct tw_str *value);
 /** hc_body_of - the payload so far. in: mem, room for it when it must be
  * decoded (as long as `got`). out: body. returns: true when it is whole. */
 bool hc_body_of(const struct hc_head *head, bool eof, char *mem,
     struct tw_str *body);
-
-/* --- expect.c --- */
-/** hc_expect_parse - from argument `i` of an `http-check expect` line. */
-int hc_expect_parse(struct tw_line *ln, int i, struct hc_expect *e);
-/** hc_status_is_expected - for HC_ANY_OK, HC_STATUS and HC_RSTATUS. */
-bool hc_status_is_expected(const struct hc_expect *e, uint16_t status);
-/** hc_body_matches - for HC_STRING and HC_RSTRING, without `negate`. */
-bool hc_body_matches(const struct hc_expect *e, struct tw_str body);
 
 /* --- health.c: pure --- */
 /** hc_health_next - rise and fall: the counter after one more result.
@@ -111,6 +119,22 @@ int hc_health_settle(int health, int rise, int fall, bool up);
 /** hc_interval_ms - until the next check. source: HAProxy's manual 5.2,
  * inter, fastinter, downinter. */
 uint32_t hc_interval_ms(const struct tw_check_conf *p, int health, bool first);
+
+/* --- agent.c --- */
+/* What an agent said. */
+struct hc_agent_word {
+	int percent;                 /* -1: not said */
+	int64_t maxconn;             /* -1: not said */
+	enum { HC_AG_NONE, HC_AG_READY, HC_AG_DRAIN, HC_AG_MAINT } admin;
+	enum { HC_AG_SAME, HC_AG_UP, HC_AG_DOWN } health;
+	char status[16];             /* the word: "stopped" */
+	char text[80];               /* after '#' */
+	char unknown[40];            /* the first word that is none of these */
+};
+/** hc_agent_parse - one line. pure. */
+void hc_agent_parse(struct tw_str line, struct hc_agent_word *out);
+/** hc_agent_set - the rules of a server's agent check. */
+void hc_agent_set(struct tw_arena *arena, struct hc_server *s);
 
 /* --- runner.c --- */
 /** hc_runner_sync - makes the checks those of the running generation. */

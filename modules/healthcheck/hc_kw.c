@@ -3,290 +3,157 @@
 /*
  * hc_kw.c - the words of the configuration that belong to health checks.
  *
- * Setters only store; what goes out is put together by check(), when all
- * lines of a proxy have been read. source: HAProxy's manual, option httpchk,
- * http-check send and expect.
+ * One table; the setters are in rule_kw.c (tcp-check and http-check lines),
+ * option_kw.c and preset.c (options), server_kw.c (server lines).
  */
-#include <ctype.h>
+#include "kw.h"
 
-#include "hc.h"
+#define CONNECT_USAGE                                                \
+	"[default] [port <expr>] [addr <ip>] [send-proxy] [linger] " \
+	"[comment <msg>]"
+#define EXPECT_USAGE                                                             \
+	"[min-recv <int>] [comment <msg>] [ok-status <st>] [error-status <st>] " \
+	"[tout-status <st>] [on-success <fmt>] [on-error <fmt>] "                \
+	"[status-code <expr>] [!] <match> <pattern>"
 
-static struct hc_http *
-line_http(struct tw_line *ln)
-{
-	struct hc_proxy *px = ln->state;
-
-	return &px->http;
-}
-
-static const char *
-gen_dup(struct tw_line *ln, const char *z)
-{
-	return tw_arena_strdup(tw_gen_arena(ln->gen), z);
-}
-
-/* Nothing that could begin another line or another word. */
-static bool
-is_word(const char *z)
-{
-	for (const char *p = z; *p != '\0'; p++)
-		if ((unsigned char)*p <= ' ' || *p == 0x7f)
-			return false;
-	return *z != '\0';
-}
-
-static bool
-is_version(const char *z)
-{
-	return strncmp(z, "HTTP/", 5) == 0 && isdigit((unsigned char)z[5]) &&
-	    z[6] == '.' && isdigit((unsigned char)z[7]) && z[8] == '\0';
-}
-
-static int
-header_append(struct tw_line *ln, struct tw_str name, struct tw_str value)
-{
-	struct hc_http *h = line_http(ln);
-	const size_t size = h->headers.len + name.len + value.len + 5;
-	char *mem = tw_arena_alloc(tw_gen_arena(ln->gen), size);
-	struct tw_out out = tw_out_of(mem, size);
-
-	if (tw_str_ieq(name, TW_STR("content-length")) ||
-	    tw_str_ieq(name, TW_STR("transfer-encoding")))
-		return 0; /* the body says it; HAProxy ignores them too */
-	if (tw_str_ieq(name, TW_STR("connection")))
-		h->has_connection = true;
-	tw_out_str(&out, h->headers);
-	for (size_t i = 0; i < name.len; i++)
-		tw_out_char(&out, (char)tolower((unsigned char)name.p[i]));
-	tw_out_lit(&out, ": ");
-	tw_out_str(&out, value);
-	tw_out_lit(&out, "\r\n");
-	h->headers = (struct tw_str){ mem, (size_t)(out.p - mem) };
-	return 0;
-}
-
-static int
-header_check(struct tw_line *ln, int i, const char *name, const char *value)
-{
-	if (!is_word(name) || strchr(name, ':') != NULL)
-		return tw_line_fail(ln, i, "'%s' is no name of a header field", name);
-	for (const char *p = value; *p != '\0'; p++)
-		if ((unsigned char)*p < ' ' && *p != '\t')
-			return tw_line_fail(ln, i + 1,
-			    "control characters are not allowed in a header field");
-	if (strstr(value, "%[") != NULL)
-		return tw_line_fail(ln, i + 1,
-		    "expressions in the headers of checks "
-		    "are not supported yet; write the value itself");
-	return header_append(ln, tw_str_of(name), tw_str_of(value));
-}
-
-/* The old trick: "HTTP/1.1\r\nHost:\ www\r\n\r\nbody" as the version. */
-static int
-hidden_parse(struct tw_line *ln, const char *rest)
-{
-	while (*rest != '\0') {
-		const size_t len = strcspn(rest, "\r\n");
-		const char *colon = memchr(rest, ':', len);
-		const char *next = rest + len;
-
-		next += strspn(next, "\r") ? 1 : 0;
-		next += *next == '\n';
-		if (len == 0) {
-			line_http(ln)->body = *next != '\0' ? gen_dup(ln, next) : NULL;
-			break;
-		}
-		if (colon == NULL || colon == rest)
-			return tw_line_fail(ln, 2,
-			    "what follows the version is no "
-			    "header field; use 'http-check send hdr NAME VALUE'");
-		const struct tw_str name = { rest, (size_t)(colon - rest) };
-		header_append(ln, name,
-		    tw_str_trim((struct tw_str){ colon + 1, len - name.len - 1 }));
-		rest = next;
-	}
-	return tw_line_warn(ln, 2,
-	    "hiding headers or body at the end of the "
-	    "version string is deprecated; use 'http-check send' instead");
-}
-
-static int
-version_parse(struct tw_line *ln, const char *arg)
-{
-	const size_t len = strcspn(arg, "\r\n");
-	char *version = tw_arena_printf(tw_gen_arena(ln->gen), "%.*s", (int)len, arg);
-
-	if (!is_version(version))
-		return tw_line_fail(ln, 2,
-		    "'%s' is no HTTP version; write HTTP/1.0 "
-		    "or HTTP/1.1",
-		    version);
-	line_http(ln)->version = version;
-	if (arg[len] == '\0')
-		return 0;
-	return hidden_parse(
-	    ln, arg + len + (arg[len] == '\r' && arg[len + 1] == '\n') + 1);
-}
-
-static int
-healthcheck_set_httpchk(struct tw_line *ln)
-{
-	struct hc_proxy *px = ln->state;
-	struct hc_http *h = &px->http;
-	const char *uri = tw_arg(ln, ln->n_args > 1 ? 1 : 0);
-
-	for (int i = 0; i < ln->n_args && i < 2; i++)
-		if (!is_word(tw_arg(ln, i)))
-			return tw_line_fail(ln, i,
-			    "spaces and control characters are "
-			    "not allowed in a method or URI");
-	px->type = &hc_types[HC_HTTPCHK];
-	h->given = true;
-	h->method = ln->n_args > 1 ? gen_dup(ln, tw_arg(ln, 0)) : NULL;
-	h->uri = gen_dup(ln, uri);
-	h->version = NULL;
-	return ln->n_args > 2 ? version_parse(ln, tw_arg(ln, 2)) : 0;
-}
-
-static int
-healthcheck_set_tcpchk(struct tw_line *ln)
-{
-	struct hc_proxy *px = ln->state;
-
-	if (ln->no && px->type != &hc_types[HC_TCPCHK])
-		return 0;
-	px->type = ln->no ? NULL : &hc_types[HC_TCPCHK];
-	px->http.given = false;
-	return 0;
-}
-
-static int
-send_word(struct tw_line *ln, int i, const char **to, bool version)
-{
-	const char *arg = tw_arg(ln, i);
-
-	if (arg == NULL)
-		return tw_line_fail(
-		    ln, i - 1, "'%s' needs a value after it", tw_arg(ln, i - 1));
-	if (version ? !is_version(arg) : !is_word(arg))
-		return tw_line_fail(ln, i, "'%s' cannot stand in a request line", arg);
-	*to = gen_dup(ln, arg);
-	return 2;
-}
-
-/* One word of the line with its values. returns: how many it took; -1. */
-static int
-send_item(struct tw_line *ln, int i)
-{
-	struct hc_http *h = line_http(ln);
-	const char *word = tw_arg(ln, i);
-
-	if (strcmp(word, "meth") == 0)
-		return send_word(ln, i + 1, &h->send_method, false);
-	if (strcmp(word, "uri") == 0)
-		return send_word(ln, i + 1, &h->send_uri, false);
-	if (strcmp(word, "ver") == 0)
-		return send_word(ln, i + 1, &h->send_version, true);
-	if (strcmp(word, "body") == 0 && tw_arg(ln, i + 1) != NULL) {
-		h->body = gen_dup(ln, tw_arg(ln, i + 1));
-		return 2;
-	}
-	if (strcmp(word, "hdr") == 0 && tw_arg(ln, i + 2) != NULL)
-		return header_check(ln, i + 1, tw_arg(ln, i + 1), tw_arg(ln, i + 2)) < 0
-		    ? -1
-		    : 3;
-	if (strcmp(word, "uri-lf") == 0 || strcmp(word, "body-lf") == 0 ||
-	    strcmp(word, "comment") == 0)
-		return tw_line_fail(ln, i, "'%s' is not supported yet", word);
-	return tw_line_fail(ln, i,
-	    "'%s': write meth METHOD, uri URI, ver VERSION, "
-	    "hdr NAME VALUE or body TEXT",
-	    word);
-}
-
-static int
-healthcheck_set_send(struct tw_line *ln)
-{
-	struct hc_http *h = line_http(ln);
-
-	if (h->send_given)
-		return tw_line_fail(ln, -1,
-		    "a second 'http-check send' is not "
-		    "supported yet; put all of it on one line");
-	h->send_given = true;
-	for (int i = 0; i < ln->n_args;) {
-		const int n = send_item(ln, i);
-
-		if (n < 0)
-			return -1;
-		i += n;
-	}
-	return 0;
-}
-
-static int
-healthcheck_set_expect(struct tw_line *ln)
-{
-	struct hc_http *h = line_http(ln);
-
-	return hc_expect_parse(ln, 0, &h->expect);
-}
-
-static int
-healthcheck_set_404(struct tw_line *ln)
-{
-	line_http(ln)->disable_on_404 = true;
-	return 0;
-}
-
-#define BE (TW_SC_DEFAULTS | TW_SC_LISTEN | TW_SC_BACKEND)
-
+/* clang-format off */
 const struct tw_kw hc_keywords[] = {
-	{ .word = "option httpchk",
-	    .scopes = BE,
-	    .max_args = 3,
-	    .set = healthcheck_set_httpchk,
-	    .usage = "[<method>] [<uri>] [<version>]",
-	    .help = "Checks servers with an HTTP request; 2xx and 3xx are good.",
-	    .def = "OPTIONS / HTTP/1.0" },
-	{ .word = "option tcp-check",
-	    .scopes = BE,
-	    .flags = TW_KW_NO,
-	    .set = healthcheck_set_tcpchk,
-	    .usage = "",
-	    .help = "Checks servers by connecting to them.",
-	    .def = "so it is" },
-	{ .word = "http-check send",
-	    .scopes = BE,
-	    .min_args = 1,
-	    .max_args = -1,
-	    .set = healthcheck_set_send,
-	    .usage = "[meth <method>] [uri <uri>] [ver <version>] "
-		     "[hdr <name> <value>]* [body <text>]",
-	    .help = "What the request of option httpchk consists of." },
-	{ .word = "http-check expect",
-	    .scopes = BE,
-	    .min_args = 1,
-	    .max_args = -1,
-	    .set = healthcheck_set_expect,
-	    .usage =
-		"[!] {status <codes>|rstatus <regex>|string <text>|rstring <regex>}",
-	    .help = "Which answers to option httpchk are good.",
-	    .def = "status 200-399" },
-	{ .word = "http-check disable-on-404",
-	    .scopes = BE,
-	    .set = healthcheck_set_404,
-	    .usage = "",
-	    .help = "A 404 stops a server softly: only persistent sessions." },
-	{ .word = "spread-checks",
-	    .scopes = TW_SC_GLOBAL,
-	    .min_args = 1,
-	    .max_args = 1,
-	    .set = tw_set_uint,
-	    .usage = "<0..50>",
-	    .offset = offsetof(struct hc_gen, spread_pct),
-	    .max = 50,
-	    .help = "Makes the checks' intervals vary by that many percent.",
-	    .def = "0" },
+	{ "tcp-check", HC_BE, 0, -1, hc_line_other,
+		"{set-var|set-var-fmt}(<name>[,<cond>]) <expr|fmt> | unset-var(<name>)",
+		"Sets or forgets a variable of the check.", NULL, 0, 0, 0, 0, NULL },
+	{ "tcp-check comment", HC_BE, 1, 1, hc_line_comment, "<text>",
+		"What the next rule is for; told when it fails.", NULL, 0, 0, 0, 0,
+		NULL },
+	{ "tcp-check connect", HC_BE, 0, -1, hc_line_connect, CONNECT_USAGE,
+		"Opens a connection, as the first step or once more.", NULL, 0, 0,
+		0, 0, NULL },
+	{ "tcp-check send", HC_BE, 1, -1, hc_line_tcp_send, "<data> [comment <msg>]",
+		"Sends that text.", NULL, 0, 0, 0, 0, NULL },
+	{ "tcp-check send-lf", HC_BE, 1, -1, hc_line_tcp_send_lf,
+		"<fmt> [comment <msg>]", "Sends what the log-format makes.", NULL, 0,
+		0, 0, 0, NULL },
+	{ "tcp-check send-binary", HC_BE, 1, -1, hc_line_tcp_send_binary,
+		"<hex> [comment <msg>]", "Sends those bytes.", NULL, 0, 0, 0, 0,
+		NULL },
+	{ "tcp-check send-binary-lf", HC_BE, 1, -1, hc_line_tcp_send_lf,
+		"<hexfmt> [comment <msg>]",
+		"Sends the bytes whose hex digits the log-format makes.", NULL, 0, 0,
+		0, 0, NULL },
+	{ "tcp-check expect", HC_BE, 1, -1, hc_line_expect, EXPECT_USAGE,
+		"Waits for an answer that matches.", NULL, 0, 0, 0, 0, NULL },
+	{ "http-check", HC_BE, 0, -1, hc_line_other,
+		"{set-var|set-var-fmt}(<name>[,<cond>]) <expr|fmt> | unset-var(<name>)",
+		"Sets or forgets a variable of the check.", NULL, 0, 0, 0, 0, NULL },
+	{ "http-check comment", HC_BE, 1, 1, hc_line_comment, "<text>",
+		"What the next rule is for; told when it fails.", NULL, 0, 0, 0, 0,
+		NULL },
+	{ "http-check connect", HC_BE, 0, -1, hc_line_connect, CONNECT_USAGE,
+		"Opens a connection, as the first step or once more.", NULL, 0, 0,
+		0, 0, NULL },
+	{ "http-check send", HC_BE, 1, -1, hc_line_http_send,
+		"[meth <method>] [uri <uri>|uri-lf <fmt>] [ver <version>] "
+		"[hdr <name> <fmt>]* [body <text>|body-lf <fmt>] [comment <msg>]",
+		"What the request of option httpchk consists of.", NULL, 0, 0, 0, 0,
+		NULL },
+	{ "http-check send-state", HC_BE, 0, 0, hc_line_flag, "",
+		"Tells the server its state in x-haproxy-server-state.", NULL, 0, 0,
+		0, 0, NULL },
+	{ "http-check expect", HC_BE, 1, -1, hc_line_expect, EXPECT_USAGE,
+		"Which answers to option httpchk are good.", "status 200-399", 0, 0,
+		0, 0, NULL },
+	{ "http-check disable-on-404", HC_BE, 0, 0, hc_line_flag, "",
+		"A 404 stops a server softly: only persistent sessions.", NULL, 0, 0,
+		0, 0, NULL },
+	{ "option httpchk", HC_BE, 0, 3, hc_line_httpchk,
+		"[<method>] [<uri>] [<version>]",
+		"Checks servers with an HTTP request; 2xx and 3xx are good.",
+		"OPTIONS / HTTP/1.0", 0, 0, 0, 0, NULL },
+	{ "option tcp-check", HC_BE, 0, 0, hc_line_tcpchk, "",
+		"Checks servers by connecting and by the tcp-check rules.",
+		"so it is", TW_KW_NO, 0, 0, 0, NULL },
+	{ "option grpc-check", HC_BE, 0, 4, hc_line_grpc,
+		"[service <name>] [authority <name>]",
+		"Checks servers with gRPC's health protocol, in clear HTTP/2.", NULL,
+		0, 0, 0, 0, NULL },
+	{ "option ldap-check", HC_BE, 0, 0, hc_line_preset, "",
+		"Checks servers with an anonymous LDAPv3 bind.", NULL, 0, 0, 0, 0,
+		NULL },
+	{ "option mysql-check", HC_BE, 0, 3, hc_line_mysql,
+		"[user <username> [{post-41|pre-41}]]",
+		"Checks servers by MySQL's handshake, or by logging in.", NULL, 0, 0,
+		0, 0, NULL },
+	{ "option pgsql-check", HC_BE, 0, 2, hc_line_pgsql, "user <username>",
+		"Checks servers with PostgreSQL's start-up message.", NULL, 0, 0, 0,
+		0, NULL },
+	{ "option redis-check", HC_BE, 0, 0, hc_line_preset, "",
+		"Checks servers with Redis' PING.", NULL, 0, 0, 0, 0, NULL },
+	{ "option smtpchk", HC_BE, 0, 2, hc_line_smtpchk, "[{HELO|EHLO} <domain>]",
+		"Checks servers by greeting them in SMTP.", "HELO localhost", 0, 0,
+		0, 0, NULL },
+	{ "option spop-check", HC_BE, 0, 0, hc_line_preset, "",
+		"Checks SPOE agents by their hello.", NULL, 0, 0, 0, 0, NULL },
+	{ "option ssl-hello-chk", HC_BE, 0, 0, hc_line_preset, "",
+		"Checks servers with an SSLv3 ClientHello.", NULL, 0, 0, 0, 0, NULL },
+	{ "option log-health-checks", HC_BE, 0, 0, tw_set_flag, "",
+		"Logs each check that brings another result or health.", "off",
+		TW_KW_NO, offsetof(struct hc_proxy, log_checks), 0, 0, NULL },
+	{ "outlier-detection", HC_BE, 0, 10, hc_line_outlier,
+		"[consecutive-5xx <n>] [consecutive-gateway-failure <n>] "
+		"[base-ejection-time <time>] [max-ejection-time <time>] "
+		"[max-ejection-percent <n>]",
+		"Leaves out servers whose answers are errors several times in a row.",
+		"off; 5, 0, 30s, 300s, 10", TW_KW_NO, 0, 0, 0, NULL },
+	{ "option external-check", HC_BE, 0, 0, hc_line_external, "",
+		"Checks servers with a program; exit status 0 is good.", NULL, 0, 0,
+		0, 0, NULL },
+	{ "external-check command", HC_BE, 1, 1, tw_set_str, "<command>",
+		"The program of option external-check.", NULL, 0,
+		offsetof(struct hc_proxy, command), 0, 0, NULL },
+	{ "external-check path", HC_BE, 1, 1, tw_set_str, "<path>",
+		"Its PATH.", "empty", 0, offsetof(struct hc_proxy, path), 0, 0,
+		NULL },
+	{ "external-check", TW_SC_GLOBAL, 0, 0, tw_set_flag, "",
+		"Allows option external-check.", "off", 0,
+		offsetof(struct hc_gen, external), 0, 0, NULL },
+	{ "insecure-fork-wanted", TW_SC_GLOBAL, 0, 0, hc_line_fork_wanted, "",
+		"Accepted for HAProxy's sake: programs never come from a process "
+		"with connections.", "not needed", 0, 0, 0, 0, NULL },
+	{ "spread-checks", TW_SC_GLOBAL, 1, 1, tw_set_uint, "<0..50>",
+		"Makes the checks' intervals vary by that many percent.", "0", 0,
+		offsetof(struct hc_gen, spread_pct), 0, 50, NULL },
+	{ "max-spread-checks", TW_SC_GLOBAL, 1, 1, tw_set_ms, "<time>",
+		"The most that lies between the first checks of all servers.",
+		"the shortest interval", 0, offsetof(struct hc_gen, max_spread_ms),
+		0, 0, NULL },
+
+	{ "agent-check", TW_SC_SERVER, 0, 0, tw_set_flag, "",
+		"An agent, asked apart from the checks, has a say on its state.",
+		"off", TW_KW_NO, offsetof(struct hc_server, agent), 0, 0, NULL },
+	{ "agent-port", TW_SC_SERVER, 1, 1, tw_set_uint, "<port>",
+		"Where the agent listens.", NULL, 0,
+		offsetof(struct hc_server, agent_port), 1, 65535, NULL },
+	{ "agent-addr", TW_SC_SERVER, 1, 1, hc_server_addr, "<address>",
+		"Where the agent is.", "the server's", 0, 0, 0, 0, NULL },
+	{ "agent-inter", TW_SC_SERVER, 1, 1, hc_server_inter, "<time>",
+		"Between two questions to the agent.", "inter", 0, 0, 0, 0, NULL },
+	{ "agent-send", TW_SC_SERVER, 1, 1, hc_server_send, "<text>",
+		"What is sent to the agent first.", NULL, 0, 0, 0, 0, NULL },
+	{ "check-send-proxy", TW_SC_SERVER, 0, 0, tw_set_flag, "",
+		"Checks begin with a PROXY protocol header, version 1.",
+		"as send-proxy, unless port or addr is given", TW_KW_NO,
+		offsetof(struct hc_server, check_send_proxy), 0, 0, NULL },
+	{ "error-limit", TW_SC_SERVER, 1, 1, hc_server_error_limit, "<count>",
+		"Errors in a row until on-error, with observe.", "10", 0, 0, 0, 0,
+		NULL },
+	{ "observe", TW_SC_SERVER, 1, 1, hc_server_observe, "{none|layer4|layer7}",
+		"Traffic's errors count for its health, too.", "none", 0, 0, 0, 0,
+		NULL },
+	{ "on-error", TW_SC_SERVER, 1, 1, hc_server_on_error,
+		"{fastinter|fail-check|sudden-death|mark-down}",
+		"What happens after error-limit errors in a row.", "fail-check", 0,
+		0, 0, 0, NULL },
+	{ "track", TW_SC_SERVER, 1, 1, hc_server_track, "[<backend>/]<server>",
+		"It is up when that server is.", NULL, 0, 0, 0, 0, NULL },
 	{ .word = NULL },
 };
+/* clang-format on */

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * hc_run.h - one server's check, while it lives.
+ * hc_run.h - one server's checks, while they live.
  *
- * It is the module's block in the server's live part: zeroed when the server
- * first appears, kept over reloads, freed by the core after hc_runner_drop()
- * has let go of it. Control thread only.
+ * They are in the module's block in the server's live part: zeroed when the
+ * server first appears, kept over reloads, freed by the core after
+ * hc_runner_drop() has let go of them. Control thread only, but for what says
+ * otherwise.
  */
 #ifndef HEALTHCHECK_HC_RUN_H
 #define HEALTHCHECK_HC_RUN_H
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include <tideway/worker.h>
@@ -21,34 +23,123 @@ enum hc_phase {
 	HC_OFF,        /* not checked: zeroed memory says so */
 	HC_WAITING,    /* for its next turn */
 	HC_CONNECTING,
-	HC_TALKING,    /* the request goes out, the answer comes in */
+	HC_TALKING,    /* the rules run */
+	HC_PROGRAM,    /* a program runs */
 };
 
 struct hc_check {
 	struct tw_timer timer;   /* first: the next turn, or the timeout */
 	TAILQ_ENTRY(hc_check) link;
 	enum hc_phase phase;
-	int fd;                  /* owns; valid while connecting and talking */
-	int health;              /* 0 .. rise + fall - 1 */
+	bool is_agent;
 	bool known;              /* a result was had */
+	bool fresh;              /* waits for its first turn */
+	int fd;                  /* owns; -1: none */
+	int health;              /* 0 .. rise + fall - 1 */
 	struct event event;      /* of fd */
 	struct tw_server *srv;   /* borrow: gen */
 	const struct tw_gen *gen; /* borrow: the generation of srv */
 	struct tw_check_conf conf;
 	uint64_t begun_us, turn_ms; /* when this check began */
-	char *buf;               /* owns; request, then answer; NULL: idle */
-	uint32_t len, size, sent;
+	/* while the rules run */
+	const struct hc_rule *rule; /* borrow: gen; the one that runs */
+	const struct hc_rule *connected_by; /* borrow: gen; who made the connection */
+	bool is_sending;         /* the rule at hand waits for the socket */
+	bool was_late;           /* one more turn of the loop was given */
+	bool linger, reset;      /* of the connection; it was reset at once */
+	char *buf;               /* owns; the answer; NULL: none */
+	uint32_t len, size;
+	char *out;               /* owns; what is to be sent; NULL: nothing */
+	uint32_t out_len, sent;
+	bool eof;
+	struct hc_vars *vars;    /* owns */
+	uint32_t program_id;     /* 0: none runs */
 };
 
-/* --- talk.c: one check --- */
-/** hc_talk_begin - connects. ends with hc_talk_ended() in any case. */
-void hc_talk_begin(struct hc_check *c);
+/* What traffic shows of a server among its like. */
+struct hc_outliers {
+	struct tw_timer timer;       /* until it returns */
+	TAILQ_ENTRY(hc_live) link;   /* while it is ejected */
+	struct tw_server *srv;       /* borrow: gen */
+	const struct tw_gen *gen;    /* borrow: of srv */
+	uint32_t in_row;             /* ejections that make the next one longer */
+	uint64_t returned_ms;
+	/* shared: relaxed; the first two are written by workers */
+	_Atomic uint32_t n_5xx, n_gateway; /* in a row */
+	_Atomic uint32_t posted;     /* 1: a message is on its way */
+	_Atomic uint32_t total;      /* ejections */
+	_Atomic uint64_t until_ms;   /* 0: it is not ejected */
+};
+
+/* Everything of a server. */
+struct hc_live {
+	struct hc_check check, agent;
+	int64_t agent_maxconn;   /* said by the agent, plus 1; 0: nothing */
+	/* shared: relaxed; written by workers */
+	_Atomic uint32_t errors; /* in a row, as observed */
+	_Atomic uint32_t posted; /* 1: a message is on its way */
+	struct hc_outliers outlier;
+};
+
+/* --- talk.c: one check's connection --- */
+/** hc_talk_connect - ends what there was. returns: false: it goes on later. */
+bool hc_talk_connect(struct hc_check *c, const struct tw_addr *to, bool linger);
+/** hc_talk_send - in: bytes, copied. returns: true: all of it is sent; false:
+ * later, or it has ended. */
+bool hc_talk_send(struct hc_check *c, struct tw_str bytes);
+/** hc_talk_read - waits for more. */
+void hc_talk_read(struct hc_check *c);
 /** hc_talk_timeout - the deadline has passed. */
 void hc_talk_timeout(struct hc_check *c);
 /** hc_talk_abort - closes without a result. */
 void hc_talk_abort(struct hc_check *c);
-/** hc_talk_ended - in runner.c: a result, or NULL: could not be tried. */
-void hc_talk_ended(struct hc_check *c, struct tw_check_result *r);
-const struct tw_check_type *hc_type_of(const struct tw_server *srv);
+/** hc_talk_end - closes, and tells r; NULL: it could not be tried. */
+void hc_talk_end(struct hc_check *c, struct tw_check_result *r);
+/** hc_talk_fail - in: error, 0 or an errno. */
+void hc_talk_fail(struct hc_check *c, enum tw_chk what, int error);
+
+/* --- script.c: the rules --- */
+void hc_script_begin(struct hc_check *c);
+/** hc_script_go - an event came: the rule at hand goes on. */
+void hc_script_go(struct hc_check *c);
+/** hc_script_where - " at step 1 of tcp-check (connect)", for messages. */
+void hc_script_where(const struct hc_check *c, struct tw_out *o);
+const struct hc_set *hc_script_of(const struct hc_check *c);
+/** hc_tout_status - of the rule at hand. */
+enum tw_chk hc_tout_status(const struct hc_check *c);
+
+/* --- runner.c --- */
+/** hc_check_ended - a result, or NULL: could not be tried. */
+void hc_check_ended(struct hc_check *c, struct tw_check_result *r);
+/** hc_check_result - one more result, of a check or of what was observed. */
+void hc_check_result(struct hc_check *c, struct tw_check_result *r);
+/** hc_check_of_program - who waits for it; NULL: nobody. */
+struct hc_check *hc_check_of_program(uint32_t id);
+/** hc_check_soon - the next turn comes after fastinter. */
+void hc_check_soon(struct hc_check *c);
+bool hc_has_passed(enum tw_chk what);
+
+/* --- agent.c --- */
+void hc_agent_ended(struct hc_check *c, struct tw_check_result *r);
+hc_judge hc_agent_judge;
+
+/* --- external.c --- */
+void hc_external_begin(struct hc_check *c);
+void hc_external_abort(struct hc_check *c);
+/** hc_external_up, hc_external_down - with the control thread. */
+void hc_external_up(void);
+void hc_external_down(void);
+bool hc_process_wanted(struct tw_gen *gen);
+int hc_process(struct tw_gen *gen, int control_fd);
+
+/* --- observe.c --- */
+extern const struct tw_hook hc_hooks[];
+
+/* --- outlier.c --- */
+/** hc_outlier_take - enough errors were counted. in: so many. */
+void hc_outlier_take(struct hc_live *l, uint32_t n_5xx, uint32_t n_gateway);
+void hc_outlier_adopt(struct tw_server *srv, const struct tw_gen *gen);
+void hc_outlier_prune(const struct tw_gen *keep);
+extern const struct tw_stats_table hc_tables[];
 
 #endif

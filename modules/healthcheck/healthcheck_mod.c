@@ -3,21 +3,14 @@
 /*
  * healthcheck_mod.c - the descriptor of the health check module.
  *
- * What is checked and how: hc_kw.c, httpchk.c, tcpchk.c. When and what came
- * of it: runner.c, on the control thread, so that no request ever waits for
- * a check. A reload keeps the health of the servers it finds again.
+ * What is checked and how: rules (rule.h), made by the keywords (hc_kw.c)
+ * and run by script.c over connections (talk.c). When, and what came of it:
+ * runner.c, on the control thread, so that no request ever waits for a check.
+ * A reload keeps the health of the servers it finds again.
  */
 #include "hc_run.h"
 
 const struct tw_self *hc_self;
-
-const struct tw_check_type hc_types[] = {
-	[HC_HTTPCHK] = { "httpchk", hc_httpchk_request, hc_httpchk_answer,
-	    "The server is alive when it answers an HTTP request well." },
-	[HC_TCPCHK] = { "tcp-check", hc_tcpchk_request, hc_tcpchk_answer,
-	    "The server is alive when it accepts a connection." },
-	{ .name = NULL },
-};
 
 static int
 healthcheck_load(const struct tw_self *self, struct tw_err *err)
@@ -27,45 +20,15 @@ healthcheck_load(const struct tw_self *self, struct tw_err *err)
 	return 0;
 }
 
-/* The request of a proxy, once, from what its lines say. */
+/* The lists of the defaults stay theirs. */
 static int
-request_make(struct tw_gen *gen, struct tw_proxy *px)
+healthcheck_inherit(struct tw_gen *gen, void *block)
 {
-	struct hc_proxy *conf = tw_proxy_block(px, hc_self);
-	char mem[HC_REQUEST_MAX];
-	struct tw_out out = tw_out_of(mem, sizeof(mem));
-	int line;
-	const char *file = tw_proxy_where(px, &line);
+	struct hc_proxy *const px = block;
 
-	if (!conf->http.given) {
-		if (conf->http.send_given || conf->http.expect.match != HC_ANY_OK)
-			tw_gen_warn(gen, file, line,
-			    "'http-check' in proxy '%s' is "
-			    "ignored: add 'option httpchk' to it",
-			    tw_proxy_name(px));
-		return 0;
-	}
-	hc_http_request(&conf->http, &out);
-	if (out.over)
-		return tw_gen_fail(gen, file, line,
-		    "the request of 'option httpchk' "
-		    "is longer than %u bytes",
-		    HC_REQUEST_MAX);
-	conf->http.request = tw_arena_str(
-	    tw_gen_arena(gen), (struct tw_str){ mem, (size_t)(out.p - mem) });
+	(void)gen;
+	px->tcp.inherited = px->http.inherited = px->preset.inherited = true;
 	return 0;
-}
-
-static int
-healthcheck_check(struct tw_gen *gen)
-{
-	struct tw_proxy *px;
-	int rc = 0;
-
-	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
-		if (tw_proxy_has(px, TW_BACKEND) && request_make(gen, px) < 0)
-			rc = -1;
-	return rc;
 }
 
 static int
@@ -102,20 +65,27 @@ healthcheck_worker_fini(struct tw_worker *w, void *state)
 
 const struct tw_module tideway_module = {
 	TW_MODULE_HEAD,
+	.flags = TW_MODULE_PROCESS,
 	.name = "healthcheck",
 	.version = "0.1.0",
-	.summary = "health checks of servers: TCP connect and HTTP",
+	.summary = "health checks of servers, agents, and what traffic shows",
 	.size_of = {
 		[TW_IN_GEN] = sizeof(struct hc_gen),
 		[TW_IN_PROXY] = sizeof(struct hc_proxy),
-		[TW_IN_SERVER_LIVE] = sizeof(struct hc_check),
+		[TW_IN_SERVER] = sizeof(struct hc_server),
+		[TW_IN_SERVER_LIVE] = sizeof(struct hc_live),
 	},
 	.keywords = hc_keywords,
-	.checks = hc_types,
+	.fetches = hc_fetches,
+	.hooks = hc_hooks,
 	.load = healthcheck_load,
-	.check = healthcheck_check,
+	.check = hc_complete,
 	.start = healthcheck_start,
 	.worker_init = healthcheck_worker_init,
 	.worker_fini = healthcheck_worker_fini,
 	.stop = healthcheck_stop,
+	.stats_tables = hc_tables,
+	.process = hc_process,
+	.process_wanted = hc_process_wanted,
+	.proxy_inherit = healthcheck_inherit,
 };

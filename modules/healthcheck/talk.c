@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * talk.c - one check: connect, send, read until the type knows.
+ * talk.c - the connection of a check: connect, send, receive.
  *
  * A check holds memory and a descriptor only while it runs. Its answer grows
  * up to HC_ANSWER_MAX; who sends more is judged by what came so far. The
  * socket is closed with a reset, so that thousands of checks leave no
  * TIME_WAIT behind. Lack of descriptors here says nothing about the server:
- * such a check is left out. Control thread.
+ * such a check is left out. What is sent and what an answer means is the
+ * rules' (script.c). Control thread.
  */
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,44 +31,76 @@ socket_close(struct hc_check *c)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
-	event_del(&c->event);
-	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(c->fd);
+	if (c->fd >= 0) {
+		event_del(&c->event);
+		if (!c->linger)
+			setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+		close(c->fd);
+	}
 	c->fd = -1;
 	free(c->buf);
-	c->buf = NULL;
-	c->len = c->size = c->sent = 0;
+	free(c->out);
+	c->buf = c->out = NULL;
+	c->len = c->size = c->sent = c->out_len = 0;
+	c->eof = c->reset = c->linger = false;
 }
 
 void
 hc_talk_abort(struct hc_check *c)
 {
-	if (c->phase == HC_CONNECTING || c->phase == HC_TALKING)
+	if (c->phase == HC_CONNECTING || c->phase == HC_TALKING) {
 		socket_close(c);
+		hc_vars_free(&c->vars);
+	} else if (c->phase == HC_PROGRAM)
+		hc_external_abort(c);
+	c->rule = NULL;
 	c->phase = HC_WAITING;
 }
 
-static void
-talk_end(struct hc_check *c, struct tw_check_result *r)
+void
+hc_talk_end(struct hc_check *c, struct tw_check_result *r)
 {
 	hc_talk_abort(c);
-	hc_talk_ended(c, r);
+	hc_check_ended(c, r);
 }
 
-static void
-talk_fail(struct hc_check *c, enum tw_chk what, int error)
+void
+hc_talk_fail(struct hc_check *c, enum tw_chk what, int error)
 {
 	struct tw_check_result r = { .what = what };
+	struct tw_out o = tw_out_of(r.text, sizeof(r.text) - 1);
 
 	if (error != 0)
-		snprintf(r.text, sizeof(r.text), "%s", strerror(error));
-	talk_end(c, &r);
+		tw_out_printf(&o, "%s", strerror(error));
+	hc_script_where(c, &o);
+	*o.p = '\0';
+	hc_talk_end(c, &r);
+}
+
+/* The socket has what is waited for, and this thread has not looked yet: that
+ * it was late says nothing about the server. */
+static bool
+is_late(const struct hc_check *c)
+{
+	struct pollfd p = { .fd = c->fd,
+		.events = c->phase == HC_CONNECTING ? POLLOUT : POLLIN };
+
+	return c->fd >= 0 && c->phase != HC_PROGRAM && poll(&p, 1, 0) > 0;
 }
 
 void
 hc_talk_timeout(struct hc_check *c)
 {
-	talk_fail(c, c->phase == HC_CONNECTING ? TW_CHK_L4TOUT : TW_CHK_L7TOUT, 0);
+	if (!c->was_late && is_late(c)) {
+		c->was_late = true;
+		tw_timer_set(&c->timer, tw_now_ms() + 1);
+		return;
+	}
+	hc_talk_fail(c,
+	    c->phase == HC_PROGRAM          ? TW_CHK_PROCTOUT
+		: c->phase == HC_CONNECTING ? TW_CHK_L4TOUT
+					    : hc_tout_status(c),
+	    0);
 }
 
 static void
@@ -78,27 +112,11 @@ wait_for(struct hc_check *c, short what)
 	event_add(&c->event, NULL);
 }
 
-/* returns: false: the check has ended. */
-static bool
-judge(struct hc_check *c, bool eof)
-{
-	struct tw_check_result r = { .what = TW_CHK_UNK };
-	const struct tw_str got = { c->buf, c->len };
-
-	if (c->len == HC_ANSWER_MAX)
-		eof = true;
-	if (hc_type_of(c->srv)->answer(c->srv, got, eof, &r) == TW_IO_AGAIN && !eof)
-		return true;
-	if (r.what == TW_CHK_UNK)
-		r.what = TW_CHK_L7RSP;
-	talk_end(c, &r);
-	return false;
-}
-
 static bool
 buf_grow(struct hc_check *c)
 {
-	const uint32_t size = c->size * 2 < HC_ANSWER_MAX ? c->size * 2 : HC_ANSWER_MAX;
+	const uint32_t twice = c->size != 0 ? c->size * 2 : FIRST_BUF;
+	const uint32_t size = twice < HC_ANSWER_MAX ? twice : HC_ANSWER_MAX;
 	char *buf = realloc(c->buf, size);
 
 	if (buf == NULL)
@@ -108,82 +126,103 @@ buf_grow(struct hc_check *c)
 	return true;
 }
 
+/* Takes what there is, then asks the rule. */
 static void
 answer_read(struct hc_check *c)
 {
 	for (;;) {
+		if (c->len == HC_ANSWER_MAX) {
+			c->eof = true;
+			break;
+		}
 		if (c->len == c->size && !buf_grow(c)) {
-			talk_end(c, NULL);
+			hc_talk_end(c, NULL);
 			return;
 		}
 		const ssize_t n = recv(c->fd, c->buf + c->len, c->size - c->len, 0);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n < 0) {
-			talk_fail(c, TW_CHK_SOCKERR, errno);
+			break;
+		if (n < 0 && c->len == 0) {
+			hc_talk_fail(c, TW_CHK_SOCKERR, errno);
 			return;
 		}
-		c->len += (uint32_t)n;
-		if (!judge(c, n == 0))
-			return;
+		/* what came before a reset counts */
+		c->len += n > 0 ? (uint32_t)n : 0;
+		c->eof = n <= 0;
+		if (c->eof)
+			break;
 	}
+	hc_script_go(c);
 }
 
-/* The request is in buf[sent..len). */
-static void
-request_send(struct hc_check *c)
+/* returns: true: all is sent. */
+static bool
+out_flush(struct hc_check *c)
 {
-	while (c->sent < c->len) {
+	while (c->sent < c->out_len) {
 		const ssize_t n =
-		    send(c->fd, c->buf + c->sent, c->len - c->sent, MSG_NOSIGNAL);
+		    send(c->fd, c->out + c->sent, c->out_len - c->sent, MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
 			wait_for(c, EV_WRITE);
-			return;
+			return false;
 		}
 		if (n < 0) {
-			talk_fail(c, TW_CHK_SOCKERR, errno);
-			return;
+			hc_talk_fail(c, TW_CHK_SOCKERR, errno);
+			return false;
 		}
 		c->sent += (uint32_t)n;
 	}
-	c->len = 0;
-	wait_for(c, EV_READ);
+	free(c->out);
+	c->out = NULL;
+	c->out_len = c->sent = 0;
+	return true;
 }
 
-/* in: error, ECONNRESET when the peer accepted and at once reset. */
-static void
-connected(struct hc_check *c, int error)
+bool
+hc_talk_send(struct hc_check *c, struct tw_str bytes)
 {
-	char mem[HC_REQUEST_MAX];
-	struct tw_out out = tw_out_of(mem, sizeof(mem));
+	TW_ASSERT(c->out == NULL);
+	if (bytes.len == 0)
+		return true;
+	if (c->reset) {
+		hc_talk_fail(c, TW_CHK_SOCKERR, ECONNRESET);
+		return false;
+	}
+	c->out = malloc(bytes.len);
+	if (c->out == NULL) {
+		hc_talk_end(c, NULL);
+		return false;
+	}
+	memcpy(c->out, bytes.p, bytes.len);
+	c->out_len = (uint32_t)bytes.len;
+	c->sent = 0;
+	return out_flush(c);
+}
+
+void
+hc_talk_read(struct hc_check *c)
+{
+	if (c->reset)
+		hc_talk_fail(c, TW_CHK_SOCKERR, ECONNRESET);
+	else
+		wait_for(c, EV_READ);
+}
+
+static void
+connected(struct hc_check *c)
+{
 	const uint32_t read_ms = tw_proxy_timeout_ms(tw_server_proxy(c->srv), "check");
 
 	c->phase = HC_TALKING;
-	c->len = (uint32_t)hc_type_of(c->srv)->request(c->srv, &out);
-	if (c->len == 0) {
-		judge(c, true);
-		return;
-	}
-	if (error != 0) {
-		talk_fail(c, TW_CHK_SOCKERR, error);
-		return;
-	}
-	c->size = c->len > FIRST_BUF ? HC_REQUEST_MAX : FIRST_BUF;
-	c->buf = malloc(c->size);
-	if (c->buf == NULL) {
-		talk_end(c, NULL);
-		return;
-	}
-	memcpy(c->buf, mem, c->len);
-	c->sent = 0;
+	c->was_late = false;
 	if (read_ms != 0)
 		tw_timer_set(&c->timer, tw_now_ms() + read_ms);
-	request_send(c);
+	hc_script_go(c);
 }
 
 static void
@@ -192,12 +231,15 @@ connect_ready(struct hc_check *c)
 	int error = 0;
 	socklen_t len = sizeof(error);
 
+	event_del(&c->event);
 	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		error = errno;
-	if (error != 0 && error != ECONNRESET)
-		talk_fail(c, TW_CHK_L4CON, error);
-	else
-		connected(c, error);
+	if (error != 0 && error != ECONNRESET) {
+		hc_talk_fail(c, TW_CHK_L4CON, error);
+		return;
+	}
+	c->reset = error != 0; /* accepted and at once reset: it did connect */
+	connected(c);
 }
 
 static void
@@ -208,23 +250,29 @@ io_ready(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (c->phase == HC_CONNECTING)
 		connect_ready(c);
-	else if (what & EV_WRITE)
-		request_send(c);
-	else
+	else if (!(what & EV_WRITE))
 		answer_read(c);
+	else if (out_flush(c))
+		hc_script_go(c);
 }
 
 /* Before any data: the whole time, or with `timeout check`, that of the
  * connection alone. source: HAProxy's manual, timeout check. */
-static uint32_t
-connect_timeout_ms(const struct hc_check *c)
+static void
+connect_timer_set(struct hc_check *c)
 {
 	const struct tw_proxy *px = tw_server_proxy(c->srv);
 	const uint32_t connect_ms = tw_proxy_timeout_ms(px, "connect");
+	const uint64_t whole = c->turn_ms + c->conf.inter_ms;
 
-	if (tw_proxy_timeout_ms(px, "check") == 0 || connect_ms == 0)
-		return c->conf.inter_ms;
-	return connect_ms < c->conf.inter_ms ? connect_ms : c->conf.inter_ms;
+	if (tw_proxy_timeout_ms(px, "check") == 0)
+		tw_timer_set(&c->timer, whole);
+	else
+		tw_timer_set(&c->timer,
+		    tw_now_ms() +
+			(connect_ms != 0 && connect_ms < c->conf.inter_ms
+				? connect_ms
+				: c->conf.inter_ms));
 }
 
 static bool
@@ -238,7 +286,7 @@ static void
 connect_failed(struct hc_check *c, int error)
 {
 	if (!is_our_lack(error)) {
-		talk_fail(c, TW_CHK_L4CON, error);
+		hc_talk_fail(c, TW_CHK_L4CON, error);
 		return;
 	}
 	tw_log_limited(TW_WARNING,
@@ -246,31 +294,34 @@ connect_failed(struct hc_check *c, int error)
 	    "ulimit-n or check less often",
 	    tw_proxy_name(tw_server_proxy(c->srv)), tw_server_name(c->srv),
 	    strerror(error));
-	talk_end(c, NULL);
+	hc_talk_end(c, NULL);
 }
 
-void
-hc_talk_begin(struct hc_check *c)
+bool
+hc_talk_connect(struct hc_check *c, const struct tw_addr *to, bool linger)
 {
 	struct sockaddr_storage ss;
 	const int one = 1;
-	const socklen_t len = tw_addr_to_sockaddr(&c->conf.addr, &ss);
+	const socklen_t len = tw_addr_to_sockaddr(to, &ss);
 
-	c->begun_us = tw_now_us();
+	socket_close(c);
+	c->was_late = false;
+	c->phase = HC_CONNECTING;
 	c->fd = tw_server_socket(c->srv, ss.ss_family);
 	if (c->fd < 0) {
 		connect_failed(c, errno);
-		return;
+		return false;
 	}
-	c->phase = HC_CONNECTING;
+	c->linger = linger;
 	event_assign(
 	    &c->event, tw_worker_base(tw_worker_self()), c->fd, EV_WRITE, io_ready, c);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	tw_timer_set(&c->timer, tw_now_ms() + connect_timeout_ms(c));
+	connect_timer_set(c);
 	if (connect(c->fd, (struct sockaddr *)&ss, len) == 0)
-		connected(c, 0);
+		connected(c);
 	else if (errno == EINPROGRESS)
 		wait_for(c, EV_WRITE);
 	else
 		connect_failed(c, errno);
+	return false;
 }

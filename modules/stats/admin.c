@@ -94,6 +94,48 @@ act_check(struct tw_server *srv, const char *who)
 }
 
 static bool
+agent_pause(struct tw_server *srv, bool paused, const char *who)
+{
+	if (!tw_server_has_agent(srv))
+		return false;
+	tw_server_pause_agent(srv, paused, who);
+	return true;
+}
+
+static bool
+act_agent_pause(struct tw_server *srv, const char *who)
+{
+	return agent_pause(srv, true, who);
+}
+
+static bool
+act_agent_ask(struct tw_server *srv, const char *who)
+{
+	return agent_pause(srv, false, who);
+}
+
+static bool
+agent_force(struct tw_server *srv, bool up, const char *who)
+{
+	if (!tw_server_has_agent(srv))
+		return false;
+	tw_server_force_agent(srv, up, who);
+	return true;
+}
+
+static bool
+act_agent_up(struct tw_server *srv, const char *who)
+{
+	return agent_force(srv, true, who);
+}
+
+static bool
+act_agent_down(struct tw_server *srv, const char *who)
+{
+	return agent_force(srv, false, who);
+}
+
+static bool
 act_shutdown(struct tw_server *srv, const char *who)
 {
 	(void)who;
@@ -110,6 +152,10 @@ const struct st_action st_actions[] = {
 	{ "hrunn", "Health: force UP", act_up },
 	{ "hnolb", "Health: force NOLB", act_nolb },
 	{ "hdown", "Health: force DOWN", act_down },
+	{ "dagent", "Agent: disable checks", act_agent_pause },
+	{ "eagent", "Agent: enable checks", act_agent_ask },
+	{ "arunn", "Agent: force UP", act_agent_up },
+	{ "adown", "Agent: force DOWN", act_agent_down },
 	{ "shutdown", "Kill Sessions", act_shutdown },
 	{ NULL, NULL, NULL },
 };

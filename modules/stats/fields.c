@@ -187,7 +187,7 @@ check_fill(struct st_row *row)
 	    tw_chk_code(r->what));
 	snprintf(row->last_chk, sizeof(row->last_chk), "%s", r->text);
 	STR(check_status, row->chk);
-	if (r->status != 0)
+	if (r->status != 0 || tw_chk_has_code(r->what))
 		U32(check_code, r->status);
 	U64(check_duration, r->duration_ms);
 	STR(check_desc, tw_chk_text(r->what));
@@ -195,6 +195,40 @@ check_fill(struct st_row *row)
 	U32(check_rise, r->rise);
 	U32(check_fall, r->fall);
 	U32(check_health, r->health);
+}
+
+static void
+agent_fill(struct st_row *row)
+{
+	struct tw_check_result a;
+
+	tw_server_last_agent(row->srv, &a);
+	snprintf(row->agt, sizeof(row->agt), "%s%s", a.running ? "* " : "",
+	    tw_chk_code(a.what));
+	snprintf(row->last_agt, sizeof(row->last_agt), "%s", a.text);
+	STR(agent_status, row->agt);
+	if (a.status != 0 || tw_chk_has_code(a.what))
+		U32(agent_code, a.status);
+	if (a.what != TW_CHK_INI) {
+		U64(agent_duration, a.duration_ms);
+		STR(agent_desc, tw_chk_text(a.what));
+		STR(last_agt, row->last_agt);
+	}
+	U32(agent_rise, a.rise);
+	U32(agent_fall, a.fall);
+	U32(agent_health, a.health);
+}
+
+static void
+tracked_fill(struct st_row *row)
+{
+	const struct tw_server *const of = tw_server_tracked(row->srv);
+
+	snprintf(row->tracked, sizeof(row->tracked), "%s/%s",
+	    tw_proxy_name(tw_server_proxy(of)), tw_server_name(of));
+	STR(tracked, row->tracked);
+	U64(chkdown, sum(row, TW_CNT_CHKDOWN));
+	U32(downtime, sum(row, TW_CNT_DOWNTIME_MS) / 1000);
 }
 
 static void
@@ -216,7 +250,9 @@ server_fill(struct st_row *row)
 	if (tw_server_maxconn(srv) != 0)
 		U32(slim, tw_server_maxconn(srv));
 	U32(weight, tw_server_weight(srv));
-	U32(uweight, tw_server_weight(srv));
+	U32(uweight, tw_server_uweight(srv));
+	if (tw_server_throttle(srv) != 0)
+		U32(throttle, tw_server_throttle(srv));
 	U32(act, !tw_server_is_backup(srv));
 	U32(bck, tw_server_is_backup(srv));
 	U32(lastchg, tw_server_changed_s(srv));
@@ -233,8 +269,13 @@ server_fill(struct st_row *row)
 	U32(need_conn_est, g.cur);
 	if (tw_server_is_checked(srv) && !tw_server_checks_paused(srv))
 		check_fill(row);
-	else if (strcmp(row->status, "UP") == 0)
+	else if (strcmp(row->status, "UP") == 0 && !tw_server_has_agent(srv) &&
+	    tw_server_tracked(srv) == NULL)
 		STR(status, "no check"); /* an administrator has stopped them */
+	if (tw_server_has_agent(srv))
+		agent_fill(row);
+	if (tw_server_tracked(srv) != NULL)
+		tracked_fill(row);
 }
 
 static void

@@ -155,7 +155,8 @@ struct st_row {
 	struct tw_server *srv;      /* ST_SERVER */
 	const struct tw_bind *bind; /* ST_LISTENER */
 	struct st_val v[ST_N_FIELDS];
-	char status[32], addr[160], chk[32], last_chk[96];
+	char status[32], addr[160], chk[32], last_chk[192];
+	char agt[32], last_agt[192], tracked[256];
 	struct tw_check_result check;
 };
 /** st_row_fill - reads all counters. in: kind, px, srv, bind set. */

@@ -300,7 +300,6 @@ test_check(void **state)
 		{ "backend a\n id 5\nbackend b\n id 5\n", "the same 'id' 5" },
 		{ "backend a\n server s 1.2.3.4:1 id 9\n server t 1.2.3.4:1 id 9\n",
 		    "the same 'id' 9" },
-		{ "backend a\n server s 1.2.3.4 check\n", "neither a service port" },
 	};
 
 	(void)state;
