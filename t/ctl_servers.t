@@ -95,7 +95,7 @@ subtest 'state' => sub {
 
 subtest 'not yet' => sub {
 	like(cli($_), qr/known to HAProxy but not to tideway yet/, $_) for 'add server be/x 1',
-	    'del server be/a', 'set server be/a addr 127.0.0.1', 'set server be/a fqdn x',
+	    'del server be/a', 'set server be/a fqdn x',
 	    'set server be/a check-port 1', 'set server be/a ssl on';
 	is(column('status', 'be/a') =~ /^UP/ && 1, 1, 'and nothing has changed');
 };
@@ -113,6 +113,19 @@ subtest 'health' => sub {
 	    . "cannot enable.\n\n", 'what is not checked');
 	cli('set server be/a health down;enable health be/a');
 	ok(wait_until { column('status', 'be/a') eq 'UP' }, 'checks bring it back');
+};
+
+subtest 'address' => sub {
+	my ($host, $port) = split /:/, $o[1]->addr;
+	cli('set server be/b state maint');
+	my ($was, $was_port) = split /:/, $o[0]->addr;
+	my $n = $o[1]->requests;
+	like(cli("set server be/a addr $host port $port"), qr/changed from .* by 'stats socket command'\n\n$/,
+	    'it moves');
+	is(hits(4)->{200} // 4, 4, 'clients are served');
+	is($o[1]->requests - $n >= 4 && 1, 1, 'at the other place');
+	like(cli('show servers state'), qr/ a \Q$host\E .* $port - /, 'shown');
+	cli("set server be/a addr $was port $was_port;set server be/b state ready");
 };
 
 subtest 'weight' => sub {

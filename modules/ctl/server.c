@@ -7,6 +7,8 @@
  * the other, `set server ... state ready` ends both. Agents do not exist yet,
  * and every server answers so. Control thread.
  */
+#include <arpa/inet.h>
+
 #include "ctl.h"
 
 /* --- state --- */
@@ -221,6 +223,67 @@ ctl_shutdown_sessions(struct tw_cli *cli, int argc, char *const argv[])
 
 /* --- set server --- */
 
+/* --- address --- */
+
+#define BY " by 'stats socket command'\n"
+
+/* in: text, of an address family that a server may have. */
+static bool
+addr_parse(const char *text, struct tw_addr *a)
+{
+	*a = (struct tw_addr){ .family = AF_INET };
+	if (inet_pton(AF_INET, text, a->u.v4) == 1)
+		return true;
+	a->family = AF_INET6;
+	return inet_pton(AF_INET6, text, a->u.v6) == 1;
+}
+
+static void
+addr_tell(struct tw_cli *cli, const struct tw_addr *was, const struct tw_addr *is)
+{
+	char from[80], to[80];
+	struct tw_out f = tw_out_of(from, sizeof(from) - 1);
+	struct tw_out t = tw_out_of(to, sizeof(to) - 1);
+	struct tw_addr at_same_port = *is;
+
+	tw_addr_out(&f, was);
+	tw_addr_out(&t, is);
+	*f.p = *t.p = '\0';
+	at_same_port.port = was->port;
+	if (tw_addr_eq(was, &at_same_port))
+		tw_cli_msg(cli, TW_WARNING, "no need to change the addr");
+	else
+		tw_cli_msg(cli, TW_WARNING, "IP changed from '%s' to '%s'", from, to);
+	if (was->port != is->port)
+		tw_cli_printf(
+		    cli, ", port changed from '%u' to '%u'", was->port, is->port);
+	tw_cli_printf(cli, BY);
+}
+
+static void
+set_addr(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
+{
+	const struct tw_addr was = *tw_server_addr(srv);
+	struct tw_addr is;
+	uint64_t port = was.port;
+
+	if (argc == 0) {
+		tw_cli_msg(cli, TW_ERR,
+		    "set server <b>/<s> addr requires an address and optionally a "
+		    "port.\n");
+	} else if (!addr_parse(argv[0], &is)) {
+		tw_cli_msg(cli, TW_ERR, "Invalid addr '%s'" BY, argv[0]);
+	} else if (argc > 2 && strcmp(argv[1], "port") == 0 &&
+	    (!ctl_number(argv[2], 65535, &port) || port == 0)) {
+		tw_cli_msg(
+		    cli, TW_ERR, "problem converting port '%s' to an int" BY, argv[2]);
+	} else {
+		is.port = (uint16_t)port;
+		tw_server_set_addr(srv, &is, NULL, CTL_WHO);
+		addr_tell(cli, &was, &is);
+	}
+}
+
 static void
 set_later(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
 {
@@ -237,7 +300,7 @@ static const struct {
 	void (*run)(
 	    struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[]);
 } settings[] = {
-	{ "addr", set_later },
+	{ "addr", set_addr },
 	{ "agent", set_agent },
 	{ "agent-addr", set_agent_detail },
 	{ "agent-port", set_agent_detail },
