@@ -31,18 +31,35 @@ core_libcore_a_SOURCES = \
 	core/conf/units.c \
 	core/conf/unknown.c \
 	core/expr/acl.c \
+	core/expr/arg_var.c \
 	core/expr/cast.c \
 	core/expr/cond.c \
 	core/expr/conv.c \
+	core/expr/conv_crypto.c \
+	core/expr/conv_encode.c \
+	core/expr/conv_hash.c \
+	core/expr/conv_json.c \
+	core/expr/conv_jwt.c \
+	core/expr/conv_map.c \
+	core/expr/conv_net.c \
+	core/expr/conv_number.c \
+	core/expr/conv_proto.c \
+	core/expr/conv_regsub.c \
+	core/expr/conv_state.c \
+	core/expr/conv_string.c \
+	core/expr/conv_time.c \
 	core/expr/expr.c \
 	core/expr/fetch_l4.c \
 	core/expr/fetch_proxy.c \
 	core/expr/logfmt.c \
 	core/expr/logtext.c \
+	core/expr/mapidx.c \
+	core/expr/patref.c \
 	core/expr/pattern.c \
 	core/expr/regex.c \
 	core/expr/register.c \
 	core/expr/strset.c \
+	core/expr/subset.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
