@@ -49,8 +49,13 @@ core_libcore_a_SOURCES = \
 	core/expr/conv_string.c \
 	core/expr/conv_time.c \
 	core/expr/expr.c \
+	core/expr/fetch_conn.c \
+	core/expr/fetch_const.c \
+	core/expr/fetch_content.c \
 	core/expr/fetch_l4.c \
 	core/expr/fetch_proxy.c \
+	core/expr/fetch_state.c \
+	core/expr/hello.c \
 	core/expr/logfmt.c \
 	core/expr/logtext.c \
 	core/expr/mapidx.c \

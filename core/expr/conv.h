@@ -39,15 +39,6 @@ tw__set_text(struct tw_sample *s, enum tw_type type, const char *p, size_t len)
 
 /* ---- variables in arguments (arg_var.c) --------------------------------- */
 
-/* Who keeps variables brings these: resolve says what a name like "txn.x"
- * stands for (NULL: err), get gives its value now (false: not set). */
-struct tw__var_ops {
-	void *(*resolve)(struct tw_gen *gen, struct tw_str name, struct tw_err *err);
-	bool (*get)(struct tw_req *req, const void *var, struct tw_sample *out);
-};
-
-/** tw__arg_vars_set - at start-up, by whoever keeps variables. */
-void tw__arg_vars_set(const struct tw__var_ops *ops);
 /** tw__arg_looks_like_var - "txn.name" and the like. */
 bool tw__arg_looks_like_var(struct tw_str text);
 /** tw__arg_var - in a check: the argument names a variable; out: arg->ptr.

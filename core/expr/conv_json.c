@@ -132,9 +132,8 @@ set_value(struct tw_req *req, struct tw_sample *out, const json_t *v, bool as_in
 {
 	switch (json_typeof(v)) {
 	case JSON_STRING:
-		if (!set_copy(req, out, json_string_value(v), json_string_length(v)))
-			return false;
-		return !as_int || tw__cast(req, out, TW_SINT);
+		return set_copy(
+		    req, out, json_string_value(v), json_string_length(v));
 	case JSON_INTEGER:
 		out->u.n = json_integer_value(v);
 		out->type = TW_SINT;

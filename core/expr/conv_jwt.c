@@ -48,6 +48,8 @@ split(struct tw_str token, struct tw_str part[TOKEN_PARTS])
 			return false;
 		part[i] = (struct tw_str){ token.p,
 			dot ? (size_t)(dot - token.p) : token.len };
+		if (part[i].len == 0)
+			return false;
 		if (dot != NULL)
 			token = (struct tw_str){ dot + 1,
 				token.len - part[i].len - 1 };

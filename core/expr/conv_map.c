@@ -120,9 +120,9 @@ TW__CONV(map_regm)
 		return give_default(&args[1], TW_STRING, s);
 	char *const mem = tw__scratch(req, RESULT_MAX);
 	struct tw_out o = tw_out_of(mem, RESULT_MAX);
-	if (!tw__regex_groups(re, s->u.str, false, group))
+	if (!tw__regex_find(re, s->u.str, false, group))
 		return false;
-	tw__regex_replace(&o, v->str, group);
+	tw__regex_subst(&o, v->str, group);
 	return !o.over && tw__set_text(s, TW_STRING, mem, (size_t)(o.p - mem));
 }
 

@@ -104,7 +104,7 @@ TW__CONV(bytes)
 	}
 	s->u.str.p += off;
 	s->u.str.len -= off;
-	if (args[1].n > 0 && s->u.str.len > (size_t)args[1].n)
+	if (tw__arg_is(&args[1]) && s->u.str.len > (size_t)args[1].n)
 		s->u.str.len = (size_t)args[1].n;
 	return true;
 }
@@ -188,7 +188,7 @@ TW__CONV(be2hex)
 	struct tw_out o = tw_out_of(mem, room);
 	for (size_t i = 0; i < in.len; i++) {
 		if (i % size == 0) {
-			if (args[2].n == 1 && size <= in.len && in.len - i < size)
+			if (args[2].n == 1 && args[1].n > 0 && in.len - i < size)
 				break;
 			if (i > 0)
 				tw_out_str(&o, sep);

@@ -42,16 +42,17 @@ TW__CONV(regsub)
 
 	if (left.p == NULL)
 		left.p = "";
-	while (tw__regex_groups(args[0].ptr, left, !first, group)) {
+	while (tw__regex_find(args[0].ptr, left, !first, group)) {
 		const size_t before = (size_t)(group[0].p - left.p);
 		size_t skip = before + group[0].len;
 		tw_out_mem(&o, left.p, before);
-		tw__regex_replace(&o, args[1].str, group);
-		if (all && group[0].len == 0 && skip < left.len)
+		tw__regex_subst(&o, args[1].str, group);
+		const bool nothing = group[0].len == 0, at_end = skip == left.len;
+		if (all && nothing && !at_end)
 			tw_out_char(&o, left.p[skip++]);
 		left = (struct tw_str){ left.p + skip, left.len - skip };
 		first = false;
-		if (!all || left.len == 0)
+		if (!all || (nothing && at_end))
 			break;
 	}
 	tw_out_str(&o, left);

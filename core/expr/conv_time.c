@@ -119,9 +119,13 @@ TW__CONV(http_date)
 		return false;
 	char *const mem = tw__scratch(req, 96);
 	struct tw_out o = tw_out_of(mem, 96);
-	tw_out_printf(&o, "%s, %02d %s %04d %02d:%02d:%02d GMT", days[tm.tm_wday],
+	tw_out_printf(&o, "%s, %02d %s %04d %02d:%02d:%02d", days[tm.tm_wday],
 	    tm.tm_mday, months[tm.tm_mon], 1900 + tm.tm_year, tm.tm_hour, tm.tm_min,
 	    tm.tm_sec);
+	if (args[2].n > 1)
+		tw_out_printf(&o, ".%0*lld", args[2].n == 1000 ? 3 : 6,
+		    (long long)(at - whole * args[2].n));
+	tw_out_lit(&o, " GMT");
 	return tw__set_text(s, TW_STRING, mem, (size_t)(o.p - mem));
 }
 

@@ -75,6 +75,7 @@ static const struct {
 	[TW__REG] = { "reg", TW_STRING },
 	[TW__BIN] = { "bin", TW_BINARY },
 	[TW__METH] = { "meth", TW_STRING },
+	[TW__VER] = { "ver", TW_SINT },
 };
 
 enum tw__match
@@ -227,6 +228,41 @@ tw__pat_parse_int(const char *text, int64_t *lo, int64_t *hi, struct tw_err *err
 	return 0;
 }
 
+/* "3.1", "3": a version; with ':' from one to another. */
+static bool
+read_version(const char **text, int64_t *out)
+{
+	int64_t minor = 0;
+
+	if (!read_int(text, out) || *out < 0 || *out > 0xffff)
+		return false;
+	if (**text == '.') {
+		(*text)++;
+		if (!read_int(text, &minor) || minor < 0 || minor > 0xffff)
+			return false;
+	}
+	*out = *out << 16 | minor;
+	return true;
+}
+
+static int
+parse_versions(struct tw_err *err, const char *text, struct range *r)
+{
+	const char *p = text;
+
+	r->lo = INT64_MIN;
+	r->hi = INT64_MAX;
+	bool ok = *p == ':' || read_version(&p, &r->lo);
+	if (ok && *p == '\0')
+		r->hi = r->lo;
+	else if (ok && *p == ':' && *++p != '\0')
+		ok = read_version(&p, &r->hi);
+	if (!ok || *p != '\0' || r->lo > r->hi)
+		return tw_err_set(
+		    err, "'%s' is not a version: write 3.1 or 3.0:3.3", text);
+	return 0;
+}
+
 static int
 add_int(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 {
@@ -236,7 +272,8 @@ add_int(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 		ps->op_set = true;
 		return 0;
 	}
-	if (parse_range(cx->err, text, &r) != 0)
+	if ((ps->match == TW__VER ? parse_versions(cx->err, text, &r)
+				  : parse_range(cx->err, text, &r)) != 0)
 		return -1;
 	if ((ps->op == OP_GT && r.lo == INT64_MAX) ||
 	    (ps->op == OP_LT && r.hi == INT64_MIN))
@@ -620,6 +657,7 @@ tw__pats_add(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
 		return 0; /* takes no pattern; HAProxy ignores them too */
 	case TW__INT:
 	case TW__LEN:
+	case TW__VER:
 		return add_int(cx, ps, text);
 	case TW__IP:
 		return add_ip(cx, ps, text, resolve);
@@ -665,6 +703,7 @@ tw__pats_match(const struct tw__pats *ps, struct tw_req *req, const struct tw_sa
 	case TW__BOOL:
 		return s->u.n != 0;
 	case TW__INT:
+	case TW__VER:
 		return ints_have(&ps->ints, s->u.n);
 	case TW__LEN:
 		return ints_have(&ps->ints, (int64_t)s->u.str.len);

@@ -15,6 +15,7 @@
 enum tw__match {
 	TW__FOUND, TW__BOOL, TW__INT, TW__IP, TW__STR, TW__BEG, TW__END,
 	TW__SUB, TW__DIR, TW__DOM, TW__LEN, TW__REG, TW__BIN, TW__METH,
+	TW__VER, /* numbers written "3.1": 3 * 65536 + 1 */
 	TW__N_MATCH
 };
 

@@ -135,7 +135,7 @@ tw__regex_match(const struct tw__regex *re, struct tw_str s)
 }
 
 bool
-tw__regex_groups(const struct tw__regex *re, struct tw_str s, bool not_begin,
+tw__regex_find(const struct tw__regex *re, struct tw_str s, bool not_begin,
     struct tw_str group[TW__REGEX_GROUPS])
 {
 	const int n = run(re, s, not_begin ? PCRE2_NOTBOL : 0);
@@ -167,7 +167,7 @@ hex_digit(char c)
 
 /* "\1": a group, "\x41": a byte, "\c": c itself. */
 void
-tw__regex_replace(struct tw_out *o, struct tw_str by,
+tw__regex_subst(struct tw_out *o, struct tw_str by,
     const struct tw_str group[TW__REGEX_GROUPS])
 {
 	for (size_t i = 0; i < by.len; i++) {

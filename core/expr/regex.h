@@ -20,13 +20,13 @@ struct tw__regex *tw__regex_compile(const struct tw__ectx *cx,
 /** tw__regex_match - context: any thread. A subject on which the expression
  * exceeds PCRE2's limits does not match. */
 bool tw__regex_match(const struct tw__regex *re, struct tw_str s);
-/** tw__regex_groups - as tw__regex_match(). out: group[0] the match, the others
+/** tw__regex_find - as tw__regex_match(). out: group[0] the match, the others
  * what is in parentheses (empty: took no part); slices of `s`. in: not_begin,
  * `s` is what is left of a longer subject. */
-bool tw__regex_groups(const struct tw__regex *re, struct tw_str s, bool not_begin,
+bool tw__regex_find(const struct tw__regex *re, struct tw_str s, bool not_begin,
     struct tw_str group[TW__REGEX_GROUPS]);
-/** tw__regex_replace - writes `by`, groups in the place of \0 to \9. */
-void tw__regex_replace(struct tw_out *o, struct tw_str by,
+/** tw__regex_subst - writes `by`, groups in the place of \0 to \9. */
+void tw__regex_subst(struct tw_out *o, struct tw_str by,
     const struct tw_str group[TW__REGEX_GROUPS]);
 /** tw__regex_fini - frees the code of a whole generation. */
 void tw__regex_fini(struct tw__expr_gen *eg);

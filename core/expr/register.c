@@ -9,12 +9,12 @@
 #include "config.h"
 
 #include "expr/conv.h"
+#include "expr/fetch.h"
 #include "expr/jwt.h"
 #include "expr/patref.h"
 #include "expr/regex.h"
 #include "run/gen.h"
 
-extern const struct tw_fetch tw__core_fetches[];
 extern const struct tw_fetch tw__proxy_hdr_fetches[];
 extern const struct tw_conv tw__core_convs[];
 
@@ -33,9 +33,22 @@ tw__convs_register(struct tw_err *err)
 }
 
 int
+tw__fetches_register(struct tw_err *err)
+{
+	static const struct tw_fetch *const tables[] = { tw__core_fetches,
+		tw__fetch_const, tw__fetch_state, tw__fetch_conn, tw__fetch_content,
+		tw__fetch_hello };
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(tables); i++)
+		if (tw__expr_add_fetches(tables[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+int
 tw__expr_register(struct tw_err *err)
 {
-	if (tw__expr_add_fetches(tw__core_fetches, err) != 0 ||
+	if (tw__fetches_register(err) != 0 ||
 	    tw__expr_add_fetches(tw__proxy_hdr_fetches, err) != 0)
 		return -1;
 	return tw__convs_register(err);
