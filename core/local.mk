@@ -65,6 +65,7 @@ core_libcore_a_SOURCES = \
 	core/expr/register.c \
 	core/expr/strset.c \
 	core/expr/subset.c \
+	core/flow/body_now.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \

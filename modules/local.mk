@@ -39,6 +39,11 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/http_conf.c \
 	modules/http/http_errorfile.c \
 	modules/http/http_fetch.c \
+	modules/http/http_fetch_auth.c \
+	modules/http/http_fetch_body.c \
+	modules/http/http_fetch_cookie.c \
+	modules/http/http_fetch_head.c \
+	modules/http/http_fetch_url.c \
 	modules/http/http_mod.c \
 	modules/http/http_pages.c
 module_LTLIBRARIES += modules/http.la

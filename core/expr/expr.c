@@ -174,7 +174,8 @@ take_name(const char **text)
 {
 	const char *p = *text;
 
-	while (isalnum((unsigned char)*p) || *p == '_' || *p == '.' || *p == '-')
+	while (isalnum((unsigned char)*p) || *p == '_' || *p == '.' || *p == '-' ||
+	    *p == '+')
 		p++;
 	const struct tw_str name = { *text, (size_t)(p - *text) };
 	*text = p;
@@ -503,6 +504,7 @@ int
 tw__expr_next(const struct tw_expr *e, struct tw_req *req, struct tw_cursor *cur,
     struct tw_sample *out)
 {
+	cur->all = true;
 	memset(out, 0, sizeof(*out));
 	out->type = (uint8_t)e->fetch->out;
 	cur->more = false;
