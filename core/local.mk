@@ -60,6 +60,7 @@ core_libcore_a_SOURCES = \
 	core/expr/logtext.c \
 	core/expr/mapidx.c \
 	core/expr/patref.c \
+	core/expr/patref_cmd.c \
 	core/expr/pattern.c \
 	core/expr/regex.c \
 	core/expr/register.c \

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include <tideway/assert.h>
+#include <tideway/proxy.h>
 #include <tideway/worker.h>
 
 #include "expr/patref.h"
@@ -342,6 +343,23 @@ tw__patref_add(
 	return 0;
 }
 
+int
+tw__patref_test(const struct tw__patref *ref, const char *key, const char *value,
+    struct tw_err *err)
+{
+	const struct tw__patelt e = { .key = (char *)(uintptr_t)key,
+		.value = (char *)(uintptr_t)value };
+	struct tw__patref alone = { .is_map = ref->is_map };
+	int result = 0;
+
+	for (const struct tw__patview *v = ref->views; v && result == 0; v = v->next) {
+		struct form *const f = form_make(&alone, &v->kind, 0, err);
+		result = f != NULL ? form_add(f, &v->kind, &e, err) : -1;
+		form_free(f);
+	}
+	return result;
+}
+
 struct which {
 	const char *key;
 	const void *at;
@@ -431,4 +449,109 @@ tw__patref_apply(struct tw__patref *ref, uint32_t version, struct tw_err *err)
 		v->fresh = NULL;
 	}
 	return -1;
+}
+
+const char *
+tw__patref_key(const struct tw__patref *ref, const char *key, const void *at)
+{
+	const struct which w = { key, at, ref->version };
+
+	for (const struct tw__patelt *e = ref->first; e != NULL; e = e->next)
+		if (is_meant(e, &w))
+			return e->key;
+	return NULL;
+}
+
+bool
+tw__patref_get(
+    const struct tw__patref *ref, int i, const char *text, struct tw__patgot *out)
+{
+	enum tw_type takes;
+	const struct tw__patview *v = ref->views;
+	struct tw_sample s = { .type = TW_STRING, .u.str = tw_str_of(text) };
+
+	while (v != NULL && i-- > 0)
+		v = v->next;
+	if (v == NULL)
+		return false;
+	*out = (struct tw__patgot){ .method = tw__match_name(v->kind.match),
+		.fold = v->kind.fold };
+	if (!tw__match_takes(v->kind.match, TW_STRING, &takes))
+		return true;
+	if (v->kind.match != TW__IP && !tw__cast(NULL, &s, takes))
+		return true;
+	if (!v->kind.is_map) {
+		out->matches = tw__pats_match(tw__patview_pats(v), NULL, &s);
+		return true;
+	}
+	const struct tw__mapval *const val =
+	    tw__mapidx_find(tw__patview_map(v), NULL, &s, NULL);
+	out->matches = val != NULL;
+	out->key = val != NULL ? val->key : NULL;
+	out->value = val != NULL ? val->str.p : NULL;
+	return true;
+}
+
+/* ---- changes by rules --------------------------------------------------- */
+
+struct change {
+	enum tw__patop op;
+	bool map;
+	char *name, *key, *value; /* behind the struct */
+};
+
+static void
+change_now(void *arg)
+{
+	struct change *const c = arg;
+	struct tw_err err = { "" };
+	struct tw_gen *const gen = tw_gen_running();
+	struct tw__patref *const ref =
+	    gen != NULL ? tw__patref_find(gen, c->name, c->map) : NULL;
+	int n = 0;
+
+	if (ref != NULL && c->op == TW__PATOP_DEL)
+		n = tw__patref_del(ref, c->key, NULL);
+	else if (ref != NULL && tw__patref_test(ref, c->key, c->value, &err) == 0) {
+		n = c->op == TW__PATOP_SET
+		    ? tw__patref_set(ref, c->key, NULL, c->value)
+		    : 0;
+		if (n == 0)
+			n = tw__patref_add(ref, c->key, c->map ? c->value : NULL,
+				ref->version) == 0;
+	}
+	if (n > 0)
+		(void)tw__patref_apply(ref, ref->version, &err);
+	free(c);
+}
+
+static char *
+put(char **to, struct tw_str s)
+{
+	char *const start = *to;
+
+	if (s.len > 0)
+		memcpy(start, s.p, s.len);
+	start[s.len] = '\0';
+	*to = start + s.len + 1;
+	return start;
+}
+
+bool
+tw__patref_later(enum tw__patop op, const char *name, bool map, struct tw_str key,
+    struct tw_str value)
+{
+	struct change *const c =
+	    malloc(sizeof(*c) + strlen(name) + key.len + value.len + 3);
+
+	if (c == NULL)
+		return false;
+	char *to = (char *)(c + 1);
+	c->op = op;
+	c->map = map;
+	c->name = put(&to, tw_str_of(name));
+	c->key = put(&to, key);
+	c->value = put(&to, value);
+	tw_worker_post(tw_worker_at(0), change_now, c);
+	return true;
 }

@@ -75,11 +75,35 @@ int tw__patref_add(struct tw__patref *ref, const char *key, const char *value,
 int tw__patref_del(struct tw__patref *ref, const char *key, const void *at);
 int tw__patref_set(struct tw__patref *ref, const char *key, const void *at,
     const char *value);
+/** tw__patref_test - would all views take this entry? errors: -1. */
+int tw__patref_test(const struct tw__patref *ref, const char *key, const char *value,
+    struct tw_err *err);
+
+enum tw__patop { TW__PATOP_ADD, TW__PATOP_SET, TW__PATOP_DEL };
+/** tw__patref_later - a rule changes a list of the running generation: done by
+ * the control thread soon. SET adds a key that is not there. in: key, value:
+ * copied. context: any worker. returns: false: out of memory. */
+bool tw__patref_later(enum tw__patop op, const char *name, bool map,
+    struct tw_str key, struct tw_str value);
 /** tw__patref_clear - entries of a version. */
 void tw__patref_clear(struct tw__patref *ref, uint32_t version);
 /** tw__patref_apply - makes `version` the one in force and compiles all views
  * anew. errors: -1, nothing changed in what is searched (err: which entry). */
 int tw__patref_apply(struct tw__patref *ref, uint32_t version, struct tw_err *err);
+
+/** tw__patref_key - the key of such an entry; NULL: there is none. */
+const char *tw__patref_key(const struct tw__patref *ref, const char *key,
+    const void *at);
+
+/* What one view makes of a key. */
+struct tw__patgot {
+	const char *method;      /* "str" */
+	bool fold, matches;
+	const char *key, *value; /* of a map's entry; NULL */
+};
+/** tw__patref_get - the i-th view's answer; false: there is none. */
+bool tw__patref_get(const struct tw__patref *ref, int i, const char *text,
+    struct tw__patgot *out);
 
 /* ---- maps: from a sample to an entry (mapidx.c) -------------------------- */
 
