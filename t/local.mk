@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	t/unit/test_h1_parse \
 	t/unit/test_h1_write \
 	t/unit/test_handover \
+	t/unit/test_hello \
 	t/unit/test_healthcheck \
 	t/unit/test_http_fetch \
 	t/unit/test_http_pages \
@@ -96,6 +97,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
+	t/fuzz/fuzz_hello \
 	t/fuzz/fuzz_proxy_hdr
 if HAVE_LIBMNL
 FUZZ_TARGETS += \
@@ -160,6 +162,7 @@ t_unit_test_balance_more_LDADD = modules/balance/libbalance.la $(LDADD)
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_hello_LDADD = $(FUZZ_LINK)
 t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_stats_text_LDADD = modules/stats/libstats.la $(LDADD)

@@ -40,7 +40,7 @@ struct reader {
 	struct tw__pats *pats;
 	struct tw__acl_test *test;
 	struct tw__acl_file **file_tail; /* of test->files */
-	const char *by_name; /* suffix of the criterion; NULL: none */
+	const char *by_name;             /* suffix of the criterion; NULL: none */
 	bool fold, no_resolve, map, some, method_set;
 	char *const *word;
 	int n, i, n_patterns;
@@ -80,9 +80,9 @@ static const struct {
 static int
 add_file(struct reader *r, const char *path)
 {
-	const struct tw__patkind kind = { .match = r->test->match,
-		.fold = r->fold,
-		.resolve = !r->no_resolve };
+	const struct tw__patkind kind = {
+		.match = r->test->match, .fold = r->fold, .resolve = !r->no_resolve
+	};
 	struct tw_arena *const arena = tw_gen_arena(r->cx->gen);
 
 	r->some = true;

@@ -74,16 +74,14 @@ tw__arg_number(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
 }
 
 bool
-tw__arg_var_get(
-    struct tw_req *req, const struct tw_arg_val *arg, struct tw_sample *out)
+tw__arg_var_get(struct tw_req *req, const struct tw_arg_val *arg, struct tw_sample *out)
 {
-	return arg->ptr != NULL && tw_var_get != NULL &&
-	    tw_var_get(req, arg->ptr, out);
+	return arg->ptr != NULL && tw_var_get != NULL && tw_var_get(req, arg->ptr, out);
 }
 
 bool
-tw__arg_var_text(struct tw_req *req, const struct tw_arg_val *arg, char mem[64],
-    struct tw_str *out)
+tw__arg_var_text(
+    struct tw_req *req, const struct tw_arg_val *arg, char mem[64], struct tw_str *out)
 {
 	struct tw_sample s;
 	struct tw_out o = tw_out_of(mem, 64);

@@ -38,13 +38,13 @@ TW__CHECK(sha2)
 
 	(void)gen;
 	args[1].ptr = (void *)(uintptr_t)(bits == 224 ? EVP_sha224()
-		: bits == 256			      ? EVP_sha256()
-		: bits == 384			      ? EVP_sha384()
-		: bits == 512			      ? EVP_sha512()
+		: bits == 256                         ? EVP_sha256()
+		: bits == 384                         ? EVP_sha384()
+		: bits == 512                         ? EVP_sha512()
 						      : NULL);
 	if (args[1].ptr == NULL)
-		return tw_err_set(err, "%lld bits: write 224, 256, 384 or 512",
-		    (long long)bits);
+		return tw_err_set(
+		    err, "%lld bits: write 224, 256, 384 or 512", (long long)bits);
 	return 0;
 }
 
@@ -58,8 +58,7 @@ find_digest(struct tw_arg_val *name, void **md, struct tw_err *err)
 {
 	*md = (void *)(uintptr_t)EVP_get_digestbyname(name->str.p);
 	if (*md == NULL)
-		return tw_err_set(
-		    err, "OpenSSL has no digest '%s'", name->str.p);
+		return tw_err_set(err, "OpenSSL has no digest '%s'", name->str.p);
 	return 0;
 }
 
@@ -137,8 +136,8 @@ TW__CONV(hmac)
 TW__CHECK(aes_gcm_dec)
 {
 	if (args[0].n != 128 && args[0].n != 192 && args[0].n != 256)
-		return tw_err_set(err, "%lld bits: write 128, 192 or 256",
-		    (long long)args[0].n);
+		return tw_err_set(
+		    err, "%lld bits: write 128, 192 or 256", (long long)args[0].n);
 	for (int i = 1; i <= 3; i++)
 		if (check_key(gen, &args[i], err) != 0)
 			return -1;
@@ -162,8 +161,7 @@ gcm_open(int64_t bits, const struct tw_str part[3], struct tw_str in, unsigned c
 
 	if (ctx == NULL)
 		return -1;
-	const bool ok =
-	    EVP_DecryptInit_ex(ctx, gcm_of(bits), NULL, NULL, NULL) == 1 &&
+	const bool ok = EVP_DecryptInit_ex(ctx, gcm_of(bits), NULL, NULL, NULL) == 1 &&
 	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_IVLEN, (int)part[0].len, NULL) ==
 		1 &&
 	    EVP_DecryptInit_ex(ctx, NULL, NULL, (const unsigned char *)part[1].p,

@@ -214,7 +214,8 @@ TW__CHECK(json)
 			return 0;
 		}
 	}
-	return tw_err_set(err, "'%s' is unknown: write ascii, utf8, utf8s, utf8p or utf8ps",
+	return tw_err_set(err,
+	    "'%s' is unknown: write ascii, utf8, utf8s, utf8p or utf8ps",
 	    args[0].str.p);
 }
 
@@ -225,10 +226,12 @@ utf8_next(struct tw_str s, uint32_t *c, bool *bad, bool *overlong)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	const unsigned char *const p = (const unsigned char *)s.p;
-	const size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2
-	    : p[0] < 0xf0					 ? 3
-	    : p[0] < 0xf8					 ? 4
-								 : 0;
+	const size_t n = p[0] < 0x80 ? 1
+	    : p[0] < 0xc0            ? 0
+	    : p[0] < 0xe0            ? 2
+	    : p[0] < 0xf0            ? 3
+	    : p[0] < 0xf8            ? 4
+				     : 0;
 
 	*bad = *overlong = false;
 	*c = n < 2 ? p[0] : p[0] & (0x7fu >> n);
@@ -281,8 +284,7 @@ TW__CONV(json)
 	while (in.len > 0) {
 		uint32_t c = (unsigned char)in.p[0];
 		bool bad = false, overlong = false;
-		const size_t n =
-		    code == ASCII ? 1 : utf8_next(in, &c, &bad, &overlong);
+		const size_t n = code == ASCII ? 1 : utf8_next(in, &c, &bad, &overlong);
 		if (overlong && code != UTF8P && code != UTF8PS)
 			bad = true;
 		if (c > 0xffff) /* has no escape of four digits */

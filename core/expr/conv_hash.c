@@ -92,9 +92,9 @@ uint32_t
 tw__hash_crc32(struct tw_str s)
 {
 	static const uint32_t table[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8,
-		0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
-		0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0,
-		0x86d3d2d4, 0xa00ae278, 0xbdbdf21c };
+		0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320,
+		0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278,
+		0xbdbdf21c };
 
 	return crc(s, table);
 }
@@ -103,9 +103,9 @@ uint32_t
 tw__hash_crc32c(struct tw_str s)
 {
 	static const uint32_t table[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede,
-		0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d,
-		0x82f63b78, 0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4,
-		0xd3d3e1ab, 0xe330a81a, 0xf36e6f75 };
+		0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78,
+		0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a,
+		0xf36e6f75 };
 
 	return crc(s, table);
 }
@@ -118,13 +118,13 @@ TW__CHECK(avalanche)
 	return 0;
 }
 
-#define HASH(name)                                                     \
-	TW__CONV(name)                                                 \
-	{                                                              \
-		const uint32_t h = tw__hash_##name(s->u.str);          \
-		(void)req;                                             \
-		s->u.n = args[0].n == 1 ? tw__hash_avalanche(h) : h;   \
-		return true;                                           \
+#define HASH(name)                                                   \
+	TW__CONV(name)                                               \
+	{                                                            \
+		const uint32_t h = tw__hash_##name(s->u.str);        \
+		(void)req;                                           \
+		s->u.n = args[0].n == 1 ? tw__hash_avalanche(h) : h; \
+		return true;                                         \
 	}
 
 HASH(crc32)
@@ -135,12 +135,12 @@ HASH(wt6)
 
 #ifdef HAVE_XXHASH
 #define check_xxh NULL
-#define XXH(name, expression)              \
-	TW__CONV(name)                     \
-	{                                  \
-		(void)req;                 \
+#define XXH(name, expression)                   \
+	TW__CONV(name)                          \
+	{                                       \
+		(void)req;                      \
 		s->u.n = (int64_t)(expression); \
-		return true;               \
+		return true;                    \
 	}
 #else
 TW__CHECK(xxh)
@@ -148,11 +148,11 @@ TW__CHECK(xxh)
 	TW__UNUSED_CHECK;
 	return tw_err_set(err, "this tideway was built without libxxhash");
 }
-#define XXH(name, expression)          \
-	TW__CONV(name)                 \
-	{                              \
-		TW__UNUSED_CONV;       \
-		return false;          \
+#define XXH(name, expression)    \
+	TW__CONV(name)           \
+	{                        \
+		TW__UNUSED_CONV; \
+		return false;    \
 	}
 #endif
 
@@ -160,8 +160,10 @@ XXH(xxh32, XXH32(s->u.str.p, s->u.str.len, (unsigned)args[0].n))
 XXH(xxh64, XXH64(s->u.str.p, s->u.str.len, (uint64_t)args[0].n))
 XXH(xxh3, XXH3_64bits_withSeed(s->u.str.p, s->u.str.len, (uint64_t)args[0].n))
 
-#define ENTRY(name, help) \
-	{ #name, "[i]", TW_BINARY, TW_SINT, conv_##name, check_avalanche, help }
+#define ENTRY(name, help)                                                            \
+	{                                                                            \
+#name, "[i]", TW_BINARY, TW_SINT, conv_##name, check_avalanche, help \
+	}
 
 const struct tw_conv tw__conv_hash[] = {
 	ENTRY(crc32, "CRC32 as in Ethernet; 1: with avalanche."),

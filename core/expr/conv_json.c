@@ -67,8 +67,7 @@ tw__json_check_path(const char *path, struct tw_err *err)
 		p = next_step(p, name, &index, &is_index);
 	if (p == NULL)
 		return tw_err_set(err,
-		    "'%s' is not a path of members and elements: write $.a.b[0]",
-		    path);
+		    "'%s' is not a path of members and elements: write $.a.b[0]", path);
 	return 0;
 }
 
@@ -132,8 +131,7 @@ set_value(struct tw_req *req, struct tw_sample *out, const json_t *v, bool as_in
 {
 	switch (json_typeof(v)) {
 	case JSON_STRING:
-		return set_copy(
-		    req, out, json_string_value(v), json_string_length(v));
+		return set_copy(req, out, json_string_value(v), json_string_length(v));
 	case JSON_INTEGER:
 		out->u.n = json_integer_value(v);
 		out->type = TW_SINT;
@@ -187,8 +185,7 @@ TW__CHECK(json_query)
 
 TW__CONV(json_query)
 {
-	return tw__json_query(
-	    req, s->u.str, args[0].str.p, tw__arg_is(&args[1]), s);
+	return tw__json_query(req, s->u.str, args[0].str.p, tw__arg_is(&args[1]), s);
 }
 
 const struct tw_conv tw__conv_json[] = {

@@ -21,8 +21,15 @@
 
 #define TOKEN_PARTS 3
 
-enum { FAILED = 0, VALID = 1, UNKNOWN_ALG = -1, UNMANAGED_ALG = -2, BAD_TOKEN = -3,
-	NO_MEMORY = -4, UNKNOWN_KEY = -5 };
+enum {
+	FAILED = 0,
+	VALID = 1,
+	UNKNOWN_ALG = -1,
+	UNMANAGED_ALG = -2,
+	BAD_TOKEN = -3,
+	NO_MEMORY = -4,
+	UNKNOWN_KEY = -5
+};
 
 struct tw__jwt_key {
 	struct tw__jwt_key *next;
@@ -51,8 +58,7 @@ split(struct tw_str token, struct tw_str part[TOKEN_PARTS])
 		if (part[i].len == 0)
 			return false;
 		if (dot != NULL)
-			token = (struct tw_str){ dot + 1,
-				token.len - part[i].len - 1 };
+			token = (struct tw_str){ dot + 1, token.len - part[i].len - 1 };
 	}
 	return true;
 }
@@ -122,8 +128,8 @@ by_secret(const EVP_MD *md, struct tw_str key, struct tw_str text, struct tw_str
 	unsigned char mac[EVP_MAX_MD_SIZE];
 	unsigned len = 0;
 
-	if (HMAC(md, key.len ? key.p : "", (int)key.len,
-		(const unsigned char *)text.p, text.len, mac, &len) == NULL)
+	if (HMAC(md, key.len ? key.p : "", (int)key.len, (const unsigned char *)text.p,
+		text.len, mac, &len) == NULL)
 		return NO_MEMORY;
 	return sig.len == len && CRYPTO_memcmp(mac, sig.p, len) == 0 ? VALID : FAILED;
 }
@@ -207,7 +213,8 @@ check_file(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
 			     : "cannot open the key '%s'",
 		    arg->str.p);
 	struct tw__expr_gen *const eg = tw__expr_gen(gen);
-	struct tw__jwt_key *const key = tw_arena_zalloc(tw_gen_arena(gen), sizeof(*key));
+	struct tw__jwt_key *const key =
+	    tw_arena_zalloc(tw_gen_arena(gen), sizeof(*key));
 	*key = (struct tw__jwt_key){ .next = eg->jwt_keys, .pkey = pkey };
 	eg->jwt_keys = key;
 	arg->ptr = key;
@@ -290,8 +297,10 @@ TW__CONV(jwt_verify)
 	return true;
 }
 
-#define QUERY(name, help) \
-	{ #name, "[s,s]", TW_BINARY, TW_ANY, conv_##name, check_query, help }
+#define QUERY(name, help)                                                         \
+	{                                                                         \
+#name, "[s,s]", TW_BINARY, TW_ANY, conv_##name, check_query, help \
+	}
 
 const struct tw_conv tw__conv_jwt[] = {
 	QUERY(jwt_header_query, "(path, int) A token's header, or a value in it."),

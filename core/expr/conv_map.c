@@ -28,8 +28,8 @@ open_map(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err,
 		int64_t hi;
 		if (tw__pat_parse_int(args[1].str.p, &args[1].n, &hi, err) != 0 ||
 		    hi != args[1].n)
-			return tw_err_set(err, "the default '%s' is not a number",
-			    args[1].str.p);
+			return tw_err_set(
+			    err, "the default '%s' is not a number", args[1].str.p);
 	}
 	if (tw__arg_is(&args[1]) && kind->out == TW_IPV4 &&
 	    !tw__parse_ip(args[1].str, &s))
@@ -79,23 +79,23 @@ look_up(const struct tw_arg_val *args, struct tw_sample *s, enum tw_type out)
 
 /* The value may be retired before the sample is used, at the end of this turn
  * at the earliest: readers hold nothing longer than a turn. */
-#define MAP(name, method, result)                                          \
-	TW__CHECK(name)                                                    \
-	{                                                                  \
-		static const struct tw__patkind kind = { .match = method,  \
-			.is_map = true,                                    \
-			.out = result };                                   \
-		return open_map(gen, args, err, &kind);                    \
-	}                                                                  \
-	TW__CONV(name)                                                     \
-	{                                                                  \
-		(void)req;                                                 \
-		return look_up(args, s, result);                           \
+#define MAP(name, method, result)                                      \
+	TW__CHECK(name)                                                \
+	{                                                              \
+		static const struct tw__patkind kind = {               \
+			.match = method, .is_map = true, .out = result \
+		};                                                     \
+		return open_map(gen, args, err, &kind);                \
+	}                                                              \
+	TW__CONV(name)                                                 \
+	{                                                              \
+		(void)req;                                             \
+		return look_up(args, s, result);                       \
 	}
 
-#define MAPS(name, method)                    \
-	MAP(name, method, TW_STRING)          \
-	MAP(name##_int, method, TW_SINT)      \
+#define MAPS(name, method)               \
+	MAP(name, method, TW_STRING)     \
+	MAP(name##_int, method, TW_SINT) \
 	MAP(name##_ip, method, TW_IPV4)
 
 MAPS(map_str, TW__STR)
@@ -126,14 +126,16 @@ TW__CONV(map_regm)
 	return !o.over && tw__set_text(s, TW_STRING, mem, (size_t)(o.p - mem));
 }
 
-#define ENTRY(name, in, out, help) \
-	{ #name, "s,[s]", in, out, conv_##name, check_##name, help }
+#define ENTRY(name, in, out, help)                                       \
+	{                                                                \
+#name, "s,[s]", in, out, conv_##name, check_##name, help \
+	}
 #define ENTRIES(name, in, how)                                                   \
 	ENTRY(name, in, TW_STRING, "(file, default) The value of the key " how), \
 	    ENTRY(name##_int, in, TW_SINT,                                       \
 		"(file, default) The number of the key " how),                   \
-	    ENTRY(name##_ip, in, TW_ANY,                                         \
-		"(file, default) The address of the key " how)
+	    ENTRY(                                                               \
+		name##_ip, in, TW_ANY, "(file, default) The address of the key " how)
 
 const struct tw_conv tw__conv_map[] = {
 	{ "map", "s,[s]", TW_STRING, TW_STRING, conv_map_str, check_map_str,

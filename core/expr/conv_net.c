@@ -24,8 +24,9 @@ read_mask(struct tw_str text, int family, uint8_t *mask)
 	if (bits > len * 8)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		mask[i] = (uint8_t)(0xff00u >>
-		    (bits >= 8 * (i + 1) ? 8 : bits > 8 * i ? bits - 8 * i : 0));
+		mask[i] = (uint8_t)(0xff00u >> (bits >= 8 * (i + 1)   ? 8
+						       : bits > 8 * i ? bits - 8 * i
+								      : 0));
 	return true;
 }
 

@@ -18,14 +18,14 @@ TW__CHECK(operand)
 }
 
 /* An operator: `n` is the argument, s->u.n the input and the result. */
-#define OPERATOR(name, expression)                            \
-	TW__CONV(name)                                        \
-	{                                                     \
-		int64_t n;                                    \
-		if (!tw__arg_number_get(req, &args[0], &n))   \
-			return false;                         \
-		s->u.n = expression;                          \
-		return true;                                  \
+#define OPERATOR(name, expression)                          \
+	TW__CONV(name)                                      \
+	{                                                   \
+		int64_t n;                                  \
+		if (!tw__arg_number_get(req, &args[0], &n)) \
+			return false;                       \
+		s->u.n = expression;                        \
+		return true;                                \
 	}
 
 static int64_t
@@ -159,8 +159,7 @@ to_dec(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s, b
 			break;
 		if (i > 0)
 			tw_out_str(&o, args[0].str);
-		tw_out_u64(
-		    &o, number_of((const unsigned char *)in.p + i, len, big));
+		tw_out_u64(&o, number_of((const unsigned char *)in.p + i, len, big));
 	}
 	return tw__set_text(s, TW_STRING, mem, (size_t)(o.p - mem));
 }
@@ -244,10 +243,9 @@ TW__CONV(htonl)
 	return tw__set_text(s, TW_BINARY, mem, sizeof(n));
 }
 
-#define NUMBER(name, help)                                                \
-	{                                                                 \
-		#name, "s", TW_SINT, TW_SINT, conv_##name, check_operand, \
-		    help                                                  \
+#define NUMBER(name, help)                                                     \
+	{                                                                      \
+#name, "s", TW_SINT, TW_SINT, conv_##name, check_operand, help \
 	}
 
 const struct tw_conv tw__conv_number[] = {

@@ -62,8 +62,8 @@ read_numbers(struct tw_arg_val *arg, struct pb_field *f, struct tw_err *err)
 		if (*p++ != '.')
 			break;
 	}
-	return tw_err_set(err, "'%s' is not a field: write numbers with dots, 48.59.1",
-	    arg->str.p);
+	return tw_err_set(
+	    err, "'%s' is not a field: write numbers with dots, 48.59.1", arg->str.p);
 }
 
 TW__CHECK(field)
@@ -84,8 +84,8 @@ TW__CHECK(field)
 		f->wire = types[i].wire;
 		return 0;
 	}
-	return tw_err_set(err, "the type '%s' is unknown: write int32, uint64, bool, ...",
-	    args[1].str.p);
+	return tw_err_set(err,
+	    "the type '%s' is unknown: write int32, uint64, bool, ...", args[1].str.p);
 }
 
 static bool
@@ -170,8 +170,8 @@ real_of(const char *p, enum wire wire)
 }
 
 static bool
-set_number(const struct pb_field *f, struct tw_str value, uint64_t n,
-    struct tw_sample *s)
+set_number(
+    const struct pb_field *f, struct tw_str value, uint64_t n, struct tw_sample *s)
 {
 	const char *const name = types[f->type].name;
 
@@ -234,8 +234,8 @@ TW__CONV(ungrpc)
 	(void)req;
 	while (left.len > GRPC_HEAD) {
 		const unsigned char *const p = (const unsigned char *)left.p;
-		const size_t len = (size_t)p[1] << 24 | (size_t)p[2] << 16 |
-		    (size_t)p[3] << 8 | p[4];
+		const size_t len =
+		    (size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4];
 		if (p[0] != 0 || len > left.len - GRPC_HEAD)
 			return false; /* compressed, or not all is there */
 		if (find(args[0].ptr, (struct tw_str){ left.p + GRPC_HEAD, len }, s))

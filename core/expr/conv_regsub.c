@@ -56,8 +56,7 @@ TW__CONV(regsub)
 			break;
 	}
 	tw_out_str(&o, left);
-	return !o.over &&
-	    tw__set_text(s, TW_STRING, mem, (size_t)(o.p - mem));
+	return !o.over && tw__set_text(s, TW_STRING, mem, (size_t)(o.p - mem));
 }
 
 const struct tw_conv tw__conv_regsub[] = {

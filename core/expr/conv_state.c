@@ -33,7 +33,8 @@ TW__CONV(nbsrv)
 	(void)args;
 	if (!copy_name(s->u.str, name))
 		return false;
-	const struct tw_proxy *const be = tw_gen_find(tw_req_gen(req), name, TW_BACKEND);
+	const struct tw_proxy *const be =
+	    tw_gen_find(tw_req_gen(req), name, TW_BACKEND);
 	if (be == NULL)
 		return false;
 	tw_proxy_usable(be, &active, &backup, &weight);

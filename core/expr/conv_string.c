@@ -165,8 +165,9 @@ TW__CHECK(middle)
 TW__CHECK(add_item)
 {
 	if (!tw__arg_is(&args[1]) && !tw__arg_is(&args[2]))
-		return tw_err_set(err, "a variable or a suffix is expected after the "
-				       "delimiter");
+		return tw_err_set(err,
+		    "a variable or a suffix is expected after the "
+		    "delimiter");
 	return check_middle(gen, args, err);
 }
 

@@ -68,14 +68,13 @@ format_time(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample 
 	    (local ? localtime_r(&whole, &tm) : gmtime_r(&whole, &tm)) == NULL)
 		return false;
 	char *const mem = tw__scratch(req, TIME_MAX);
-	return tw__set_text(
-	    s, TW_STRING, mem, strftime(mem, TIME_MAX, format, &tm));
+	return tw__set_text(s, TW_STRING, mem, strftime(mem, TIME_MAX, format, &tm));
 }
 
-#define TIME(name, unit, local)                                  \
-	TW__CONV(name)                                           \
-	{                                                        \
-		return format_time(req, args, s, &unit, local);  \
+#define TIME(name, unit, local)                                 \
+	TW__CONV(name)                                          \
+	{                                                       \
+		return format_time(req, args, s, &unit, local); \
 	}
 
 TIME(ltime, seconds, true)
@@ -129,8 +128,10 @@ TW__CONV(http_date)
 	return tw__set_text(s, TW_STRING, mem, (size_t)(o.p - mem));
 }
 
-#define ENTRY(name, help) \
-	{ #name, "s,[i]", TW_SINT, TW_STRING, conv_##name, NULL, help }
+#define ENTRY(name, help)                                                   \
+	{                                                                   \
+#name, "s,[i]", TW_SINT, TW_STRING, conv_##name, NULL, help \
+	}
 
 const struct tw_conv tw__conv_time[] = {
 	{ "http_date", "[i,s]", TW_SINT, TW_STRING, conv_http_date, check_http_date,

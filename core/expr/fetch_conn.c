@@ -19,18 +19,18 @@
 
 /* ---- addresses ---------------------------------------------------------- */
 
-#define ADDRESS(name, conn, end)                                     \
-	TW__FETCH(name)                                              \
-	{                                                            \
-		struct tw_conn *const c = conn;                      \
-		TW__UNUSED_FETCH;                                    \
-		return c != NULL && tw__give_addr(out, end(c));      \
-	}                                                            \
-	TW__FETCH(name##_port)                                       \
-	{                                                            \
-		struct tw_conn *const c = conn;                      \
-		TW__UNUSED_FETCH;                                    \
-		return c != NULL && tw__give_port(out, end(c));      \
+#define ADDRESS(name, conn, end)                                \
+	TW__FETCH(name)                                         \
+	{                                                       \
+		struct tw_conn *const c = conn;                 \
+		TW__UNUSED_FETCH;                               \
+		return c != NULL && tw__give_addr(out, end(c)); \
+	}                                                       \
+	TW__FETCH(name##_port)                                  \
+	{                                                       \
+		struct tw_conn *const c = conn;                 \
+		TW__UNUSED_FETCH;                               \
+		return c != NULL && tw__give_port(out, end(c)); \
 	}
 
 /* Addresses of the socket itself, whatever rules made of them. */
@@ -122,11 +122,11 @@ check_rtt(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 	return 0;
 }
 
-#define KERNEL(name, conn, value)                                  \
-	TW__FETCH(name)                                            \
-	{                                                          \
-		struct tcp_info ti;                                \
-		TW__UNUSED_FETCH;                                  \
+#define KERNEL(name, conn, value)                                       \
+	TW__FETCH(name)                                                 \
+	{                                                               \
+		struct tcp_info ti;                                     \
+		TW__UNUSED_FETCH;                                       \
 		return tcp_info(conn, &ti) && tw__give_int(out, value); \
 	}
 
@@ -183,11 +183,11 @@ give_time(struct tw_req *req, enum tw_time which, struct tw_sample *out)
 	return ms >= 0 && tw__give_int(out, ms);
 }
 
-#define TIME(name, which)                                 \
-	TW__FETCH(name)                                   \
-	{                                                 \
-		TW__UNUSED_FETCH;                         \
-		return give_time(req, which, out);        \
+#define TIME(name, which)                          \
+	TW__FETCH(name)                            \
+	{                                          \
+		TW__UNUSED_FETCH;                  \
+		return give_time(req, which, out); \
 	}
 
 TIME(t_connect, TW_T_CONNECT)
@@ -262,9 +262,18 @@ TW__FETCH(bc_srv_queue)
 	return tw__give_int(out, tw_req_server_queue(req));
 }
 
-#define ONE(n, type, fn, help) { n, "", type, TW__AT_CLIENT, fetch_##fn, NULL, NULL, help }
-#define IP(n, fn, help) { n, "", TW_IPV4, TW__AT_CLIENT, fetch_##fn, "ip", NULL, help }
-#define RTT(n, help) { #n, "[s]", TW_SINT, TW__AT_CLIENT, fetch_##n, NULL, check_rtt, help }
+#define ONE(n, type, fn, help)                                           \
+	{                                                                \
+		n, "", type, TW__AT_CLIENT, fetch_##fn, NULL, NULL, help \
+	}
+#define IP(n, fn, help)                                                     \
+	{                                                                   \
+		n, "", TW_IPV4, TW__AT_CLIENT, fetch_##fn, "ip", NULL, help \
+	}
+#define RTT(n, help)                                                                \
+	{                                                                           \
+#n, "[s]", TW_SINT, TW__AT_CLIENT, fetch_##n, NULL, check_rtt, help \
+	}
 
 const struct tw_fetch tw__fetch_conn[] = {
 	ONE("bc.timer.connect", TW_SINT, t_connect, "Milliseconds to connect (%Tc)."),
@@ -292,13 +301,15 @@ const struct tw_fetch tw__fetch_conn[] = {
 	IP("fc_dst", fc_dst, "The address that the client connected to."),
 	ONE("fc_dst_is_local", TW_BOOL, dst_is_local, "As dst_is_local."),
 	ONE("fc_dst_port", TW_SINT, fc_dst_port, "The port the client connected to."),
-	ONE("fc_err", TW_SINT, fc_err, "The number of the connection's error; 0: none."),
+	ONE("fc_err", TW_SINT, fc_err,
+	    "The number of the connection's error; 0: none."),
 	ONE("fc_err_str", TW_STRING, fc_err_str, "The connection's error as text."),
 	ONE("fc_fackets", TW_SINT, fc_fackets, "The kernel's forward ACK counter."),
 	ONE("fc_http_major", TW_SINT, fc_http_major,
 	    "The client's connection's major version of HTTP."),
 	ONE("fc_lost", TW_SINT, fc_lost, "The kernel's counter of lost segments."),
-	ONE("fc_reordering", TW_SINT, fc_reordering, "The kernel's reordering counter."),
+	ONE("fc_reordering", TW_SINT, fc_reordering,
+	    "The kernel's reordering counter."),
 	ONE("fc_retrans", TW_SINT, fc_retrans, "The kernel's counter of retransmits."),
 	RTT(fc_rtt, "(ms or us) The client's round trip time."),
 	RTT(fc_rttvar, "(ms or us) The variation of the client's round trip time."),
@@ -306,25 +317,33 @@ const struct tw_fetch tw__fetch_conn[] = {
 	IP("fc_src", fc_src, "The client's address."),
 	ONE("fc_src_is_local", TW_BOOL, src_is_local, "As src_is_local."),
 	ONE("fc_src_port", TW_SINT, fc_src_port, "The client's port."),
-	ONE("fc_unacked", TW_SINT, fc_unacked, "The kernel's counter of unacked segments."),
+	ONE("fc_unacked", TW_SINT, fc_unacked,
+	    "The kernel's counter of unacked segments."),
 	ONE("req.bytes_in", TW_SINT, bytes_in, "Bytes from the client."),
-	ONE("req.timer.hdr", TW_SINT, t_head, "Milliseconds of the request's head (%TR)."),
-	ONE("req.timer.idle", TW_SINT, t_idle, "Milliseconds before its first byte (%Ti)."),
+	ONE("req.timer.hdr", TW_SINT, t_head,
+	    "Milliseconds of the request's head (%TR)."),
+	ONE("req.timer.idle", TW_SINT, t_idle,
+	    "Milliseconds before its first byte (%Ti)."),
 	ONE("req.timer.queue", TW_SINT, t_queue, "Milliseconds in queues (%Tw)."),
-	ONE("req.timer.tq", TW_SINT, t_query, "Milliseconds until its head was there (%Tq)."),
+	ONE("req.timer.tq", TW_SINT, t_query,
+	    "Milliseconds until its head was there (%Tq)."),
 	ONE("res.bytes_out", TW_SINT, bytes_out, "Bytes to the client."),
-	ONE("res.timer.data", TW_SINT, t_data, "Milliseconds of the response's data (%Td)."),
+	ONE("res.timer.data", TW_SINT, t_data,
+	    "Milliseconds of the response's data (%Td)."),
 	ONE("res.timer.hdr", TW_SINT, t_response,
 	    "Milliseconds until the response's head (%Tr)."),
 	ONE("src_is_local", TW_BOOL, src_is_local,
 	    "Is the client's address one of this machine?"),
 	ONE("ssl_fc", TW_BOOL, ssl_fc, "Did the client come through TLS?"),
-	ONE("txn.conn_retries", TW_SINT, conn_retries, "Attempts to connect after the first."),
+	ONE("txn.conn_retries", TW_SINT, conn_retries,
+	    "Attempts to connect after the first."),
 	ONE("txn.id32", TW_SINT, id32, "A number of the exchange."),
 	ONE("txn.redispatched", TW_BOOL, redispatched, "Was another server chosen?"),
-	ONE("txn.sess_term_state", TW_STRING, term_state, "The first two termination letters."),
+	ONE("txn.sess_term_state", TW_STRING, term_state,
+	    "The first two termination letters."),
 	ONE("txn.status", TW_SINT, txn_status, "The status sent to the client."),
 	ONE("txn.timer.total", TW_SINT, t_total, "Milliseconds of the exchange (%Tt)."),
-	ONE("txn.timer.user", TW_SINT, t_user, "Milliseconds as the user saw it (%Tu)."),
+	ONE("txn.timer.user", TW_SINT, t_user,
+	    "Milliseconds as the user saw it (%Tu)."),
 	{ .name = NULL },
 };

@@ -40,8 +40,8 @@ check_bin(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 		const int hi = hex_digit(hex.p[i]);
 		const int lo = i + 1 < hex.len ? hex_digit(hex.p[i + 1]) : -1;
 		if (hi < 0 || lo < 0)
-			return tw_err_set(err,
-			    "'%s': pairs of hex digits are expected", hex.p);
+			return tw_err_set(
+			    err, "'%s': pairs of hex digits are expected", hex.p);
 		mem[i / 2] = (char)(hi << 4 | lo);
 	}
 	args[0].str = (struct tw_str){ mem, hex.len / 2 };
@@ -102,8 +102,8 @@ check_unit(struct tw_arg_val *args, int i, int to, struct tw_err *err)
 	const char *const unit = args[i].type != TW_ANY ? args[i].str.p : "s";
 
 	args[to].n = strcmp(unit, "s") == 0 ? 1000000
-	    : strcmp(unit, "ms") == 0	    ? 1000
-	    : strcmp(unit, "us") == 0	    ? 1
+	    : strcmp(unit, "ms") == 0       ? 1000
+	    : strcmp(unit, "us") == 0       ? 1
 					    : 0;
 	if (args[to].n == 0)
 		return tw_err_set(err, "unit '%s' is unknown: write s, ms or us", unit);
@@ -122,8 +122,7 @@ TW__FETCH(date)
 	int64_t n;
 
 	TW__UNUSED_FETCH;
-	if (__builtin_add_overflow(
-		(int64_t)tw_wall_us() / args[2].n, args[0].n, &n))
+	if (__builtin_add_overflow((int64_t)tw_wall_us() / args[2].n, args[0].n, &n))
 		return false;
 	return tw__give_int(out, n);
 }
@@ -161,8 +160,7 @@ chance(void)
 {
 	static __thread uint64_t s[2];
 
-	if (s[0] == 0 && s[1] == 0 &&
-	    getrandom(s, sizeof(s), 0) != (ssize_t)sizeof(s))
+	if (s[0] == 0 && s[1] == 0 && getrandom(s, sizeof(s), 0) != (ssize_t)sizeof(s))
 		s[0] = tw_wall_us() | 1;
 	uint64_t x = s[0];
 	const uint64_t y = s[1];
@@ -258,8 +256,8 @@ TW__FETCH(uptime)
 }
 
 const struct tw_fetch tw__fetch_const[] = {
-	{ "accept_date", "[s]", TW_SINT, TW__AT_CLIENT, fetch_accept_date, NULL, check_when,
-	    "(unit) When the connection was accepted, since 1970." },
+	{ "accept_date", "[s]", TW_SINT, TW__AT_CLIENT, fetch_accept_date, NULL,
+	    check_when, "(unit) When the connection was accepted, since 1970." },
 	{ "act_conn", "", TW_SINT, TW_AT_ANY, fetch_act_conn, NULL, NULL,
 	    "Client connections of the process now." },
 	{ "bin", "s", TW_BINARY, TW_AT_ANY, fetch_bin, NULL, check_bin,

@@ -102,7 +102,8 @@ give_part(struct tw_req *req, const struct tw_conn *conn, uint64_t off, uint64_t
 	const struct tw_str in = bytes_of(conn);
 	const bool to_end = len == 0;
 
-	if (off > in.len || (!to_end && len > in.len - off) || (to_end && off == in.len))
+	if (off > in.len || (!to_end && len > in.len - off) ||
+	    (to_end && off == in.len))
 		return can_grow(conn) ? tw__fetch_wait(req, out) : false;
 	if (to_end)
 		out->may_change = can_grow(conn);
@@ -113,8 +114,8 @@ give_part(struct tw_req *req, const struct tw_conn *conn, uint64_t off, uint64_t
 TW__FETCH(req_payload)
 {
 	TW__UNUSED_FETCH;
-	return give_part(req, tw_req_conn(req), (uint64_t)args[0].n,
-	    (uint64_t)args[1].n, out);
+	return give_part(
+	    req, tw_req_conn(req), (uint64_t)args[0].n, (uint64_t)args[1].n, out);
 }
 
 TW__FETCH(res_payload)
@@ -145,8 +146,8 @@ check_payload_lv(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err
 		text = (struct tw_str){ text.p + 1, text.len - 1 };
 	}
 	if (!tw_str_to_u64(text, &n) || n > INT32_MAX)
-		return tw_err_set(err, "'%s' is not an offset: write n, +n or -n",
-		    args[2].str.p);
+		return tw_err_set(
+		    err, "'%s' is not an offset: write n, +n or -n", args[2].str.p);
 	args[3].n = minus ? -(int64_t)n : (int64_t)n;
 	if (minus && args[0].n + args[1].n + args[3].n < 0)
 		return tw_err_set(err, "the offset lies before the beginning");
@@ -167,9 +168,8 @@ give_lv(struct tw_req *req, const struct tw_conn *conn, const struct tw_arg_val 
 		len = len << 8 | (unsigned char)in.p[i];
 	if (len == 0)
 		return false;
-	const uint64_t start = args[4].n
-	    ? (uint64_t)((int64_t)behind + args[3].n)
-	    : (uint64_t)args[3].n;
+	const uint64_t start =
+	    args[4].n ? (uint64_t)((int64_t)behind + args[3].n) : (uint64_t)args[3].n;
 	return give_part(req, conn, start, len, out);
 }
 
@@ -291,7 +291,8 @@ TW__FETCH(hello_ec)
 	struct tw__hello h;
 
 	TW__UNUSED_FETCH;
-	return hello(req, &h, out) && tw__give_bool(out, h.has_groups);
+	/* Nothing, not false, when it has none: as HAProxy. */
+	return hello(req, &h, out) && h.has_groups && tw__give_bool(out, true);
 }
 
 TW__FETCH(hello_ticket)
@@ -303,13 +304,13 @@ TW__FETCH(hello_ticket)
 	    tw__give_int(out, h.has_ticket + (h.has_ticket && h.ticket_len > 0));
 }
 
-#define LIST(name, part)                                                      \
-	TW__FETCH(name)                                                       \
-	{                                                                     \
-		struct tw__hello h;                                           \
-		TW__UNUSED_FETCH;                                             \
-		return hello(req, &h, out) && h.part.p != NULL &&             \
-		    tw__give_str(out, TW_BINARY, h.part);                     \
+#define LIST(name, part)                                          \
+	TW__FETCH(name)                                           \
+	{                                                         \
+		struct tw__hello h;                               \
+		TW__UNUSED_FETCH;                                 \
+		return hello(req, &h, out) && h.part.p != NULL && \
+		    tw__give_str(out, TW_BINARY, h.part);         \
 	}
 
 LIST(hello_ciphers, ciphers)
@@ -325,26 +326,19 @@ TW__FETCH(hello_sni)
 	    tw__give_str(out, TW_STRING, h.sni);
 }
 
-/* "h2,http/1.1" */
+/* Each name in turn; where one value counts, the first. cur: at[0]: offset. */
 TW__FETCH(hello_alpn)
 {
 	struct tw__hello h;
 
 	TW__UNUSED_FETCH;
-	if (!hello(req, &h, out) || h.alpn.p == NULL)
+	if (!hello(req, &h, out) || cur->at[0] >= h.alpn.len)
 		return false;
-	char *const mem = tw__scratch(req, h.alpn.len + 1);
-	if (mem == NULL)
-		return false;
-	struct tw_out o = tw_out_of(mem, h.alpn.len);
-	for (struct tw_str s = h.alpn; s.len > 0;) {
-		const size_t n = (unsigned char)s.p[0];
-		if (o.p > mem)
-			tw_out_char(&o, ',');
-		tw_out_mem(&o, s.p + 1, n);
-		s = (struct tw_str){ s.p + 1 + n, s.len - 1 - n };
-	}
-	return tw__give_str(out, TW_STRING, (struct tw_str){ mem, (size_t)(o.p - mem) });
+	const char *const p = h.alpn.p + cur->at[0];
+	const size_t len = (unsigned char)p[0];
+	cur->at[0] += len + 1;
+	cur->more = cur->all && cur->at[0] < h.alpn.len;
+	return tw__give_str(out, TW_STRING, (struct tw_str){ p + 1, len });
 }
 
 /* The groups of the shares, without the keys. */
@@ -367,10 +361,14 @@ TW__FETCH(hello_shares)
 		tw_out_mem(&o, s.p, 2);
 		s = (struct tw_str){ s.p + 4 + n, s.len - 4 - n };
 	}
-	return tw__give_str(out, TW_BINARY, (struct tw_str){ mem, (size_t)(o.p - mem) });
+	return tw__give_str(
+	    out, TW_BINARY, (struct tw_str){ mem, (size_t)(o.p - mem) });
 }
 
-#define E(n, a, t, fn, m, c, h) { n, a, t, TW__AT_CLIENT, fetch_##fn, m, c, h }
+#define E(n, a, t, fn, m, c, h)                             \
+	{                                                   \
+		n, a, t, TW__AT_CLIENT, fetch_##fn, m, c, h \
+	}
 #define PAYLOAD(n, fn, h) E(n, "i,i", TW_BINARY, fn, "bin", check_payload, h)
 #define PAYLOAD_LV(n, fn, h) E(n, "i,i,[s]", TW_BINARY, fn, "bin", check_payload_lv, h)
 #define LEN "Bytes of the buffer that were not passed on yet."
@@ -409,7 +407,7 @@ const struct tw_fetch tw__fetch_content[] = {
 const struct tw_fetch tw__fetch_hello[] = {
 	E("rep_ssl_hello_type", "", TW_SINT, res_hello_type, "int", NULL, TYPE),
 	E("req.ssl_alpn", "", TW_STRING, hello_alpn, "str", NULL,
-	    "The protocols in a TLS ClientHello, with commas."),
+	    "The protocols in a TLS ClientHello."),
 	E("req.ssl_cipherlist", "", TW_BINARY, hello_ciphers, "bin", NULL,
 	    "The ciphers of a TLS ClientHello, as sent."),
 	E("req.ssl_ec_ext", "", TW_BOOL, hello_ec, NULL, NULL,

@@ -162,11 +162,11 @@ give_timeout(const struct tw_proxy *px, const char *which, struct tw_sample *out
 	return px != NULL && tw__give_int(out, tw_proxy_timeout_ms(px, which));
 }
 
-#define TIMEOUT(name, proxy, which)                        \
-	TW__FETCH(name)                                    \
-	{                                                  \
-		TW__UNUSED_FETCH;                          \
-		return give_timeout(proxy, which, out);    \
+#define TIMEOUT(name, proxy, which)                     \
+	TW__FETCH(name)                                 \
+	{                                               \
+		TW__UNUSED_FETCH;                       \
+		return give_timeout(proxy, which, out); \
 	}
 
 TIMEOUT(be_connect, own_backend(req), "connect")
@@ -177,28 +177,38 @@ TIMEOUT(be_tunnel, own_backend(req), "tunnel")
 TIMEOUT(fe_client, tw_req_frontend(req), "client")
 TIMEOUT(fe_tarpit, tw_req_frontend(req), "tarpit")
 
-#define ONE(n, type, fn, help) { n, "", type, TW__AT_CLIENT, fetch_##fn, NULL, NULL, help }
-#define BACKEND(name, help)                                                   \
-	{                                                                     \
-		#name, "[s]", TW_SINT, TW__AT_CLIENT, fetch_##name, NULL,         \
-		    tw__fetch_check_backend, help                             \
+#define ONE(n, type, fn, help)                                           \
+	{                                                                \
+		n, "", type, TW__AT_CLIENT, fetch_##fn, NULL, NULL, help \
+	}
+#define BACKEND(name, help)                                               \
+	{                                                                 \
+#name, "[s]", TW_SINT, TW__AT_CLIENT, fetch_##name, NULL, \
+		    tw__fetch_check_backend, help                         \
 	}
 
 const struct tw_fetch tw__fetch_state[] = {
-	BACKEND(be_conn_free, "Connections that a backend's servers still take; -1: any."),
-	ONE("be_connect_timeout", TW_SINT, be_connect, "The backend's timeout connect, ms."),
+	BACKEND(
+	    be_conn_free, "Connections that a backend's servers still take; -1: any."),
+	ONE("be_connect_timeout", TW_SINT, be_connect,
+	    "The backend's timeout connect, ms."),
 	ONE("be_id", TW_SINT, be_id, "The backend's number."),
 	ONE("be_name", TW_STRING, be_name, "The backend's name."),
 	ONE("be_queue_timeout", TW_SINT, be_queue, "The backend's timeout queue, ms."),
-	ONE("be_server_timeout", TW_SINT, be_server, "The backend's timeout server, ms."),
-	ONE("be_tarpit_timeout", TW_SINT, be_tarpit, "The backend's timeout tarpit, ms."),
-	ONE("be_tunnel_timeout", TW_SINT, be_tunnel, "The backend's timeout tunnel, ms."),
+	ONE("be_server_timeout", TW_SINT, be_server,
+	    "The backend's timeout server, ms."),
+	ONE("be_tarpit_timeout", TW_SINT, be_tarpit,
+	    "The backend's timeout tarpit, ms."),
+	ONE("be_tunnel_timeout", TW_SINT, be_tunnel,
+	    "The backend's timeout tunnel, ms."),
 	BACKEND(connslots, "Connections and queue slots a backend still has; -1: any."),
 	ONE("dst_conn", TW_SINT, dst_conn, "Connections of this listener now."),
-	ONE("fe_client_timeout", TW_SINT, fe_client, "The frontend's timeout client, ms."),
+	ONE("fe_client_timeout", TW_SINT, fe_client,
+	    "The frontend's timeout client, ms."),
 	ONE("fe_id", TW_SINT, fe_id, "The frontend's number."),
 	ONE("fe_name", TW_STRING, fe_name, "The frontend's name."),
-	ONE("fe_tarpit_timeout", TW_SINT, fe_tarpit, "The frontend's timeout tarpit, ms."),
+	ONE("fe_tarpit_timeout", TW_SINT, fe_tarpit,
+	    "The frontend's timeout tarpit, ms."),
 	ONE("so_id", TW_SINT, so_id, "The number of the listener."),
 	ONE("so_name", TW_STRING, so_name, "The name of the listener."),
 	{ "srv_conn_free", "s", TW_SINT, TW__AT_CLIENT, fetch_srv_conn_free, NULL,

@@ -293,7 +293,8 @@ is_request_line(struct tw_str s)
 	    !is_token((struct tw_str){ s.p, (size_t)(sp - s.p) }))
 		return false;
 	const struct tw_str v = { last + 1, (size_t)(s.p + s.len - last - 1) };
-	if (v.len != sizeof(version) || memcmp(v.p, version, sizeof(version) - 1) != 0 ||
+	if (v.len != sizeof(version) ||
+	    memcmp(v.p, version, sizeof(version) - 1) != 0 ||
 	    !isdigit((unsigned char)v.p[v.len - 1]))
 		return false;
 	for (const char *p = sp + 1; p < last; p++)
@@ -307,8 +308,7 @@ is_field_line(struct tw_str s)
 {
 	const char *const colon = memchr(s.p, ':', s.len);
 
-	return colon != NULL &&
-	    is_token((struct tw_str){ s.p, (size_t)(colon - s.p) });
+	return colon != NULL && is_token((struct tw_str){ s.p, (size_t)(colon - s.p) });
 }
 
 enum tw__seen

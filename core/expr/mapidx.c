@@ -41,13 +41,13 @@ struct tw__mapidx {
 	struct tw_arena *arena; /* owns */
 	struct tw__mapval *val; /* entry i */
 	uint32_t n, cap;
-	struct tw__strset set;  /* item i is entry i's key */
+	struct tw__strset set; /* item i is entry i's key */
 	struct tw__subset inside;
 	struct spans v4, v6, ints;
 	bool ints_overlap;
-	struct holed *holed;    /* IPv4 masks with holes */
+	struct holed *holed; /* IPv4 masks with holes */
 	uint32_t n_holed;
-	struct tw__regex **re;  /* of entry i; owns their code */
+	struct tw__regex **re; /* of entry i; owns their code */
 };
 
 struct tw__mapidx *
@@ -125,8 +125,8 @@ add_ip(struct tw__mapidx *m, const char *key, struct tw_err *err)
 	} else if ((~ip.mask & (~ip.mask + 1)) == 0) {
 		span_add(m, &m->v4, ip.addr, ip.addr | ~ip.mask);
 	} else {
-		m->holed = grow(m->arena, m->holed, m->n_holed, m->n_holed + 1,
-		    sizeof(*m->holed));
+		m->holed = grow(
+		    m->arena, m->holed, m->n_holed, m->n_holed + 1, sizeof(*m->holed));
 		m->holed[m->n_holed++] = (struct holed){ ip.addr, ip.mask, m->n };
 	}
 	return 0;
@@ -149,15 +149,15 @@ add_key(struct tw__mapidx *m, const char *key, struct tw_err *err)
 		m->re[m->n] = tw__regex_new(m->arena, key, m->kind.fold, err);
 		return m->re[m->n] != NULL ? 0 : -1;
 	default:
-		tw__strset_add(m->arena, &m->set,
-		    tw__subset_trim(m->kind.match, tw_str_of(key)));
+		tw__strset_add(
+		    m->arena, &m->set, tw__subset_trim(m->kind.match, tw_str_of(key)));
 		return 0;
 	}
 }
 
 static int
-set_value(struct tw__mapidx *m, struct tw__mapval *v, const char *value,
-    struct tw_err *err)
+set_value(
+    struct tw__mapidx *m, struct tw__mapval *v, const char *value, struct tw_err *err)
 {
 	int64_t hi;
 
@@ -329,8 +329,9 @@ ip_find(const struct tw__mapidx *m, const struct tw_sample *s)
 	if (ip.type == TW_IPV4) {
 		if ((at = v4_find(m, ip.u.ip)) != 0 || m->v6.n == 0)
 			return at;
-		return tw__cast(NULL, &ip, TW_IPV6) ? span_find(&m->v6, wide_of(ip.u.ip))
-						    : 0;
+		return tw__cast(NULL, &ip, TW_IPV6)
+		    ? span_find(&m->v6, wide_of(ip.u.ip))
+		    : 0;
 	}
 	const uint8_t *const v4 = tw__v4_within(ip.u.ip);
 	at = span_find(&m->v6, wide_of(ip.u.ip));

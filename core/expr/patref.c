@@ -225,8 +225,8 @@ say_which(const struct tw__patref *ref, const struct tw__patelt *e, struct tw_er
 
 	if (e->line == 0)
 		return -1;
-	return tw_err_set(err, "%.700s, at line %d of file '%.250s'", why.text, e->line,
-	    ref->name);
+	return tw_err_set(
+	    err, "%.700s, at line %d of file '%.250s'", why.text, e->line, ref->name);
 }
 
 static struct form *
@@ -265,8 +265,8 @@ same_kind(const struct tw__patkind *a, const struct tw__patkind *b)
 }
 
 struct tw__patview *
-tw__patref_view(const struct tw__ectx *cx, struct tw__patref *ref,
-    const struct tw__patkind *kind)
+tw__patref_view(
+    const struct tw__ectx *cx, struct tw__patref *ref, const struct tw__patkind *kind)
 {
 	for (struct tw__patview *v = ref->views; v != NULL; v = v->next)
 		if (same_kind(&v->kind, kind))
@@ -274,7 +274,8 @@ tw__patref_view(const struct tw__ectx *cx, struct tw__patref *ref,
 	struct form *const f = form_make(ref, kind, ref->version, cx->err);
 	if (f == NULL)
 		return NULL;
-	struct tw__patview *const v = tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*v));
+	struct tw__patview *const v =
+	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*v));
 	v->kind = *kind;
 	atomic_init(&v->form, f);
 	v->next = ref->views;
@@ -423,8 +424,8 @@ put_in_force(struct tw__patref *ref, uint32_t version)
 	for (const struct tw__patelt *e = ref->first; e != NULL; e = e->next)
 		ref->n += e->version == version;
 	for (struct tw__patview *v = ref->views; v != NULL; v = v->next) {
-		struct form *const old = atomic_exchange_explicit(
-		    &v->form, v->fresh, memory_order_acq_rel);
+		struct form *const old =
+		    atomic_exchange_explicit(&v->form, v->fresh, memory_order_acq_rel);
 		v->fresh = NULL;
 		tw_retire(form_free, old);
 	}
@@ -513,9 +514,8 @@ change_now(void *arg)
 	if (ref != NULL && c->op == TW__PATOP_DEL)
 		n = tw__patref_del(ref, c->key, NULL);
 	else if (ref != NULL && tw__patref_test(ref, c->key, c->value, &err) == 0) {
-		n = c->op == TW__PATOP_SET
-		    ? tw__patref_set(ref, c->key, NULL, c->value)
-		    : 0;
+		n = c->op == TW__PATOP_SET ? tw__patref_set(ref, c->key, NULL, c->value)
+					   : 0;
 		if (n == 0)
 			n = tw__patref_add(ref, c->key, c->map ? c->value : NULL,
 				ref->version) == 0;

@@ -28,8 +28,8 @@ struct request {
 };
 
 static bool
-read_request(struct request *r, struct tw_cli *cli, bool map, int argc,
-    char *const argv[])
+read_request(
+    struct request *r, struct tw_cli *cli, bool map, int argc, char *const argv[])
 {
 	uint64_t n;
 
@@ -122,8 +122,9 @@ get(struct tw_cli *cli, bool map, int argc, char *const argv[])
 	if (!read_request(&r, cli, map, argc, argv))
 		return;
 	if (r.argc != 1) {
-		tw_cli_printf(cli, "'get %s' expects two parameters: identifier and "
-				   "key.\n",
+		tw_cli_printf(cli,
+		    "'get %s' expects two parameters: identifier and "
+		    "key.\n",
 		    map ? "map" : "acl");
 		return;
 	}
@@ -131,8 +132,8 @@ get(struct tw_cli *cli, bool map, int argc, char *const argv[])
 		tw_cli_printf(cli, "type=%s, case=%s, match=%s", got.method,
 		    got.fold ? "insensitive" : "sensitive", got.matches ? "yes" : "no");
 		if (got.key != NULL)
-			tw_cli_printf(cli, ", key=\"%s\", value=\"%s\"", got.key,
-			    got.value);
+			tw_cli_printf(
+			    cli, ", key=\"%s\", value=\"%s\"", got.key, got.value);
 		tw_cli_printf(cli, "\n");
 	}
 }
@@ -146,7 +147,8 @@ add_one(const struct request *r, const char *key, const char *value)
 
 	if (tw__patref_test(r->ref, key, value, &err) != 0 ||
 	    tw__patref_add(r->ref, key, value, r->version) != 0) {
-		tw_cli_printf(r->cli, "%s.\n", err.text[0] ? err.text : "Out of memory");
+		tw_cli_printf(
+		    r->cli, "%s.\n", err.text[0] ? err.text : "Out of memory");
 		return false;
 	}
 	return true;
@@ -170,8 +172,8 @@ add_lines(const struct request *r, struct tw_str text)
 				*value++ = '\0';
 			value += strspn(value, " \t");
 			if (*value == '\0') {
-				tw_cli_printf(r->cli, "Missing value for key '%s'.\n",
-				    line);
+				tw_cli_printf(
+				    r->cli, "Missing value for key '%s'.\n", line);
 				break;
 			}
 		}
@@ -223,8 +225,9 @@ del(struct tw_cli *cli, bool map, int argc, char *const argv[])
 	if (!read_request(&r, cli, map, argc, argv))
 		return;
 	if (r.argc != 1) {
-		tw_cli_printf(cli, "'del %s' expects two parameters: identifier and "
-				   "key.\n",
+		tw_cli_printf(cli,
+		    "'del %s' expects two parameters: identifier and "
+		    "key.\n",
 		    map ? "map" : "acl");
 		return;
 	}
@@ -244,8 +247,9 @@ cmd_set_map(struct tw_cli *cli, int argc, char *const argv[])
 	if (!read_request(&r, cli, true, argc, argv))
 		return;
 	if (r.argc != 2) {
-		tw_cli_printf(cli, "'set map' expects three parameters: map "
-				   "identifier, key and value.\n");
+		tw_cli_printf(cli,
+		    "'set map' expects three parameters: map "
+		    "identifier, key and value.\n");
 		return;
 	}
 	const void *const at = address_of(r.argv[0]);
@@ -278,8 +282,7 @@ prepare(struct tw_cli *cli, bool map, int argc, char *const argv[])
 	struct request r;
 
 	if (read_request(&r, cli, map, argc, argv))
-		tw_cli_printf(
-		    cli, "New version created: %u\n", ++r.ref->next_version);
+		tw_cli_printf(cli, "New version created: %u\n", ++r.ref->next_version);
 }
 
 static void
@@ -305,16 +308,14 @@ commit(struct tw_cli *cli, bool map, int argc, char *const argv[])
 		tw__patref_clear(r.ref, old);
 }
 
-#define BOTH(name)                                                         \
-	static void cmd_##name##_map(                                      \
-	    struct tw_cli *cli, int argc, char *const argv[])              \
-	{                                                                  \
-		name(cli, true, argc, argv);                               \
-	}                                                                  \
-	static void cmd_##name##_acl(                                      \
-	    struct tw_cli *cli, int argc, char *const argv[])              \
-	{                                                                  \
-		name(cli, false, argc, argv);                              \
+#define BOTH(name)                                                                     \
+	static void cmd_##name##_map(struct tw_cli *cli, int argc, char *const argv[]) \
+	{                                                                              \
+		name(cli, true, argc, argv);                                           \
+	}                                                                              \
+	static void cmd_##name##_acl(struct tw_cli *cli, int argc, char *const argv[]) \
+	{                                                                              \
+		name(cli, false, argc, argv);                                          \
 	}
 
 BOTH(show)
@@ -329,21 +330,35 @@ BOTH(commit)
 #define ADMIN TW_CLI_ADMIN, 0
 
 const struct tw_command tw__commands_patref[] = {
-	{ "add acl", ADMIN, cmd_add_acl, "[@<ver>] <acl> <pattern>", "add a pattern into an acl" },
+	{ "add acl", ADMIN, cmd_add_acl, "[@<ver>] <acl> <pattern>",
+	    "add a pattern into an acl" },
 	{ "add map", ADMIN, cmd_add_map, "[@<ver>] <map> <key> <val>",
 	    "add a map entry (payload supported)" },
-	{ "clear acl", ADMIN, cmd_clear_acl, "[@<ver>] <acl>", "clear the contents of an acl" },
-	{ "clear map", ADMIN, cmd_clear_map, "[@<ver>] <map>", "clear the contents of a map" },
-	{ "commit acl", ADMIN, cmd_commit_acl, "@<ver> <acl>", "commit the ACL at this version" },
-	{ "commit map", ADMIN, cmd_commit_map, "@<ver> <map>", "commit the map at this version" },
-	{ "del acl", ADMIN, cmd_del_acl, "<acl> [<key>|#<ref>]", "delete acl entries matching <key>" },
-	{ "del map", ADMIN, cmd_del_map, "<map> [<key>|#<ref>]", "delete map entries matching <key>" },
-	{ "get acl", OPERATOR, cmd_get_acl, "<acl> <value>", "report the patterns matching a sample for an ACL" },
-	{ "get map", OPERATOR, cmd_get_map, "<map> <value>", "report the keys and values matching a sample for a map" },
-	{ "prepare acl", ADMIN, cmd_prepare_acl, "<acl>", "prepare a new version for atomic ACL replacement" },
-	{ "prepare map", ADMIN, cmd_prepare_map, "<map>", "prepare a new version for atomic map replacement" },
-	{ "set map", ADMIN, cmd_set_map, "<map> [<key>|#<ref>] <value>", "modify a map entry" },
-	{ "show acl", OPERATOR, cmd_show_acl, "[@<ver>] <acl>]", "report available acls or dump an acl's contents" },
-	{ "show map", OPERATOR, cmd_show_map, "[@ver] [map]", "report available maps or dump a map's contents" },
+	{ "clear acl", ADMIN, cmd_clear_acl, "[@<ver>] <acl>",
+	    "clear the contents of an acl" },
+	{ "clear map", ADMIN, cmd_clear_map, "[@<ver>] <map>",
+	    "clear the contents of a map" },
+	{ "commit acl", ADMIN, cmd_commit_acl, "@<ver> <acl>",
+	    "commit the ACL at this version" },
+	{ "commit map", ADMIN, cmd_commit_map, "@<ver> <map>",
+	    "commit the map at this version" },
+	{ "del acl", ADMIN, cmd_del_acl, "<acl> [<key>|#<ref>]",
+	    "delete acl entries matching <key>" },
+	{ "del map", ADMIN, cmd_del_map, "<map> [<key>|#<ref>]",
+	    "delete map entries matching <key>" },
+	{ "get acl", OPERATOR, cmd_get_acl, "<acl> <value>",
+	    "report the patterns matching a sample for an ACL" },
+	{ "get map", OPERATOR, cmd_get_map, "<map> <value>",
+	    "report the keys and values matching a sample for a map" },
+	{ "prepare acl", ADMIN, cmd_prepare_acl, "<acl>",
+	    "prepare a new version for atomic ACL replacement" },
+	{ "prepare map", ADMIN, cmd_prepare_map, "<map>",
+	    "prepare a new version for atomic map replacement" },
+	{ "set map", ADMIN, cmd_set_map, "<map> [<key>|#<ref>] <value>",
+	    "modify a map entry" },
+	{ "show acl", OPERATOR, cmd_show_acl, "[@<ver>] <acl>]",
+	    "report available acls or dump an acl's contents" },
+	{ "show map", OPERATOR, cmd_show_map, "[@ver] [map]",
+	    "report available maps or dump a map's contents" },
 	{ .words = NULL },
 };

@@ -437,8 +437,8 @@ resolve_v4(const char *host, uint32_t *addr)
 }
 
 int
-tw__pat_parse_ip(const char *text, bool resolve, struct tw__patip *out,
-    struct tw_err *err)
+tw__pat_parse_ip(
+    const char *text, bool resolve, struct tw__patip *out, struct tw_err *err)
 {
 	char host[256];
 	const char *const slash = strchr(text, '/');
@@ -600,8 +600,7 @@ add_hex(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 			return tw_err_set(
 			    cx->err, "'%s': hex digits are expected", text);
 	}
-	tw__strset_add(
-	    ps->arena, &ps->exact, (struct tw_str){ bytes, len / 2 });
+	tw__strset_add(ps->arena, &ps->exact, (struct tw_str){ bytes, len / 2 });
 	return 0;
 }
 

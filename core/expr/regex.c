@@ -167,8 +167,8 @@ hex_digit(char c)
 
 /* "\1": a group, "\x41": a byte, "\c": c itself. */
 void
-tw__regex_subst(struct tw_out *o, struct tw_str by,
-    const struct tw_str group[TW__REGEX_GROUPS])
+tw__regex_subst(
+    struct tw_out *o, struct tw_str by, const struct tw_str group[TW__REGEX_GROUPS])
 {
 	for (size_t i = 0; i < by.len; i++) {
 		const char next = by.p[i] == '\\' && i + 1 < by.len ? by.p[i + 1] : 0;
@@ -181,8 +181,8 @@ tw__regex_subst(struct tw_out *o, struct tw_str by,
 			tw_out_str(o, group[next - '0']);
 			continue;
 		}
-		const int hi = next == 'x' && by.len - i > 2 ? hex_digit(by.p[i + 1])
-							     : -1;
+		const int hi =
+		    next == 'x' && by.len - i > 2 ? hex_digit(by.p[i + 1]) : -1;
 		const int lo = hi >= 0 ? hex_digit(by.p[i + 2]) : -1;
 		if (lo < 0) {
 			tw_out_char(o, next);

@@ -229,9 +229,8 @@ tw__strset_prefix(const struct tw__strset *set, struct tw_str s)
 {
 	for (uint32_t i = set->n > 0 ? set->n_lengths : 0; i > 0; i--) {
 		const uint32_t len = set->length[i - 1];
-		const uint32_t at = len > s.len
-		    ? 0
-		    : tw__strset_find(set, (struct tw_str){ s.p, len });
+		const uint32_t at =
+		    len > s.len ? 0 : tw__strset_find(set, (struct tw_str){ s.p, len });
 		if (at != 0)
 			return at;
 	}
@@ -247,8 +246,8 @@ tw__strset_suffix(const struct tw__strset *set, struct tw_str s)
 		const uint32_t len = set->length[i];
 		if (len > s.len)
 			break;
-		const uint32_t at = tw__strset_find(
-		    set, (struct tw_str){ s.p + s.len - len, len });
+		const uint32_t at =
+		    tw__strset_find(set, (struct tw_str){ s.p + s.len - len, len });
 		if (at != 0 && (first == 0 || at < first))
 			first = at;
 	}

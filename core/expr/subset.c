@@ -48,8 +48,7 @@ add_to_hash(struct tw__subset *ss, uint32_t i)
 
 	if (x.len == 0)
 		return; /* "/" of dir matches nothing */
-	uint32_t *const head =
-	    &ss->head[tw__strset_hash(x.p, ss->width) & ss->mask];
+	uint32_t *const head = &ss->head[tw__strset_hash(x.p, ss->width) & ss->mask];
 	ss->next[i] = *head;
 	*head = i + 1;
 }
@@ -110,12 +109,10 @@ find_hashed(const struct tw__subset *ss, struct tw_str s)
 	uint32_t first = 0;
 
 	for (size_t at = 0; at + ss->width <= s.len; at++) {
-		uint32_t i =
-		    ss->head[tw__strset_hash(s.p + at, ss->width) & ss->mask];
+		uint32_t i = ss->head[tw__strset_hash(s.p + at, ss->width) & ss->mask];
 		for (; i != 0 && (first == 0 || i < first); i = ss->next[i - 1]) {
 			const struct tw_str x = ss->set->item[i - 1];
-			if (x.len <= s.len - at &&
-			    memcmp(s.p + at, x.p, x.len) == 0 &&
+			if (x.len <= s.len - at && memcmp(s.p + at, x.p, x.len) == 0 &&
 			    stands_alone(ss, s, at, x.len))
 				first = i;
 		}

@@ -26,8 +26,7 @@ credentials(struct tw_req *req, struct tw_str *scheme, struct tw_str *rest)
 	if (sp == NULL || sp == value.p)
 		return false;
 	*scheme = (struct tw_str){ value.p, (size_t)(sp - value.p) };
-	*rest = tw_str_trim(
-	    (struct tw_str){ sp + 1, value.len - scheme->len - 1 });
+	*rest = tw_str_trim((struct tw_str){ sp + 1, value.len - scheme->len - 1 });
 	return rest->len > 0;
 }
 
@@ -131,7 +130,9 @@ HTTP_FETCH(auth_bearer)
 	if (h == NULL)
 		return false;
 	const struct tw_str value = tw_hdr_value(h);
-	const bool has_scheme = value.len > 7 && strncasecmp(value.p, "bearer ", 7) == 0;
-	return has_scheme && http_give_str(out,
-	    tw_str_trim((struct tw_str){ value.p + 7, value.len - 7 }));
+	const bool has_scheme =
+	    value.len > 7 && strncasecmp(value.p, "bearer ", 7) == 0;
+	return has_scheme &&
+	    http_give_str(
+		out, tw_str_trim((struct tw_str){ value.p + 7, value.len - 7 }));
 }

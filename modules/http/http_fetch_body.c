@@ -66,8 +66,7 @@ HTTP_FETCH(res_body_size)
 HTTP_FETCH(req_body_param)
 {
 	struct http_params ps = { .left = tw_req_body_now(req), .delim = '&' };
-	const struct tw_str name =
-	    args[0].type == TW_STRING ? args[0].str : TW_STR("");
+	const struct tw_str name = args[0].type == TW_STRING ? args[0].str : TW_STR("");
 	struct tw_str value, after;
 
 	for (uint64_t skip = 0; skip <= cur->at[0]; skip++)

@@ -63,8 +63,9 @@ next_pair(struct jar *j, struct tw_str *name, struct tw_str *value)
 		const char *const p = j->field->value + j->pos;
 		const char *const end = j->field->value + j->field->value_len;
 		const char *const stop = pair_end(p, end);
-		j->pos = j->id == TW_H_SET_COOKIE ? j->field->value_len
-						  : (size_t)(stop - j->field->value) + 1;
+		j->pos = j->id == TW_H_SET_COOKIE
+		    ? j->field->value_len
+		    : (size_t)(stop - j->field->value) + 1;
 		if (split_pair((struct tw_str){ p, (size_t)(stop - p) }, name, value))
 			return true;
 	}
@@ -123,9 +124,8 @@ names(struct tw_req *req, struct tw_msg *msg, enum tw_hdr_id id,
 	struct jar j = { .msg = msg, .id = id };
 	struct tw_str name, value;
 	size_t room = 1;
-	const char delim = args[0].type == TW_STRING && args[0].str.len > 0
-	    ? args[0].str.p[0]
-	    : ',';
+	const char delim =
+	    args[0].type == TW_STRING && args[0].str.len > 0 ? args[0].str.p[0] : ',';
 
 	while (next_pair(&j, &name, &value))
 		room += name.len + 1;
@@ -141,28 +141,28 @@ names(struct tw_req *req, struct tw_msg *msg, enum tw_hdr_id id,
 	return http_give_str(out, (struct tw_str){ mem, (size_t)(o.p - mem) });
 }
 
-#define COOKIES(prefix, msg, id)                                             \
-	HTTP_FETCH(prefix##_cook)                                            \
-	{                                                                    \
-		struct tw_str value;                                         \
-		return cookie(msg(req), id, args, cur, &value) &&            \
-		    http_give_str(out, value);                               \
-	}                                                                    \
-	HTTP_FETCH(prefix##_cook_val)                                        \
-	{                                                                    \
-		struct tw_str value;                                         \
-		return cookie(msg(req), id, args, cur, &value) &&            \
-		    http_give_int(out, http_number(value));                  \
-	}                                                                    \
-	HTTP_FETCH(prefix##_cook_cnt)                                        \
-	{                                                                    \
-		HTTP_FETCH_UNUSED;                                           \
-		return http_give_int(out, count(msg(req), id, args));        \
-	}                                                                    \
-	HTTP_FETCH(prefix##_cook_names)                                      \
-	{                                                                    \
-		HTTP_FETCH_UNUSED;                                           \
-		return names(req, msg(req), id, args, out);                  \
+#define COOKIES(prefix, msg, id)                                      \
+	HTTP_FETCH(prefix##_cook)                                     \
+	{                                                             \
+		struct tw_str value;                                  \
+		return cookie(msg(req), id, args, cur, &value) &&     \
+		    http_give_str(out, value);                        \
+	}                                                             \
+	HTTP_FETCH(prefix##_cook_val)                                 \
+	{                                                             \
+		struct tw_str value;                                  \
+		return cookie(msg(req), id, args, cur, &value) &&     \
+		    http_give_int(out, http_number(value));           \
+	}                                                             \
+	HTTP_FETCH(prefix##_cook_cnt)                                 \
+	{                                                             \
+		HTTP_FETCH_UNUSED;                                    \
+		return http_give_int(out, count(msg(req), id, args)); \
+	}                                                             \
+	HTTP_FETCH(prefix##_cook_names)                               \
+	{                                                             \
+		HTTP_FETCH_UNUSED;                                    \
+		return names(req, msg(req), id, args, out);           \
 	}
 
 COOKIES(req, tw_req_request, TW_H_COOKIE)

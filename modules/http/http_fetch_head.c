@@ -100,23 +100,24 @@ all(struct tw_req *req, struct tw_msg *msg, enum form form, char delim,
 static char
 delim_of(const struct tw_arg_val *args)
 {
-	return args[0].type == TW_STRING && args[0].str.len > 0 ? args[0].str.p[0] : ',';
+	return args[0].type == TW_STRING && args[0].str.len > 0 ? args[0].str.p[0]
+								: ',';
 }
 
-#define HEADS(prefix, msg)                                            \
-	HTTP_FETCH(prefix##_hdrs)                                     \
-	{                                                             \
-		HTTP_FETCH_UNUSED;                                    \
-		return all(req, msg(req), TEXT, 0, out);              \
-	}                                                             \
-	HTTP_FETCH(prefix##_hdrs_bin)                                 \
-	{                                                             \
-		HTTP_FETCH_UNUSED;                                    \
-		return all(req, msg(req), BINARY, 0, out);            \
-	}                                                             \
-	HTTP_FETCH(prefix##_hdr_names)                                \
-	{                                                             \
-		HTTP_FETCH_UNUSED;                                    \
+#define HEADS(prefix, msg)                                             \
+	HTTP_FETCH(prefix##_hdrs)                                      \
+	{                                                              \
+		HTTP_FETCH_UNUSED;                                     \
+		return all(req, msg(req), TEXT, 0, out);               \
+	}                                                              \
+	HTTP_FETCH(prefix##_hdrs_bin)                                  \
+	{                                                              \
+		HTTP_FETCH_UNUSED;                                     \
+		return all(req, msg(req), BINARY, 0, out);             \
+	}                                                              \
+	HTTP_FETCH(prefix##_hdr_names)                                 \
+	{                                                              \
+		HTTP_FETCH_UNUSED;                                     \
 		return all(req, msg(req), NAMES, delim_of(args), out); \
 	}
 

@@ -32,9 +32,8 @@ authority(const struct tw_msg *msg)
 static bool
 split_authority(struct tw_str a, char host[64], struct tw_str *port)
 {
-	const char *const close = a.len > 0 && a.p[0] == '['
-	    ? memchr(a.p, ']', a.len)
-	    : NULL;
+	const char *const close =
+	    a.len > 0 && a.p[0] == '[' ? memchr(a.p, ']', a.len) : NULL;
 	const char *const end = a.p + a.len;
 	const char *p = close ? close + 1 : a.p;
 	const char *const colon = p < end ? memchr(p, ':', (size_t)(end - p)) : NULL;
@@ -120,11 +119,9 @@ param(struct tw_req *req, const struct tw_arg_val *args, struct tw_cursor *cur,
     struct tw_str *value)
 {
 	const struct tw_str t = tw_req_request(req)->target;
-	const char delim = args[1].type == TW_STRING && args[1].str.len > 0
-	    ? args[1].str.p[0]
-	    : '?';
-	const struct tw_str name =
-	    args[0].type == TW_STRING ? args[0].str : TW_STR("");
+	const char delim =
+	    args[1].type == TW_STRING && args[1].str.len > 0 ? args[1].str.p[0] : '?';
+	const struct tw_str name = args[0].type == TW_STRING ? args[0].str : TW_STR("");
 	size_t start = 0;
 	struct tw_str after;
 
@@ -153,8 +150,7 @@ HTTP_FETCH(url_param_val)
 {
 	struct tw_str value;
 
-	return param(req, args, cur, &value) &&
-	    http_give_int(out, http_number(value));
+	return param(req, args, cur, &value) && http_give_int(out, http_number(value));
 }
 
 /* ---- hashes ------------------------------------------------------------- */
@@ -213,16 +209,16 @@ with_src(struct tw_req *req, uint32_t hash, struct tw_sample *out)
 	return true;
 }
 
-#define HASH(name, whole)                                           \
-	HTTP_FETCH(name)                                            \
-	{                                                           \
-		HTTP_FETCH_UNUSED;                                  \
-		return http_give_int(out, hash_of(req, whole));     \
-	}                                                           \
-	HTTP_FETCH(name##_src)                                      \
-	{                                                           \
-		HTTP_FETCH_UNUSED;                                  \
-		return with_src(req, hash_of(req, whole), out);     \
+#define HASH(name, whole)                                       \
+	HTTP_FETCH(name)                                        \
+	{                                                       \
+		HTTP_FETCH_UNUSED;                              \
+		return http_give_int(out, hash_of(req, whole)); \
+	}                                                       \
+	HTTP_FETCH(name##_src)                                  \
+	{                                                       \
+		HTTP_FETCH_UNUSED;                              \
+		return with_src(req, hash_of(req, whole), out); \
 	}
 
 HASH(base32, false)
