@@ -34,6 +34,7 @@ core_libcore_a_SOURCES = \
 	core/expr/arg_var.c \
 	core/expr/cast.c \
 	core/expr/cond.c \
+	core/expr/condrun.c \
 	core/expr/conv.c \
 	core/expr/conv_crypto.c \
 	core/expr/conv_encode.c \
@@ -128,6 +129,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/socket_kw.c \
 	core/proxy/source_kw.c \
 	core/proxy/stats.c \
+	core/proxy/use_run.c \
 	core/proxy/watch.c \
 	core/run/boot.c \
 	core/run/cli.c \

@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	t/unit/test_balance_more \
 	t/unit/test_cli_line \
 	t/unit/test_cond \
+	t/unit/test_condrun \
 	t/unit/test_cookie_edit \
 	t/unit/test_dead_forms \
 	t/unit/test_dns_msg \

@@ -14,6 +14,7 @@
 
 #include <ctype.h>
 
+#include "expr/condrun.h"
 #include "expr/patref.h"
 
 #define WORDS_MAX 8
@@ -430,4 +431,20 @@ tw__acl_eval(const struct tw__acl *acl, struct tw_req *req)
 		if (test_eval(t, req))
 			return true;
 	return false;
+}
+
+bool
+tw__acl_test_view(const struct tw__acl *acl, int i, struct tw__acl_view *out)
+{
+	const struct tw__acl_test *t = acl->tests;
+
+	while (t != NULL && i-- > 0)
+		t = t->next;
+	if (t == NULL)
+		return false;
+	*out = (struct tw__acl_view){ .expr = t->expr,
+		.pats = t->pats,
+		.match = t->match,
+		.other = t->files != NULL || t->present };
+	return true;
 }

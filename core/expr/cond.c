@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "expr/condrun.h"
 #include "expr/expr_int.h"
 
 struct term {
@@ -206,4 +207,12 @@ tw_cond_eval(const struct tw_cond *c, struct tw_req *req)
 		i++;
 	}
 	return c->unless;
+}
+
+const struct tw__acl *
+tw__cond_single(const struct tw_cond *c)
+{
+	if (c == NULL || c->unless || c->n != 1 || c->term[0].negated)
+		return NULL;
+	return c->term[0].acl;
 }

@@ -20,6 +20,7 @@
 
 #include <tideway/assert.h>
 
+#include "expr/condrun.h"
 #include "expr/pattern.h"
 #include "expr/regex.h"
 
@@ -680,6 +681,12 @@ tw__pats_close(struct tw__pats *ps)
 	tw__strset_close(ps->arena, &ps->folded);
 	tw__subset_build(ps->arena, &ps->in_exact, &ps->exact, ps->match);
 	tw__subset_build(ps->arena, &ps->in_folded, &ps->folded, ps->match);
+}
+
+const struct tw__strset *
+tw__pats_strings(const struct tw__pats *ps, bool folded)
+{
+	return folded ? &ps->folded : &ps->exact;
 }
 
 static bool

@@ -125,6 +125,7 @@ struct tw__use {
 	struct tw_expr *expr;    /* reserved: names computed at run time */
 	struct tw_proxy *backend;
 	struct tw_origin origin; /* "use_backend", file, line */
+	struct tw__use_run *run; /* that begins here; NULL: none (use_run.c) */
 };
 STAILQ_HEAD(tw__use_list, tw__use);
 
