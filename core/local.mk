@@ -46,6 +46,7 @@ core_libcore_a_SOURCES = \
 	core/expr/conv_number.c \
 	core/expr/conv_proto.c \
 	core/expr/conv_regsub.c \
+	core/expr/conv_rfc7239.c \
 	core/expr/conv_state.c \
 	core/expr/conv_string.c \
 	core/expr/conv_time.c \

@@ -153,6 +153,20 @@ my @messages = (
 	'bin(1aff),protobuf(3)', 'bin(00000000),ungrpc(1,int32)', 'bin(00000000ff08),ungrpc(1,int32)',
 );
 
+# 2.6 has none of these
+my $quoted = 'for="[2001:db8::7]:_p";by=_me;host="a.b:80";proto=https';
+my @forwarded = map { [$_->[0] . ",rfc7239_$_->[1]", $_->[2]] } (
+	["str('for=192.0.2.1')", 'is_valid', 1], ["str('$quoted')", 'is_valid', 1], ["str('for=a')", 'is_valid', 0],
+	["str('for=1.2.3.4, for=unknown')", 'is_valid', 1], ["str('for=1.2.3.4,')", 'is_valid', 0], ['str()', 'is_valid', 0],
+	["str('for=1.2.3.4;for=1.2.3.5')", 'is_valid', 0], ["str('x=y')", 'is_valid', 1], ["str('for=2001:db8::1')", 'is_valid', 0],
+	["str('$quoted')", 'field(host)', 'a.b:80'], ["str('$quoted')", 'field(for)', '[2001:db8::7]:_p'],
+	["str('$quoted')", 'field(proto)', 'https'], ["str('for=1.2.3.4')", 'field(by)', ''],
+	["str('for=1.2.3.4, for=5.6.7.8')", 'field(for)', '1.2.3.4'],
+	['str(127.0.0.1:99)', 'n2nn', '127.0.0.1'], ['str(127.0.0.1:99)', 'n2np', 99], ['str([::1]:_x)', 'n2nn', '::1'],
+	['str([::1]:_x)', 'n2np', '_x'], ['str(unknown)', 'n2nn', 'unknown'], ['str(_h:1)', 'n2nn', '_h'],
+	['str(unknown)', 'n2np', ''], ['str(x)', 'n2nn', ''], ['str(1.2.3.4:70000)', 'n2np', ''],
+);
+subtest 'Forwarded' => sub { compare_rows(\@forwarded) };
 subtest 'text' => sub { compare_rows(\@text) };
 subtest 'numbers' => sub { compare_rows(\@numbers) };
 subtest 'encodings' => sub { compare_rows(\@encoded) };

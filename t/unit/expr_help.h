@@ -127,7 +127,7 @@ extern const struct tw_conv tw__core_convs[];
 static const struct tw_conv *const test_convs[] = { tw__core_convs, tw__conv_string,
 	tw__conv_number, tw__conv_encode, tw__conv_hash, tw__conv_time, tw__conv_net,
 	tw__conv_json, tw__conv_crypto, tw__conv_jwt, tw__conv_proto,
-	tw__conv_regsub };
+	tw__conv_regsub, tw__conv_rfc7239 };
 
 static const struct tw_fetch test_fetches[] = {
 	{ "always_false", "", TW_BOOL, TW_AT_ANY, get_fixed, NULL, NULL, "" },
