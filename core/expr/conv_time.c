@@ -31,6 +31,12 @@ floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
+static int64_t
+floor_rest(int64_t a, int64_t b)
+{
+	return a % b < 0 ? a % b + b : a % b;
+}
+
 /* Puts the digits of the fraction where the format says %N. */
 static bool
 with_fraction(struct tw_str format, int digits, int64_t fraction, char *to)
@@ -63,7 +69,7 @@ format_time(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample 
 	if (__builtin_add_overflow(s->u.n, args[1].n, &at))
 		return false;
 	const time_t whole = (time_t)floor_div(at, unit->per_second);
-	const int64_t fraction = at - whole * unit->per_second;
+	const int64_t fraction = floor_rest(at, unit->per_second);
 	if (!with_fraction(args[0].str, unit->digits, fraction, format) ||
 	    (local ? localtime_r(&whole, &tm) : gmtime_r(&whole, &tm)) == NULL)
 		return false;
@@ -123,7 +129,7 @@ TW__CONV(http_date)
 	    tm.tm_sec);
 	if (args[2].n > 1)
 		tw_out_printf(&o, ".%0*lld", args[2].n == 1000 ? 3 : 6,
-		    (long long)(at - whole * args[2].n));
+		    (long long)floor_rest(at, args[2].n));
 	tw_out_lit(&o, " GMT");
 	return tw__set_text(s, TW_STRING, mem, (size_t)(o.p - mem));
 }
