@@ -172,6 +172,14 @@ warn_never(const struct tw_line *ln, const struct tw_cond *c, unsigned where)
 			    c->term[i].acl->name ? c->term[i].acl->name : "{ ... }");
 }
 
+const struct tw__acl *
+tw__cond_single(const struct tw_cond *c)
+{
+	if (c == NULL || c->unless || c->n != 1 || c->term[0].negated)
+		return NULL;
+	return c->term[0].acl;
+}
+
 struct tw_cond *
 tw_cond_compile(struct tw_line *ln, int i, unsigned where)
 {
@@ -207,12 +215,4 @@ tw_cond_eval(const struct tw_cond *c, struct tw_req *req)
 		i++;
 	}
 	return c->unless;
-}
-
-const struct tw__acl *
-tw__cond_single(const struct tw_cond *c)
-{
-	if (c == NULL || c->unless || c->n != 1 || c->term[0].negated)
-		return NULL;
-	return c->term[0].acl;
 }
