@@ -33,15 +33,39 @@ core_libcore_a_SOURCES = \
 	core/conf/units.c \
 	core/conf/unknown.c \
 	core/expr/acl.c \
+	core/expr/arg_var.c \
 	core/expr/cast.c \
 	core/expr/cond.c \
+	core/expr/condrun.c \
 	core/expr/conv.c \
+	core/expr/conv_crypto.c \
+	core/expr/conv_encode.c \
+	core/expr/conv_hash.c \
+	core/expr/conv_json.c \
+	core/expr/conv_jwt.c \
+	core/expr/conv_map.c \
+	core/expr/conv_net.c \
+	core/expr/conv_number.c \
+	core/expr/conv_proto.c \
+	core/expr/conv_regsub.c \
+	core/expr/conv_rfc7239.c \
+	core/expr/conv_state.c \
+	core/expr/conv_string.c \
+	core/expr/conv_time.c \
 	core/expr/expr.c \
+	core/expr/fetch_conn.c \
+	core/expr/fetch_const.c \
+	core/expr/fetch_content.c \
 	core/expr/fetch_l4.c \
 	core/expr/fetch_proxy.c \
 	core/expr/logenc.c \
+	core/expr/fetch_state.c \
+	core/expr/hello.c \
 	core/expr/logfmt.c \
 	core/expr/logtext.c \
+	core/expr/mapidx.c \
+	core/expr/patref.c \
+	core/expr/patref_cmd.c \
 	core/expr/pattern.c \
 	core/expr/regex.c \
 	core/expr/register.c \
@@ -51,6 +75,8 @@ core_libcore_a_SOURCES = \
 	core/flow/capture_vars.c \
 	core/expr/vars.c \
 	core/flow/check_req.c \
+	core/expr/subset.c \
+	core/flow/body_now.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
@@ -139,6 +165,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/stats.c \
 	core/proxy/unix_bind.c \
 	core/proxy/turn.c \
+	core/proxy/use_run.c \
 	core/proxy/watch.c \
 	core/run/affinity.c \
 	core/run/affinity_kw.c \

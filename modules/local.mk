@@ -44,6 +44,11 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/http_fetch.c \
 	modules/http/http_forwarded.c \
 	modules/http/http_guard.c \
+	modules/http/http_fetch_auth.c \
+	modules/http/http_fetch_body.c \
+	modules/http/http_fetch_cookie.c \
+	modules/http/http_fetch_head.c \
+	modules/http/http_fetch_url.c \
 	modules/http/http_mod.c \
 	modules/http/http_monitor.c \
 	modules/http/http_pages.c

@@ -18,6 +18,7 @@ UNIT_TESTS = \
 	t/unit/test_balance_more \
 	t/unit/test_cli_line \
 	t/unit/test_cond \
+	t/unit/test_condrun \
 	t/unit/test_cookie_edit \
 	t/unit/test_ctl_state \
 	t/unit/test_dead_forms \
@@ -26,6 +27,7 @@ UNIT_TESTS = \
 	t/unit/test_h1_parse \
 	t/unit/test_h1_write \
 	t/unit/test_handover \
+	t/unit/test_hello \
 	t/unit/test_healthcheck \
 	t/unit/test_healthcheck_rules \
 	t/unit/test_http_fetch \
@@ -104,6 +106,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
+	t/fuzz/fuzz_hello \
 	t/fuzz/fuzz_proxy_hdr \
 	t/fuzz/fuzz_rules \
 	t/fuzz/fuzz_syslog
@@ -174,6 +177,7 @@ t_fuzz_fuzz_rules_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_hello_LDADD = $(FUZZ_LINK)
 t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_ctl_state_LDADD = modules/ctl/libctl.la $(LDADD)

@@ -13,18 +13,23 @@
 #include "config.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 
-#include "expr/pattern.h"
+#include "expr/condrun.h"
+#include "expr/patref.h"
 
 #define WORDS_MAX 8
+
+/* Patterns that stand in a file. */
+struct tw__acl_file {
+	struct tw__acl_file *next;
+	const struct tw__patview *view;
+};
 
 struct tw__acl_test {
 	struct tw__acl_test *next;
 	const struct tw_expr *expr;
-	const struct tw__pats *pats;
+	const struct tw__pats *pats; /* in the line; NULL: none */
+	struct tw__acl_file *files;
 	enum tw__match match;
 	enum tw_type cast; /* before matching; TW_ANY: none */
 	bool present;      /* -m found: patterns do not matter */
@@ -35,7 +40,8 @@ struct reader {
 	const struct tw__ectx *cx;
 	struct tw__pats *pats;
 	struct tw__acl_test *test;
-	const char *by_name; /* suffix of the criterion; NULL: none */
+	struct tw__acl_file **file_tail; /* of test->files */
+	const char *by_name;             /* suffix of the criterion; NULL: none */
 	bool fold, no_resolve, map, some, method_set;
 	char *const *word;
 	int n, i, n_patterns;
@@ -73,43 +79,24 @@ static const struct {
 /* ---- pattern files ------------------------------------------------------ */
 
 static int
-add_file_line(struct reader *r, char *line, const char *path, int number)
-{
-	char *p = line + strspn(line, " \t");
-
-	p[strcspn(p, "\r\n")] = '\0';
-	if (line[0] == '#' || *p == '\0')
-		return 0;
-	if (r->map)
-		p[strcspn(p, " \t")] = '\0';
-	if (tw__pats_add(r->cx, r->pats, p, r->fold, !r->no_resolve) == 0)
-		return 0;
-	struct tw_err why = *r->cx->err;
-	return tw_err_set(
-	    r->cx->err, "%.700s, at line %d of file '%.250s'", why.text, number, path);
-}
-
-static int
 add_file(struct reader *r, const char *path)
 {
-	FILE *const f = fopen(path, "re");
-	char *line = NULL;
-	size_t cap = 0;
-	int number = 0, result = 0;
+	const struct tw__patkind kind = {
+		.match = r->test->match, .fold = r->fold, .resolve = !r->no_resolve
+	};
+	struct tw_arena *const arena = tw_gen_arena(r->cx->gen);
 
-	if (f == NULL)
-		return tw_err_errno(
-		    r->cx->err, "cannot open the pattern file '%s'", path);
-	errno = 0;
-	while (result == 0 && getline(&line, &cap, f) >= 0)
-		result = add_file_line(r, line, path, ++number);
-	if (result == 0 && ferror(f))
-		result =
-		    tw_err_errno(r->cx->err, "cannot read the pattern file '%s'", path);
-	free(line);
-	fclose(f);
 	r->some = true;
-	return result;
+	struct tw__patref *const ref = tw__patref_open(r->cx, path, r->map);
+	struct tw__patview *const view =
+	    ref != NULL ? tw__patref_view(r->cx, ref, &kind) : NULL;
+	if (view == NULL)
+		return -1;
+	struct tw__acl_file *const file = tw_arena_zalloc(arena, sizeof(*file));
+	file->view = view;
+	*r->file_tail = file;
+	r->file_tail = &file->next;
+	return 0;
 }
 
 /* ---- flags -------------------------------------------------------------- */
@@ -256,8 +243,9 @@ read_patterns(struct reader *r)
 			return -1;
 		r->n_patterns++;
 	}
-	tw__pats_close(r->cx, r->pats);
-	r->test->pats = r->pats;
+	tw__pats_close(r->pats);
+	if (r->n_patterns > 0 || r->test->files == NULL)
+		r->test->pats = r->pats;
 	return 0;
 }
 
@@ -281,6 +269,7 @@ test_new(const struct tw__ectx *cx, char *const *word, int n)
 	struct tw__acl_test *const test =
 	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*test));
 	struct reader r = { .cx = cx, .test = test, .word = word, .n = n, .i = 1 };
+	r.file_tail = &test->files;
 	const char *text = n > 0 ? word[0] : "";
 
 	if (cx->bad != NULL)
@@ -406,6 +395,18 @@ tw__acl_builtin(const struct tw__ectx *cx, struct tw__acl **list, const char *na
 }
 
 static bool
+patterns_match(
+    const struct tw__acl_test *t, struct tw_req *req, const struct tw_sample *s)
+{
+	if (t->pats != NULL && tw__pats_match(t->pats, req, s))
+		return true;
+	for (const struct tw__acl_file *f = t->files; f != NULL; f = f->next)
+		if (tw__pats_match(tw__patview_pats(f->view), req, s))
+			return true;
+	return false;
+}
+
+static bool
 test_eval(const struct tw__acl_test *t, struct tw_req *req)
 {
 	struct tw_cursor cur = { .more = false };
@@ -415,8 +416,7 @@ test_eval(const struct tw__acl_test *t, struct tw_req *req)
 	while ((got = tw__expr_next(t->expr, req, &cur, &s)) >= 0) {
 		if (got > 0 &&
 		    (t->present ||
-			(tw__cast(req, &s, t->cast) &&
-			    tw__pats_match(t->pats, req, &s))))
+			(tw__cast(req, &s, t->cast) && patterns_match(t, req, &s))))
 			return true;
 		if (!cur.more)
 			return false;
@@ -431,4 +431,20 @@ tw__acl_eval(const struct tw__acl *acl, struct tw_req *req)
 		if (test_eval(t, req))
 			return true;
 	return false;
+}
+
+bool
+tw__acl_test_view(const struct tw__acl *acl, int i, struct tw__acl_view *out)
+{
+	const struct tw__acl_test *t = acl->tests;
+
+	while (t != NULL && i-- > 0)
+		t = t->next;
+	if (t == NULL)
+		return false;
+	*out = (struct tw__acl_view){ .expr = t->expr,
+		.pats = t->pats,
+		.match = t->match,
+		.other = t->files != NULL || t->present };
+	return true;
 }

@@ -16,6 +16,7 @@
 #include "expr/expr_int.h"
 
 #define SCRATCH_BYTES 16384
+#define SCRATCH_MAX 262144 /* what chains of converters may blow text up to */
 
 static __thread char scratch[2][SCRATCH_BYTES];
 static __thread int scratch_turn;
@@ -24,7 +25,9 @@ char *
 tw__scratch(struct tw_req *req, size_t len)
 {
 	if (len > SCRATCH_BYTES)
-		return tw_arena_try(tw_req_arena(req), len);
+		return req != NULL && len <= SCRATCH_MAX
+		    ? tw_arena_try(tw_req_arena(req), len)
+		    : NULL;
 	scratch_turn ^= 1;
 	return scratch[scratch_turn];
 }

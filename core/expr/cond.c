@@ -11,6 +11,7 @@
 
 #include <tideway/text.h>
 
+#include "expr/condrun.h"
 #include "expr/expr_int.h"
 #include "flow/req.h"
 
@@ -172,6 +173,14 @@ warn_never(const struct tw_line *ln, const struct tw_cond *c, unsigned where)
 			    "acl '%s' will never match here: "
 			    "what it reads is not known yet or no more",
 			    c->term[i].acl->name ? c->term[i].acl->name : "{ ... }");
+}
+
+const struct tw__acl *
+tw__cond_single(const struct tw_cond *c)
+{
+	if (c == NULL || c->unless || c->n != 1 || c->term[0].negated)
+		return NULL;
+	return c->term[0].acl;
 }
 
 struct tw_cond *

@@ -20,12 +20,12 @@
 #include "module/module_int.h"
 #include "run/gen.h"
 
-#define TABLES_MAX 16
+#define TABLES_MAX 32
 #define CONVS_MAX 16
 
 static const struct tw_fetch *fetch_tables[TABLES_MAX]; /* set at start-up */
 static const struct tw_conv *conv_tables[TABLES_MAX];
-static const struct tw_proxy *late_proxy; /* while late checks run; control */
+static const struct tw__late *late_now; /* while late checks run; control */
 
 int
 tw__expr_add_fetches(const struct tw_fetch *table, struct tw_err *err)
@@ -128,7 +128,14 @@ late_add(const struct tw__ectx *cx, const char *name, struct tw_arg_val *args,
 const struct tw_proxy *
 tw__expr_late_proxy(void)
 {
-	return late_proxy;
+	return late_now != NULL ? late_now->proxy : NULL;
+}
+
+void
+tw__expr_late_where(struct tw__ectx *cx)
+{
+	cx->file = late_now != NULL ? late_now->file : NULL;
+	cx->line = late_now != NULL ? late_now->line : 0;
 }
 
 int
@@ -148,8 +155,10 @@ tw__expr_check(struct tw_gen *gen)
 		gen->expr->late = NULL;
 	for (late = order; late != NULL; late = late->next) {
 		struct tw_err err = { "" };
-		late_proxy = late->proxy;
-		if (late->check(gen, late->args, &err) == 0)
+		late_now = late;
+		const int bad = late->check(gen, late->args, &err);
+		late_now = NULL;
+		if (bad == 0)
 			continue;
 		tw_gen_fail(
 		    gen, late->file, late->line, "'%s': %s", late->name, err.text);
@@ -165,7 +174,8 @@ take_name(const char **text)
 {
 	const char *p = *text;
 
-	while (isalnum((unsigned char)*p) || *p == '_' || *p == '.' || *p == '-')
+	while (isalnum((unsigned char)*p) || *p == '_' || *p == '.' || *p == '-' ||
+	    *p == '+')
 		p++;
 	const struct tw_str name = { *text, (size_t)(p - *text) };
 	*text = p;
@@ -280,6 +290,11 @@ parse_args(const struct tw__ectx *cx, const char **text, struct tw_str name,
 	if (open && (*text)[1] == ')') {
 		*text += 2;
 		open = false;
+		if (spec[0] == 's' && spec[1] == '\0') { /* str() */
+			args[0].type = TW_STRING;
+			args[0].str = TW_STR("");
+			return 0;
+		}
 	}
 	for (char letter; (letter = next_letter(&spec, &optional)); n++) {
 		struct tw_str arg = { NULL, 0 };
@@ -489,6 +504,7 @@ int
 tw__expr_next(const struct tw_expr *e, struct tw_req *req, struct tw_cursor *cur,
     struct tw_sample *out)
 {
+	cur->all = true;
 	memset(out, 0, sizeof(*out));
 	out->type = (uint8_t)e->fetch->out;
 	cur->more = false;

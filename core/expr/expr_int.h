@@ -46,11 +46,16 @@ struct tw__late {
 };
 
 struct tw__regex;
+struct tw__patref;
+struct tw__jwt_key;
 
 /* What the engine keeps for a generation (struct tw_gen.expr). */
 struct tw__expr_gen {
 	struct tw__late *late;
 	struct tw__regex *regexes; /* owns their code */
+	struct tw__patref *patrefs; /* owns their entries (patref.c) */
+	int n_patrefs;
+	struct tw__jwt_key *jwt_keys; /* owns (conv_jwt.c) */
 };
 
 /* Where something is compiled, for messages and memory. */
@@ -85,6 +90,8 @@ int tw__expr_check(struct tw_gen *gen);
 /** tw__expr_late_proxy - while a late check runs: the proxy in whose section the
  * expression stands; NULL: none. */
 const struct tw_proxy *tw__expr_late_proxy(void);
+/** tw__expr_late_where - the same for file and line. out: cx->file, line. */
+void tw__expr_late_where(struct tw__ectx *cx);
 /** tw__expr_fini - frees what is not in the arena, before that is freed. */
 void tw__expr_fini(struct tw_gen *gen);
 

@@ -16,6 +16,7 @@
 #include <tideway/worker.h>
 
 #include "expr/expr_int.h"
+#include "expr/fetch_names.h"
 
 static bool
 set_int(struct tw_sample *out, int64_t n)
@@ -408,6 +409,26 @@ FETCH(srv_iweight)
 {
 	UNUSED_ARGS;
 	return set_int(out, tw_server_iweight(args[0].ptr));
+}
+
+/* ---- for the other families --------------------------------------------- */
+
+int
+tw__fetch_check_backend(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
+{
+	return check_be(gen, args, err);
+}
+
+int
+tw__fetch_check_server(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
+{
+	return check_srv(gen, args, err);
+}
+
+const struct tw_proxy *
+tw__fetch_backend(struct tw_req *req, const struct tw_arg_val *args)
+{
+	return backend_of(req, args);
 }
 
 #define BACKEND "[s]", TW_SINT, TW_AT_ANY

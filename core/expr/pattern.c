@@ -20,6 +20,7 @@
 
 #include <tideway/assert.h>
 
+#include "expr/condrun.h"
 #include "expr/pattern.h"
 #include "expr/regex.h"
 
@@ -45,6 +46,8 @@ struct vec {
 
 struct tw__pats {
 	enum tw__match match;
+	struct tw_arena *arena; /* borrow: gen; owns when is_own */
+	bool is_own;
 	enum operator op; /* while it is read */
 	bool op_set;
 	struct vec ints;  /* struct range: INT, LEN, and IPv4 for IP */
@@ -52,6 +55,7 @@ struct tw__pats {
 	struct vec holes; /* struct masked */
 	struct vec regs;  /* struct tw__regex * */
 	struct tw__strset exact, folded;
+	struct tw__subset in_exact, in_folded; /* SUB, DIR, DOM */
 };
 
 static const struct {
@@ -72,6 +76,7 @@ static const struct {
 	[TW__REG] = { "reg", TW_STRING },
 	[TW__BIN] = { "bin", TW_BINARY },
 	[TW__METH] = { "meth", TW_STRING },
+	[TW__VER] = { "ver", TW_SINT },
 };
 
 enum tw__match
@@ -100,23 +105,51 @@ tw__match_takes(enum tw__match m, enum tw_type from, enum tw_type *to)
 	return from == TW_ANY || tw__cast_is_possible(from, *to);
 }
 
-struct tw__pats *
-tw__pats_new(const struct tw__ectx *cx, enum tw__match m)
+static struct tw__pats *
+pats_in(struct tw_arena *arena, enum tw__match m)
 {
-	struct tw__pats *const ps = tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*ps));
+	struct tw__pats *const ps = tw_arena_zalloc(arena, sizeof(*ps));
 
 	ps->match = m;
+	ps->arena = arena;
 	ps->folded.fold = true;
 	return ps;
 }
 
+struct tw__pats *
+tw__pats_new(const struct tw__ectx *cx, enum tw__match m)
+{
+	return pats_in(tw_gen_arena(cx->gen), m);
+}
+
+struct tw__pats *
+tw__pats_new_own(enum tw__match m)
+{
+	struct tw__pats *const ps = pats_in(tw_arena_new(0), m);
+
+	ps->is_own = true;
+	return ps;
+}
+
+void
+tw__pats_free(struct tw__pats **pps)
+{
+	struct tw__pats *const ps = *pps;
+	struct tw__regex *const *const re = ps->regs.p;
+	struct tw_arena *arena = ps->arena;
+
+	*pps = NULL;
+	for (uint32_t i = 0; i < ps->regs.n; i++)
+		tw__regex_free(re[i]);
+	tw_arena_free(&arena);
+}
+
 static void *
-vec_add(const struct tw__ectx *cx, struct vec *v, size_t size)
+vec_add(const struct tw__pats *ps, struct vec *v, size_t size)
 {
 	if (v->n == v->cap) {
 		v->cap = v->cap ? v->cap * 2 : 2;
-		void *const grown =
-		    tw_arena_alloc(tw_gen_arena(cx->gen), size * v->cap);
+		void *const grown = tw_arena_alloc(ps->arena, size * v->cap);
 		if (v->n > 0)
 			memcpy(grown, v->p, size * v->n);
 		v->p = grown;
@@ -157,7 +190,7 @@ read_int(const char **text, int64_t *out)
 
 /* "5", "1:9", "1:", ":9". */
 static int
-parse_range(const struct tw__ectx *cx, const char *text, struct range *r)
+parse_range(struct tw_err *err, const char *text, struct range *r)
 {
 	const char *p = text;
 
@@ -165,14 +198,14 @@ parse_range(const struct tw__ectx *cx, const char *text, struct range *r)
 	r->hi = INT64_MAX;
 	if (*p != ':') {
 		if (!read_int(&p, &r->lo))
-			return tw_err_set(cx->err, "'%s' is not a number", text);
+			return tw_err_set(err, "'%s' is not a number", text);
 		if (*p == '\0')
 			r->hi = r->lo;
 	}
 	if (*p == ':' && p[1] != '\0') {
 		p++;
 		if (!read_int(&p, &r->hi))
-			return tw_err_set(cx->err,
+			return tw_err_set(err,
 			    "'%s' is not a range of "
 			    "numbers: write LOW:HIGH",
 			    text);
@@ -180,7 +213,54 @@ parse_range(const struct tw__ectx *cx, const char *text, struct range *r)
 		p++;
 	}
 	if (*p != '\0' || r->lo > r->hi || strcmp(text, ":") == 0)
-		return tw_err_set(cx->err, "'%s' is not a valid number or range", text);
+		return tw_err_set(err, "'%s' is not a valid number or range", text);
+	return 0;
+}
+
+int
+tw__pat_parse_int(const char *text, int64_t *lo, int64_t *hi, struct tw_err *err)
+{
+	struct range r;
+
+	if (parse_range(err, text, &r) != 0)
+		return -1;
+	*lo = r.lo;
+	*hi = r.hi;
+	return 0;
+}
+
+/* "3.1", "3": a version; with ':' from one to another. */
+static bool
+read_version(const char **text, int64_t *out)
+{
+	int64_t minor = 0;
+
+	if (!read_int(text, out) || *out < 0 || *out > 0xffff)
+		return false;
+	if (**text == '.') {
+		(*text)++;
+		if (!read_int(text, &minor) || minor < 0 || minor > 0xffff)
+			return false;
+	}
+	*out = *out << 16 | minor;
+	return true;
+}
+
+static int
+parse_versions(struct tw_err *err, const char *text, struct range *r)
+{
+	const char *p = text;
+
+	r->lo = INT64_MIN;
+	r->hi = INT64_MAX;
+	bool ok = *p == ':' || read_version(&p, &r->lo);
+	if (ok && *p == '\0')
+		r->hi = r->lo;
+	else if (ok && *p == ':' && *++p != '\0')
+		ok = read_version(&p, &r->hi);
+	if (!ok || *p != '\0' || r->lo > r->hi)
+		return tw_err_set(
+		    err, "'%s' is not a version: write 3.1 or 3.0:3.3", text);
 	return 0;
 }
 
@@ -193,7 +273,8 @@ add_int(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 		ps->op_set = true;
 		return 0;
 	}
-	if (parse_range(cx, text, &r) != 0)
+	if ((ps->match == TW__VER ? parse_versions(cx->err, text, &r)
+				  : parse_range(cx->err, text, &r)) != 0)
 		return -1;
 	if ((ps->op == OP_GT && r.lo == INT64_MAX) ||
 	    (ps->op == OP_LT && r.hi == INT64_MIN))
@@ -205,7 +286,7 @@ add_int(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 		r.hi -= ps->op == OP_LT;
 		r.lo = INT64_MIN;
 	}
-	*(struct range *)vec_add(cx, &ps->ints, sizeof(r)) = r;
+	*(struct range *)vec_add(ps, &ps->ints, sizeof(r)) = r;
 	return 0;
 }
 
@@ -304,27 +385,25 @@ parse_mask4(const char *text, uint32_t *mask)
 }
 
 static void
-add_v4(const struct tw__ectx *cx, struct tw__pats *ps, uint32_t addr, uint32_t mask)
+add_v4(struct tw__pats *ps, uint32_t addr, uint32_t mask)
 {
 	addr &= mask;
 	if ((~mask & (~mask + 1)) != 0) {
-		*(struct masked *)vec_add(cx, &ps->holes, sizeof(struct masked)) =
+		*(struct masked *)vec_add(ps, &ps->holes, sizeof(struct masked)) =
 		    (struct masked){ addr, mask };
 		return;
 	}
-	*(struct range *)vec_add(cx, &ps->ints, sizeof(struct range)) =
+	*(struct range *)vec_add(ps, &ps->ints, sizeof(struct range)) =
 	    (struct range){ addr, addr | ~mask };
 }
 
 static bool
-add_v6(
-    const struct tw__ectx *cx, struct tw__pats *ps, const char *text, const char *mask)
+parse_v6(const char *text, const char *mask, uint8_t lo[16], uint8_t hi[16])
 {
 	unsigned long bits = 128;
 	char *end;
-	struct range6 r;
 
-	if (inet_pton(AF_INET6, text, r.lo) != 1)
+	if (inet_pton(AF_INET6, text, lo) != 1)
 		return false;
 	if (mask != NULL) {
 		bits = strtoul(mask, &end, 10);
@@ -336,10 +415,9 @@ add_v6(
 		    : bits > 8 * i                        ? (unsigned)bits - 8 * i
 							  : 0;
 		const uint8_t m = (uint8_t)(0xff00u >> keep);
-		r.lo[i] &= m;
-		r.hi[i] = (uint8_t)(r.lo[i] | (uint8_t)~m);
+		lo[i] &= m;
+		hi[i] = (uint8_t)(lo[i] | (uint8_t)~m);
 	}
-	*(struct range6 *)vec_add(cx, &ps->ip6, sizeof(r)) = r;
 	return true;
 }
 
@@ -359,28 +437,48 @@ resolve_v4(const char *host, uint32_t *addr)
 	return true;
 }
 
-static int
-add_ip(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool resolve)
+int
+tw__pat_parse_ip(
+    const char *text, bool resolve, struct tw__patip *out, struct tw_err *err)
 {
 	char host[256];
-	uint32_t addr, mask = ~(uint32_t)0;
 	const char *const slash = strchr(text, '/');
 	const size_t len = slash ? (size_t)(slash - text) : strlen(text);
 
 	if (len == 0 || len >= sizeof(host))
-		return tw_err_set(cx->err, "'%s' is not an address", text);
+		return tw_err_set(err, "'%s' is not an address", text);
 	memcpy(host, text, len);
 	host[len] = '\0';
-	if (add_v6(cx, ps, host, slash ? slash + 1 : NULL))
+	out->is_v6 = parse_v6(host, slash ? slash + 1 : NULL, out->lo, out->hi);
+	if (out->is_v6)
 		return 0;
-	if ((slash == NULL || parse_mask4(slash + 1, &mask)) &&
-	    (parse_v4(host, len, &addr) ||
+	out->mask = ~(uint32_t)0;
+	if ((slash == NULL || parse_mask4(slash + 1, &out->mask)) &&
+	    (parse_v4(host, len, &out->addr) ||
 		(resolve && strspn(host, "0123456789.") < len &&
-		    strchr(host, ':') == NULL && resolve_v4(host, &addr)))) {
-		add_v4(cx, ps, addr, mask);
+		    strchr(host, ':') == NULL && resolve_v4(host, &out->addr)))) {
+		out->addr &= out->mask;
 		return 0;
 	}
-	return tw_err_set(cx->err, "'%s' is not a valid IPv4 or IPv6 address", text);
+	return tw_err_set(err, "'%s' is not a valid IPv4 or IPv6 address", text);
+}
+
+static int
+add_ip(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool resolve)
+{
+	struct tw__patip ip;
+	struct range6 r;
+
+	if (tw__pat_parse_ip(text, resolve, &ip, cx->err) != 0)
+		return -1;
+	if (!ip.is_v6) {
+		add_v4(ps, ip.addr, ip.mask);
+		return 0;
+	}
+	memcpy(r.lo, ip.lo, 16);
+	memcpy(r.hi, ip.hi, 16);
+	*(struct range6 *)vec_add(ps, &ps->ip6, sizeof(r)) = r;
+	return 0;
 }
 
 static int
@@ -441,8 +539,8 @@ v4_has(const struct tw__pats *ps, const uint8_t ip[4])
 }
 
 /* The IPv4 address in ::ffff:a.b.c.d, ::a.b.c.d or 2002:AABB:CCDD::. */
-static const uint8_t *
-v4_within(const uint8_t ip[16])
+const uint8_t *
+tw__v4_within(const uint8_t ip[16])
 {
 	static const uint8_t zero[12];
 
@@ -467,72 +565,30 @@ ip_match(const struct tw__pats *ps, const struct tw_sample *s)
 		return ps->ip6.n > 0 && tw__cast(NULL, &ip, TW_IPV6) &&
 		    v6_has(&ps->ip6, ip.u.ip);
 	}
-	const uint8_t *const v4 = v4_within(ip.u.ip);
+	const uint8_t *const v4 = tw__v4_within(ip.u.ip);
 	return v6_has(&ps->ip6, ip.u.ip) || (v4 != NULL && v4_has(ps, v4));
 }
 
 /* ---- text --------------------------------------------------------------- */
-
-static const char *
-delimiters(enum tw__match m)
-{
-	return m == TW__DIR ? "/?" : "/?.:";
-}
-
-static bool
-is_delimiter(const char *delims, char c)
-{
-	return c != '\0' && strchr(delims, c) != NULL;
-}
-
-/* Is `word` in `s`, with delimiters or the ends around it? */
-static bool
-word_in(struct tw_str s, struct tw_str word, const char *delims)
-{
-	const char *p = s.p, *const end = s.p + s.len;
-
-	if (word.len == 0)
-		return false;
-	while (p < end && (p = memmem(p, (size_t)(end - p), word.p, word.len))) {
-		const char *const after = p + word.len;
-		if ((p == s.p || is_delimiter(delims, p[-1])) &&
-		    (after == end || is_delimiter(delims, *after)))
-			return true;
-		p++;
-	}
-	return false;
-}
-
-static bool
-inside(const struct tw__strset *set, enum tw__match m, struct tw_str s)
-{
-	for (uint32_t i = 0; i < set->n; i++) {
-		const struct tw_str x = set->item[i];
-		if (m == TW__SUB ? memmem(s.p, s.len, x.p, x.len) != NULL
-				 : word_in(s, x, delimiters(m)))
-			return true;
-	}
-	return false;
-}
 
 static bool
 inside_match(const struct tw__pats *ps, struct tw_req *req, struct tw_str s)
 {
 	if (s.p == NULL)
 		s.p = "";
-	if (inside(&ps->exact, ps->match, s))
+	if (tw__subset_find(&ps->in_exact, s) != 0)
 		return true;
 	if (ps->folded.n == 0)
 		return false;
 	s = tw__lower(req, s);
-	return s.p != NULL && inside(&ps->folded, ps->match, s);
+	return s.p != NULL && tw__subset_find(&ps->in_folded, s) != 0;
 }
 
 static int
 add_hex(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 {
 	const size_t len = strlen(text);
-	char *const bytes = tw_arena_alloc(tw_gen_arena(cx->gen), len / 2 + 1);
+	char *const bytes = tw_arena_alloc(ps->arena, len / 2 + 1);
 
 	if (len % 2 != 0)
 		return tw_err_set(
@@ -545,36 +601,28 @@ add_hex(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 			return tw_err_set(
 			    cx->err, "'%s': hex digits are expected", text);
 	}
-	tw__strset_add(
-	    tw_gen_arena(cx->gen), &ps->exact, (struct tw_str){ bytes, len / 2 });
+	tw__strset_add(ps->arena, &ps->exact, (struct tw_str){ bytes, len / 2 });
 	return 0;
 }
 
 static int
-add_text(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool fold)
+add_text(struct tw__pats *ps, const char *text, bool fold)
 {
-	struct tw_str s = tw_str_of(text);
+	const struct tw_str s = tw__subset_trim(ps->match, tw_str_of(text));
 
-	if (ps->match == TW__DIR || ps->match == TW__DOM) {
-		const char *const delims = delimiters(ps->match);
-		while (s.len > 0 && is_delimiter(delims, s.p[0]))
-			s = (struct tw_str){ s.p + 1, s.len - 1 };
-		while (s.len > 0 && is_delimiter(delims, s.p[s.len - 1]))
-			s.len--;
-	}
-	tw__strset_add(tw_gen_arena(cx->gen), fold ? &ps->folded : &ps->exact, s);
+	tw__strset_add(ps->arena, fold ? &ps->folded : &ps->exact, s);
 	return 0;
 }
 
 /* A known method is what it is; -i is for the others. */
 static int
-add_method(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool fold)
+add_method(struct tw__pats *ps, const char *text, bool fold)
 {
 	const struct tw_str s = tw_str_of(text);
 
-	tw__strset_add(tw_gen_arena(cx->gen), &ps->exact, s);
+	tw__strset_add(ps->arena, &ps->exact, s);
 	if (fold && tw_method_of(s) == TW_M_OTHER)
-		tw__strset_add(tw_gen_arena(cx->gen), &ps->folded, s);
+		tw__strset_add(ps->arena, &ps->folded, s);
 	return 0;
 }
 
@@ -589,11 +637,13 @@ method_match(const struct tw__pats *ps, struct tw_req *req, struct tw_str s)
 static int
 add_reg(const struct tw__ectx *cx, struct tw__pats *ps, const char *text, bool fold)
 {
-	struct tw__regex *const re = tw__regex_compile(cx, text, fold);
+	struct tw__regex *const re = ps->is_own
+	    ? tw__regex_new(ps->arena, text, fold, cx->err)
+	    : tw__regex_compile(cx, text, fold);
 
 	if (re == NULL)
 		return -1;
-	*(struct tw__regex **)vec_add(cx, &ps->regs, sizeof(re)) = re;
+	*(struct tw__regex **)vec_add(ps, &ps->regs, sizeof(re)) = re;
 	return 0;
 }
 
@@ -607,6 +657,7 @@ tw__pats_add(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
 		return 0; /* takes no pattern; HAProxy ignores them too */
 	case TW__INT:
 	case TW__LEN:
+	case TW__VER:
 		return add_int(cx, ps, text);
 	case TW__IP:
 		return add_ip(cx, ps, text, resolve);
@@ -615,19 +666,27 @@ tw__pats_add(const struct tw__ectx *cx, struct tw__pats *ps, const char *text,
 	case TW__BIN:
 		return add_hex(cx, ps, text);
 	case TW__METH:
-		return add_method(cx, ps, text, fold);
+		return add_method(ps, text, fold);
 	default:
-		return add_text(cx, ps, text, fold);
+		return add_text(ps, text, fold);
 	}
 }
 
 void
-tw__pats_close(const struct tw__ectx *cx, struct tw__pats *ps)
+tw__pats_close(struct tw__pats *ps)
 {
 	merge_ints(&ps->ints);
 	merge_v6(&ps->ip6);
-	tw__strset_close(tw_gen_arena(cx->gen), &ps->exact);
-	tw__strset_close(tw_gen_arena(cx->gen), &ps->folded);
+	tw__strset_close(ps->arena, &ps->exact);
+	tw__strset_close(ps->arena, &ps->folded);
+	tw__subset_build(ps->arena, &ps->in_exact, &ps->exact, ps->match);
+	tw__subset_build(ps->arena, &ps->in_folded, &ps->folded, ps->match);
+}
+
+const struct tw__strset *
+tw__pats_strings(const struct tw__pats *ps, bool folded)
+{
+	return folded ? &ps->folded : &ps->exact;
 }
 
 static bool
@@ -650,6 +709,7 @@ tw__pats_match(const struct tw__pats *ps, struct tw_req *req, const struct tw_sa
 	case TW__BOOL:
 		return s->u.n != 0;
 	case TW__INT:
+	case TW__VER:
 		return ints_have(&ps->ints, s->u.n);
 	case TW__LEN:
 		return ints_have(&ps->ints, (int64_t)s->u.str.len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * regex.c - PCRE2 for ACLs.
+ * regex.c - PCRE2 for ACLs, maps and converters.
  *
  * Code is compiled when the configuration is read and shared by all workers;
  * each thread has match data of its own, which lives as long as the thread.
@@ -63,7 +63,7 @@ matcher_get(void)
 	struct matcher *const m = calloc(1, sizeof(*m));
 	if (m == NULL)
 		return NULL;
-	m->data = pcre2_match_data_create(1, NULL);
+	m->data = pcre2_match_data_create(TW__REGEX_GROUPS, NULL);
 	m->limits = pcre2_match_context_create(NULL);
 	if (m->data == NULL || m->limits == NULL) {
 		matcher_free(m);
@@ -75,18 +75,17 @@ matcher_get(void)
 }
 
 struct tw__regex *
-tw__regex_compile(const struct tw__ectx *cx, const char *text, bool fold)
+tw__regex_new(struct tw_arena *arena, const char *text, bool fold, struct tw_err *err)
 {
 	int code;
 	PCRE2_SIZE at;
-	struct tw__expr_gen *const eg = tw__expr_gen(cx->gen);
 	pcre2_code *const compiled = pcre2_compile((PCRE2_SPTR)text,
 	    PCRE2_ZERO_TERMINATED, fold ? PCRE2_CASELESS : 0, &code, &at, NULL);
 
 	if (compiled == NULL) {
 		PCRE2_UCHAR why[256];
 		pcre2_get_error_message(code, why, sizeof(why));
-		tw_err_set(cx->err,
+		tw_err_set(err,
 		    "regular expression '%s' is not valid: "
 		    "%s at character %zu",
 		    text, (char *)why, (size_t)at);
@@ -94,21 +93,106 @@ tw__regex_compile(const struct tw__ectx *cx, const char *text, bool fold)
 	}
 	/* Without JIT (not built in, no executable memory) it still works. */
 	(void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
+	struct tw__regex *const re = tw_arena_zalloc(arena, sizeof(*re));
+	re->code = compiled;
+	return re;
+}
+
+void
+tw__regex_free(struct tw__regex *re)
+{
+	pcre2_code_free(re->code);
+	re->code = NULL;
+}
+
+struct tw__regex *
+tw__regex_compile(const struct tw__ectx *cx, const char *text, bool fold)
+{
+	struct tw__expr_gen *const eg = tw__expr_gen(cx->gen);
 	struct tw__regex *const re =
-	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*re));
-	*re = (struct tw__regex){ .next = eg->regexes, .code = compiled };
+	    tw__regex_new(tw_gen_arena(cx->gen), text, fold, cx->err);
+
+	if (re == NULL)
+		return NULL;
+	re->next = eg->regexes;
 	eg->regexes = re;
 	return re;
+}
+
+static int
+run(const struct tw__regex *re, struct tw_str s, uint32_t options)
+{
+	struct matcher *const m = matcher_get();
+
+	if (m == NULL)
+		return -1;
+	return pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.len, 0, options,
+	    m->data, m->limits);
 }
 
 bool
 tw__regex_match(const struct tw__regex *re, struct tw_str s)
 {
-	struct matcher *const m = matcher_get();
+	return run(re, s, 0) >= 0;
+}
 
-	return m != NULL &&
-	    pcre2_match(re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.len, 0, 0, m->data,
-		m->limits) >= 0;
+bool
+tw__regex_find(const struct tw__regex *re, struct tw_str s, bool not_begin,
+    struct tw_str group[TW__REGEX_GROUPS])
+{
+	const int n = run(re, s, not_begin ? PCRE2_NOTBOL : 0);
+	const PCRE2_SIZE *v;
+
+	if (n < 0)
+		return false;
+	v = pcre2_get_ovector_pointer(matcher->data);
+	for (int i = 0; i < TW__REGEX_GROUPS; i++) {
+		group[i] = (struct tw_str){ s.p, 0 };
+		/* n is 0 when there are more groups than asked for. */
+		if ((n > 0 && i >= n) || v[2 * i] == PCRE2_UNSET ||
+		    v[2 * i + 1] < v[2 * i])
+			continue;
+		group[i] = (struct tw_str){ s.p + v[2 * i],
+			(size_t)(v[2 * i + 1] - v[2 * i]) };
+	}
+	return true;
+}
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "\1": a group, "\x41": a byte, "\c": c itself. */
+void
+tw__regex_subst(
+    struct tw_out *o, struct tw_str by, const struct tw_str group[TW__REGEX_GROUPS])
+{
+	for (size_t i = 0; i < by.len; i++) {
+		const char next = by.p[i] == '\\' && i + 1 < by.len ? by.p[i + 1] : 0;
+		if (next == 0) {
+			tw_out_char(o, by.p[i]);
+			continue;
+		}
+		i++;
+		if (next >= '0' && next <= '9') {
+			tw_out_str(o, group[next - '0']);
+			continue;
+		}
+		const int hi =
+		    next == 'x' && by.len - i > 2 ? hex_digit(by.p[i + 1]) : -1;
+		const int lo = hi >= 0 ? hex_digit(by.p[i + 2]) : -1;
+		if (lo < 0) {
+			tw_out_char(o, next);
+			continue;
+		}
+		tw_out_char(o, (char)(hi << 4 | lo));
+		i += 2;
+	}
 }
 
 int

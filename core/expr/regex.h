@@ -8,6 +8,12 @@
 
 #include "expr/expr_int.h"
 
+#define TW__REGEX_GROUPS 10 /* the whole match and \1 to \9 */
+
+/** tw__regex_new - in an arena; its code is freed by tw__regex_free(). */
+struct tw__regex *tw__regex_new(struct tw_arena *arena, const char *text,
+    bool fold, struct tw_err *err);
+void tw__regex_free(struct tw__regex *re);
 /** tw__regex_compile - returns: gen; NULL: cx->err. */
 struct tw__regex *tw__regex_compile(const struct tw__ectx *cx,
     const char *text, bool fold);
@@ -17,9 +23,16 @@ bool tw__regex_match(const struct tw__regex *re, struct tw_str s);
 /** tw__regex_groups - matches and tells what the whole (0) and each group
  * (1..) took; unset ones are empty. in: n, at most TW__REGEX_GROUPS. returns: 0:
  * no match. */
-#define TW__REGEX_GROUPS 10
 int tw__regex_groups(const struct tw__regex *re, struct tw_str s,
     struct tw_str *group, int n);
+/** tw__regex_find - as tw__regex_match(). out: group[0] the match, the others
+ * what is in parentheses (empty: took no part); slices of `s`. in: not_begin,
+ * `s` is what is left of a longer subject. */
+bool tw__regex_find(const struct tw__regex *re, struct tw_str s, bool not_begin,
+    struct tw_str group[TW__REGEX_GROUPS]);
+/** tw__regex_subst - writes `by`, groups in the place of \0 to \9. */
+void tw__regex_subst(struct tw_out *o, struct tw_str by,
+    const struct tw_str group[TW__REGEX_GROUPS]);
 /** tw__regex_fini - frees the code of a whole generation. */
 void tw__regex_fini(struct tw__expr_gen *eg);
 

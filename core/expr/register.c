@@ -8,28 +8,61 @@
  */
 #include "config.h"
 
-#include "expr/expr_int.h"
+#include "expr/conv.h"
+#include "expr/fetch.h"
+#include "expr/jwt.h"
+#include "expr/patref.h"
 #include "expr/regex.h"
 #include "run/gen.h"
 
-extern const struct tw_fetch tw__core_fetches[];
 extern const struct tw_fetch tw__proxy_hdr_fetches[];
 extern const struct tw_conv tw__core_convs[];
 extern const struct tw_fetch tw__var_fetches[];
 
 int
+tw__convs_register(struct tw_err *err)
+{
+	static const struct tw_conv *const tables[] = { tw__core_convs, tw__conv_string,
+		tw__conv_number, tw__conv_encode, tw__conv_hash, tw__conv_time,
+		tw__conv_net, tw__conv_json, tw__conv_crypto, tw__conv_jwt,
+		tw__conv_proto, tw__conv_state, tw__conv_regsub, tw__conv_rfc7239,
+		tw__conv_map };
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(tables); i++)
+		if (tw__expr_add_convs(tables[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+int
+tw__fetches_register(struct tw_err *err)
+{
+	static const struct tw_fetch *const tables[] = { tw__core_fetches,
+		tw__fetch_const, tw__fetch_state, tw__fetch_conn, tw__fetch_content,
+		tw__fetch_hello };
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(tables); i++)
+		if (tw__expr_add_fetches(tables[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+int
 tw__expr_register(struct tw_err *err)
 {
-	if (tw__expr_add_fetches(tw__core_fetches, err) != 0 ||
+	if (tw__fetches_register(err) != 0 ||
 	    tw__expr_add_fetches(tw__proxy_hdr_fetches, err) != 0 ||
 	    tw__expr_add_fetches(tw__var_fetches, err) != 0)
 		return -1;
-	return tw__expr_add_convs(tw__core_convs, err);
+	return tw__convs_register(err);
 }
 
 void
 tw__expr_fini(struct tw_gen *gen)
 {
-	if (gen->expr != NULL)
-		tw__regex_fini(gen->expr);
+	if (gen->expr == NULL)
+		return;
+	tw__regex_fini(gen->expr);
+	tw__patref_fini(gen->expr);
+	tw__jwt_fini(gen->expr);
 }

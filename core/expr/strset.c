@@ -20,8 +20,8 @@
 
 #define LINEAR_MAX 8
 
-static uint32_t
-hash(const char *p, size_t len)
+uint32_t
+tw__strset_hash(const char *p, size_t len)
 {
 #ifdef HAVE_XXHASH
 	return (uint32_t)XXH3_64bits(p, len);
@@ -84,7 +84,7 @@ tw__strset_add(struct tw_arena *arena, struct tw__strset *set, struct tw_str s)
 static uint32_t *
 find_slot(const struct tw__strset *set, struct tw_str s)
 {
-	uint32_t i = hash(s.p, s.len) & set->mask;
+	uint32_t i = tw__strset_hash(s.p, s.len) & set->mask;
 
 	while (set->slot[i] && !tw_str_eq(set->item[set->slot[i] - 1], s))
 		i = (i + 1) & set->mask;
@@ -209,4 +209,47 @@ tw__strset_has_suffix_of(
 			return true;
 	}
 	return false;
+}
+
+/* ---- which one ---------------------------------------------------------- */
+
+uint32_t
+tw__strset_find(const struct tw__strset *set, struct tw_str s)
+{
+	if (set->slot != NULL)
+		return *find_slot(set, s);
+	for (uint32_t i = 0; i < set->n; i++)
+		if (tw_str_eq(set->item[i], s))
+			return i + 1;
+	return 0;
+}
+
+uint32_t
+tw__strset_prefix(const struct tw__strset *set, struct tw_str s)
+{
+	for (uint32_t i = set->n > 0 ? set->n_lengths : 0; i > 0; i--) {
+		const uint32_t len = set->length[i - 1];
+		const uint32_t at =
+		    len > s.len ? 0 : tw__strset_find(set, (struct tw_str){ s.p, len });
+		if (at != 0)
+			return at;
+	}
+	return 0;
+}
+
+uint32_t
+tw__strset_suffix(const struct tw__strset *set, struct tw_str s)
+{
+	uint32_t first = 0;
+
+	for (uint32_t i = 0; set->n > 0 && i < set->n_lengths; i++) {
+		const uint32_t len = set->length[i];
+		if (len > s.len)
+			break;
+		const uint32_t at =
+		    tw__strset_find(set, (struct tw_str){ s.p + s.len - len, len });
+		if (at != 0 && (first == 0 || at < first))
+			first = at;
+	}
+	return first;
 }

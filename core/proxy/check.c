@@ -13,6 +13,7 @@
 
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
+#include "core/proxy/use_run.h"
 
 static const char *
 mode_name(const struct tw_proxy *px)
@@ -74,6 +75,7 @@ frontend_check_routes(struct tw_gen *gen, struct tw_proxy *px)
 			rc = -1;
 		frontend_counted(use->backend, px);
 	}
+	tw__use_runs(tw_gen_arena(gen), &px->uses);
 	if (c->default_backend == NULL) {
 		px->default_backend = tw__is_be(px) ? px : NULL;
 		px->default_origin = (struct tw_origin){ "listen", px->file, px->line };

@@ -138,6 +138,7 @@ struct tw__use {
 	const struct tw_logfmt *fmt; /* a name made for each request; NULL: fixed */
 	struct tw_proxy *backend; /* NULL: see fmt */
 	struct tw_origin origin; /* "use_backend", file, line */
+	struct tw__use_run *run; /* that begins here; NULL: none (use_run.c) */
 };
 STAILQ_HEAD(tw__use_list, tw__use);
 

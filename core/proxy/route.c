@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include "core/proxy/proxy_int.h"
+#include "core/proxy/use_run.h"
 
 #define NAME_MAX_BYTES 256
 
@@ -34,6 +35,8 @@ tw__route(
 	const struct tw__use *use;
 
 	STAILQ_FOREACH(use, &fe->uses, link) {
+		if (use->run != NULL && (use = tw__use_skip(use, req)) == NULL)
+			break;
 		if (use->cond != NULL && !tw_cond_eval(use->cond, req))
 			continue;
 		*origin = &use->origin;

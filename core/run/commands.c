@@ -230,6 +230,8 @@ const struct tw_command tw__commands_common[] = {
 	{ .words = NULL },
 };
 
+extern const struct tw_command tw__commands_patref[]; /* core/expr */
+
 static const struct tw_command of_worker[] = {
 	{ "_getsocks", TW_CLI_USER, TW_CMD_HIDDEN, cmd_getsocks, "",
 	    "pass the listening sockets" },
@@ -259,6 +261,8 @@ tw__command_worker(int i)
 		c = of_table(of_worker, &i);
 	if (c == NULL)
 		c = of_table(tw__log_commands, &i);
+	if (c == NULL)
+		c = of_table(tw__commands_patref, &i);
 	for (int m = 0; c == NULL && (self = tw__module_at(m)) != NULL; m++)
 		c = of_table(self->module->commands, &i);
 	return c;

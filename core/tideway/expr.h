@@ -49,6 +49,7 @@ struct tw_arg_val {
 struct tw_cursor {
 	uint64_t at[2];
 	bool more; /* set by the fetch: call again for the next value */
+	bool all;  /* every value is wanted; else only the one that counts */
 };
 
 struct tw_fetch {

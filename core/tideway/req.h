@@ -131,6 +131,10 @@ TW_API enum tw_persistence tw_req_persistence(struct tw_req *req);
 /** tw_req_stay - the client's next requests shall find the same server, if they
  * can and no hash decides: a login spans several requests. */
 TW_API void tw_req_stay(struct tw_req *req);
+/** tw_req_body_now, tw_res_body_now - what is there of a body: what tw_req_body
+ * gathered, else what came and was not passed on. borrow: until it returns. */
+TW_API struct tw_str tw_req_body_now(struct tw_req *req);
+TW_API struct tw_str tw_res_body_now(struct tw_req *req);
 
 /** tw_req_count_latency - adds its time to the histograms (tw_histograms_begin)
  * of its frontend, backend and server. context: LOG. */

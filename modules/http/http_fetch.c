@@ -13,6 +13,7 @@
 #include <arpa/inet.h>
 
 #include "http.h"
+#include "http_fetch.h"
 
 #define FETCH(name)                                                                 \
 	static bool fetch_##name(struct tw_req *req, const struct tw_arg_val *args, \
@@ -439,5 +440,6 @@ const struct tw_fetch tw__http_fetches[] = {
 	    "The response's status."),
 	F("url", "", TW_STRING, REQ, fetch_url, "str",
 	    "The request target as received."),
+#include "http_fetch_more.def"
 	{ .name = NULL },
 };

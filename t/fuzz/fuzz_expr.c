@@ -20,6 +20,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 #define WORDS_MAX 64
 
+/* Of what arguments name: what fails must say why. */
+static bool
+checks_pass(void)
+{
+	struct tw__expr_gen *const eg = tw__expr_gen(&test_gen);
+
+	for (struct tw__late *late = eg->late; late != NULL; late = late->next) {
+		struct tw_err err = { "" };
+		if (late->check(&test_gen, late->args, &err) == 0)
+			continue;
+		TW_ASSERT(err.text[0] != '\0');
+		return false;
+	}
+	return true;
+}
+
 static void
 try_expr(const char *text)
 {
@@ -31,7 +47,7 @@ try_expr(const char *text)
 	TW_ASSERT(p >= text && p <= text + strlen(text));
 	if (e == NULL)
 		TW_ASSERT(test_err.text[0] != '\0');
-	else if (tw_expr_eval(e, NULL, &s))
+	else if (checks_pass() && tw_expr_eval(e, NULL, &s))
 		(void)tw__cast(NULL, &s, TW_STRING);
 }
 
@@ -48,7 +64,7 @@ try_acl(char **word, int n)
 	    tw__acl_anonymous(&cx, with, n > 0 ? n + 1 : 0);
 	if (acl == NULL)
 		TW_ASSERT(test_err.text[0] != '\0');
-	else
+	else if (checks_pass())
 		(void)tw__acl_eval(acl, NULL);
 }
 
@@ -61,7 +77,8 @@ try_cond(char **word, int n)
 	const struct tw_cond *const c = tw__cond_parse(&cx, &list, word, n, &bad);
 
 	if (c != NULL) {
-		(void)tw_cond_eval(c, NULL);
+		if (checks_pass())
+			(void)tw_cond_eval(c, NULL);
 		return;
 	}
 	TW_ASSERT(test_err.text[0] != '\0');
@@ -78,7 +95,7 @@ try_logfmt(const char *text)
 
 	if (f == NULL)
 		TW_ASSERT(test_err.text[0] != '\0');
-	else
+	else if (checks_pass())
 		TW_ASSERT(tw_logfmt_out(f, NULL, &o) <= sizeof(mem));
 }
 
@@ -111,6 +128,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	TW_ASSERT(text != NULL && expr_setup(NULL) == 0);
 	memcpy(text, data + 1, len - 1);
 	text[len - 1] = '\0';
+	if (strstr(text, "jwt_verify") != NULL && strchr(text, '/') != NULL) {
+		expr_teardown(NULL); /* it would read that file */
+		free(text);
+		return 0;
+	}
 	given.str = TW_STR("some/Text.of 10.0.0.1");
 	given.many[0] = "a";
 	given.many[1] = "b";

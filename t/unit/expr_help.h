@@ -10,7 +10,7 @@
 
 #include <stdlib.h>
 
-#include "core/expr/expr_int.h"
+#include "core/expr/conv.h"
 #include "core/run/gen.h"
 
 static struct {
@@ -123,6 +123,12 @@ get_true(struct tw_req *req, const struct tw_arg_val *args,
 
 extern const struct tw_conv tw__core_convs[];
 
+/* The families of converters that need neither files nor proxies. */
+static const struct tw_conv *const test_convs[] = { tw__core_convs, tw__conv_string,
+	tw__conv_number, tw__conv_encode, tw__conv_hash, tw__conv_time, tw__conv_net,
+	tw__conv_json, tw__conv_crypto, tw__conv_jwt, tw__conv_proto,
+	tw__conv_regsub, tw__conv_rfc7239 };
+
 static const struct tw_fetch test_fetches[] = {
 	{ "always_false", "", TW_BOOL, TW_AT_ANY, get_fixed, NULL, NULL, "" },
 	{ "always_true", "", TW_BOOL, TW_AT_ANY, get_true, NULL, NULL, "" },
@@ -154,8 +160,10 @@ expr_setup(void **state)
 	(void)state;
 	test_gen.magic = TW_GEN_MAGIC;
 	test_gen.conf.arena = tw_arena_new(0);
-	return tw__expr_add_convs(tw__core_convs, &test_err) != 0 ||
-	    tw__expr_add_fetches(test_fetches, &test_err) != 0;
+	for (size_t i = 0; i < TW_N_ELEMENTS(test_convs); i++)
+		if (tw__expr_add_convs(test_convs[i], &test_err) != 0)
+			return -1;
+	return tw__expr_add_fetches(test_fetches, &test_err) != 0;
 }
 
 static inline int

@@ -52,6 +52,13 @@ tw_conn_requests(const struct tw_conn *conn)
 	return 2;
 }
 
+const struct tw_addr *
+tw_conn_src(const struct tw_conn *conn)
+{
+	(void)conn;
+	return NULL;
+}
+
 void *
 tw_proxy_block(const struct tw_proxy *px, const struct tw_self *self)
 {

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * conv_hash.c - converters: 32- and 64-bit hashes.
+ *
+ * The same values as HAProxy's, so that what was stored or balanced by them
+ * fits. xxHash comes from libxxhash when it was there at build time. Any
+ * worker. source: HAProxy's manual, 7.3.1 and hash-type.
+ */
+#include "config.h"
+
+#ifdef HAVE_XXHASH
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+#endif
+
+#include "expr/conv.h"
+#include "expr/hash.h"
+
+/* Spreads small differences over all bits (Bob Jenkins' six shifts). */
+uint32_t
+tw__hash_avalanche(uint32_t a)
+{
+	a = (a + 0x7ed55d16u) + (a << 12);
+	a = (a ^ 0xc761c23cu) ^ (a >> 19);
+	a = (a + 0x165667b1u) + (a << 5);
+	a = (a + 0xd3a2646cu) ^ (a << 9);
+	a = (a + 0xfd7046c5u) + (a << 3);
+	a = (a ^ 0xb55a4f09u) ^ (a >> 16);
+	return a * 3221225473u;
+}
+
+uint32_t
+tw__hash_djb2(struct tw_str s)
+{
+	uint32_t h = 5381;
+
+	for (size_t i = 0; i < s.len; i++)
+		h = h * 33 + (unsigned char)s.p[i];
+	return h;
+}
+
+uint32_t
+tw__hash_sdbm(struct tw_str s)
+{
+	uint32_t h = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		h = h * 65599 + (unsigned char)s.p[i];
+	return h;
+}
+
+static uint32_t
+rotated(uint32_t v, unsigned n)
+{
+	return n ? v << n | v >> (32 - n) : v;
+}
+
+uint32_t
+tw__hash_wt6(struct tw_str s)
+{
+	uint32_t a = 0xa53c965au, b = 0x5ca6953au;
+	unsigned first = 6, second = 18; /* rotations; change with the data */
+
+	for (size_t i = 0; i < s.len; i++) {
+		const uint32_t c = (unsigned char)s.p[i];
+		const uint32_t x = ~(a ^ c), y = ~(b + c);
+		a = rotated(y, first);
+		b = rotated(x, second);
+		const uint32_t mix = ((a >> 16) ^ b) & 0xffff;
+		first = mix & 31;
+		second = mix >> 11;
+	}
+	return a ^ b;
+}
+
+/* Reflected CRC, a nibble at a time: the table stays small. */
+static uint32_t
+crc(struct tw_str s, const uint32_t table[16])
+{
+	uint32_t h = ~0u;
+
+	for (size_t i = 0; i < s.len; i++) {
+		h ^= (unsigned char)s.p[i];
+		h = h >> 4 ^ table[h & 15];
+		h = h >> 4 ^ table[h & 15];
+	}
+	return ~h;
+}
+
+uint32_t
+tw__hash_crc32(struct tw_str s)
+{
+	static const uint32_t table[16] = { 0x00000000, 0x1db71064, 0x3b6e20c8,
+		0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c, 0xedb88320,
+		0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278,
+		0xbdbdf21c };
+
+	return crc(s, table);
+}
+
+uint32_t
+tw__hash_crc32c(struct tw_str s)
+{
+	static const uint32_t table[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede,
+		0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78,
+		0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a,
+		0xf36e6f75 };
+
+	return crc(s, table);
+}
+
+TW__CHECK(avalanche)
+{
+	TW__UNUSED_CHECK;
+	if (tw__arg_is(&args[0]) && args[0].n != 0 && args[0].n != 1)
+		return tw_err_set(err, "the avalanche flag is 0 or 1");
+	return 0;
+}
+
+#define HASH(name)                                                   \
+	TW__CONV(name)                                               \
+	{                                                            \
+		const uint32_t h = tw__hash_##name(s->u.str);        \
+		(void)req;                                           \
+		s->u.n = args[0].n == 1 ? tw__hash_avalanche(h) : h; \
+		return true;                                         \
+	}
+
+HASH(crc32)
+HASH(crc32c)
+HASH(djb2)
+HASH(sdbm)
+HASH(wt6)
+
+#ifdef HAVE_XXHASH
+#define check_xxh NULL
+#define XXH(name, expression)                   \
+	TW__CONV(name)                          \
+	{                                       \
+		(void)req;                      \
+		s->u.n = (int64_t)(expression); \
+		return true;                    \
+	}
+#else
+TW__CHECK(xxh)
+{
+	TW__UNUSED_CHECK;
+	return tw_err_set(err, "this tideway was built without libxxhash");
+}
+#define XXH(name, expression)    \
+	TW__CONV(name)           \
+	{                        \
+		TW__UNUSED_CONV; \
+		return false;    \
+	}
+#endif
+
+XXH(xxh32, XXH32(s->u.str.p, s->u.str.len, (unsigned)args[0].n))
+XXH(xxh64, XXH64(s->u.str.p, s->u.str.len, (uint64_t)args[0].n))
+XXH(xxh3, XXH3_64bits_withSeed(s->u.str.p, s->u.str.len, (uint64_t)args[0].n))
+
+#define ENTRY(name, help)                                                            \
+	{                                                                            \
+#name, "[i]", TW_BINARY, TW_SINT, conv_##name, check_avalanche, help \
+	}
+
+const struct tw_conv tw__conv_hash[] = {
+	ENTRY(crc32, "CRC32 as in Ethernet; 1: with avalanche."),
+	ENTRY(crc32c, "CRC32C (RFC 4960); 1: with avalanche."),
+	ENTRY(djb2, "Dan Bernstein's hash; 1: with avalanche."),
+	ENTRY(sdbm, "The hash of sdbm; 1: with avalanche."),
+	ENTRY(wt6, "HAProxy's WT6 hash; 1: with avalanche."),
+	{ "xxh3", "[i]", TW_BINARY, TW_SINT, conv_xxh3, check_xxh,
+	    "XXH3, 64 bits, with an optional seed." },
+	{ "xxh32", "[i]", TW_BINARY, TW_SINT, conv_xxh32, check_xxh,
+	    "XXH32 with an optional seed." },
+	{ "xxh64", "[i]", TW_BINARY, TW_SINT, conv_xxh64, check_xxh,
+	    "XXH64 with an optional seed." },
+	{ .name = NULL },
+};

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * http_fetch_auth.c - fetches of the credentials that a request brings.
+ *
+ * They say what the client claims; nothing is verified here. Any worker.
+ * source: HAProxy's manual, 7.3.6; RFC 7617, RFC 6750.
+ */
+#include "http.h"
+#include "http_fetch.h"
+
+/* "Basic dXNlcjpwdw==": scheme and credentials. A request with an absolute
+ * target brings them for a proxy. */
+static bool
+credentials(struct tw_req *req, struct tw_str *scheme, struct tw_str *rest)
+{
+	struct tw_msg *const msg = tw_req_request(req);
+	const struct tw_hdr *h = tw_msg_first(msg, TW_H_PROXY_AUTHORIZATION);
+
+	if (h == NULL || (msg->target.len > 0 && msg->target.p[0] == '/'))
+		h = tw_msg_first(msg, TW_H_AUTHORIZATION);
+	if (h == NULL)
+		return false;
+	const struct tw_str value = tw_hdr_value(h);
+	const char *const sp = value.len > 0 ? memchr(value.p, ' ', value.len) : NULL;
+	if (sp == NULL || sp == value.p)
+		return false;
+	*scheme = (struct tw_str){ value.p, (size_t)(sp - value.p) };
+	*rest = tw_str_trim((struct tw_str){ sp + 1, value.len - scheme->len - 1 });
+	return rest->len > 0;
+}
+
+static int
+base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == '+' ? 62 : c == '/' ? 63 : -1;
+}
+
+/* returns: p NULL: not base64. */
+static struct tw_str
+decode(struct tw_req *req, struct tw_str in)
+{
+	char *const mem = tw_arena_try(tw_req_arena(req), in.len / 4 * 3 + 4);
+	unsigned bits = 0;
+	int n_bits = 0;
+	size_t n = 0;
+
+	if (mem == NULL || in.len % 4 != 0)
+		return (struct tw_str){ NULL, 0 };
+	for (int pad = 0; pad < 2 && in.len > 0 && in.p[in.len - 1] == '='; pad++)
+		in.len--;
+	for (size_t i = 0; i < in.len; i++) {
+		const int d = base64_digit(in.p[i]);
+		if (d < 0)
+			return (struct tw_str){ NULL, 0 };
+		bits = bits << 6 | (unsigned)d;
+		n_bits += 6;
+		if (n_bits < 8)
+			continue;
+		n_bits -= 8;
+		mem[n++] = (char)(bits >> n_bits);
+	}
+	return (struct tw_str){ mem, n };
+}
+
+static bool
+basic(struct tw_req *req, struct tw_str *user, struct tw_str *pass)
+{
+	struct tw_str scheme, rest;
+
+	if (!credentials(req, &scheme, &rest) || !tw_str_ieq(scheme, TW_STR("basic")))
+		return false;
+	const struct tw_str text = decode(req, rest);
+	const char *const colon = text.len > 0 ? memchr(text.p, ':', text.len) : NULL;
+	if (colon == NULL)
+		return false;
+	*user = (struct tw_str){ text.p, (size_t)(colon - text.p) };
+	*pass = (struct tw_str){ colon + 1, text.len - user->len - 1 };
+	return true;
+}
+
+HTTP_FETCH(auth_type)
+{
+	struct tw_str scheme, rest;
+
+	HTTP_FETCH_UNUSED;
+	if (!credentials(req, &scheme, &rest))
+		return false;
+	if (tw_str_ieq(scheme, TW_STR("basic")))
+		return decode(req, rest).p != NULL &&
+		    http_give_str(out, TW_STR("Basic"));
+	if (tw_str_ieq(scheme, TW_STR("bearer")))
+		return http_give_str(out, TW_STR("Bearer"));
+	return false;
+}
+
+HTTP_FETCH(auth_user)
+{
+	struct tw_str user, pass;
+
+	HTTP_FETCH_UNUSED;
+	return basic(req, &user, &pass) && http_give_str(out, user);
+}
+
+HTTP_FETCH(auth_pass)
+{
+	struct tw_str user, pass;
+
+	HTTP_FETCH_UNUSED;
+	return basic(req, &user, &pass) && http_give_str(out, pass);
+}
+
+/* (field): its value as it is, without a scheme it may have. */
+HTTP_FETCH(auth_bearer)
+{
+	struct tw_str scheme, rest;
+
+	HTTP_FETCH_UNUSED;
+	if (args[0].type != TW_STRING)
+		return credentials(req, &scheme, &rest) &&
+		    tw_str_ieq(scheme, TW_STR("bearer")) && http_give_str(out, rest);
+	const struct tw_hdr *const h =
+	    tw_msg_find(tw_req_request(req), args[0].str, NULL);
+	if (h == NULL)
+		return false;
+	const struct tw_str value = tw_hdr_value(h);
+	const bool has_scheme =
+	    value.len > 7 && strncasecmp(value.p, "bearer ", 7) == 0;
+	return has_scheme &&
+	    http_give_str(
+		out, tw_str_trim((struct tw_str){ value.p + 7, value.len - 7 }));
+}
