@@ -271,6 +271,15 @@ subtest 'variables across a reload' => sub {
 	stop_proxy($p);
 };
 
+subtest 'capture' => sub {
+	my $p = proxy("    http-request capture req.hdr(x-one) len 4\n    http-request capture path len 20\n", '');
+	my $seen = '';
+	$p->client('web')->request("GET /captured HTTP/1.1\r\nHost: h\r\nX-One: abcdefgh\r\n\r\n");
+	ok(wait_until { $seen .= ($log->next_line // { msg => '' })->{msg}; $seen =~ m{GET /captured} }, 'logged');
+	like($seen, qr/\{abcd\|\/captured\}/, 'in the slots it declares');
+	stop_proxy($p);
+};
+
 subtest 'mistakes' => sub {
 	plan(skip_all => 'not as in HAProxy 2.6') unless is_tideway();
 	my @bad = (

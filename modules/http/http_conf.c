@@ -131,6 +131,7 @@ http_set_unique_id_header(struct tw_line *ln)
 	return 0;
 }
 
+static int
 http_set_forwardfor(struct tw_line *ln)
 {
 	struct http_proxy *conf = ln->state;

@@ -3,25 +3,19 @@
 /*
  * act_capture.c - capture: a value for a slot of the frontend's log line.
  *
- * Slots belong to the core's captures; where the core has none (it is resolved
- * when the module is loaded), the action is refused. source: HAProxy's manual,
+ * Slots belong to the core's captures. source: HAProxy's manual,
  * http-request capture, declare capture.
  */
+#include <tideway/capture.h>
+
 #include "rules.h"
 
 #define S(x) (1u << TW_##x)
 
-enum { REQUEST, RESPONSE }; /* enum tw_capture */
-
-extern int tw_capture_declare(struct tw_proxy *fe, int kind, uint32_t bytes)
-    __attribute__((weak));
-extern int tw_capture_slots(const struct tw_proxy *fe, int kind) __attribute__((weak));
-extern void tw_capture_set(struct tw_req *req, int kind, int slot, struct tw_str value)
-    __attribute__((weak));
-
 struct capture {
 	const struct tw_expr *expr;
-	int kind, slot;
+	enum tw_capture kind;
+	int slot;
 };
 
 static int
@@ -30,7 +24,7 @@ parse_len(struct tw_action_line *a, struct capture *c, const char *arg)
 	struct tw_err err;
 	uint64_t n;
 
-	if (c->kind == RESPONSE || a->ln->scope == TW_SC_DEFAULTS ||
+	if (c->kind == TW_CAPTURE_RESPONSE || a->ln->scope == TW_SC_DEFAULTS ||
 	    !tw_proxy_has(a->ln->proxy, TW_FRONTEND))
 		return action_fail(a,
 		    "'len' declares a slot of a frontend's requests: write 'id' with "
@@ -68,13 +62,9 @@ parse(struct tw_action_line *a, const void **conf)
 	struct capture *const c = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*c));
 
 	*conf = c;
-	c->kind = a->rules == TW_HTTP_RESPONSE || a->rules == TW_HTTP_AFTER ? RESPONSE
-									    : REQUEST;
-	if (tw_capture_set == NULL)
-		return tw_line_fail(a->ln, 0,
-		    "'%s capture' is known to HAProxy 3.4 but not supported by tideway "
-		    "yet",
-		    a->set);
+	c->kind = a->rules == TW_HTTP_RESPONSE || a->rules == TW_HTTP_AFTER
+	    ? TW_CAPTURE_RESPONSE
+	    : TW_CAPTURE_REQUEST;
 	const char *const text = tw_action_arg(a);
 	if (text == NULL)
 		return action_missing(a, "an expression");
