@@ -3,22 +3,15 @@
 /*
  * arg_var.c - arguments of converters that may name a variable.
  *
- * Variables are kept elsewhere. Without that part a name is refused, so
- * nothing is silently empty. Resolving on the control
- * thread, reading on any worker. source: HAProxy's manual, 7.3.1.
+ * Resolving on the control thread, reading on any worker. source: HAProxy's
+ * manual, 7.3.1.
  */
 #include "config.h"
 
 #include <arpa/inet.h>
 
+#include <tideway/var.h>
 #include "expr/conv.h"
-
-/* The store of variables; without it in the program, names are refused. */
-struct tw_var;
-extern struct tw_var *tw_var_of(struct tw_str name, struct tw_err *err)
-    __attribute__((weak));
-extern bool tw_var_get(struct tw_req *req, const struct tw_var *var,
-    struct tw_sample *out) __attribute__((weak));
 
 bool
 tw__arg_looks_like_var(struct tw_str text)
@@ -41,11 +34,6 @@ tw__arg_var(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
 		return tw_err_set(err,
 		    "'%.*s' is not a variable: its name begins with proc., sess., "
 		    "txn., req., res. or check.",
-		    TW_STR_FMT(arg->str));
-	if (tw_var_of == NULL)
-		return tw_err_set(err,
-		    "the variable '%.*s' cannot be used here: variables are not "
-		    "supported by tideway yet",
 		    TW_STR_FMT(arg->str));
 	arg->ptr = tw_var_of(arg->str, err);
 	return arg->ptr != NULL ? 0 : -1;
@@ -76,7 +64,7 @@ tw__arg_number(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
 bool
 tw__arg_var_get(struct tw_req *req, const struct tw_arg_val *arg, struct tw_sample *out)
 {
-	return arg->ptr != NULL && tw_var_get != NULL && tw_var_get(req, arg->ptr, out);
+	return arg->ptr != NULL && tw_var_get(req, arg->ptr, out);
 }
 
 bool

@@ -62,8 +62,6 @@ tw__give_port(struct tw_sample *out, const struct tw_addr *a)
 /** tw__fetch_wait - nothing yet, but more bytes may change that. returns:
  * false, what the fetch returns. */
 bool tw__fetch_wait(struct tw_req *req, struct tw_sample *out);
-/** tw__fetch_is_final - nothing more will come before rules must decide. */
-bool tw__fetch_is_final(const struct tw_req *req);
 
 /** tw__fetches_register - all families. */
 int tw__fetches_register(struct tw_err *err);

@@ -9,26 +9,17 @@
  */
 #include "config.h"
 
+#include <tideway/text.h>
+
 #include "expr/fetch.h"
 #include "expr/hello.h"
 #include "net/conn.h"
-
-/* Rules on contents tell whether they still wait, and want to be told that
- * something is open; where there are none, nothing is. */
-extern void tw_req_undecided(struct tw_req *req) __attribute__((weak));
-extern bool tw_req_final(const struct tw_req *req) __attribute__((weak));
-
-bool
-tw__fetch_is_final(const struct tw_req *req)
-{
-	return tw_req_final == NULL || tw_req_final(req);
-}
 
 bool
 tw__fetch_wait(struct tw_req *req, struct tw_sample *out)
 {
 	out->may_change = true;
-	if (tw_req_undecided != NULL && !tw__fetch_is_final(req))
+	if (!tw_req_final(req))
 		tw_req_undecided(req);
 	return false;
 }
@@ -68,7 +59,7 @@ static bool
 give_len(struct tw_req *req, struct tw_str in, struct tw_sample *out)
 {
 	/* It is a value and open at once: another test may wait for more. */
-	if (!tw__fetch_is_final(req) && tw_req_undecided != NULL)
+	if (!tw_req_final(req))
 		tw_req_undecided(req);
 	out->may_change = true;
 	return tw__give_int(out, (int64_t)in.len);
@@ -188,7 +179,7 @@ TW__FETCH(res_payload_lv)
 TW__FETCH(wait_end)
 {
 	TW__UNUSED_FETCH;
-	return tw__fetch_is_final(req) ? tw__give_bool(out, true)
+	return tw_req_final(req) ? tw__give_bool(out, true)
 				       : tw__fetch_wait(req, out);
 }
 
@@ -211,7 +202,7 @@ TW__FETCH(proto_http)
 		return tw__give_bool(out, true);
 	const enum tw__seen what = tw__http_seen(request_bytes(req));
 	if (what == TW__SEEN_PART && can_grow(tw_req_conn(req)) &&
-	    !tw__fetch_is_final(req))
+	    !tw_req_final(req))
 		return tw__fetch_wait(req, out);
 	return tw__give_bool(out, what == TW__SEEN_ALL);
 }

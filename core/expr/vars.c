@@ -38,6 +38,7 @@ struct tw__var_value {
 	bool set;
 };
 
+static tw_check_var_fn *check_get; /* set at load */
 static struct tw_var *names;              /* owns: for ever; control thread */
 static struct tw__var_value *proc_values; /* shared: proc_lock */
 static pthread_rwlock_t proc_lock = PTHREAD_RWLOCK_INITIALIZER;
@@ -68,11 +69,6 @@ name_check(struct tw_str name, struct tw_err *err)
 		    "invalid variable name '%.*s'. A variable name must start by its "
 		    "scope. The scope can be 'proc', 'sess', 'txn', 'req', 'res' or "
 		    "'check', followed by a dot and a name",
-		    TW_STR_FMT(name));
-	if (scope == CHECK)
-		return tw_err_set(err,
-		    "variable '%.*s': scope 'check' is known to HAProxy 3.4 but not "
-		    "supported by tideway yet",
 		    TW_STR_FMT(name));
 	for (size_t i = 0; i < name.len; i++)
 		if (!isalnum((unsigned char)name.p[i]) && name.p[i] != '_' &&
@@ -108,7 +104,7 @@ list_of(struct tw_req *req, enum scope scope)
 {
 	if (scope == PROC)
 		return &proc_values;
-	if (req == NULL)
+	if (req == NULL || req->cli == NULL || scope == CHECK)
 		return NULL;
 	if (scope == SESS)
 		return &req->cli->vars;
@@ -224,6 +220,8 @@ tw_var_get(struct tw_req *req, const struct tw_var *var, struct tw_sample *out)
 {
 	if (var->scope == PROC)
 		return get_proc(req, var, out);
+	if (req != NULL && req->cli == NULL) /* tw_check_req() */
+		return check_get != NULL && check_get(tw_str_of(var->name), out);
 	const struct tw__var_value *const v = find(list_of(req, var->scope), var);
 	if (v == NULL || !v->set)
 		return false;
@@ -249,6 +247,12 @@ tw_var_exists(struct tw_req *req, const struct tw_var *var)
 	if (var->scope == PROC) /* made when the configuration is read */
 		return true;
 	return find(list_of(req, var->scope), var) != NULL;
+}
+
+void
+tw_check_vars(tw_check_var_fn *get)
+{
+	check_get = get;
 }
 
 void

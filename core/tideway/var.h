@@ -29,5 +29,9 @@ TW_API bool tw_var_set(struct tw_req *req, const struct tw_var *var,
 TW_API void tw_var_unset(struct tw_req *req, const struct tw_var *var);
 /** tw_var_exists - it was set once, in this scope's life. */
 TW_API bool tw_var_exists(struct tw_req *req, const struct tw_var *var);
+/** tw_check_vars - who keeps the variables of health checks ("check.x", "sess.x"):
+ * asked for those of the check that runs. context: load. */
+typedef bool tw_check_var_fn(struct tw_str name, struct tw_sample *out);
+TW_API void tw_check_vars(tw_check_var_fn *get);
 
 #endif

@@ -188,7 +188,8 @@ void hc_vars_free(struct hc_vars **vars);
 void hc_vars_use(struct hc_vars *const *vars);
 int hc_set_var_parse(struct tw_line *ln, const char *word, struct hc_set_var *v);
 int hc_unset_var_parse(struct tw_line *ln, const char *word, struct hc_set_var *v);
-extern const struct tw_fetch hc_fetches[];
+/** hc_vars_get - for var(). */
+bool hc_vars_get(struct tw_str name, struct tw_sample *out);
 
 /* --- presets --- */
 hc_judge hc_judge_mysql_hello, hc_judge_mysql_packet, hc_judge_pgsql, hc_judge_ldap,

@@ -236,39 +236,14 @@ hc_unset_var_parse(struct tw_line *ln, const char *word, struct hc_set_var *v)
 
 /* ---- var() ---- */
 
-static int
-var_check(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
+bool
+hc_vars_get(struct tw_str name, struct tw_sample *out)
 {
-	(void)gen;
-	if (name_is_good(args[0].str))
-		return 0;
-	return tw_err_set(err,
-	    "variable '%.*s' is not of a health check ('check.' or 'sess.'); others "
-	    "are known to HAProxy 3.4 but not supported by tideway yet",
-	    TW_STR_FMT(args[0].str));
-}
-
-static bool
-var_get(struct tw_req *req, const struct tw_arg_val *args, struct tw_cursor *cur,
-    struct tw_sample *out)
-{
-	(void)req;
-	(void)cur;
 	for (struct hc_vars *v = in_use ? *in_use : NULL; v != NULL; v = v->next) {
-		if (tw_str_eq(args[0].str, tw_str_of(v->name))) {
+		if (tw_str_eq(name, tw_str_of(v->name))) {
 			*out = v->value;
 			return true;
 		}
 	}
-	if (args[1].type == TW_ANY)
-		return false;
-	out->type = TW_STRING;
-	out->u.str = args[1].str;
-	return true;
+	return false;
 }
-
-const struct tw_fetch hc_fetches[] = {
-	{ "var", "s,[s]", TW_STRING, TW_AT_CHECK, var_get, NULL, var_check,
-	    "A variable of the health check that runs." },
-	{ .name = NULL },
-};

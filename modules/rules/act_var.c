@@ -61,6 +61,11 @@ parse_paren(struct tw_action_line *a, struct set_var *v)
 		const struct tw_str word = { rest.p,
 			comma != NULL ? (size_t)(comma - rest.p) : rest.len };
 
+		if (first && tw_str_has_prefix(word, TW_STR("check.")))
+			return tw_line_fail(a->ln, 0,
+			    "'%.*s': scope 'check' is for tcp-check and http-check rules; "
+			    "choose txn. or req.",
+			    TW_STR_FMT(word));
 		if (first && (v->var = tw_var_of(word, &err)) == NULL)
 			return tw_line_fail(a->ln, 0, "%s", err.text);
 		if (!first && parse_test(a, v, word) != 0)
