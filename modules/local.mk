@@ -203,15 +203,6 @@ modules_ctl_la_SOURCES =
 modules_ctl_la_LIBADD = modules/ctl/libctl.la
 modules_ctl_la_LDFLAGS = $(MODULE_LINK)
 
-# ---- service
-noinst_LTLIBRARIES += modules/service/libservice.la
-modules_service_libservice_la_SOURCES = \
-	modules/service/service_mod.c
-module_LTLIBRARIES += modules/service.la
-modules_service_la_SOURCES =
-modules_service_la_LIBADD = modules/service/libservice.la
-modules_service_la_LDFLAGS = $(MODULE_LINK)
-
 # ---- vrrp
 if HAVE_LIBMNL
 noinst_LTLIBRARIES += modules/vrrp/libvrrp.la

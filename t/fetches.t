@@ -90,11 +90,11 @@ my @answers = (
 	['res.hdr_names', 'set-cookie,x-one,set-cookie,set-cookie,x-one,x-num,content-length'],
 	['res.hdrs,length', 125], ['res.hdrs_bin,length', 111], ['res.body_size', 5],
 );
-subtest 'answers' => sub { compare_rows(\@answers, %common, request => request('/')) };
+subtest 'answers' => sub { compare_rows(\@answers, %common, response => 1, request => request('/')) };
 
 # while the server's connection is there
 my $early = check_config(defaults('option logasap') . "frontend f\n    bind 127.0.0.1:1\n")->{code} == 0;
-my @servers = (!$early ? () : (['bc_http_major', 1], ['bc_dst', '127.0.0.1'], ['bc_dst_port', $o->port], ['bc_src', '127.0.0.1'],
+my @servers = (!$early ? () : (['bc_http_major', 1], ['bc_dst', (split /:/, $o->addr)[0]], ['bc_dst_port', $o->port], ['bc_src', '127.0.0.1'],
 	['bc_src_port', qr/^\d+$/], ['bc_rtt(us)', qr/^\d+$/], ['bc_rttvar', qr/^\d+$/], ['bc.timer.connect', qr/^\d+$/]),
 	['fc_rtt', qr/^\d+$/], ['fc_rttvar(us)', qr/^\d+$/], (map { [$_, qr/^\d+$/] } qw(fc_unacked fc_sacked fc_retrans
 	    fc_fackets fc_lost fc_reordering src_port fc_src_port fc_dst_port dst_port)));

@@ -161,7 +161,7 @@ subtest 'asked for by a reload' => sub {
 };
 
 subtest 'bad lines' => sub {
-	for (['use-service', qr/expects <service>/], ['use-service nope', qr/no loaded module has a service 'nope'/],
+	for (['use-service', qr/name of a service/], ['use-service nope', qr/there is no service 'nope'/],
 		['use-service prometheus-exporter when x', qr/if/]) {
 		my ($line, $re) = @$_;
 		my $r = check_config(defaults() . "frontend f\n    bind 127.0.0.1:1\n    "

@@ -303,7 +303,8 @@ subtest 'mistakes' => sub {
 	push @bad, map { [$_, $later] } 'http-request track-sc0 src', 'http-request lua.foo', 'http-request cache-use x',
 	    'tcp-request content track-sc0 src', 'http-request set-map(f) a b', 'http-request sc-inc-gpc0(0)',
 	    'http-request use-service lua.x', 'http-request deny errorfiles x', 'http-request set-nice 5',
-	    'http-response cache-store x', 'http-request set-var(check.x) int(1)';
+	    'http-response cache-store x';
+	push @bad, ['http-request set-var(check.x) int(1)', qr/scope 'check' is for tcp-check/];
 	for my $bad (@bad) {
 		my $r = check_config(defaults() . "listen l\n    bind 127.0.0.1:1\n    $bad->[0]\n    server s 127.0.0.1:2\n");
 		is($r->{code}, 1, $bad->[0]);

@@ -179,8 +179,7 @@ TW__FETCH(res_payload_lv)
 TW__FETCH(wait_end)
 {
 	TW__UNUSED_FETCH;
-	return tw_req_final(req) ? tw__give_bool(out, true)
-				       : tw__fetch_wait(req, out);
+	return tw_req_final(req) ? tw__give_bool(out, true) : tw__fetch_wait(req, out);
 }
 
 /* ---- protocols ---------------------------------------------------------- */
@@ -201,8 +200,7 @@ TW__FETCH(proto_http)
 	if (tw_proxy_mode(fe) == TW_MODE_HTTP)
 		return tw__give_bool(out, true);
 	const enum tw__seen what = tw__http_seen(request_bytes(req));
-	if (what == TW__SEEN_PART && can_grow(tw_req_conn(req)) &&
-	    !tw_req_final(req))
+	if (what == TW__SEEN_PART && can_grow(tw_req_conn(req)) && !tw_req_final(req))
 		return tw__fetch_wait(req, out);
 	return tw__give_bool(out, what == TW__SEEN_ALL);
 }

@@ -38,7 +38,7 @@ struct tw__var_value {
 	bool set;
 };
 
-static tw_check_var_fn *check_get; /* set at load */
+static tw_check_var_fn *check_get;        /* set at load */
 static struct tw_var *names;              /* owns: for ever; control thread */
 static struct tw__var_value *proc_values; /* shared: proc_lock */
 static pthread_rwlock_t proc_lock = PTHREAD_RWLOCK_INITIALIZER;

@@ -228,9 +228,7 @@ tw__own_page(
 }
 
 const struct tw_service *
-tw_service_find(const char *name)
+tw_service_find(const char *name, const struct tw_self **owner)
 {
-	const struct tw_self *owner;
-
-	return tw__module_find_service(name, &owner);
+	return tw__module_find_service(name, owner);
 }

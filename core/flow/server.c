@@ -82,8 +82,7 @@ connection_leave(struct tw_req *req, bool reuse)
 	tw__half_end(req, &req->up);
 	tw__half_end(req, &req->down);
 	if (reuse && own && req->keep && req->srv->redir == NULL &&
-	    req->fe->c.session_conns > 0 &&
-	    tw__upstream_is_clean(req->srvc))
+	    req->fe->c.session_conns > 0 && tw__upstream_is_clean(req->srvc))
 		keep_private(req);
 	else if (reuse && !own)
 		tw__upstream_put(&req->srvc);
@@ -221,8 +220,7 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 static bool
 may_reuse(const struct tw_req *req)
 {
-	if (!req->http || req->fresh || tw__closes_server(req) ||
-	    req->srv->per_client)
+	if (!req->http || req->fresh || tw__closes_server(req) || req->srv->per_client)
 		return false;
 	switch (req->be->c.reuse) {
 	case TW__REUSE_NEVER:

@@ -431,8 +431,7 @@ rate_allows(const struct tw_bind *b)
 {
 	const struct tw_proxy *const px = b->proxy;
 
-	return tw__window_room(
-		   &px->live->accepted, px->c.rate_limit, tw_turn_us()) > 0;
+	return tw__window_room(&px->live->accepted, px->c.rate_limit, tw_turn_us()) > 0;
 }
 
 /* Accepts and counts one. returns: the descriptor; -1: errno; -2: full. */

@@ -52,8 +52,10 @@ TW_API bool tw_req_interim(struct tw_req *req, int status, const struct tw_str *
     int n_headers);
 /** tw_proxy_has_routes - it has use_backend lines so far. */
 TW_API bool tw_proxy_has_routes(const struct tw_proxy *px);
-/** tw_service_find - what a module answers by this name; NULL: none does. */
-TW_API const struct tw_service *tw_service_find(const char *name);
+/** tw_service_find - what a module answers by this name; NULL: none does. out:
+ * owner, the module, whose block run() gets. */
+TW_API const struct tw_service *tw_service_find(
+    const char *name, const struct tw_self **owner);
 /** tw_known_word - a word of HAProxy's that may be supported some day. */
 TW_API bool tw_known_word(const char *word, const char *second);
 

@@ -16,7 +16,7 @@ struct tw_service {
 	const char *name;
 	enum tw_verdict (*run)(struct tw_req *req, void *state);
 	const char *help;
-	/* A generation uses it; NULL: no matter. context: check(). */
+	/* A generation uses it; NULL: no matter. context: reading. */
 	void (*wanted)(struct tw_gen *gen);
 };
 

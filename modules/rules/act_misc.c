@@ -43,17 +43,28 @@ strict_mode_run(struct tw_req *req, const struct tw_action_call *call)
 	return TW_ACT_NEXT;
 }
 
+struct use_service {
+	const struct tw_service *service;
+	const struct tw_self *owner;
+};
+
 static int
 parse_service(struct tw_action_line *a, const void **conf)
 {
+	struct tw_gen *const gen = a->ln->gen;
+	struct use_service *const u = tw_arena_zalloc(tw_gen_arena(gen), sizeof(*u));
 	const char *const name = tw_action_arg(a);
 
+	*conf = u;
 	if (name == NULL)
 		return action_missing(a, "the name of a service");
-	*conf = tw_service_find(name);
-	if (*conf != NULL)
+	u->service = tw_service_find(name, &u->owner);
+	if (u->service != NULL) {
+		if (u->service->wanted != NULL)
+			u->service->wanted(gen);
 		return 0;
-	if (strncmp(name, "lua.", 4) == 0 || strcmp(name, "prometheus-exporter") == 0)
+	}
+	if (strncmp(name, "lua.", 4) == 0)
 		return action_fail(a,
 		    "the service '%s' is known to HAProxy 3.4 but not supported by "
 		    "tideway yet",
@@ -64,9 +75,9 @@ parse_service(struct tw_action_line *a, const void **conf)
 static enum tw_act
 run_service(struct tw_req *req, const struct tw_action_call *call)
 {
-	const struct tw_service *const s = call->conf;
+	const struct use_service *const u = call->conf;
 
-	switch (s->run(req, NULL)) {
+	switch (u->service->run(req, tw_req_block(req, u->owner))) {
 	case TW_DONE:
 		return TW_ACT_DONE;
 	case TW_FAIL:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the tideway authors
 #
-# Evaluates many expressions with one request, in tideway by a log line and in
-# Debian's haproxy by an answer made of them (its logs have no request any
+# Evaluates many expressions with one request, in tideway by a log line (what
+# reads a response: by a rule that the line then tells of) and in Debian's haproxy by an answer made of them (its logs have no request any
 # more). What gives nothing is '' in both.
 package Tideway::Expr;
 use strict;
@@ -72,8 +72,11 @@ sub in_tideway
 	    . ($opt{global} // '') . defaults('log global', @{ $opt{defaults} // [] });
 
 	for my $chunk (_chunks(@$exprs)) {
-		my $format = _format(@$chunk) =~ s/'/'\\''/gr;
+		my @vars = map { "var(txn.r$_)" } 0 .. $#$chunk;
+		my $format = _format($opt{response} ? @vars : @$chunk) =~ s/'/'\\''/gr;
 		$text .= "frontend web$n\n    bind {BIND:web$n}$opt{bind}\n"
+		    . join('', map { "    http-response set-$vars[$_] $chunk->[$_]\n" }
+		    $opt{response} ? 0 .. $#vars : ())
 		    . "    log-format '$format'\n    default_backend be\n";
 		$n++;
 	}
