@@ -3,6 +3,7 @@
 #
 # Agents: each word they may say and what follows, garbage, agents that cannot
 # be reached; and that only an agent takes back what an agent has said.
+use Tideway::Cli;
 use Tideway::Test;
 
 my $o = origin(name => 's1');
@@ -206,6 +207,41 @@ subtest 'hostile agents' => sub {
 	wait_row($p, 'numbers', status => 'UP', uweight => 256);
 	wait_row($p, 'close', agent_status => 'L7RSP', status => 'UP') if is_tideway();
 	wait_row($p, 'mute', agent_status => 'L7TOUT', status => 'UP');
+	stop_proxy($p);
+};
+
+# As if the agent had said so; what it says next counts again, unless it is not
+# asked any more.
+subtest 'by the control socket' => sub {
+	my $a = agent("up\n");
+	my $sock = Tideway::Test::temp_dir() . '/agent.sock';
+	my $p = start_proxy("global\n    stats socket $sock level admin\n"
+	    . defaults() . $STATS . "
+backend b
+    balance static-rr
+    server s1 ${\ $o->addr} agent-check agent-addr $a->{host} agent-port $a->{port} agent-inter 30ms weight 10
+    server s2 ${\ $o->addr}
+");
+	my $ask = sub { cli_ask($sock, $_[0]) =~ s/\s+\z//r };
+
+	wait_row($p, 'b', agent_status => 'L7OK');
+	is($ask->('disable agent b/s1'), '', 'disable agent');
+	is($ask->('set server b/s1 agent down'), '', 'set server agent down');
+	wait_row($p, 'b', status => 'DOWN (agent)');
+	is($ask->('set server b/s1 agent up'), '', 'and up');
+	wait_row($p, 'b', status => 'UP');
+	is($ask->('set server b/s1 agent down'), '', 'down once more');
+	wait_row($p, 'b', status => 'DOWN (agent)');
+	is($ask->('enable agent b/s1'), '', 'enable agent');
+	wait_row($p, 'b', status => 'UP');
+	like($ask->('set server b/s1 agent sideways'), qr/expects 'up' or 'down'/, 'another word');
+	like($ask->('set server b/s2 agent up'), qr/not enabled on this server/, 'no agent');
+	like($ask->('enable agent b/s2'), qr/not configured on this server/, 'none to enable');
+	like($ask->('set server b/s1 weight 5'), qr/static LB algorithm/, 'weights of static-rr');
+	is($ask->('set server b/s1 weight 0%'), '', '0% is one');
+	wait_row($p, 'b', weight => 0);
+	is($ask->('set server b/s1 weight 100%'), '', '100% is the other');
+	wait_row($p, 'b', weight => 10);
 	stop_proxy($p);
 };
 

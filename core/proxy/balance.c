@@ -42,6 +42,7 @@ static int
 choices_of(const struct tw_proxy *be, bool backup, struct tw_choice *of)
 {
 	const bool fixed = tw_proxy_balance_flags(be) & TW_BALANCE_STATIC;
+	const uint32_t scale = tw__balance_scale(be);
 	int n = 0;
 
 	for (int i = 0; i < be->n_servers; i++) {
@@ -52,7 +53,7 @@ choices_of(const struct tw_proxy *be, bool backup, struct tw_choice *of)
 		const uint32_t weight = !fixed ? tw__balance_weight(srv)
 		    : srv->weight > 0          ? srv->weight
 					       : tw_server_uweight(srv);
-		of[n++] = (struct tw_choice){ srv, weight };
+		of[n++] = (struct tw_choice){ srv, weight, fixed ? 1 : scale };
 	}
 	return n;
 }

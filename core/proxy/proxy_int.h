@@ -163,6 +163,8 @@ void tw__server_turned(struct tw_server *srv, bool runs);
 void tw__server_init_state(struct tw_server *srv);
 /** tw__balance_weight - for the balance state: has steps while it grows. */
 uint32_t tw__balance_weight(const struct tw_server *srv);
+/** tw__balance_scale - the unit of those weights. */
+uint32_t tw__balance_scale(const struct tw_proxy *be);
 /** tw__ramps_tick - once a second. tw__ramp_forget - it is freed. */
 void tw__ramps_tick(void);
 void tw__ramp_forget(struct tw_server *srv);

@@ -58,6 +58,12 @@ tw__balance_weight(const struct tw_server *srv)
 	return part_of(RAMP_SCALE * tw_server_uweight(srv), pct != 0 ? pct : 100);
 }
 
+uint32_t
+tw__balance_scale(const struct tw_proxy *be)
+{
+	return be->live->n_ramps == 0 ? 1 : RAMP_SCALE;
+}
+
 /* A limit that somebody set meanwhile is the full one from now on. */
 static void
 maxconn_grow(struct tw_server_live *l, uint32_t pct)

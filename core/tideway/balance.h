@@ -18,6 +18,8 @@
 struct tw_choice {
 	struct tw_server *server; /* borrow: gen */
 	uint32_t weight;          /* effective: 1..256 times the slow-start share */
+	uint32_t scale;           /* what one unit of the user's weight is in it; 1
+	                           * while no server grows */
 };
 
 /* What an algorithm is like. */

@@ -51,7 +51,9 @@ base_of(const struct tw_server *srv)
 static uint32_t
 points_of(const struct tw_choice *c)
 {
-	return c->weight * POINTS;
+	const uint32_t n = (uint32_t)((uint64_t)c->weight * POINTS / c->scale);
+
+	return n > 0 ? n : 1;
 }
 
 /* One pass: stable, by RADIX_BITS bits from `shift` on. */

@@ -9,6 +9,8 @@
  */
 #include <arpa/inet.h>
 
+#include <tideway/balance.h>
+
 #include "ctl.h"
 
 /* --- state --- */
@@ -98,37 +100,55 @@ set_health(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv
 void
 ctl_disable_agent(struct tw_cli *cli, int argc, char *const argv[])
 {
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
 	(void)argc;
-	ctl_server_arg(cli, argv[0]); /* nothing to stop */
+	if (srv != NULL && tw_server_has_agent(srv))
+		tw_server_pause_agent(srv, true, CTL_WHO);
 }
 
 void
 ctl_enable_agent(struct tw_cli *cli, int argc, char *const argv[])
 {
+	struct tw_server *const srv = ctl_server_arg(cli, argv[0]);
+
 	(void)argc;
-	if (ctl_server_arg(cli, argv[0]) != NULL)
+	if (srv == NULL)
+		return;
+	if (!tw_server_has_agent(srv))
 		tw_cli_msg(cli, TW_ERR,
 		    "Agent was not configured on this server, cannot enable.\n");
+	else
+		tw_server_pause_agent(srv, false, CTL_WHO);
 }
 
 static void
 set_agent(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
 {
-	(void)srv;
-	(void)argc;
-	(void)argv;
-	tw_cli_msg(cli, TW_ERR, "agent checks are not enabled on this server.\n");
+	const char *const word = argc > 0 ? argv[0] : "";
+	const bool up = strcmp(word, "up") == 0;
+
+	if (!tw_server_has_agent(srv))
+		tw_cli_msg(
+		    cli, TW_ERR, "agent checks are not enabled on this server.\n");
+	else if (!up && strcmp(word, "down") != 0)
+		tw_cli_msg(
+		    cli, TW_ERR, "'set server <srv> agent' expects 'up' or 'down'.\n");
+	else
+		tw_server_force_agent(srv, up, CTL_WHO);
 }
 
-/* As HAProxy's, without the end of the line. */
 static void
 set_agent_detail(
     struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
 {
-	(void)srv;
 	(void)argc;
 	(void)argv;
-	tw_cli_msg(cli, TW_ERR, "agent checks are not enabled on this server");
+	tw_cli_msg(cli, TW_ERR,
+	    tw_server_has_agent(srv)
+		? "an agent's address, port and text cannot be changed at run time "
+		  "yet: change the server's line and reload.\n"
+		: "agent checks are not enabled on this server");
 }
 
 /* --- weight --- */
@@ -158,6 +178,12 @@ weight_parse(const struct tw_server *srv, const char *word, uint32_t *weight)
 	return NULL;
 }
 
+static bool
+is_static(const struct tw_server *srv)
+{
+	return tw_proxy_balance_flags(tw_server_proxy(srv)) & TW_BALANCE_STATIC;
+}
+
 static void
 set_weight(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
 {
@@ -167,6 +193,10 @@ set_weight(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv
 
 	if (why != NULL)
 		tw_cli_msg(cli, TW_ERR, "%s", why);
+	else if (is_static(srv) && weight != 0 && weight != tw_server_iweight(srv))
+		tw_cli_msg(cli, TW_ERR,
+		    "Backend is using a static LB algorithm and only accepts weights "
+		    "'0%%' and '100%%'.\n");
 	else
 		tw_server_set_weight(srv, weight, CTL_WHO);
 }

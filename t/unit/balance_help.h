@@ -252,7 +252,7 @@ make(int n, const uint32_t *weights)
 		servers[i].index = i;
 		servers[i].id = (uint32_t)i + 1;
 		choices[i] =
-		    (struct tw_choice){ &servers[i], weights != NULL ? weights[i] : 1 };
+		    (struct tw_choice){ &servers[i], weights != NULL ? weights[i] : 1, 1 };
 	}
 }
 

@@ -69,7 +69,7 @@ make(int n, const uint32_t *weights)
 		snprintf(servers[i].name, sizeof(servers[i].name), "s%u",
 		    (unsigned)(i + 1) % 10000u);
 		servers[i].index = i;
-		choices[i] = (struct tw_choice){ &servers[i], weights[i] };
+		choices[i] = (struct tw_choice){ &servers[i], weights[i], 1 };
 	}
 }
 

@@ -237,6 +237,33 @@ test_ring_weights(void **st)
 }
 
 /* The nearest point, around the end of the circle too. */
+/* While one grows, weights are counted in finer units: the others' keys stay. */
+static void
+test_ring_grows(void **st)
+{
+	static uint32_t before[KEYS];
+	uint32_t lost = 0;
+
+	(void)st;
+	make(5, NULL);
+	struct hash_ring *r = hash_ring_build(choices, 5);
+	for (uint32_t i = 0; i < KEYS; i++)
+		before[i] = ring_server(r, hash_mix(i));
+	hash_ring_free(&r);
+	for (int i = 0; i < 5; i++) {
+		choices[i].weight = i == 2 ? 4 : 16; /* a quarter of its way */
+		choices[i].scale = 16;
+	}
+	r = hash_ring_build(choices, 5);
+	for (uint32_t i = 0; i < KEYS; i++) {
+		lost += before[i] == 3 && ring_server(r, hash_mix(i)) != 3;
+		if (before[i] != 3)
+			assert_int_equal(ring_server(r, hash_mix(i)), before[i]);
+	}
+	hash_ring_free(&r);
+	assert_in_range(lost, KEYS / 5 / 4, KEYS / 5 * 2);
+}
+
 static void
 test_ring_nearest(void **st)
 {
@@ -378,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_map_share),
 		cmocka_unit_test(test_ring_moves_its_share),
 		cmocka_unit_test(test_ring_weights),
+		cmocka_unit_test(test_ring_grows),
 		cmocka_unit_test(test_ring_nearest),
 		cmocka_unit_test(test_ring_by_address),
 		cmocka_unit_test(test_pick),
