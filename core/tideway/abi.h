@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TW_ABI_MAJOR 1
-#define TW_ABI_MINOR 2
+#define TW_ABI_MAJOR 2
+#define TW_ABI_MINOR 0
 
 #define TW_API __attribute__((visibility("default")))
 #define TW_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
