@@ -10,6 +10,7 @@
  * far as there is something to tell; a session is named by its number.
  */
 #include <stdio.h>
+#include <sys/queue.h>
 #include <time.h>
 
 #include <tideway/assert.h>
@@ -25,7 +26,8 @@
 enum what { LINES, DETAILS, FDS, POOLS, SHUT };
 
 struct job {
-	struct tw_cli *cli; /* borrow: until `left` */
+	LIST_ENTRY(job) link; /* control thread */
+	struct tw_cli *cli;   /* borrow: until `left` */
 	enum what what;
 	uint64_t id;       /* 0: all */
 	uint32_t older_ms; /* sessions of that age */
@@ -181,6 +183,16 @@ pools_add(struct job *j)
 	}
 }
 
+/* All there are: who ends the process while a worker has one leaves it. */
+static LIST_HEAD(, job) jobs = LIST_HEAD_INITIALIZER(jobs); /* control thread */
+
+static void
+job_free(struct job *j)
+{
+	LIST_REMOVE(j, link);
+	free(j);
+}
+
 static void job_back(void *arg);
 
 static void
@@ -212,7 +224,7 @@ job_back(void *arg)
 
 	j->away = false;
 	if (j->left)
-		free(j);
+		job_free(j);
 	else if (!j->late)
 		tw_cli_done(j->cli);
 }
@@ -232,7 +244,7 @@ job_end(void *arg)
 
 	j->left = true;
 	if (!j->away)
-		free(j);
+		job_free(j);
 }
 
 static bool
@@ -259,6 +271,7 @@ job_new(struct tw_cli *cli, enum what what)
 	struct job *const j = calloc(1, sizeof(*j));
 
 	TW_ASSERT(j != NULL);
+	LIST_INSERT_HEAD(&jobs, j, link);
 	j->cli = cli;
 	j->what = what;
 	j->worker = 1;
@@ -316,7 +329,7 @@ ctl_show_sess(struct tw_cli *cli, int argc, char *const argv[])
 	if (argc > 1 && strcmp(argv[0], "older") == 0 &&
 	    tw_parse_ms(argv[1], 1000000, &j->older_ms, &err) != 0) {
 		tw_cli_msg(cli, TW_ERR, "Invalid age.\n");
-		free(j);
+		job_free(j);
 		return;
 	}
 	tw_cli_stream(cli, j->id != 0 ? one_step : job_step, job_end, j);
