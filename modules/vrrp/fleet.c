@@ -463,10 +463,23 @@ conf_swap(struct vr_fleet *f, struct vr_conf *conf)
 	vr_conf_free(&old.conf);
 }
 
+/* What follows may take its time on a slow machine. */
+static void
+leases_extend(struct vr_fleet *f)
+{
+	for (unsigned i = 0; i < f->conf->n_instances; i++) {
+		if (f->node[i].lease_due_us != UINT64_MAX)
+			f->node[i].lease_due_us = 0;
+		vr_hold_renew(&f->node[i], vr_now_us());
+	}
+}
+
 void
 vr_fleet_reload(struct vr_fleet *f)
 {
 	struct vr_report rep = { .say = report_log };
+
+	leases_extend(f);
 	struct vr_conf *const conf = vr_conf_read(f->path, &rep);
 
 	if (conf == NULL) {
