@@ -332,7 +332,8 @@ test_pick(void **st)
 		c.type.affinity = AFFINITY_MAXQUEUE; /* no limit of its queue */
 		assert_ptr_equal(pick(s, &c, "some key"), home);
 		home->full = false;
-		home->maxconn = home->load = 3;
+		home->maxconn = 3;
+		home->load = 3;
 		home->maxqueue = 2;
 		assert_ptr_equal(pick(s, &c, "some key"), home);
 		home->load = 5;

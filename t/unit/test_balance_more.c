@@ -321,8 +321,10 @@ cost(const char *name, int n)
 	char text[32];
 
 	make(n, NULL);
-	for (int i = 0; i < n / 2; i++)
-		servers[i].maxconn = servers[i].load = 1; /* half of them are full */
+	for (int i = 0; i < n / 2; i++) { /* half of them are full */
+		servers[i].maxconn = 1;
+		servers[i].load = 1;
+	}
 	for (size_t a = 0; a < TW_N_ELEMENTS(algos); a++) {
 		if (strcmp(algos[a].name, name) != 0)
 			continue;
