@@ -14,21 +14,10 @@
 #include <xxhash.h>
 #endif
 
+#include <tideway/hash.h>
+
 #include "expr/conv.h"
 #include "expr/hash.h"
-
-/* Spreads small differences over all bits (Bob Jenkins' six shifts). */
-uint32_t
-tw__hash_avalanche(uint32_t a)
-{
-	a = (a + 0x7ed55d16u) + (a << 12);
-	a = (a ^ 0xc761c23cu) ^ (a >> 19);
-	a = (a + 0x165667b1u) + (a << 5);
-	a = (a + 0xd3a2646cu) ^ (a << 9);
-	a = (a + 0xfd7046c5u) + (a << 3);
-	a = (a ^ 0xb55a4f09u) ^ (a >> 16);
-	return a * 3221225473u;
-}
 
 uint32_t
 tw__hash_djb2(struct tw_str s)
@@ -48,30 +37,6 @@ tw__hash_sdbm(struct tw_str s)
 	for (size_t i = 0; i < s.len; i++)
 		h = h * 65599 + (unsigned char)s.p[i];
 	return h;
-}
-
-static uint32_t
-rotated(uint32_t v, unsigned n)
-{
-	return n ? v << n | v >> (32 - n) : v;
-}
-
-uint32_t
-tw__hash_wt6(struct tw_str s)
-{
-	uint32_t a = 0xa53c965au, b = 0x5ca6953au;
-	unsigned first = 6, second = 18; /* rotations; change with the data */
-
-	for (size_t i = 0; i < s.len; i++) {
-		const uint32_t c = (unsigned char)s.p[i];
-		const uint32_t x = ~(a ^ c), y = ~(b + c);
-		a = rotated(y, first);
-		b = rotated(x, second);
-		const uint32_t mix = ((a >> 16) ^ b) & 0xffff;
-		first = mix & 31;
-		second = mix >> 11;
-	}
-	return a ^ b;
 }
 
 /* Reflected CRC, a nibble at a time: the table stays small. */
@@ -118,20 +83,19 @@ TW__CHECK(avalanche)
 	return 0;
 }
 
-#define HASH(name)                                                   \
-	TW__CONV(name)                                               \
-	{                                                            \
-		const uint32_t h = tw__hash_##name(s->u.str);        \
-		(void)req;                                           \
-		s->u.n = args[0].n == 1 ? tw__hash_avalanche(h) : h; \
-		return true;                                         \
+#define HASH(name)                                                  \
+	TW__CONV(name)                                              \
+	{                                                           \
+		const uint32_t h = tw__hash_##name(s->u.str);       \
+		(void)req;                                          \
+		s->u.n = args[0].n == 1 ? tw_hash_avalanche(h) : h; \
+		return true;                                        \
 	}
 
 HASH(crc32)
 HASH(crc32c)
 HASH(djb2)
 HASH(sdbm)
-HASH(wt6)
 
 #ifdef HAVE_XXHASH
 #define check_xxh NULL
@@ -170,7 +134,6 @@ const struct tw_conv tw__conv_hash[] = {
 	ENTRY(crc32c, "CRC32C (RFC 4960); 1: with avalanche."),
 	ENTRY(djb2, "Dan Bernstein's hash; 1: with avalanche."),
 	ENTRY(sdbm, "The hash of sdbm; 1: with avalanche."),
-	ENTRY(wt6, "HAProxy's WT6 hash; 1: with avalanche."),
 	{ "xxh3", "[i]", TW_BINARY, TW_SINT, conv_xxh3, check_xxh,
 	    "XXH3, 64 bits, with an optional seed." },
 	{ "xxh32", "[i]", TW_BINARY, TW_SINT, conv_xxh32, check_xxh,

@@ -8,11 +8,9 @@
 
 #include <tideway/str.h>
 
-uint32_t tw__hash_avalanche(uint32_t h);
 uint32_t tw__hash_crc32(struct tw_str s);
 uint32_t tw__hash_crc32c(struct tw_str s);
 uint32_t tw__hash_djb2(struct tw_str s);
 uint32_t tw__hash_sdbm(struct tw_str s);
-uint32_t tw__hash_wt6(struct tw_str s);
 
 #endif

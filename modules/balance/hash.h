@@ -13,6 +13,7 @@
 #define BALANCE_HASH_H
 
 #include <tideway/expr.h>
+#include <tideway/hash.h>
 #include <tideway/proxy.h>
 
 #include "balance.h"
@@ -65,8 +66,6 @@ struct balance_server {
 /* hash_func.c: any thread */
 /** hash_of - a key's 32 bits. */
 uint32_t hash_of(enum hash_func func, struct tw_str key);
-/** hash_mix - "avalanche": every bit of the input changes half of the output. */
-uint32_t hash_mix(uint32_t a);
 
 /* hash_key.c: worker */
 /** hash_key - in: conf, the parts that args filled. out: hash. returns: false when

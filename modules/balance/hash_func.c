@@ -73,16 +73,3 @@ hash_of(enum hash_func func, struct tw_str key)
 		return sdbm(key);
 	}
 }
-
-/* The last factor is what HAProxy's results show beside Jenkins's function. */
-uint32_t
-hash_mix(uint32_t a)
-{
-	a = (a + 0x7ed55d16u) + (a << 12);
-	a = (a ^ 0xc761c23cu) ^ (a >> 19);
-	a = (a + 0x165667b1u) + (a << 5);
-	a = (a + 0xd3a2646cu) ^ (a << 9);
-	a = (a + 0xfd7046c5u) + (a << 3);
-	a = (a ^ 0xb55a4f09u) ^ (a >> 16);
-	return a * 3221225473u;
-}

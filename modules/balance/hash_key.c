@@ -212,6 +212,6 @@ hash_key(const struct hash_conf *conf, struct tw_req *req, uint32_t *hash)
 		*hash = hash_of(conf->type.func, key);
 	}
 	if (conf->type.avalanche)
-		*hash = hash_mix(*hash);
+		*hash = tw_hash_avalanche(*hash);
 	return true;
 }

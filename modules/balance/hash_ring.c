@@ -40,11 +40,11 @@ base_of(const struct tw_server *srv)
 					    : 0 };
 
 	if (conf->point == POINT_ID32)
-		return hash_mix(tw_server_id(srv));
+		return tw_hash_avalanche(tw_server_id(srv));
 	if (bytes.len == 0 || conf->point == POINT_ID)
 		return tw_server_id(srv) * SPREAD;
-	const uint32_t h = hash_mix(hash_of(HASH_CRC32, bytes));
-	return conf->point == POINT_ADDR ? h : hash_mix(h ^ a->port);
+	const uint32_t h = tw_hash_avalanche(hash_of(HASH_CRC32, bytes));
+	return conf->point == POINT_ADDR ? h : tw_hash_avalanche(h ^ a->port);
 }
 
 /* How many points: must not depend on anything but this server. */
@@ -104,7 +104,8 @@ hash_ring_build(const struct tw_choice *choices, int n)
 
 		for (uint32_t k = 0; k < points_of(&choices[i]); k++)
 			r->point[at++] =
-			    (struct ring_point){ hash_mix(base + k), (uint32_t)i };
+			    (struct ring_point){ tw_hash_avalanche(base + k),
+				    (uint32_t)i };
 	}
 	points_sort(r);
 	return r;

@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
+#include <tideway/hash.h>
+
 #include "http.h"
 #include "http_fetch.h"
 
@@ -163,19 +165,6 @@ sdbm(uint32_t h, struct tw_str s)
 	return h;
 }
 
-/* As the avalanche of HAProxy's hashes. */
-static uint32_t
-avalanche(uint32_t a)
-{
-	a = (a + 0x7ed55d16u) + (a << 12);
-	a = (a ^ 0xc761c23cu) ^ (a >> 19);
-	a = (a + 0x165667b1u) + (a << 5);
-	a = (a + 0xd3a2646cu) ^ (a << 9);
-	a = (a + 0xfd7046c5u) + (a << 3);
-	a = (a ^ 0xb55a4f09u) ^ (a >> 16);
-	return a * 3221225473u;
-}
-
 static uint32_t
 hash_of(struct tw_req *req, bool whole)
 {
@@ -189,7 +178,7 @@ hash_of(struct tw_req *req, bool whole)
 		path.len = (size_t)(query.p + query.len - path.p);
 	if (path.len > 0 && path.p[0] == '/')
 		h = sdbm(h, path);
-	return avalanche(h);
+	return tw_hash_avalanche(h);
 }
 
 /* The hash and the client's address behind each other. */

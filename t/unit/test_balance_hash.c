@@ -21,9 +21,9 @@ test_functions(void **st)
 	assert_int_equal(hash_of(HASH_DJB2, hello), 261238937);
 	assert_int_equal(hash_of(HASH_CRC32, a), 3904355907u);
 	assert_int_equal(hash_of(HASH_CRC32, hello), 907060870);
-	assert_int_equal(hash_mix(hash_of(HASH_SDBM, a)), 1830748055);
-	assert_int_equal(hash_mix(hash_of(HASH_DJB2, hello)), 1119739105);
-	assert_int_equal(hash_mix(hash_of(HASH_CRC32, hello)), 3902247103u);
+	assert_int_equal(tw_hash_avalanche(hash_of(HASH_SDBM, a)), 1830748055);
+	assert_int_equal(tw_hash_avalanche(hash_of(HASH_DJB2, hello)), 1119739105);
+	assert_int_equal(tw_hash_avalanche(hash_of(HASH_CRC32, hello)), 3902247103u);
 	assert_int_equal(hash_of(HASH_NONE, TW_STR("\0\0\0\0\1\2\3\4")), 0x01020304);
 	assert_int_equal(hash_of(HASH_NONE, TW_STR("\1")), 1);
 	assert_int_equal(hash_of(HASH_NONE, TW_STR("")), 0);
@@ -193,19 +193,20 @@ test_ring_moves_its_share(void **st)
 	make(11, NULL);
 	struct hash_ring *r = hash_ring_build(choices, 10);
 	for (uint32_t i = 0; i < KEYS; i++)
-		before[i] = ring_server(r, hash_mix(i));
+		before[i] = ring_server(r, tw_hash_avalanche(i));
 	hash_ring_free(&r);
 	r = hash_ring_build(choices + 1, 9); /* without s1 */
 	for (uint32_t i = 0; i < KEYS; i++) {
 		lost += before[i] == 1;
 		if (before[i] != 1)
-			assert_int_equal(ring_server(r, hash_mix(i)), before[i]);
+			assert_int_equal(
+			    ring_server(r, tw_hash_avalanche(i)), before[i]);
 	}
 	hash_ring_free(&r);
 	assert_in_range(lost, KEYS / 10 / 3, KEYS / 10 * 3);
 	r = hash_ring_build(choices, 11);
 	for (uint32_t i = 0; i < KEYS; i++) {
-		const uint32_t now = ring_server(r, hash_mix(i));
+		const uint32_t now = ring_server(r, tw_hash_avalanche(i));
 
 		won += now == 11;
 		if (now != 11)
@@ -229,7 +230,7 @@ test_ring_weights(void **st)
 	for (uint32_t i = 1; i < r->n; i++)
 		assert_true(r->point[i - 1].at <= r->point[i].at);
 	for (uint32_t i = 0; i < KEYS; i++)
-		seen[ring_server(r, hash_mix(i)) - 1]++;
+		seen[ring_server(r, tw_hash_avalanche(i)) - 1]++;
 	for (int i = 0; i < 3; i++)
 		assert_in_range(seen[i], KEYS * weights[i] / 100 * 3 / 4,
 		    KEYS * weights[i] / 100 * 5 / 4);
@@ -248,7 +249,7 @@ test_ring_grows(void **st)
 	make(5, NULL);
 	struct hash_ring *r = hash_ring_build(choices, 5);
 	for (uint32_t i = 0; i < KEYS; i++)
-		before[i] = ring_server(r, hash_mix(i));
+		before[i] = ring_server(r, tw_hash_avalanche(i));
 	hash_ring_free(&r);
 	for (int i = 0; i < 5; i++) {
 		choices[i].weight = i == 2 ? 4 : 16; /* a quarter of its way */
@@ -256,9 +257,10 @@ test_ring_grows(void **st)
 	}
 	r = hash_ring_build(choices, 5);
 	for (uint32_t i = 0; i < KEYS; i++) {
-		lost += before[i] == 3 && ring_server(r, hash_mix(i)) != 3;
+		lost += before[i] == 3 && ring_server(r, tw_hash_avalanche(i)) != 3;
 		if (before[i] != 3)
-			assert_int_equal(ring_server(r, hash_mix(i)), before[i]);
+			assert_int_equal(
+			    ring_server(r, tw_hash_avalanche(i)), before[i]);
 	}
 	hash_ring_free(&r);
 	assert_in_range(lost, KEYS / 5 / 4, KEYS / 5 * 2);
@@ -299,8 +301,8 @@ test_ring_by_address(void **st)
 	struct hash_ring *a = hash_ring_build(choices, 3);
 	struct hash_ring *b = hash_ring_build(choices + 3, 3);
 	for (uint32_t i = 0; i < 1000; i++)
-		assert_int_equal((ring_server(a, hash_mix(i)) - 1) % 3,
-		    (ring_server(b, hash_mix(i)) - 1) % 3);
+		assert_int_equal((ring_server(a, tw_hash_avalanche(i)) - 1) % 3,
+		    (ring_server(b, tw_hash_avalanche(i)) - 1) % 3);
 	hash_ring_free(&a);
 	hash_ring_free(&b);
 }
