@@ -16,6 +16,8 @@
  * to its "(" ("set-var(txn.x)" is "set-var"). The lines are in strcmp() order
  * of (word, second), one per pair, so bsearch() works. Proxy sections follow
  * the keyword matrix; TW_KN_DLB and its like are just unions.
+ *
+ * LONG: one sorted table, a word a line; in parts it could not be searched.
  */
 #ifndef TW_TBL_KNOWN_KEYWORDS_H
 #define TW_TBL_KNOWN_KEYWORDS_H

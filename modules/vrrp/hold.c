@@ -71,6 +71,20 @@ paths_take(struct vr_node *n)
 		rule_set(n, &in->rule[i], true);
 }
 
+static const struct vr_link *
+link_of(const struct vr_node *n, const struct vr_vip *vip)
+{
+	return vr_kernel_link(n->fleet->kernel, vip->dev);
+}
+
+static bool
+is_there(const struct vr_node *n, const struct vr_vip *vip)
+{
+	const struct vr_link *const l = link_of(n, vip);
+
+	return l != NULL && vr_link_has(l, &vip->ip);
+}
+
 /* --- lending --- */
 
 /* A peer that sees it on the second path takes over at once; any other waits
@@ -104,7 +118,8 @@ lease_renew(struct vr_node *n)
 	for (unsigned i = 0; i < n->conf->n_vips; i++) {
 		const struct vr_vip *const vip = &n->conf->vip[i];
 
-		if (vr_kernel_lend(n->fleet->kernel, vip, n->lease_s, &err) != 0)
+		if (is_there(n, vip) && /* else it was told why */
+		    vr_kernel_lend(n->fleet->kernel, vip, n->lease_s, &err) != 0)
 			tw_log_limited(TW_ERR, "(%s) cannot keep an address on %s: %s",
 			    n->conf->name, vip->dev, err.text);
 	}
@@ -147,20 +162,6 @@ vr_hold_release(struct vr_node *n)
 		route_set(n, &in->route[i - 1], false);
 	for (unsigned i = in->n_vips; i > 0; i--)
 		addr_set(n, &in->vip[i - 1], false);
-}
-
-static const struct vr_link *
-link_of(const struct vr_node *n, const struct vr_vip *vip)
-{
-	return vr_kernel_link(n->fleet->kernel, vip->dev);
-}
-
-static bool
-is_there(const struct vr_node *n, const struct vr_vip *vip)
-{
-	const struct vr_link *const l = link_of(n, vip);
-
-	return l != NULL && vr_link_has(l, &vip->ip);
 }
 
 unsigned
