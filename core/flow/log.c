@@ -261,19 +261,27 @@ is_null(const struct tw_req *req)
 	return ioctl(cli->fd, FIONREAD, &waiting) != 0 || waiting == 0;
 }
 
+/* No error, no retry; what a rule refuses (P) is not normal, an answer of our own (L)
+ * is, as in HAProxy. */
+static bool
+is_normal(const struct tw_req *req)
+{
+	return !req->failed && req->status < 500 && req->retries == 0 &&
+	    !req->redispatched && (req->term[0] == 0 || req->term[0] == 'L');
+}
+
 /* What the frontend's options say. */
 static bool
 is_wanted(const struct tw_req *req)
 {
 	const struct tw__proxy_conf *const c = &req->fe->c;
-	const bool normal = !req->failed && req->status < 500 && req->retries == 0 &&
-	    !req->redispatched;
 
 	if (c->log_steps != 0 && !(c->log_steps & 1u << req->log_step))
 		return false;
 	if (c->dontlognull && is_null(req))
 		return false;
-	return !(c->dontlog_normal && normal) && req->log_level != TW__LOG_SILENT;
+	return !(c->dontlog_normal && is_normal(req)) &&
+	    req->log_level != TW__LOG_SILENT;
 }
 
 void

@@ -276,6 +276,7 @@ is_framing(struct tw_str name)
 
 struct parts {
 	int n, status;
+	const char *reason; /* NULL: the usual one */
 	struct tw_str body;
 	struct tw_str header[2 * (HEADERS_MAX + 2)];
 };
@@ -290,15 +291,33 @@ part_add(struct parts *p, struct tw_str name, struct tw_str value)
 	p->n++;
 }
 
+/* The reason phrase is the page's own: line is "HTTP/1.1 404 Gone". */
 static void
-page_split(struct tw_str page, struct parts *p)
+page_start(struct tw_req *req, struct tw_str line, struct parts *p)
 {
-	struct tw_str line = page_line(&page);
 	uint64_t status = 0;
 
 	if (line.len >= 12)
 		tw_str_to_u64((struct tw_str){ line.p + 9, 3 }, &status);
-	p->status = status >= 200 && status <= 599 ? (int)status : p->status;
+	if (status < 200 || status > 599)
+		return;
+	p->status = (int)status;
+	if (line.len <= 13)
+		return;
+	char *const reason = tw_arena_try(tw_req_arena(req), line.len - 12);
+	if (reason != NULL) {
+		memcpy(reason, line.p + 13, line.len - 13);
+		reason[line.len - 13] = 0;
+		p->reason = reason;
+	}
+}
+
+static void
+page_split(struct tw_req *req, struct tw_str page, struct parts *p)
+{
+	struct tw_str line = page_line(&page);
+
+	page_start(req, line, p);
 	while ((line = page_line(&page)).len > 0) {
 		const char *const colon = memchr(line.p, ':', line.len);
 		if (colon == NULL)
@@ -320,6 +339,7 @@ parts_new(struct tw_req *req, int status)
 	if (p != NULL) {
 		p->n = 0;
 		p->status = status;
+		p->reason = NULL;
 		p->body = (struct tw_str){ NULL, 0 };
 	}
 	return p;
@@ -347,7 +367,7 @@ parts_send(struct tw_req *req, const struct parts *p, struct tw_str type,
 {
 	const struct tw_reply reply = {
 		.status = p->status,
-		.reason = reason_of(p->status),
+		.reason = p->reason != NULL ? p->reason : reason_of(p->status),
 		.content_type = type,
 		.headers = p->header,
 		.n_headers = p->n,
@@ -402,7 +422,7 @@ reply_send(struct tw_req *req, const struct tw_action_call *call)
 		tw_req_fail(req, 0, "refused by a rule", call->origin);
 		return TW_ACT_FAIL;
 	}
-	page_split(page, p);
+	page_split(req, page, p);
 	return parts_send(req, p, (struct tw_str){ NULL, 0 }, call->origin);
 }
 
@@ -416,7 +436,7 @@ reply_page(struct tw_req *req, int status, struct tw_str name, struct tw_str val
 		return out_of_memory(req, origin);
 	const struct tw_str page = tw_req_page(req, status);
 	if (page.len > 0)
-		page_split(page, p);
+		page_split(req, page, p);
 	if (name.p != NULL)
 		part_add(p, name, value);
 	return parts_send(req, p, (struct tw_str){ NULL, 0 }, origin);
