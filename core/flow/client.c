@@ -360,6 +360,16 @@ bad_request(struct tw_req *req)
 	return tw__flow_fail(req, status, 'P', 'R', req->up.in.why);
 }
 
+/* tune.maxrewrite wants room beside it. */
+static enum tw__next
+head_too_long(struct tw_req *req)
+{
+	req->cli->in.head -= (uint32_t)req->req.raw.len; /* shown by `show errors` */
+	req->up.in.status = 431;
+	req->up.in.why = "head too large";
+	return bad_request(req);
+}
+
 static enum tw__next
 client_left(struct tw_req *req, bool reset)
 {
@@ -402,6 +412,8 @@ tw__step_read(struct tw_req *req)
 		switch (req->proto->read_head(
 		    &req->up.in, &cli->in, &req->req, NULL, cli->eof)) {
 		case TW_IO_OK:
+			if (TW_UNLIKELY(req->req.raw.len > cli->gen->global.head_max))
+				return head_too_long(req);
 			head_read(req);
 			return TW__MORE;
 		case TW_IO_END:

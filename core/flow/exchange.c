@@ -285,6 +285,9 @@ response_read(struct tw_req *req)
 		if (io == TW_IO_OK) {
 			if (TW_UNLIKELY(tw__debug_on))
 				tw__debug_response(req);
+			if (TW_UNLIKELY(
+				req->res.raw.len > req->cli->gen->global.head_max))
+				return response_bad(req, "head too large");
 			if (req->res.status >= 200 || req->res.status == 101)
 				break;
 			const enum tw__next next = interim(req);

@@ -47,7 +47,8 @@ struct tw__global {
 	uint32_t uid, gid;      /* 0: not set */
 	bool daemon, master_worker, quiet, zero_warning;
 	uint32_t bufsize;       /* tune.bufsize, bytes: 16384 */
-	uint32_t maxrewrite;    /* tune.maxrewrite, bytes: 1024 */
+	uint32_t maxrewrite;    /* tune.maxrewrite, bytes; 0: not said */
+	uint32_t head_max;      /* longest head: what maxrewrite leaves of bufsize */
 	uint32_t maxaccept;     /* tune.maxaccept */
 	uint32_t hard_stop_after_ms;
 	uint32_t grace_ms;

@@ -214,8 +214,9 @@ static const struct tw_kw keywords[] = {
 	  .def = "16384" },
 	{ .word = "tune.maxrewrite", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = global_set_maxrewrite, .usage = "<size>",
-	  .help = "Bytes of a buffer kept free for added fields.",
-	  .def = "1024" },
+	  .help = "Bytes of a buffer kept free for added fields: a longer head is "
+		  "refused.",
+	  .def = "0" },
 	{ .word = "hard-stop-after", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = tw_set_ms, AT(hard_stop_after_ms),
 	  .usage = "<time>",
@@ -254,14 +255,23 @@ global_open(struct tw_line *ln)
 	return 0;
 }
 
+void
+tw__global_head_max(struct tw__global *g)
+{
+	g->head_max = g->bufsize - (g->maxrewrite < g->bufsize ? g->maxrewrite : 0);
+}
+
 static int
 global_close(struct tw_line *ln)
 {
 	struct tw__global *const g = &ln->gen->global;
+	const bool fits = g->maxrewrite < g->bufsize;
 
-	if (g->maxrewrite < g->bufsize)
+	if (!fits)
+		g->maxrewrite = g->bufsize / 2;
+	tw__global_head_max(g);
+	if (fits)
 		return 0;
-	g->maxrewrite = g->bufsize / 2;
 	return tw_gen_warn(ln->gen, NULL, 0,
 	    "tune.maxrewrite must be below "
 	    "tune.bufsize (%u): using %u",
@@ -273,7 +283,7 @@ tw__global_defaults(struct tw__global *g)
 {
 	*g = (struct tw__global){
 		.bufsize = 16384,
-		.maxrewrite = 1024,
+		.head_max = 16384,
 		.maxaccept = 64,
 		.log_tag = "tideway",
 		.stats_timeout_ms = 10000,

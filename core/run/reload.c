@@ -82,6 +82,7 @@ gen_enter(struct tw_gen *gen, struct tw_err *err)
 	restart_tell(&tw__gen_current()->global, &gen->global);
 	/* the threads and their buffers stay as they are */
 	gen->global.bufsize = tw__gen_current()->global.bufsize;
+	tw__global_head_max(&gen->global);
 	if (tw__limits_apply(gen, (uint32_t)tw_n_workers(), err) != 0 ||
 	    tw__gen_start(gen, err) != 0 || tw__forwards_open(gen, err) != 0)
 		return -1;

@@ -38,6 +38,8 @@ struct tw__run {
 /* global.c */
 int tw__global_register(struct tw_err *err);
 void tw__global_defaults(struct tw__global *g);
+/** tw__global_head_max - head_max from bufsize and maxrewrite. */
+void tw__global_head_max(struct tw__global *g);
 
 /* tune_kw.c */
 int tw__tune_register(struct tw_err *err);
