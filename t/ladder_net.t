@@ -312,7 +312,7 @@ my @rows = (
 	is(join(' ', map { $r && $r->header($_) // '-' } qw(Host X-C)) . " $r->{raw_body}", 'h.example 1 data', 'as written');
     } },
 { f => ['http-check expect string', 'http-check expect rstatus'], be => "option httpchk\nhttp-check send meth GET uri /s hdr Host x\nhttp-check expect rstatus ^20[0-9]\nhttp-check expect string \"server a\"\nserver good {A} check $CHECK\nserver bad {B} check $CHECK", ask => checked() },
-{ f => ['http-check disable-on-404'], be => "option httpchk\nhttp-check disable-on-404\nhttp-check send meth GET uri / hdr Host x hdr X-Status 404\nserver good {A} check $CHECK", ask => sub { server_is("be$_[2]", 'good', qr/^NOLB/) } },
+{ f => ['http-check disable-on-404'], be => "option httpchk\nhttp-check disable-on-404\nhttp-check send meth GET uri / hdr Host x hdr X-Status 404\nserver good {A} check inter 50ms fall 99", ask => sub { server_is("be$_[2]", 'good', qr/^NOLB/) } },
 { f => ['option tcp-check', 'tcp-check connect', 'tcp-check send', 'tcp-check expect string'], be => "option tcp-check\ntcp-check connect\ntcp-check send PING\\r\\n\ntcp-check expect string +PONG\nserver good ${\ $pong->addr} check $CHECK\nserver bad ${\ $nopong->addr} check $CHECK", ask => checked() },
 { f => ['tcp-check send-binary', 'tcp-check expect binary'], be => "option tcp-check\ntcp-check send-binary 00\ntcp-check expect binary 010203\nserver good ${\ $bin->addr} check $CHECK\nserver bad ${\ $wrong->addr} check $CHECK", ask => checked() },
 { f => ['option mysql-check'], be => "option mysql-check user haproxy\nserver good ${\ $mysql->addr} check $CHECK\nserver bad ${\ $wrong->addr} check $CHECK", ask => checked() },
@@ -363,7 +363,7 @@ sub becomes
 sub text { $_[0] ? $_[0]{msg} // $_[0]{raw} : 'no line' }
 
 my $p = run_rows("global\n    max-spread-checks 100ms\n    log $log->{addr} local0\n    stats socket $ctl level admin\ndefaults\n    timeout connect 5s\n"
-    . "    timeout client 5s\n    timeout server 5s\n", [@rows],
+    . "    timeout client 5s\n    timeout server 5s\n    timeout check 5s\n", [@rows],
     { A => $a->addr, B => $b->addr, C => $dead },
     env => { LADDER_IP => $other_ip, LADDER_PORT => $port + 6, LADDER_SERVER => $b->addr });
 stop_proxy($p);
