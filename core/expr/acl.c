@@ -111,7 +111,7 @@ choose_method(struct reader *r, enum tw__match m)
 		    "'%s' gives %s, which '-m %s' "
 		    "cannot match",
 		    r->test->expr->text, tw__type_name(from), tw__match_name(m));
-	if (m == TW__IP || m == TW__FOUND)
+	if ((m == TW__IP && from != TW_SINT) || m == TW__FOUND)
 		r->test->cast = TW_ANY;
 	r->test->match = m;
 	r->test->present = m == TW__FOUND;

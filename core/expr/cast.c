@@ -56,9 +56,9 @@ tw__cast_is_possible(enum tw_type from, enum tw_type to)
 		return true;
 	switch (from) {
 	case TW_BOOL:
-		return to == TW_SINT;
+		return to == TW_SINT || to == TW_BINARY;
 	case TW_SINT:
-		return to == TW_BOOL || to == TW_IPV4 || to == TW_IPV6;
+		return to != TW_METH;
 	case TW_IPV4:
 		return to == TW_IPV6 || to == TW_SINT || to == TW_BINARY;
 	case TW_IPV6:
@@ -197,10 +197,16 @@ to_ipv6(struct tw_sample *s)
 	return s->type == TW_IPV6;
 }
 
+/* A number is its eight bytes, the most significant first. */
 static bool
 to_binary(struct tw_req *req, struct tw_sample *s)
 {
-	if (s->type == TW_IPV4 || s->type == TW_IPV6) {
+	if (s->type == TW_SINT || s->type == TW_BOOL) {
+		char *const mem = tw__scratch(req, 8);
+		for (int i = 0; i < 8; i++)
+			mem[i] = (char)((uint64_t)s->u.n >> (56 - 8 * i));
+		s->u.str = (struct tw_str){ mem, 8 };
+	} else if (s->type == TW_IPV4 || s->type == TW_IPV6) {
 		const size_t len = s->type == TW_IPV4 ? 4 : 16;
 		char *const mem = tw__scratch(req, len);
 		memcpy(mem, s->u.ip, len);

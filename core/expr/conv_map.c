@@ -68,6 +68,17 @@ give(const struct tw__mapval *v, enum tw_type out, struct tw_sample *s)
 	return true;
 }
 
+/* What is no address at all is not found by default either. */
+static bool
+is_address(const struct tw_sample *s)
+{
+	struct tw_sample ip;
+
+	if (s->type == TW_STRING || s->type == TW_BINARY)
+		return tw__parse_ip(s->u.str, &ip);
+	return s->type == TW_IPV4 || s->type == TW_IPV6;
+}
+
 static bool
 look_up(const struct tw_arg_val *args, struct tw_sample *s, enum tw_type out)
 {
@@ -89,8 +100,10 @@ look_up(const struct tw_arg_val *args, struct tw_sample *s, enum tw_type out)
 	}                                                              \
 	TW__CONV(name)                                                 \
 	{                                                              \
-		(void)req;                                             \
-		return look_up(args, s, result);                       \
+		if (method == TW__IP && s->type == TW_SINT)            \
+			tw__cast(req, s, TW_IPV4);                     \
+		return (method != TW__IP || is_address(s)) &&          \
+		    look_up(args, s, result);                          \
 	}
 
 #define MAPS(name, method)               \

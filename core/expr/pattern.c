@@ -100,7 +100,7 @@ bool
 tw__match_takes(enum tw__match m, enum tw_type from, enum tw_type *to)
 {
 	*to = methods[m].takes;
-	if (m == TW__IP && (from == TW_BOOL || from == TW_SINT || from == TW_METH))
+	if (m == TW__IP && (from == TW_BOOL || from == TW_METH))
 		return false;
 	return from == TW_ANY || tw__cast_is_possible(from, *to);
 }

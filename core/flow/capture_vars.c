@@ -156,26 +156,52 @@ FETCH(unique_id)
 	return set_str(out, tw_req_unique_id(req));
 }
 
+/* A word of the request line as it came, whatever rules have made of it. in: n, 0
+ * or 1. */
+static struct tw_str
+line_word(const struct tw_req *req, int n)
+{
+	struct tw_str left = req->start_line, word = { NULL, 0 };
+
+	for (int i = 0; i <= n; i++) {
+		const char *const sp =
+		    left.len > 0 ? memchr(left.p, ' ', left.len) : NULL;
+		if (sp == NULL)
+			return (struct tw_str){ NULL, 0 };
+		word = (struct tw_str){ left.p, (size_t)(sp - left.p) };
+		left.len -= word.len + 1;
+		left.p = sp + 1;
+	}
+	return word;
+}
+
 FETCH(req_method)
 {
 	(void)args;
 	(void)cur;
-	return set_str(out, tw_req_request(req)->method_name);
+	return set_str(out, line_word(req, 0));
 }
 
 /* The first slash and what follows it, without scheme and authority. */
 FETCH(req_uri)
 {
-	const struct tw_msg *const msg = tw_req_request(req);
-	struct tw_str path = tw_msg_path(msg);
+	struct tw_str uri = line_word(req, 1);
+	const char *p = uri.p;
 
 	(void)args;
 	(void)cur;
-	if (path.len > 0)
-		path.len = (size_t)(msg->target.p + msg->target.len - path.p);
-	else
-		path = (struct tw_str){ NULL, 0 };
-	return set_str(out, path);
+	if (p != NULL && *p != '/') {
+		const char *const colon = memchr(p, ':', uri.len);
+		const char *const end = p + uri.len;
+		p = colon != NULL && end - colon > 3 && memcmp(colon, "://", 3) == 0
+		    ? memchr(colon + 3, '/', (size_t)(end - colon - 3))
+		    : NULL;
+	}
+	if (p == NULL)
+		return false;
+	uri.len -= (size_t)(p - uri.p);
+	uri.p = p;
+	return set_str(out, uri);
 }
 
 static struct tw_str

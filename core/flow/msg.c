@@ -337,9 +337,12 @@ static const struct {
 const char *
 tw_status_reason(int status)
 {
+	static const char *const classes[] = { "Informational", "Success",
+		"Redirection", "Client Error", "Server Error" };
+
 	for (size_t i = 0; i < TW_N_ELEMENTS(reasons); i++) {
 		if (reasons[i].status == status)
 			return reasons[i].reason;
 	}
-	return "Other";
+	return status >= 100 && status <= 599 ? classes[status / 100 - 1] : "Other";
 }
