@@ -102,6 +102,7 @@ my @cases = (
 	['http-after-response set-header X-After 1 C'], ['http-after-response del-header x-srv C'],
 	['http-after-response set-status 418 C'],
 	(map { ["http-request $_ C", undef, 'http-after-response set-header X-After %[status] C'] } 'deny', 'redirect location /', 'return'),
+	['http-request set-query %[req.hdr(none)] C'],
 	['http-request set-path /new C', undef, 'http-request set-header x-was %[capture.req.method]%[capture.req.uri] C'],
 	['http-request set-pathq /new?q C', "GET http://h.com/abs/p?q HTTP/1.1\r\nHost: h.com\r\n", 'http-response set-header x-was %[capture.req.uri] C'],
 	['http-response set-status 299 C'],

@@ -60,7 +60,8 @@ tw__cast_is_possible(enum tw_type from, enum tw_type to)
 	case TW_SINT:
 		return to != TW_METH;
 	case TW_IPV4:
-		return to == TW_IPV6 || to == TW_SINT || to == TW_BINARY;
+		return to == TW_IPV6 || to == TW_SINT || to == TW_BOOL ||
+		    to == TW_BINARY;
 	case TW_IPV6:
 		return to == TW_IPV4 || to == TW_BINARY;
 	case TW_STRING:

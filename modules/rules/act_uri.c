@@ -152,7 +152,7 @@ set_part(struct tw_req *req, enum part part, struct tw_str text)
 		if (text.len > 0 && text.p[0] == '?')
 			text = (struct tw_str){ text.p + 1, text.len - 1 };
 		p.query = text;
-		p.has_query = true;
+		p.has_query = p.has_query || text.len > 0;
 		break;
 	default:
 		p = (struct uri_parts){ .path = text, .before = { "", 0 } };
