@@ -78,12 +78,29 @@ is_target(struct tw_str s)
 	return s.len > 0;
 }
 
+/* A path that some rule left without its first slash. */
+static bool
+is_bare(struct tw_str t)
+{
+	const char *const colon = t.len > 0 ? memchr(t.p, ':', t.len) : NULL;
+
+	return t.len > 0 && t.p[0] != '/' && !(t.p[0] == '*' && t.len == 1) &&
+	    (colon == NULL || t.p + t.len - colon < 3 || colon[1] != '/' ||
+		colon[2] != '/');
+}
+
 struct uri_parts
 uri_split(const struct tw_msg *msg)
 {
 	const struct tw_str t = msg->target;
 	struct uri_parts p = { .path = tw_msg_path(msg), .query = tw_msg_query(msg) };
 
+	if (msg->method != TW_M_CONNECT && is_bare(t)) {
+		const char *const q = memchr(t.p, '?', t.len);
+		p.path = (struct tw_str){ t.p, q != NULL ? (size_t)(q - t.p) : t.len };
+		if (q != NULL)
+			p.query = (struct tw_str){ q + 1, t.len - p.path.len - 1 };
+	}
 	p.has_query = p.query.p != NULL;
 	if (p.path.p == NULL || p.path.p < t.p || p.path.p > t.p + t.len)
 		p.path = (struct tw_str){ t.p + t.len, 0 };
@@ -95,8 +112,10 @@ uri_split(const struct tw_msg *msg)
 bool
 uri_has_path(const struct tw_msg *msg)
 {
-	return msg->target.len > 0 &&
-	    (msg->target.p[0] == '/' || tw_msg_path(msg).len > 0);
+	const struct tw_str t = msg->target;
+
+	return t.len > 0 && msg->method != TW_M_CONNECT &&
+	    (t.p[0] == '/' || tw_msg_path(msg).len > 0 || is_bare(t));
 }
 
 /* What would end the target. */
