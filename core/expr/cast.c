@@ -111,6 +111,39 @@ tw__parse_ip(struct tw_str s, struct tw_sample *out)
 	return true;
 }
 
+/* One to three numbers and a dot each: "10.0.0.1:80" is an address with something
+ * behind it. */
+static bool
+leading_ipv4(struct tw_str s, uint8_t ip[4])
+{
+	size_t i = 0;
+
+	for (int part = 0; part < 4; part++) {
+		unsigned n = 0;
+		if (part > 0 && (i == s.len || s.p[i++] != '.'))
+			return false;
+		const size_t first = i;
+		for (; i < s.len && s.p[i] >= '0' && s.p[i] <= '9' && n < 256; i++)
+			n = n * 10 + (unsigned)(s.p[i] - '0');
+		if (i == first || n > 255)
+			return false;
+		ip[part] = (uint8_t)n;
+	}
+	return i == s.len || s.p[i] != '.';
+}
+
+bool
+tw__text_ip(struct tw_str s, struct tw_sample *out)
+{
+	uint8_t ip[4];
+
+	if (!leading_ipv4(s, ip))
+		return tw__parse_ip(s, out);
+	memcpy(out->u.ip, ip, sizeof(ip));
+	out->type = TW_IPV4;
+	return true;
+}
+
 static bool
 to_string(struct tw_req *req, struct tw_sample *s)
 {
@@ -141,6 +174,8 @@ to_sint(struct tw_sample *s)
 	case TW_SINT:
 		break;
 	case TW_STRING:
+		if (s->u.str.len == 0)
+			return false;
 		s->u.n = leading_number(s->u.str);
 		break;
 	case TW_IPV4:
@@ -162,7 +197,7 @@ to_ipv4(struct tw_sample *s)
 
 	if (s->type == TW_STRING || s->type == TW_BINARY) {
 		const struct tw_str text = s->u.str;
-		if (!tw__parse_ip(text, s))
+		if (!tw__text_ip(text, s))
 			return false;
 	}
 	if (s->type == TW_SINT) {
@@ -184,7 +219,7 @@ to_ipv6(struct tw_sample *s)
 {
 	if (s->type == TW_STRING || s->type == TW_BINARY) {
 		const struct tw_str text = s->u.str;
-		if (!tw__parse_ip(text, s))
+		if (!tw__text_ip(text, s))
 			return false;
 	}
 	if (s->type == TW_SINT && !to_ipv4(s))

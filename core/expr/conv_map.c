@@ -75,7 +75,7 @@ is_address(const struct tw_sample *s)
 	struct tw_sample ip;
 
 	if (s->type == TW_STRING || s->type == TW_BINARY)
-		return tw__parse_ip(s->u.str, &ip);
+		return tw__text_ip(s->u.str, &ip);
 	return s->type == TW_IPV4 || s->type == TW_IPV6;
 }
 

@@ -53,7 +53,7 @@ TW__CONV(ipmask)
 
 	if (s->type == TW_STRING || s->type == TW_BINARY) {
 		const struct tw_str text = s->u.str;
-		if (!tw__parse_ip(text, s))
+		if (!tw__text_ip(text, s))
 			return false;
 	} else if (s->type == TW_SINT && !tw__cast(req, s, TW_IPV4)) {
 		return false;

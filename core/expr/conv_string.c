@@ -121,10 +121,13 @@ TW__CONV(field)
 	return take_parts(parts_of(args, false), s);
 }
 
+/* A word that is not there is an empty one; a field is none, as in HAProxy. */
 TW__CONV(word)
 {
 	(void)req;
-	return take_parts(parts_of(args, true), s);
+	if (!take_parts(parts_of(args, true), s))
+		s->u.str.len = 0;
+	return true;
 }
 
 TW__CONV(cut_crlf)

@@ -113,6 +113,9 @@ bool tw__cast_is_possible(enum tw_type from, enum tw_type to);
 const char *tw__type_name(enum tw_type type);
 /** tw__parse_ip - "1.2.3.4" or "::1". out: IPV4 or IPV6 sample. */
 bool tw__parse_ip(struct tw_str s, struct tw_sample *out);
+/** tw__text_ip - the same of a sample's text: an IPv4 address may have anything
+ * behind it but more of the same ("10.0.0.1:80"), as in HAProxy. */
+bool tw__text_ip(struct tw_str s, struct tw_sample *out);
 /** tw__scratch - `len` bytes, valid until the next but one call on this thread
  * (long ones: until RESET). returns: NULL when out of memory. */
 char *tw__scratch(struct tw_req *req, size_t len);

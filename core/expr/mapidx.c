@@ -324,7 +324,7 @@ ip_find(const struct tw__mapidx *m, const struct tw_sample *s)
 	uint32_t at;
 
 	if (s->type == TW_STRING || s->type == TW_BINARY)
-		if (!tw__parse_ip(s->u.str, &ip))
+		if (!tw__text_ip(s->u.str, &ip))
 			return 0;
 	if (ip.type == TW_IPV4) {
 		if ((at = v4_find(m, ip.u.ip)) != 0 || m->v6.n == 0)

@@ -557,7 +557,7 @@ ip_match(const struct tw__pats *ps, const struct tw_sample *s)
 	struct tw_sample ip = *s;
 
 	if (s->type == TW_STRING || s->type == TW_BINARY)
-		if (!tw__parse_ip(s->u.str, &ip))
+		if (!tw__text_ip(s->u.str, &ip))
 			return false;
 	if (ip.type == TW_IPV4) {
 		if (v4_has(ps, ip.u.ip))

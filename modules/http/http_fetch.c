@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 
 #include "http.h"
 #include "http_fetch.h"
@@ -210,8 +211,8 @@ walk_count(struct walk w)
 	return n;
 }
 
-/* One value: the occ-th from the front or (negative) from the back, or the next
- * one of all when no number was given. */
+/* One value: the occ-th from the front or (negative) from the back; when no number
+ * was given, the next one of all, or the last where only one counts. */
 static bool
 walk_get(struct walk w, const struct tw_arg_val *args, struct tw_cursor *cur,
     struct tw_str *value)
@@ -226,6 +227,12 @@ walk_get(struct walk w, const struct tw_arg_val *args, struct tw_cursor *cur,
 				return true;
 		}
 		return false;
+	}
+	if (!cur->all) {
+		bool some = false;
+		while (walk_next(&w, value))
+			some = true;
+		return some;
 	}
 	w.i = cur->at[0];
 	w.pos = cur->at[1];
@@ -287,6 +294,23 @@ is_port(const char *p)
 }
 
 /* "1.2.3.4", "1.2.3.4:80", "::1", "[::1]", "[::1]:80" */
+/* Zeros may lead, as in HAProxy. */
+static bool
+is_ipv4(const char *p, uint8_t ip[4])
+{
+	for (int i = 0; i < 4; i++) {
+		char *end;
+		if (*p < '0' || *p > '9')
+			return false;
+		const unsigned long n = strtoul(p, &end, 10);
+		if (n > 255 || *end != (i < 3 ? '.' : '\0'))
+			return false;
+		ip[i] = (uint8_t)n;
+		p = end + 1;
+	}
+	return true;
+}
+
 static bool
 ip_of(struct tw_str s, struct tw_sample *out)
 {
@@ -314,7 +338,7 @@ ip_of(struct tw_str s, struct tw_sample *out)
 		*colon = '\0';
 	}
 	out->type = TW_IPV4;
-	if (p == text && inet_pton(AF_INET, p, out->u.ip) == 1)
+	if (p == text && is_ipv4(p, out->u.ip))
 		return true;
 	out->type = TW_IPV6;
 	return inet_pton(AF_INET6, p, out->u.ip) == 1;
