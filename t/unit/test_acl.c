@@ -194,6 +194,12 @@ test_addresses(void **state)
 	assert_false(address("10.0.0.1", "t_ip ::1"));
 	given.str = tw_str_of("10.1.1.1");
 	assert_true(matches("t_str -m ip 10.0/8"));
+	given.str = tw_str_of("10.1.1.1:8080");
+	assert_true(matches("t_str -m ip 10.0/8"));
+	given.str = tw_str_of("10.1.1.1.1");
+	assert_false(matches("t_str -m ip 10.0/8"));
+	assert_true(number(0x0a000001, "t_int -m ip 10.0/8"));
+	assert_false(number(1, "t_int -m ip 10.0/8"));
 	given.str = tw_str_of("not an address");
 	assert_false(matches("t_str -m ip 0.0.0.0/0"));
 }
@@ -280,7 +286,7 @@ test_flags(void **state)
 	assert_true(is_refused("t_str -m"));
 	assert_true(is_refused("t_str -m nope a"));
 	assert_true(is_refused("t_bin a"));
-	assert_true(is_refused("t_int -m ip 1.2.3.4"));
+	assert_true(is_refused("t_bool -m ip 1.2.3.4"));
 	assert_true(is_refused("t_str -m reg ("));
 	assert_true(is_refused("t_bin -m bin 123"));
 	assert_true(is_refused("t_bin -m bin zz"));

@@ -67,6 +67,8 @@ tw_proxy_block(const struct tw_proxy *px, const struct tw_self *self)
 	return NULL;
 }
 
+static bool every = true;
+
 /* All values, as text, each followed by '|'; "-" when there is none. */
 static const char *
 fetched(const char *name, const char *field, int64_t occ)
@@ -76,7 +78,7 @@ fetched(const char *name, const char *field, int64_t occ)
 	struct tw_arg_val args[2] = { { .type = field ? TW_STRING : TW_ANY,
 					  .str = tw_str_of(field) },
 		{ .type = occ ? TW_SINT : TW_ANY, .n = occ } };
-	struct tw_cursor cur = { .more = false };
+	struct tw_cursor cur = { .all = every };
 	const struct tw_fetch *f = tw__http_fetches;
 	struct tw_sample s;
 
@@ -169,6 +171,10 @@ numbers_and_addresses(void **state)
 	    fetched("hdr_ip", "x-f", 0), "4.10.1|4.10.2|6.0.3|6.0.4|6.0.5|");
 	assert_string_equal(fetched("hdr_ip", "x-f", 2), "-");
 	assert_string_equal(fetched("hdr_ip", "x-f", 1), "4.10.1|");
+	every = false; /* the last one is no address: none */
+	assert_string_equal(fetched("hdr_ip", "x-f", 0), "-");
+	assert_string_equal(fetched("hdr", "x-n", 0), "y|");
+	every = true;
 }
 
 static void
