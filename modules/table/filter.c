@@ -68,13 +68,15 @@ parse_one(const struct tb_layout *l, char *const argv[], int argc, struct tb_fil
 {
 	const int cmp = parse_cmp(argc > 1 ? argv[1] : NULL), nr = f->n + 1;
 	unsigned i;
+	const enum tb_data d = tb_data_word(argv[0], &i);
 
+	if (d == TB_NONE && strncmp(argv[0], "data.", 5) == 0)
+		return tw_err_set(err, "Filter entry #%d: Unknown data type\n", nr);
 	if (cmp == TB_N_CMPS)
 		return tw_err_set(err,
 		    "Filter entry #%d: Require and operator among \"eq\", \"ne\", "
 		    "\"le\", \"ge\", \"lt\", \"gt\"\n",
 		    nr);
-	const enum tb_data d = tb_data_word(argv[0], &i);
 	if (d == TB_NONE)
 		return tw_err_set(err, "Filter entry #%d: Unknown data type\n", nr);
 	if (i >= l->n[d])

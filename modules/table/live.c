@@ -5,9 +5,9 @@
  *
  * A generation that starts finds the table of a name as the running one has
  * it and takes it on with its limits changed; when what is stored differs but
- * the keys are alike, the entries are copied to a new table. Whoever tracks an
- * entry of the old one goes on there until the connection ends. A timer of the
- * control thread gives back the memory of what has expired. Control thread, or
+ * the keys are alike, the entries are copied to a new table. A connection that
+ * tracks an entry of the old one takes to the new one at its next request. A
+ * timer of the control thread gives back the memory of what has expired. Control thread, or
  * at start-up.
  */
 #include "config.h"
@@ -116,8 +116,10 @@ live_new(const struct tb_conf *c, const struct live *former)
 	const struct tb_layout *const old =
 	    former != NULL ? tb_table_layout(former->table) : NULL;
 	if (old != NULL && old->key == c->layout.key &&
-	    old->key_len == c->layout.key_len)
+	    old->key_len == c->layout.key_len) {
 		tb_copy(l->table, former->table, tw_now_us() / 1000);
+		tb_table_succeed(former->table, l->table);
+	}
 	l->next = lives;
 	lives = l;
 	return l;

@@ -104,6 +104,9 @@ table_free(struct tb_table *t)
 		free(s->chains);
 		pthread_mutex_destroy(&s->lock);
 	}
+	struct tb_table *next = atomic_load(&t->next);
+	if (next != NULL)
+		tb_table_unref(&next);
 	pthread_mutex_destroy(&t->names_lock);
 	free(t->shards);
 	free(t->name);
@@ -189,6 +192,20 @@ tb_table_used(const struct tb_table *t)
 	const uint64_t size = atomic_load_explicit(&t->size, memory_order_relaxed);
 
 	return used < size ? used : size; /* one may be on its way back */
+}
+
+void
+tb_table_succeed(struct tb_table *t, struct tb_table *next)
+{
+	tb_table_ref(next);
+	TW_ASSERT(atomic_load(&t->next) == NULL);
+	atomic_store(&t->next, next);
+}
+
+struct tb_table *
+tb_table_next(const struct tb_table *t)
+{
+	return atomic_load_explicit(&t->next, memory_order_acquire);
 }
 
 void

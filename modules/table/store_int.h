@@ -53,6 +53,7 @@ struct tb_table {
 	_Atomic uint64_t size, used, seq; /* shared */
 	_Atomic uint32_t expire_ms;       /* shared; 0: never */
 	_Atomic bool nopurge;             /* shared */
+	struct tb_table *_Atomic next;    /* owns a reference; shared */
 	struct tb_watch *watches;
 	pthread_mutex_t names_lock;
 	struct tb_name *names[TB_NAME_CHAINS];

@@ -128,6 +128,10 @@ const struct tb_layout *tb_table_layout(const struct tb_table *t);
 bool tb_table_limit(struct tb_table *t, const struct tb_limits *limits);
 void tb_table_limits(const struct tb_table *t, struct tb_limits *out);
 uint64_t tb_table_used(const struct tb_table *t);
+/** tb_table_succeed - another one takes the place of `t`, which keeps a reference
+ * to it. tb_table_next - that one; NULL: `t` is in force. */
+void tb_table_succeed(struct tb_table *t, struct tb_table *next);
+struct tb_table *tb_table_next(const struct tb_table *t);
 /** tb_table_watch - before anybody else knows the table, or while nobody can
  * change it. */
 void tb_table_watch(struct tb_table *t, struct tb_watch *w);

@@ -163,6 +163,38 @@ tb_on_reset(struct tw_req *req, void *state)
 	return TW_NEXT;
 }
 
+/* ---- reloads ------------------------------------------------------------- */
+
+/* Its table has another one in its place since a reload: the same key there. */
+static void
+follow(struct tb_track *t)
+{
+	struct tb_table *next = tb_table_next(t->table), *old = t->table;
+
+	while (tb_table_next(next) != NULL)
+		next = tb_table_next(next);
+	const struct tw_str text = tb_entry_key(t->table, t->e);
+	const struct tb_key key = { .p = text.p, .len = text.len };
+	struct tb_hold h;
+	if (!tb_find(&h, next, &key, TB_MAKE, tw_now_ms()))
+		return;
+	tb_track(&h);
+	tb_add(&h, TB_conn_cur, 0, 1);
+	tb_leave(&h);
+	tb_table_ref(next);
+	untrack(t);
+	*t = (struct tb_track){ .table = next, .e = h.e };
+	tb_table_unref(&old);
+}
+
+static void
+follow_reload(struct tb_conn *c)
+{
+	for (uint32_t i = 0; c != NULL && c->sc != NULL && i < c->n; i++)
+		if (c->sc[i].table != NULL && tb_table_next(c->sc[i].table) != NULL)
+			follow(&c->sc[i]);
+}
+
 /* ---- the beginning ------------------------------------------------------- */
 
 static struct tb_track *
@@ -347,6 +379,7 @@ tb_on_request(struct tw_req *req, void *state)
 	if (r->is_counted)
 		return TW_NEXT;
 	r->is_counted = true;
+	follow_reload(conn_of(req));
 	each_of_conn(req, &requests);
 	return TW_NEXT;
 }
@@ -367,6 +400,17 @@ tb_on_response(struct tw_req *req, void *state)
 	return TW_NEXT;
 }
 
+/* A request for a login, as 'http-request auth' makes it. */
+static bool
+asked_to_log_in(const struct tw_req *req)
+{
+	const struct tw_trail *trail;
+	const int n = tw_req_trail(req, &trail);
+
+	return n > 0 && trail[n - 1].what == TW_ANSWERED &&
+	    strcmp(trail[n - 1].origin->who, "http-request auth") == 0;
+}
+
 /* An exchange without a server's response: whose fault was that? Time that ran
  * out on the client's side is nobody's. */
 static void
@@ -377,7 +421,8 @@ count_fault(struct tw_req *req)
 	tw_req_term(req, t);
 	if (tw_req_status(req) <= 0)
 		return;
-	if ((t[0] == 'P' && (t[1] == 'R' || t[1] == 'T')) || (t[0] == 'C' && t[1] == 'R'))
+	if ((t[0] == 'P' && (t[1] == 'R' || t[1] == 'T')) ||
+	    (t[0] == 'C' && t[1] == 'R') || asked_to_log_in(req))
 		each_of_both(req, &errors);
 	else if (t[1] == 'H' && (t[0] == 'P' || t[0] == 'S' || t[0] == 's'))
 		each_of_both(req, &failures);
