@@ -70,15 +70,13 @@ parse_one(const struct tb_layout *l, char *const argv[], int argc, struct tb_fil
 	unsigned i;
 	const enum tb_data d = tb_data_word(argv[0], &i);
 
-	if (d == TB_NONE && strncmp(argv[0], "data.", 5) == 0)
+	if (d == TB_NONE)
 		return tw_err_set(err, "Filter entry #%d: Unknown data type\n", nr);
 	if (cmp == TB_N_CMPS)
 		return tw_err_set(err,
 		    "Filter entry #%d: Require and operator among \"eq\", \"ne\", "
 		    "\"le\", \"ge\", \"lt\", \"gt\"\n",
 		    nr);
-	if (d == TB_NONE)
-		return tw_err_set(err, "Filter entry #%d: Unknown data type\n", nr);
 	if (i >= l->n[d])
 		return tw_err_set(
 		    err, "Filter entry #%d: Data type not stored in this table\n", nr);

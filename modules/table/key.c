@@ -22,6 +22,8 @@ tb_key_make(struct tw_req *req, const struct tb_layout *l, struct tw_sample *s,
 {
 	static __thread char padded[TB_STRING_MAX];
 
+	if (l->key == TB_INTEGER && s->type == TW_STRING && s->u.str.len == 0)
+		return false; /* no number at all */
 	if (!tw_sample_cast(req, s, tb_sample_type(l->key)))
 		return false;
 	if (l->key == TB_STRING || l->key == TB_BINARY) {
