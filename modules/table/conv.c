@@ -47,8 +47,7 @@ apply(struct tw_req *req, const struct tw_arg_val *table, struct tw_sample *s,
 {
 	struct tb_hold h;
 	uint64_t n = 0;
-	const int found =
-	    find(req, table, s, q->op == TB_INC ? TB_MAKE : TB_LOOK, &h);
+	const int found = find(req, table, s, q->op == TB_INC ? TB_MAKE : TB_LOOK, &h);
 
 	if (found <= 0)
 		return found == 0 && answer(s, 0);
@@ -57,20 +56,20 @@ apply(struct tw_req *req, const struct tw_arg_val *table, struct tw_sample *s,
 	return ok && answer(s, (int64_t)n);
 }
 
-#define APPLY(name)                                                         \
-	static bool name(struct tw_req *req, const struct tw_arg_val *args, \
-	    struct tw_sample *s)
-#define C(n_, op, data, help)                                                \
+#define APPLY(name)       \
+	static bool name( \
+	    struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
+#define C(n_, op, data, help)                                                          \
+	APPLY(table_##n_)                                                              \
+	{                                                                              \
+		return apply(                                                          \
+		    req, &args[0], s, &(const struct query){ TB_##op, TB_##data, 0 }); \
+	}
+#define D(n_, op, data, help)                                                \
 	APPLY(table_##n_)                                                    \
 	{                                                                    \
-		return apply(req, &args[0], s,                               \
-		    &(const struct query){ TB_##op, TB_##data, 0 });         \
-	}
-#define D(n_, op, data, help)                                                 \
-	APPLY(table_##n_)                                                     \
-	{                                                                     \
-		return apply(req, &args[1], s,                                \
-		    &(const struct query){ TB_##op, TB_##data, args[0].n });  \
+		return apply(req, &args[1], s,                               \
+		    &(const struct query){ TB_##op, TB_##data, args[0].n }); \
 	}
 #include "fetch.def"
 
@@ -111,8 +110,7 @@ APPLY(table_idle)
 		return give_default(&args[1], s);
 	const uint64_t touched_ms = h.e->touched_ms;
 	tb_leave(&h);
-	return answer(
-	    s, h.now_ms > touched_ms ? (int64_t)(h.now_ms - touched_ms) : 0);
+	return answer(s, h.now_ms > touched_ms ? (int64_t)(h.now_ms - touched_ms) : 0);
 }
 
 static int
@@ -134,10 +132,10 @@ check_indexed(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 	return check_table(gen, &args[1], err);
 }
 
-#define C(n_, op, data, help)                                             \
+#define C(n_, op, data, help)                                            \
 	{ "table_" #n_, "[s]", TW_ANY, TW_SINT, table_##n_, check_table, \
 		"(table) Of the key in the table: " help "." },
-#define D(n_, op, data, help)                                                 \
+#define D(n_, op, data, help)                                                \
 	{ "table_" #n_, "i,[s]", TW_ANY, TW_SINT, table_##n_, check_indexed, \
 		"(index, table) Of the key in the table: " help "." },
 

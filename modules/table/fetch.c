@@ -68,8 +68,8 @@ run_key(struct tw_req *req, struct tb_table *t, struct tw_sample *s,
 }
 
 static bool
-sc_get(struct tw_req *req, int64_t counter, const struct query *q,
-    struct tw_sample *out)
+sc_get(
+    struct tw_req *req, int64_t counter, const struct query *q, struct tw_sample *out)
 {
 	const struct tb_track *const t =
 	    counter >= 0 ? tb_track_of(req, (uint64_t)counter) : NULL;
@@ -115,58 +115,59 @@ src_get(struct tw_req *req, const struct query *q, struct tw_sample *out)
 
 /* ---- the functions ------------------------------------------------------- */
 
-#define GET(name)                                                             \
-	static bool name(struct tw_req *req, const struct tw_arg_val *args,   \
+#define GET(name)                                                           \
+	static bool name(struct tw_req *req, const struct tw_arg_val *args, \
 	    struct tw_cursor *cur, struct tw_sample *out)
-#define QUERY(op, data, i, tab) \
-	&(const struct query) { TB_##op, TB_##data, i, tab }
-
-#define V(n_, op, data, help)                                              \
-	GET(sc_##n_)                                                       \
-	{                                                                 \
-		(void)cur;                                                \
-		return sc_get(                                            \
-		    req, args[0].n, QUERY(op, data, 0, &args[1]), out);   \
-	}                                                                 \
-	GET(sc0_##n_)                                                      \
-	{                                                                 \
-		(void)cur;                                                \
-		return sc_get(req, 0, QUERY(op, data, 0, &args[0]), out); \
-	}                                                                 \
-	GET(sc1_##n_)                                                      \
-	{                                                                 \
-		(void)cur;                                                \
-		return sc_get(req, 1, QUERY(op, data, 0, &args[0]), out); \
-	}                                                                 \
-	GET(sc2_##n_)                                                      \
-	{                                                                 \
-		(void)cur;                                                \
-		return sc_get(req, 2, QUERY(op, data, 0, &args[0]), out); \
-	}                                                                 \
-	GET(src_##n_)                                                      \
-	{                                                                 \
-		(void)cur;                                                \
-		return src_get(req, QUERY(op, data, 0, &args[0]), out);   \
+#define QUERY(op, data, i, tab)            \
+	&(const struct query)              \
+	{                                  \
+		TB_##op, TB_##data, i, tab \
 	}
-#define I(n_, op, data, help)                                                     \
+
+#define V(n_, op, data, help)                                                     \
 	GET(sc_##n_)                                                              \
 	{                                                                         \
 		(void)cur;                                                        \
-		return sc_get(req, args[1].n, QUERY(op, data, args[0].n, &args[2]), \
-		    out);                                                         \
+		return sc_get(req, args[0].n, QUERY(op, data, 0, &args[1]), out); \
+	}                                                                         \
+	GET(sc0_##n_)                                                             \
+	{                                                                         \
+		(void)cur;                                                        \
+		return sc_get(req, 0, QUERY(op, data, 0, &args[0]), out);         \
+	}                                                                         \
+	GET(sc1_##n_)                                                             \
+	{                                                                         \
+		(void)cur;                                                        \
+		return sc_get(req, 1, QUERY(op, data, 0, &args[0]), out);         \
+	}                                                                         \
+	GET(sc2_##n_)                                                             \
+	{                                                                         \
+		(void)cur;                                                        \
+		return sc_get(req, 2, QUERY(op, data, 0, &args[0]), out);         \
 	}                                                                         \
 	GET(src_##n_)                                                             \
 	{                                                                         \
 		(void)cur;                                                        \
-		return src_get(req, QUERY(op, data, args[0].n, &args[1]), out);   \
+		return src_get(req, QUERY(op, data, 0, &args[0]), out);           \
+	}
+#define I(n_, op, data, help)                                                   \
+	GET(sc_##n_)                                                            \
+	{                                                                       \
+		(void)cur;                                                      \
+		return sc_get(                                                  \
+		    req, args[1].n, QUERY(op, data, args[0].n, &args[2]), out); \
+	}                                                                       \
+	GET(src_##n_)                                                           \
+	{                                                                       \
+		(void)cur;                                                      \
+		return src_get(req, QUERY(op, data, args[0].n, &args[1]), out); \
 	}
 #include "fetch.def"
 
 static bool
 tracked(struct tw_req *req, int64_t counter, struct tw_sample *out)
 {
-	answer(out,
-	    counter >= 0 && tb_track_of(req, (uint64_t)counter) != NULL);
+	answer(out, counter >= 0 && tb_track_of(req, (uint64_t)counter) != NULL);
 	out->type = TW_BOOL;
 	return true;
 }
@@ -272,11 +273,12 @@ check_counter(struct tw_gen *gen, int64_t n, struct tw_err *err)
 static int
 check_index(int64_t n, struct tw_err *err)
 {
-	return n >= 0 && n < TB_ARRAY_MAX ? 0
-					  : tw_err_set(err,
-						"the index %lld is out of range: write 0 "
-						"to %d",
-						(long long)n, TB_ARRAY_MAX - 1);
+	return n >= 0 && n < TB_ARRAY_MAX
+	    ? 0
+	    : tw_err_set(err,
+		  "the index %lld is out of range: write 0 "
+		  "to %d",
+		  (long long)n, TB_ARRAY_MAX - 1);
 }
 
 /* ([<table>]) of what is tracked */
@@ -324,23 +326,23 @@ check_own_i(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 
 #define ENTRY(n, args, type, check, match, help) \
 	{ #n, args, type, ANYWHERE, n, match, check, help },
-#define SC_ENTRIES(n_, type, match, help)                                      \
-	ENTRY(sc_##n_, "i,[s]", type, check_sc, match,                         \
-	    "(counter, table) Of what is tracked: " help ".")                  \
-	ENTRY(sc0_##n_, "[s]", type, check_sc0, match,                         \
-	    "(table) Of what track-sc0 tracks: " help ".")                     \
-	ENTRY(sc1_##n_, "[s]", type, check_sc0, match,                         \
-	    "(table) Of what track-sc1 tracks: " help ".")                     \
-	ENTRY(sc2_##n_, "[s]", type, check_sc0, match,                         \
+#define SC_ENTRIES(n_, type, match, help)                     \
+	ENTRY(sc_##n_, "i,[s]", type, check_sc, match,        \
+	    "(counter, table) Of what is tracked: " help ".") \
+	ENTRY(sc0_##n_, "[s]", type, check_sc0, match,        \
+	    "(table) Of what track-sc0 tracks: " help ".")    \
+	ENTRY(sc1_##n_, "[s]", type, check_sc0, match,        \
+	    "(table) Of what track-sc1 tracks: " help ".")    \
+	ENTRY(sc2_##n_, "[s]", type, check_sc0, match,        \
 	    "(table) Of what track-sc2 tracks: " help ".")
-#define V(n_, op, data, help)                                    \
-	SC_ENTRIES(n_, TW_SINT, "int", help)                     \
-	ENTRY(src_##n_, "[s]", TW_SINT, check_own, "int",        \
+#define V(n_, op, data, help)                             \
+	SC_ENTRIES(n_, TW_SINT, "int", help)              \
+	ENTRY(src_##n_, "[s]", TW_SINT, check_own, "int", \
 	    "(table) Of the client's address: " help ".")
-#define I(n_, op, data, help)                                          \
-	ENTRY(sc_##n_, "i,i,[s]", TW_SINT, check_sc_i, "int",          \
-	    "(index, counter, table) Of what is tracked: " help ".")   \
-	ENTRY(src_##n_, "i,[s]", TW_SINT, check_own_i, "int",          \
+#define I(n_, op, data, help)                                        \
+	ENTRY(sc_##n_, "i,i,[s]", TW_SINT, check_sc_i, "int",        \
+	    "(index, counter, table) Of what is tracked: " help ".") \
+	ENTRY(src_##n_, "i,[s]", TW_SINT, check_own_i, "int",        \
 	    "(index, table) Of the client's address: " help ".")
 
 /* clang-format off */

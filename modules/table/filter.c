@@ -176,7 +176,7 @@ text_out(struct tw_out *o, struct tw_str s)
 
 		if (c == '\n' || c == '\t' || c == '\r' || c == '\033')
 			tw_out_printf(o, "\\%c",
-			    c == '\n'	  ? 'n'
+			    c == '\n'       ? 'n'
 				: c == '\t' ? 't'
 				: c == '\r' ? 'r'
 					    : 'e');
@@ -198,8 +198,8 @@ key_out(struct tw_out *o, const struct tb_layout *l, struct tw_str key)
 	switch (l->key) {
 	case TB_IP:
 	case TB_IPV6:
-		inet_ntop(l->key == TB_IP ? AF_INET : AF_INET6, key.p, text,
-		    sizeof(text));
+		inet_ntop(
+		    l->key == TB_IP ? AF_INET : AF_INET6, key.p, text, sizeof(text));
 		tw_out_str(o, tw_str_of(text));
 		break;
 	case TB_INTEGER:

@@ -114,8 +114,8 @@ check_arrays(const struct tb_layout *l, struct tw_err *err)
 
 /* One of the list, up to a comma outside of parentheses. */
 static int
-parse_one(struct tb_layout *l, struct tw_str one, const char **twice,
-    struct tw_err *err)
+parse_one(
+    struct tb_layout *l, struct tw_str one, const char **twice, struct tw_err *err)
 {
 	const char *const open = one.len > 0 ? memchr(one.p, '(', one.len) : NULL;
 	struct tw_str word = one, arg = { NULL, 0 };
@@ -123,8 +123,8 @@ parse_one(struct tb_layout *l, struct tw_str one, const char **twice,
 	if (open != NULL) {
 		word.len = (size_t)(open - one.p);
 		if (one.p[one.len - 1] != ')')
-			return tw_err_set(err, "'store': missing ')' after '%.*s'",
-			    TW_STR_FMT(one));
+			return tw_err_set(
+			    err, "'store': missing ')' after '%.*s'", TW_STR_FMT(one));
 		arg = (struct tw_str){ open + 1, one.len - word.len - 2 };
 	}
 	const enum tb_data d = tb_data_find(word);

@@ -18,7 +18,7 @@
 
 #include "mod.h"
 
-#define SWEEP_ENTRIES 256  /* at a time */
+#define SWEEP_ENTRIES 256 /* at a time */
 #define SWEEP_LEAST_MS 20
 #define SWEEP_MOST_MS 1000
 

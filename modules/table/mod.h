@@ -21,38 +21,38 @@ extern const struct tw_self *tb_self; /* set once, at load */
 
 /* A stick-table line. gen. */
 struct tb_conf {
-	struct tb_conf *next;      /* the one read before it */
-	const char *name;          /* its proxy's */
+	struct tb_conf *next; /* the one read before it */
+	const char *name;     /* its proxy's */
 	const struct tw_proxy *px;
 	const char *file;
 	int line;
 	struct tb_layout layout;
 	struct tb_limits limits;
-	bool by_addr;              /* srvkey addr */
-	bool recv_only;            /* no peer's values are held back from it */
-	const char *write_to;      /* also takes what peers tell; NULL: none */
-	struct tb_table *table;    /* owns a reference; from start to stop */
+	bool by_addr;           /* srvkey addr */
+	bool recv_only;         /* no peer's values are held back from it */
+	const char *write_to;   /* also takes what peers tell; NULL: none */
+	struct tb_table *table; /* owns a reference; from start to stop */
 };
 
 /* A line that names a table, perhaps one further down. gen. */
 struct tb_ref {
 	struct tb_ref *next;
-	const char *table;         /* NULL: the proxy's own */
+	const char *table; /* NULL: the proxy's own */
 	const struct tw_proxy *px;
-	const char *what;          /* "http-request track-sc0" */
+	const char *what; /* "http-request track-sc0" */
 	const char *file;
 	int line;
 	const struct tw_expr *expr; /* whose values are keys; NULL: none */
-	bool sticks;               /* servers are stored there */
-	struct tb_conf *conf;      /* out, after check() */
+	bool sticks;                /* servers are stored there */
+	struct tb_conf *conf;       /* out, after check() */
 };
 
 /* This module's part of a generation. */
 struct tb_gen {
-	struct tb_conf *tables;    /* the last one first */
+	struct tb_conf *tables; /* the last one first */
 	struct tb_ref *refs;
 	bool has_counters;
-	uint32_t counters;         /* tune.stick-counters, when set */
+	uint32_t counters; /* tune.stick-counters, when set */
 };
 #define TB_COUNTERS 3
 
@@ -68,31 +68,31 @@ struct tb_stick {
 
 /* This module's part of a proxy. */
 struct tb_proxy {
-	struct tb_conf *conf;      /* NULL: it has no table */
+	struct tb_conf *conf; /* NULL: it has no table */
 	struct tb_stick *sticks, **sticks_end;
-	bool tracks_session;       /* tcp-request connection, session */
-	bool tracks_request;       /* the other rule sets */
+	bool tracks_session; /* tcp-request connection, session */
+	bool tracks_request; /* the other rule sets */
 };
 
 /* One tracked entry. */
 struct tb_track {
-	struct tb_table *table;    /* NULL: nothing is tracked */
+	struct tb_table *table; /* NULL: nothing is tracked */
 	struct tb_entry *e;
-	uint32_t rest[2];          /* bytes in, out that make no block yet */
+	uint32_t rest[2]; /* bytes in, out that make no block yet */
 };
 
 /* This module's part of a client's connection, and of a request. */
 struct tb_conn {
 	struct tw_conn_end end;
-	struct tb_track *sc;       /* owns; NULL: nothing is tracked */
+	struct tb_track *sc; /* owns; NULL: nothing is tracked */
 	uint32_t n;
 };
 struct tb_req {
-	struct tb_track *sc;       /* arena; NULL: nothing is tracked */
+	struct tb_track *sc; /* arena; NULL: nothing is tracked */
 	uint16_t n;
-	bool is_accept;            /* no request yet: rules for connections ran */
-	bool is_counted;           /* among the connection's requests */
-	bool has_response;         /* a server's */
+	bool is_accept;    /* no request yet: rules for connections ran */
+	bool is_counted;   /* among the connection's requests */
+	bool has_response; /* a server's */
 };
 
 static inline struct tb_proxy *
@@ -158,8 +158,8 @@ bool tb_parse_u32(struct tw_str s, uint32_t *out);
 /* ops.c: what fetches, converters and actions do to an entry */
 enum tb_op { TB_GET, TB_KBYTES, TB_INC, TB_CLR, TB_TRACKERS };
 /** tb_op_run - returns: false: it is not stored. */
-bool tb_op_run(struct tb_hold *h, enum tb_op op, enum tb_data d, unsigned i,
-    uint64_t *out);
+bool tb_op_run(
+    struct tb_hold *h, enum tb_op op, enum tb_data d, unsigned i, uint64_t *out);
 
 /* fetch.c, conv.c */
 extern const struct tw_fetch tb_fetches[];

@@ -30,9 +30,9 @@ struct job {
 	struct tb_table *table; /* owns a reference */
 	enum what what;
 	struct tb_filter filter;
-	const void *ptr;        /* that entry only; NULL: all */
+	const void *ptr; /* that entry only; NULL: all */
 	struct tb_cursor at;
-	char *line;             /* owns; SHOW */
+	char *line; /* owns; SHOW */
 };
 
 static struct tb_table *
@@ -173,8 +173,8 @@ by_filter(struct tw_cli *cli, struct tb_table *t, enum what what, int argc,
 	if (argc > 0 && strcmp(argv[0], "ptr") == 0) {
 		if (!ptr_arg(cli, argc > 1 ? argv[1] : NULL, &ptr))
 			return;
-	} else if (tb_filter_parse(
-		       tb_table_layout(t), argc, argv, 3, &filter, &err) != 0) {
+	} else if (tb_filter_parse(tb_table_layout(t), argc, argv, 3, &filter, &err) !=
+	    0) {
 		tw_cli_msg(cli, TW_ERR, "%s", err.text);
 		return;
 	}
@@ -226,8 +226,8 @@ show_table(struct tw_cli *cli, int argc, char *const argv[])
 		return;
 	if (tw_cli_level(cli) < TW_CLI_OPERATOR) {
 		head_write(cli, t);
-		tw_cli_printf(cli,
-		    "# contents not dumped due to insufficient privileges\n");
+		tw_cli_printf(
+		    cli, "# contents not dumped due to insufficient privileges\n");
 	} else if (argc > 1 && strcmp(argv[1], "key") == 0) {
 		show_key(cli, t, argv[2]);
 	} else if (argc > 1 && !is_filter(argv[1])) {

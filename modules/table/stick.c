@@ -87,8 +87,8 @@ tb_stick_line(struct tw_line *ln)
 /* ---- matching ------------------------------------------------------------ */
 
 static struct tw_str
-server_key(const struct tb_conf *conf, const struct tw_server *srv, char *room,
-    size_t size)
+server_key(
+    const struct tb_conf *conf, const struct tw_server *srv, char *room, size_t size)
 {
 	if (!conf->by_addr)
 		return tw_str_of(tw_server_name(srv));
@@ -98,8 +98,7 @@ server_key(const struct tb_conf *conf, const struct tw_server *srv, char *room,
 }
 
 static struct tw_server *
-server_by_key(
-    const struct tb_conf *conf, const struct tw_proxy *be, struct tw_str key)
+server_by_key(const struct tb_conf *conf, const struct tw_proxy *be, struct tw_str key)
 {
 	char room[128];
 	struct tw_server *srv;
@@ -168,7 +167,8 @@ tb_on_pick(struct tw_req *req, void *state)
 	struct tb_hold h;
 
 	(void)state;
-	for (const struct tb_stick *s = tb_proxy_of(be)->sticks; s != NULL; s = s->next) {
+	for (const struct tb_stick *s = tb_proxy_of(be)->sticks; s != NULL;
+	     s = s->next) {
 		if (!s->matches || !find(req, s, TB_LOOK, &h))
 			continue;
 		struct tw_server *const srv = server_of(s->ref->conf, be, &h);
@@ -192,8 +192,8 @@ store(struct tw_req *req, const struct tb_stick *s, const struct tw_server *srv)
 	if (!find(req, s, TB_MAKE, &h))
 		return false;
 	tb_set(&h, TB_server_id, 0, tw_server_id(srv));
-	tb_name_set(&h, TB_server_key,
-	    server_key(s->ref->conf, srv, room, sizeof(room)));
+	tb_name_set(
+	    &h, TB_server_key, server_key(s->ref->conf, srv, room, sizeof(room)));
 	tb_touch(&h);
 	tb_leave(&h);
 	return true;

@@ -16,11 +16,11 @@
 #include "store_int.h"
 
 #define SHARDS_MAX 64
-#define SHARD_ENTRIES 64       /* a shard is worth it from there on */
+#define SHARD_ENTRIES 64 /* a shard is worth it from there on */
 #define CHAINS_MAX (1u << 20)
 #define CHUNK_BYTES 8192
 #define CHUNK_ENTRIES_MAX 64
-#define TRIES 16               /* for room that others may take */
+#define TRIES 16 /* for room that others may take */
 
 /* ---- tables ------------------------------------------------------------- */
 
@@ -313,8 +313,8 @@ oldest_shard(struct tb_table *t)
 	uint64_t oldest = UINT64_MAX;
 
 	for (uint32_t i = 0; i < t->n_shards; i++) {
-		const uint64_t ms = atomic_load_explicit(
-		    &t->shards[i].oldest_ms, memory_order_relaxed);
+		const uint64_t ms =
+		    atomic_load_explicit(&t->shards[i].oldest_ms, memory_order_relaxed);
 
 		if (ms < oldest) {
 			oldest = ms;
@@ -334,8 +334,8 @@ recycle(struct tb_table *t, uint64_t now_ms)
 		return false;
 	pthread_mutex_lock(&s->lock);
 	struct tb_entry *const e = TAILQ_FIRST(&s->idle);
-	const bool may = e == NULL || !atomic_load(&t->nopurge) ||
-	    tb_is_expired(t, e, now_ms);
+	const bool may =
+	    e == NULL || !atomic_load(&t->nopurge) || tb_is_expired(t, e, now_ms);
 	if (e != NULL && may)
 		tb__drop(t, s, e);
 	pthread_mutex_unlock(&s->lock);
@@ -442,8 +442,8 @@ make(struct tb_table *t, const struct place *at, const struct tb_key *key,
 }
 
 bool
-tb_find(struct tb_hold *h, struct tb_table *t, const struct tb_key *key, enum tb_how how,
-    uint64_t now_ms)
+tb_find(struct tb_hold *h, struct tb_table *t, const struct tb_key *key,
+    enum tb_how how, uint64_t now_ms)
 {
 	const struct place at = place_of(t, key);
 

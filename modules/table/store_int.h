@@ -43,13 +43,13 @@ struct tb_name {
 struct tb_table {
 	uint32_t magic;
 	_Atomic uint32_t refs;
-	char *name;                /* owns */
+	char *name; /* owns */
 	struct tb_layout layout;
 	uint32_t entry_bytes, chunk_entries;
-	uint32_t n_shards;         /* a power of two, as are the chains */
-	uint32_t n_chains;         /* of each shard */
+	uint32_t n_shards; /* a power of two, as are the chains */
+	uint32_t n_chains; /* of each shard */
 	uint64_t secret[2];
-	struct tb_shard *shards;   /* owns */
+	struct tb_shard *shards;          /* owns */
 	_Atomic uint64_t size, used, seq; /* shared */
 	_Atomic uint32_t expire_ms;       /* shared; 0: never */
 	_Atomic bool nopurge;             /* shared */

@@ -49,10 +49,10 @@ extern const char *const tb_key_words[TB_N_KEYS]; /* "ip" */
 /* What entries of a table look like. A plain value. */
 struct tb_layout {
 	enum tb_key_type key;
-	uint32_t key_len;               /* the longest key */
-	uint8_t n[TB_N_DATA];           /* elements; 0: not stored */
-	uint32_t period_ms[TB_N_DATA];  /* rates */
-	uint32_t off[TB_N_DATA];        /* after tb_layout_end() */
+	uint32_t key_len;              /* the longest key */
+	uint8_t n[TB_N_DATA];          /* elements; 0: not stored */
+	uint32_t period_ms[TB_N_DATA]; /* rates */
+	uint32_t off[TB_N_DATA];       /* after tb_layout_end() */
 	uint32_t data_bytes;
 	uint32_t block; /* bytes that count as one in rates of bytes; 1 .. 1024 */
 };
@@ -61,8 +61,8 @@ struct tb_layout {
 enum tb_data tb_data_find(struct tw_str word);
 /** tb_store_parse - "gpc0,conn_rate(10s)": adds to the layout. out: twice, the
  * word that was stored already; NULL. returns: -1 with err. */
-int tb_store_parse(struct tb_layout *l, const char *list, const char **twice,
-    struct tw_err *err);
+int tb_store_parse(
+    struct tb_layout *l, const char *list, const char **twice, struct tw_err *err);
 /** tb_layout_end - all is known: offsets. */
 void tb_layout_end(struct tb_layout *l);
 bool tb_layout_eq(const struct tb_layout *a, const struct tb_layout *b);
@@ -83,13 +83,13 @@ uint32_t tb_rate_read(const struct tb_rate *r, uint32_t period_ms, uint64_t now_
 struct tb_chunk;
 
 struct tb_entry {
-	struct tb_entry *next;       /* chain */
-	TAILQ_ENTRY(tb_entry) link;  /* shard's list, while refs is 0 */
-	struct tb_chunk *chunk;      /* whose memory it is */
+	struct tb_entry *next;      /* chain */
+	TAILQ_ENTRY(tb_entry) link; /* shard's list, while refs is 0 */
+	struct tb_chunk *chunk;     /* whose memory it is */
 	uint64_t touched_ms;
-	uint64_t seq;                /* of its last change, for watchers */
+	uint64_t seq; /* of its last change, for watchers */
 	uint32_t hash_rest;
-	uint32_t refs;               /* who tracks it */
+	uint32_t refs; /* who tracks it */
 	uint32_t key_len;
 	/* data, then the key */
 };
@@ -144,8 +144,8 @@ struct tb_key {
 };
 /** tb_key_of - cuts or pads text to what the table keeps. in: room for a padded
  * one, layout's key_len bytes. */
-void tb_key_text(const struct tb_layout *l, struct tw_str s, char *room,
-    struct tb_key *out);
+void tb_key_text(
+    const struct tb_layout *l, struct tw_str s, char *room, struct tb_key *out);
 
 /* An entry, its shard locked. */
 struct tb_hold {

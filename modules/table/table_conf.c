@@ -39,8 +39,9 @@ value_of(struct reading *r, const char *example)
 	const char *const value = tw_arg(r->ln, r->i + 1);
 
 	if (value == NULL)
-		tw_line_fail(r->ln, r->i, "'stick-table': '%s' lacks its value: write "
-					  "'%s %s'",
+		tw_line_fail(r->ln, r->i,
+		    "'stick-table': '%s' lacks its value: write "
+		    "'%s %s'",
 		    word, word, example);
 	r->i++;
 	return value;
@@ -242,8 +243,8 @@ read_words(struct reading *r)
 		    "'stick-table' lacks its type: write 'stick-table type ip size 100k "
 		    "...'");
 	if (r->conf->limits.size == 0)
-		return tw_line_fail(r->ln, -1,
-		    "'stick-table' lacks its size: add 'size 100k'");
+		return tw_line_fail(
+		    r->ln, -1, "'stick-table' lacks its size: add 'size 100k'");
 	return 0;
 }
 
@@ -291,8 +292,8 @@ set_counters(struct tw_line *ln)
 /* ---- names of tables ----------------------------------------------------- */
 
 struct tb_conf *
-tb_conf_find(struct tw_gen *gen, const char *name, const struct tw_proxy *px,
-    struct tw_err *err)
+tb_conf_find(
+    struct tw_gen *gen, const char *name, const struct tw_proxy *px, struct tw_err *err)
 {
 	if (name == NULL) {
 		struct tb_conf *const own = px != NULL ? tb_proxy_of(px)->conf : NULL;
@@ -314,8 +315,8 @@ tb_conf_find(struct tw_gen *gen, const char *name, const struct tw_proxy *px,
 }
 
 struct tb_ref *
-tb_ref_new(struct tw_line *ln, const char *what, const char *table,
-    const struct tw_expr *expr)
+tb_ref_new(
+    struct tw_line *ln, const char *what, const char *table, const struct tw_expr *expr)
 {
 	struct tw_arena *const arena = tw_gen_arena(ln->gen);
 	struct tb_ref *const ref = tw_arena_zalloc(arena, sizeof(*ref));
@@ -361,8 +362,8 @@ write_to_check(struct tw_gen *gen, const struct tb_conf *c)
 		return 0;
 	const struct tb_conf *const to = tb_conf_find(gen, c->write_to, NULL, &err);
 	if (to == NULL)
-		return tw_gen_fail(gen, c->file, c->line,
-		    "'stick-table ... write-to': %s", err.text);
+		return tw_gen_fail(
+		    gen, c->file, c->line, "'stick-table ... write-to': %s", err.text);
 	if (to == c)
 		return tw_gen_fail(gen, c->file, c->line,
 		    "'stick-table ... write-to %s' names the table itself: name another "
@@ -401,13 +402,17 @@ ignore_stick(struct tw_line *ln)
 	    tw_proxy_name(ln->proxy));
 }
 
-#define STICK(word, help)                                                        \
-	{ word, TW_SC_LISTEN | TW_SC_BACKEND, 1, -1, tb_stick_line,              \
-		"<expr> [table <table>] [{if | unless} <condition>]", help, NULL, \
-		TW_KW_REST, 0, 0, 0, NULL }
-#define NO_STICK(w)                                                \
-	{ .word = w, .scopes = TW_SC_FRONTEND, .max_args = -1,     \
-		.set = ignore_stick, .help = "Ignored here, with a warning." }
+#define STICK(word, help)                                                             \
+	{                                                                             \
+		word, TW_SC_LISTEN | TW_SC_BACKEND, 1, -1, tb_stick_line,             \
+		    "<expr> [table <table>] [{if | unless} <condition>]", help, NULL, \
+		    TW_KW_REST, 0, 0, 0, NULL                                         \
+	}
+#define NO_STICK(w)                                                          \
+	{                                                                    \
+		.word = w, .scopes = TW_SC_FRONTEND, .max_args = -1,         \
+		.set = ignore_stick, .help = "Ignored here, with a warning." \
+	}
 
 /* clang-format off */
 const struct tw_kw tb_keywords[] = {

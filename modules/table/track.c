@@ -60,9 +60,8 @@ tb_track_of(struct tw_req *req, uint64_t counter)
 
 /* Calls fn for each, held. */
 static void
-each(struct tb_track *sc, uint32_t n, void (*fn)(struct tb_hold *, struct tb_track *,
-					  const void *),
-    const void *arg)
+each(struct tb_track *sc, uint32_t n,
+    void (*fn)(struct tb_hold *, struct tb_track *, const void *), const void *arg)
 {
 	struct tb_hold h;
 
@@ -254,7 +253,8 @@ begin(struct tw_req *req, struct tb_hold *h, enum tw_rules rules)
 	tb_track(h);
 	add_event(h, &conns);
 	tb_add(h, TB_conn_cur, 0, 1);
-	if (rules <= TW_TCP_SESSION || tw_proxy_mode(tw_req_frontend(req)) != TW_MODE_HTTP)
+	if (rules <= TW_TCP_SESSION ||
+	    tw_proxy_mode(tw_req_frontend(req)) != TW_MODE_HTTP)
 		return;
 	add_event(h, &requests);
 	if (rules >= TW_TCP_RESPONSE && rules != TW_HTTP_REQUEST)
@@ -273,7 +273,8 @@ run_track(struct tw_req *req, const struct tw_action_call *call)
 
 	if (of_conn)
 		req_of(req)->is_accept = true;
-	if (tb_track_of(req, conf->counter) != NULL || !tw_expr_eval(conf->expr, req, &s))
+	if (tb_track_of(req, conf->counter) != NULL ||
+	    !tw_expr_eval(conf->expr, req, &s))
 		return TW_ACT_NEXT;
 	struct tb_track *const t = of_conn ? slot_in_conn(req, conf->counter)
 					   : slot_in_req(req, conf->counter);
@@ -300,10 +301,10 @@ parse_table(struct tw_action_line *a, const char **table)
 		return 0;
 	a->i++;
 	*table = tw_action_arg(a);
-	return *table != NULL ? 0
-			      : tw_line_fail(a->ln, a->i - 1,
-				    "'%s %s': 'table' lacks the name of a table", a->set,
-				    a->word);
+	return *table != NULL
+	    ? 0
+	    : tw_line_fail(a->ln, a->i - 1,
+		  "'%s %s': 'table' lacks the name of a table", a->set, a->word);
 }
 
 static int
@@ -354,7 +355,8 @@ parse_track(struct tw_action_line *a, const void **out)
 }
 
 const struct tw_action tb_track_action = { .name = "track-sc",
-	.rules = (1u << TW_N_RULES) - 1 - (1u << TW_TCP_RESPONSE) - (1u << TW_HTTP_AFTER),
+	.rules =
+	    (1u << TW_N_RULES) - 1 - (1u << TW_TCP_RESPONSE) - (1u << TW_HTTP_AFTER),
 	.parse = parse_track,
 	.run = run_track,
 	.usage = " <key> [table <table>]",
@@ -508,6 +510,6 @@ tb_tracks_check(struct tw_gen *gen)
 
 	any_tracks = false;
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
-		any_tracks |= tb_proxy_of(px)->tracks_session ||
-		    tb_proxy_of(px)->tracks_request;
+		any_tracks |=
+		    tb_proxy_of(px)->tracks_session || tb_proxy_of(px)->tracks_request;
 }

@@ -25,8 +25,7 @@ walk_chain(struct tb_hold *h, struct tb_entry *e, bool (*fn)(struct tb_hold *, v
 	for (struct tb_entry *next; e != NULL; e = next, n++) {
 		next = e->next;
 		h->e = e;
-		if (tb_is_expired(h->t, e, h->now_ms) ||
-		    (fn(h, arg) && e->refs == 0))
+		if (tb_is_expired(h->t, e, h->now_ms) || (fn(h, arg) && e->refs == 0))
 			tb__drop(h->t, h->shard, e);
 	}
 	return n;
@@ -43,9 +42,8 @@ tb_walk(struct tb_table *t, struct tb_cursor *c, uint64_t now_ms,
 		return false;
 	struct tb_hold h = { .t = t, .shard = &t->shards[c->shard], .now_ms = now_ms };
 	pthread_mutex_lock(&h.shard->lock);
-	for (int i = 0; i < WALK_CHAINS && entries < WALK_ENTRIES &&
-	     c->bucket < t->n_chains;
-	     i++)
+	for (int i = 0;
+	     i < WALK_CHAINS && entries < WALK_ENTRIES && c->bucket < t->n_chains; i++)
 		entries += walk_chain(&h, h.shard->chains[c->bucket++], fn, arg);
 	pthread_mutex_unlock(&h.shard->lock);
 	if (c->bucket == t->n_chains) {

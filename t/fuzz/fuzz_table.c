@@ -76,8 +76,7 @@ struct model {
 static bool
 is_alive(const struct model *m, int k, uint64_t now)
 {
-	return m->is_there[k] &&
-	    (m->refs[k] > 0 || now < m->touched_ms[k] + EXPIRE_MS);
+	return m->is_there[k] && (m->refs[k] > 0 || now < m->touched_ms[k] + EXPIRE_MS);
 }
 
 static bool

@@ -34,8 +34,8 @@ integers(uint64_t size, uint32_t expire_ms, bool nopurge)
 {
 	const struct tb_layout l =
 	    layout(TB_INTEGER, 4, "gpc0,conn_cur,gpc0_rate(10s),server_key");
-	struct tb_table *const t = tb_table_new(
-	    "t", &l, &(struct tb_limits){ size, expire_ms, nopurge });
+	struct tb_table *const t =
+	    tb_table_new("t", &l, &(struct tb_limits){ size, expire_ms, nopurge });
 
 	assert_non_null(t);
 	return t;
@@ -383,7 +383,8 @@ static void
 test_walk_and_copy(void **state)
 {
 	struct tb_table *t = integers(5000, 1000, false);
-	const struct tb_layout l = layout(TB_INTEGER, 4, "gpt0,gpc0,server_key,conn_cur");
+	const struct tb_layout l =
+	    layout(TB_INTEGER, 4, "gpt0,gpc0,server_key,conn_cur");
 	struct tb_cursor at = { 0, 0 };
 	struct tb_hold h;
 	uint64_t sum = 0, due;
@@ -433,15 +434,13 @@ test_filter(void **state)
 	unsigned i;
 
 	(void)state;
-	assert_int_equal(
-	    tb_filter_parse(tb_table_layout(t), 6, good, 3, &f, &err), 0);
+	assert_int_equal(tb_filter_parse(tb_table_layout(t), 6, good, 3, &f, &err), 0);
 	assert_true(find(&h, t, 1, TB_MAKE, 1000));
 	assert_false(tb_filter_holds(&f, &h));
 	tb_set(&h, TB_gpc0, 0, 5);
 	assert_true(tb_filter_holds(&f, &h));
 	tb_leave(&h);
-	assert_int_equal(
-	    tb_filter_parse(tb_table_layout(t), 2, good, 3, &f, &err), -1);
+	assert_int_equal(tb_filter_parse(tb_table_layout(t), 2, good, 3, &f, &err), -1);
 	assert_int_equal(tb_data_word("data.gpc_rate[7]", &i), TB_gpc_rate);
 	assert_int_equal(i, 7);
 	static const char *const bad[] = { "gpc0", "data.", "data.x", "data.gpc0[0]",
@@ -496,8 +495,8 @@ hammer(void *arg)
 		if (find(&h, me->t, n, TB_MAKE, now)) {
 			tb_add(&h, TB_gpc0, 0, 1);
 			tb_add(&h, TB_gpc0_rate, 0, 1);
-			tb_name_set(&h, TB_server_key,
-			    n & 1 ? TW_STR("odd") : TW_STR("even"));
+			tb_name_set(
+			    &h, TB_server_key, n & 1 ? TW_STR("odd") : TW_STR("even"));
 			if (i % 3 == 0) {
 				struct tb_entry *const e = h.e;
 				tb_track(&h);
