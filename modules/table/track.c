@@ -359,7 +359,7 @@ const struct tw_action tb_track_action = { .name = "track-sc",
 	    (1u << TW_N_RULES) - 1 - (1u << TW_TCP_RESPONSE) - (1u << TW_HTTP_AFTER),
 	.parse = parse_track,
 	.run = run_track,
-	.usage = " <key> [table <table>]",
+	.usage = "<key> [table <table>]",
 	.help = "Tracks the entry of a key from now on: counts for it, and keeps it.",
 	.flags = TW_ACTION_DIGITS };
 
