@@ -97,6 +97,7 @@ core_libcore_a_SOURCES = \
 	core/flow/server.c \
 	core/flow/sessions.c \
 	core/flow/shut.c \
+	core/flow/stick.c \
 	core/flow/unique_id.c \
 	core/flow/watch.c \
 	core/module/find.c \

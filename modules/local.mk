@@ -161,6 +161,7 @@ modules_stats_libstats_la_SOURCES = \
 	modules/stats/prom.c \
 	modules/stats/prom_metrics.c \
 	modules/stats/prom_states.c \
+	modules/stats/prom_tables.c \
 	modules/stats/report.c \
 	modules/stats/show.c \
 	modules/stats/stats_kw.c \
@@ -347,3 +348,28 @@ module_LTLIBRARIES += modules/cookie.la
 modules_cookie_la_SOURCES =
 modules_cookie_la_LIBADD = modules/cookie/libcookie.la
 modules_cookie_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- table
+noinst_LTLIBRARIES += modules/table/libtable.la
+modules_table_libtable_la_SOURCES = \
+	modules/table/act.c \
+	modules/table/conv.c \
+	modules/table/fetch.c \
+	modules/table/filter.c \
+	modules/table/key.c \
+	modules/table/layout.c \
+	modules/table/live.c \
+	modules/table/ops.c \
+	modules/table/show.c \
+	modules/table/siphash.c \
+	modules/table/stick.c \
+	modules/table/store.c \
+	modules/table/table_conf.c \
+	modules/table/table_mod.c \
+	modules/table/track.c \
+	modules/table/value.c \
+	modules/table/walk.c
+module_LTLIBRARIES += modules/table.la
+modules_table_la_SOURCES =
+modules_table_la_LIBADD = modules/table/libtable.la
+modules_table_la_LDFLAGS = $(MODULE_LINK)

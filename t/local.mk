@@ -52,6 +52,7 @@ UNIT_TESTS = \
 	t/unit/test_report \
 	t/unit/test_ring \
 	t/unit/test_stats_text \
+	t/unit/test_table \
 	t/unit/test_str \
 	t/unit/test_tune \
 	t/unit/test_units \
@@ -109,7 +110,8 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_hello \
 	t/fuzz/fuzz_proxy_hdr \
 	t/fuzz/fuzz_rules \
-	t/fuzz/fuzz_syslog
+	t/fuzz/fuzz_syslog \
+	t/fuzz/fuzz_table
 if HAVE_LIBMNL
 FUZZ_TARGETS += \
 	t/fuzz/fuzz_vrrp_conf \
@@ -184,6 +186,8 @@ t_unit_test_ctl_state_LDADD = modules/ctl/libctl.la $(LDADD)
 t_fuzz_fuzz_server_state_LDADD = modules/ctl/libctl.la $(FUZZ_LINK)
 t_unit_test_healthcheck_rules_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_stats_text_LDADD = modules/stats/libstats.la $(LDADD)
+t_unit_test_table_LDADD = modules/table/libtable.la $(LDADD)
+t_fuzz_fuzz_table_LDADD = modules/table/libtable.la $(FUZZ_LINK)
 t_fuzz_fuzz_check_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
 t_fuzz_fuzz_check_rules_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
 

@@ -300,9 +300,8 @@ subtest 'mistakes' => sub {
 	    ['http-request set-tos 256x', qr/tos/], ['http-request wait-for-body', qr/time/], ['http-request del-header X -m foo', qr/-m|foo/],
 	);
 	my $later = qr/known to HAProxy 3\.4 but not supported by tideway yet/;
-	push @bad, map { [$_, $later] } 'http-request track-sc0 src', 'http-request lua.foo', 'http-request cache-use x',
-	    'tcp-request content track-sc0 src', 'http-request set-map(f) a b', 'http-request sc-inc-gpc0(0)',
-	    'http-request use-service lua.x', 'http-request deny errorfiles x', 'http-request set-nice 5',
+	push @bad, map { [$_, $later] } 'http-request lua.foo', 'http-request cache-use x',
+	    'http-request set-map(f) a b', 'http-request use-service lua.x', 'http-request deny errorfiles x', 'http-request set-nice 5',
 	    'http-response cache-store x';
 	push @bad, ['http-request set-var(check.x) int(1)', qr/scope 'check' is for tcp-check/];
 	for my $bad (@bad) {

@@ -153,8 +153,10 @@ static void
 print_action(FILE *to, const struct tw_action *a, const struct tw_self *owner)
 {
 	const bool paren = (a->flags & TW_ACTION_PAREN) != 0;
+	const bool digits = (a->flags & TW_ACTION_DIGITS) != 0;
 
-	fprintf(to, "%s%s%s\n", a->name, !paren && a->usage && *a->usage ? " " : "",
+	fprintf(to, "%s%s%s%s\n", a->name, digits ? "<N>" : "",
+	    !paren && a->usage && *a->usage ? " " : "",
 	    a->usage ? a->usage : "");
 	if (a->help != NULL)
 		print_wrapped(to, a->help);

@@ -131,6 +131,18 @@ tw__expr_late_proxy(void)
 	return late_now != NULL ? late_now->proxy : NULL;
 }
 
+const struct tw_proxy *
+tw_check_proxy(void)
+{
+	return tw__expr_late_proxy();
+}
+
+bool
+tw_expr_gives(const struct tw_expr *e, enum tw_type type)
+{
+	return tw__cast_is_possible((enum tw_type)e->out, type);
+}
+
 void
 tw__expr_late_where(struct tw__ectx *cx)
 {

@@ -46,6 +46,8 @@ tw__client_end(struct tw_conn *cli)
 	struct tw_conn *conn = cli;
 	struct tw_gen *const gen = cli->gen;
 
+	if (TW_UNLIKELY(cli->ends != NULL))
+		tw__client_tell_end(cli);
 	if (cli->kept != NULL) {
 		cli->kept->kept_by = NULL;
 		tw__conn_free(&cli->kept);

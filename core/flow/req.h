@@ -182,6 +182,8 @@ void tw__crash_init(void);
 /* req.c */
 struct tw_req *tw__req_new(struct tw_conn *cli);
 void tw__req_free(struct tw_req **req);
+/** tw__client_tell_end - calls who asked tw_conn_at_end(). */
+void tw__client_tell_end(struct tw_conn *cli);
 struct tw_origin;
 extern const struct tw_origin tw__origin_core;
 

@@ -84,4 +84,14 @@ TW_API struct tw_drain *tw_drain_begin(uint32_t limit_ms, tw_drained_fn *done, v
 /** tw_drain_end - of NULL: nothing. `done` is not called any more. */
 TW_API void tw_drain_end(struct tw_drain **d);
 
+/* Who wants to know that a client's connection ends; embed it, in memory that
+ * lives until then (the connection's block). */
+struct tw_conn_end {
+	struct tw_conn_end *next;
+	void (*ended)(struct tw_conn_end *self, struct tw_conn *conn);
+};
+/** tw_conn_at_end - ended() is called once, after the last log line. context:
+ * the connection's worker. */
+TW_API void tw_conn_at_end(struct tw_conn *conn, struct tw_conn_end *end);
+
 #endif

@@ -116,4 +116,10 @@ TW_API void tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags);
  * context: control. returns: NULL: out of memory. */
 TW_API struct tw_req *tw_check_req(struct tw_server *srv);
 
+/** tw_expr_gives - its value can be had as that type; some values perhaps not. */
+TW_API bool tw_expr_gives(const struct tw_expr *e, enum tw_type type);
+/** tw_check_proxy - while a fetch's or converter's check() runs: in whose section
+ * the expression stands. returns: NULL: in no proxy's. */
+TW_API const struct tw_proxy *tw_check_proxy(void);
+
 #endif

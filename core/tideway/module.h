@@ -153,4 +153,8 @@ TW_API const struct tw_self *tw_module_each(int i);
 	.magic = TW_MODULE_MAGIC, .abi_major = TW_ABI_MAJOR,                  \
 	.abi_minor = TW_ABI_MINOR, .size = sizeof(struct tw_module)
 
+/** tw_conn_block_seen - as tw_conn_block, but none is made. returns: NULL: nobody
+ * has asked for this connection's blocks. */
+TW_API void *tw_conn_block_seen(const struct tw_conn *conn, const struct tw_self *self);
+
 #endif

@@ -146,4 +146,12 @@ TW_API struct tw_str tw_req_unique_id(struct tw_req *req);
 /** tw_req_unlogged - no line of the log shall tell of it. */
 TW_API void tw_req_unlogged(struct tw_req *req);
 
+/** tw_req_is_persistent - something keeps it on its server, and that one was not
+ * given up since. */
+TW_API bool tw_req_is_persistent(const struct tw_req *req);
+/** tw_status_is_err, tw_status_is_fail - a status that tells of a client's
+ * error, or of a server's failure: 4xx; 5xx but for 501 and 505. */
+TW_API bool tw_status_is_err(const struct tw_gen *gen, int status);
+TW_API bool tw_status_is_fail(const struct tw_gen *gen, int status);
+
 #endif

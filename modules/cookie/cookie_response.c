@@ -176,6 +176,8 @@ tw__cookie_response(
 	if (conf->mode != COOKIE_INSERT || out == 'P' || r->how == TW_PERSIST_IGNORE ||
 	    (conf->postonly && !post) || (direct && !needs_update(r, conf)))
 		return out;
+	if (!direct && tw_req_is_persistent(req)) /* a stick rule remembers it */
+		return out;
 	const bool cacheable = conf->nocache && is_cacheable(req);
 
 	if (insert(req, r, conf, direct) != 0 ||

@@ -46,7 +46,13 @@ rules_set_name(unsigned set)
 static bool
 is_named(const struct tw_action *act, struct tw_str name)
 {
-	return tw_str_eq(tw_str_of(act->name), name);
+	const size_t all = name.len;
+
+	while ((act->flags & TW_ACTION_DIGITS) != 0 && name.len > 0 &&
+	    name.p[name.len - 1] >= '0' && name.p[name.len - 1] <= '9')
+		name.len--;
+	return tw_str_eq(tw_str_of(act->name), name) &&
+	    (all > name.len) == ((act->flags & TW_ACTION_DIGITS) != 0);
 }
 
 static const struct tw_action *
@@ -80,7 +86,8 @@ actions_list(unsigned set, struct tw_out *o)
 		for (const struct tw_action *t = self->module->actions;
 		     t != NULL && t->name != NULL; t++)
 			if (t->rules & 1u << set) {
-				tw_out_printf(o, "%s'%s'", any ? ", " : "", t->name);
+				tw_out_printf(o, "%s'%s%s'", any ? ", " : "", t->name,
+				    t->flags & TW_ACTION_DIGITS ? "<N>" : "");
 				any = true;
 			}
 }
@@ -94,8 +101,7 @@ action_unknown(struct tw_line *ln, unsigned set, const char *word, struct tw_str
 	if (name.len < sizeof(bare))
 		memcpy(bare, name.p, name.len);
 	if (tw_known_word("http-request", bare) ||
-	    tw_known_word("http-response", bare) || strncmp(word, "lua.", 4) == 0 ||
-	    strncmp(bare, "track-sc", 8) == 0)
+	    tw_known_word("http-response", bare) || strncmp(word, "lua.", 4) == 0)
 		return tw_line_fail(ln, 0,
 		    "'%s %s' is known to HAProxy 3.4 but not supported by tideway %s",
 		    sets[set].word, word,

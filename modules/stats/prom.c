@@ -23,6 +23,8 @@ struct prom {
 	int scope, metric, i_proxy, i_part;
 	bool is_headed, is_done;
 	struct tw_process_info process;
+	struct tw_gen *gen;
+	struct tw_stats_row row; /* of the table at hand */
 	char text[SAMPLES_MAX];
 	size_t len, sent;
 };
@@ -164,6 +166,10 @@ object_next(struct prom *p, struct prom_at *at)
 {
 	if (at->scope == PROM_GLOBAL)
 		return p->i_part++ == 0;
+	if (at->scope == PROM_STICKTABLE) {
+		at->row = &p->row;
+		return prom_table_row(p->gen, p->i_part++, &p->row);
+	}
 	while (p->i_proxy < p->n_proxies) {
 		at->px = p->px[p->i_proxy];
 		if (object_choose(at, p->i_part++))
@@ -253,15 +259,14 @@ static bool
 scope_take(struct prom *p, struct tw_str word)
 {
 	static const char *const words[] = { "global", "frontend", "listener",
-		"backend", "server" };
+		"backend", "server", "sticktable" };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
 		if (tw_str_eq(word, TW_STR("*")) ||
 		    tw_str_eq(word, tw_str_of(words[i])))
 			p->wanted[i] = true;
 	}
-	if (word.len == 0 || tw_str_eq(word, TW_STR("*")) ||
-	    tw_str_eq(word, TW_STR("sticktable")))
+	if (word.len == 0 || tw_str_eq(word, TW_STR("*")))
 		return true;
 	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
 		if (tw_str_eq(word, tw_str_of(words[i])))
@@ -315,6 +320,7 @@ prom_new(struct tw_req *req)
 	if (p == NULL)
 		return NULL;
 	memset(p, 0, sizeof(*p));
+	p->gen = gen;
 	n = tw_gen_n_proxies(gen);
 	p->px = tw_arena_try(arena, ((size_t)n + 1) * sizeof(struct tw_proxy *));
 	if (p->px == NULL)

@@ -19,6 +19,7 @@ enum prom_scope {
 	PROM_LISTENER,
 	PROM_BACKEND,
 	PROM_SERVER,
+	PROM_STICKTABLE,
 	PROM_N_SCOPES
 };
 
@@ -31,6 +32,7 @@ struct prom_at {
 	const struct prom_metric *metric;
 	struct tw_out *out;
 	const struct tw_process_info *process; /* PROM_GLOBAL */
+	const struct tw_stats_row *row;        /* PROM_STICKTABLE */
 };
 
 enum prom_source {
@@ -65,6 +67,11 @@ void prom_nan(const struct prom_at *at);
 void prom_sample(const struct prom_at *at, const char *suffix, const char *label,
     const char *value);
 uint64_t prom_sum(const struct prom_at *at, enum tw_cnt id);
+
+/* --- prom_tables.c --- */
+extern const struct prom_metric prom_table_metrics[];
+/** prom_table_row - the i-th stick table, as its module tells it. */
+bool prom_table_row(struct tw_gen *gen, int i, struct tw_stats_row *row);
 
 /* --- prom_states.c --- */
 void prom_status(const struct prom_at *at);
