@@ -175,6 +175,8 @@ tw__msg_clear(struct tw_msg *msg)
 
 int tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block);
 void tw__flow_down(struct tw_worker *w);
+/** tw__flow_next_id - the number of the next request there. */
+uint64_t tw__flow_next_id(const struct tw_worker *w);
 
 /** tw__crash_init - the request at hand appears in crash reports. start-up. */
 void tw__crash_init(void);

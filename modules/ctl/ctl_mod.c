@@ -23,20 +23,11 @@ ctl_start(struct tw_gen *gen, struct tw_err *err)
 	return 0;
 }
 
-/* Known by name, so that nobody looks for a mistake. */
-static void
-ctl_not_yet(struct tw_cli *cli, int argc, char *const argv[])
-{
-	(void)argc;
-	(void)argv;
-	tw_cli_msg(cli, TW_ERR,
-	    "This is known to HAProxy but not to tideway yet: change the file and "
-	    "reload, no connection is lost.\n");
-}
-
 static const struct tw_command commands[] = {
-	{ "add server", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
-	{ "del server", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "add server", TW_CLI_ADMIN, 0, ctl_add_server, "<bk>/<srv>",
+	    "create a new server" },
+	{ "del server", TW_CLI_ADMIN, 0, ctl_del_server, "<bk>/<srv>",
+	    "remove a dynamically added server" },
 	{ "clear counters", TW_CLI_OPERATOR, 0, ctl_clear_counters, "[all]",
 	    "clear max statistics counters (or all counters)" },
 	{ "disable agent", TW_CLI_ADMIN, 0, ctl_disable_agent, "<bk>/<srv>",
@@ -96,6 +87,8 @@ static const struct tw_command commands[] = {
 	    "kill a specific session" },
 	{ "shutdown sessions server", TW_CLI_ADMIN, 0, ctl_shutdown_sessions,
 	    "<bk>/<srv>", "kill sessions on a server" },
+	{ "wait", TW_CLI_ADMIN, 0, ctl_wait, "{-h|<delay_ms>} [<condition> [<args>]]",
+	    "wait the specified time or condition (-h to see list)" },
 	{ .words = NULL },
 };
 
