@@ -79,7 +79,7 @@ static const struct tw_command commands[] = {
 	    "dump server connections status (all or for a single backend)" },
 	{ "show servers state", TW_CLI_USER, 0, ctl_show_servers_state, "[<backend>]",
 	    "dump volatile server information (all or for a single backend)" },
-	{ "show sess", TW_CLI_OPERATOR, 0, ctl_show_sess, "[<id>|older <age>|all]",
+	{ "show sess", TW_CLI_OPERATOR, 0, ctl_show_sess, "[<id>|help|<options>*]",
 	    "report the list of current sessions or dump this exact session" },
 	{ "shutdown frontend", TW_CLI_ADMIN, 0, ctl_shutdown_frontend, "<frontend>",
 	    "stop a specific frontend" },
