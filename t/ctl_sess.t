@@ -58,7 +58,7 @@ subtest 'which' => sub {
 		['server x/nope', qr/^No such server/], ['server x', qr/^No such server/],
 		['older', qr/needs a value/], ['older x', qr/^Invalid age/],
 		['nonsense', qr/^Unknown option/], ['susp', qr/^Unknown option/],
-		['help', qr/^Usage: show sess/], ['0x7', qr/^Session not found/]) {
+		['help', qr/^Usage: show sess/], ['0x7777777', qr/^Session not found/]) {
 		like(cli("show sess $_->[0]"), $_->[1], $_->[0]);
 	}
 };

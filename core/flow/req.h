@@ -166,6 +166,15 @@ tw__closes_server(const struct tw_req *req)
 	return (req->fe->c.http_mode | req->be->c.http_mode) != TW__KEEP_ALIVE;
 }
 
+/* Where in `bytes` the codec saw what is wrong. returns: -1: nowhere. */
+static inline int64_t
+tw__bad_at(const struct tw_stream *st, struct tw_str bytes)
+{
+	return st->bad == NULL || st->bad < bytes.p || st->bad > bytes.p + bytes.len
+	    ? -1
+	    : st->bad - bytes.p;
+}
+
 /* Forgets all of a message; its fields' memory need not be cleared. */
 static inline void
 tw__msg_clear(struct tw_msg *msg)
