@@ -6,6 +6,7 @@
 # that no request is lost while they come and go, and what a reload makes of them.
 use Tideway::Test;
 use Tideway::Cli;
+use IO::Socket::UNIX;
 use POSIX ();
 use Time::HiRes ();
 
@@ -263,6 +264,12 @@ subtest 'wait' => sub {
 	like(cli($_), qr/^(?:Expects|Invalid|Missing)/, $_) for 'wait', 'wait x', 'wait 1 foo',
 	    'wait 1 srv-removable';
 	is(cli('wait 1s srv-removable b/nope'), "No such server.\n", 'nobody');
+	cli('disable server b/s2');
+	my @left = map { my $s = IO::Socket::UNIX->new(Peer => $sock);
+		$s->syswrite("$_\n"); $s } 'wait 1h', 'wait 1h srv-removable b/s2',
+	    'wait 1h srv-removable b/s1', 'del server b/s2';
+	$_->close for @left;
+	ok(wait_until { column('status', 'b/s2') eq 'no such row' }, 'who leaves need not wait');
 	is(cli('wait 1s srv-removable b/s1'),
 	    "Only servers in maintenance mode can be deleted.\n", 'one that serves');
 };

@@ -353,17 +353,22 @@ tw_server_removal(const struct tw_server *srv)
 /* ---- all workers do something with it ---- */
 
 struct round {
+	LIST_ENTRY(round) link;
 	void (*work)(struct tw_worker *w, void *arg); /* on each worker */
 	tw_post_fn *done;                             /* then here */
 	void *arg;
 	_Atomic int left;
 };
 
+/* Those under way; the process may end before they do. */
+static LIST_HEAD(, round) rounds = LIST_HEAD_INITIALIZER(rounds);
+
 static void
 round_end(void *arg)
 {
 	struct round *const r = arg;
 
+	LIST_REMOVE(r, link);
 	r->done(r->arg);
 	free(r);
 }
@@ -387,6 +392,7 @@ round_begin(void (*work)(struct tw_worker *w, void *arg), tw_post_fn *done, void
 	*r = (struct round){
 		.work = work, .done = done, .arg = arg, .left = tw_n_workers()
 	};
+	LIST_INSERT_HEAD(&rounds, r, link);
 	for (int i = 1; i <= tw_n_workers(); i++)
 		tw_worker_post(tw_worker_at(i), round_work, r);
 }

@@ -23,7 +23,24 @@ ctl_start(struct tw_gen *gen, struct tw_err *err)
 	return 0;
 }
 
+/* Known by name, so that nobody looks for a mistake. */
+static void
+ctl_not_yet(struct tw_cli *cli, int argc, char *const argv[])
+{
+	(void)argc;
+	(void)argv;
+	tw_cli_msg(cli, TW_ERR,
+	    "This is known to HAProxy but not to tideway yet: change the file and "
+	    "reload, no connection is lost and counters go on.\n");
+}
+
 static const struct tw_command commands[] = {
+	{ "add backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "del backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "publish backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "unpublish backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "dump stats-file", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "show events", TW_CLI_OPERATOR, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
 	{ "add server", TW_CLI_ADMIN, 0, ctl_add_server, "<bk>/<srv>",
 	    "create a new server" },
 	{ "del server", TW_CLI_ADMIN, 0, ctl_del_server, "<bk>/<srv>",

@@ -153,14 +153,14 @@ purge_done(void *arg)
 
 	w->away = false;
 	tw_gen_release(w->gen);
-	if (w->left) {
-		waiter_free(w);
-		return;
-	}
 	struct tw_server *const srv = ctl_server_named(w->name, &why);
 	const enum tw_removal r =
 	    srv != NULL ? tw_server_removal(srv) : TW_REMOVAL_NAMED;
-	if (srv == NULL) {
+	if (w->left) { /* what was asked for is done nevertheless */
+		if (w->deletes && r == TW_REMOVABLE)
+			server_delete(srv);
+		waiter_free(w);
+	} else if (srv == NULL) {
 		answer(w, TW_ERR, why);
 	} else if (r == TW_REMOVAL_USED && !w->deletes) {
 		tw_timer_set(&w->timer, tw_now_ms() + LOOK_MS);
