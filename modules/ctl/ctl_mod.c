@@ -40,7 +40,6 @@ static const struct tw_command commands[] = {
 	{ "publish backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
 	{ "unpublish backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
 	{ "dump stats-file", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
-	{ "show events", TW_CLI_OPERATOR, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
 	{ "add server", TW_CLI_ADMIN, 0, ctl_add_server, "<bk>/<srv>",
 	    "create a new server" },
 	{ "del server", TW_CLI_ADMIN, 0, ctl_del_server, "<bk>/<srv>",
