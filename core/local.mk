@@ -130,6 +130,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/capture_kw.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
+	core/proxy/dynamic.c \
 	core/proxy/histogram.c \
 	core/proxy/forward.c \
 	core/proxy/forward_kw.c \
@@ -147,6 +148,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/persist.c \
 	core/proxy/profile_kw.c \
 	core/proxy/option_kw.c \
+	core/proxy/probe.c \
 	core/proxy/proxy_kw.c \
 	core/proxy/queue.c \
 	core/proxy/resolve.c \

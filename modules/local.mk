@@ -63,6 +63,7 @@ modules_healthcheck_libhealthcheck_la_SOURCES = \
 	modules/healthcheck/agent.c \
 	modules/healthcheck/answer.c \
 	modules/healthcheck/complete.c \
+	modules/healthcheck/dynamic.c \
 	modules/healthcheck/expect.c \
 	modules/healthcheck/expect_kw.c \
 	modules/healthcheck/external.c \
@@ -188,10 +189,12 @@ noinst_LTLIBRARIES += modules/ctl/libctl.la
 modules_ctl_libctl_la_SOURCES = \
 	modules/ctl/activity.c \
 	modules/ctl/ctl_mod.c \
+	modules/ctl/dynamic.c \
 	modules/ctl/errors.c \
 	modules/ctl/find.c \
 	modules/ctl/frontend.c \
 	modules/ctl/info.c \
+	modules/ctl/probe.c \
 	modules/ctl/process.c \
 	modules/ctl/server.c \
 	modules/ctl/sess.c \

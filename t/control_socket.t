@@ -161,6 +161,29 @@ subtest 'stats maxconn' => sub {
 	stop_proxy($p);
 };
 
+subtest "a socket's own maxconn" => sub {
+	my $p = start_proxy(text("stats socket $sock level admin maxconn 2
+    stats socket $dir/user.sock level user"));
+	my @s = map { connect_to($sock) } 1 .. 3;
+
+	$_->syswrite("prompt\n") for @s;
+	is(answer($_, qr/> $/), "\n> ", 'served') for @s[0, 1];
+	ok(!IO::Select->new($s[2])->can_read(0.2), 'the third waits');
+	is(ask("$dir/user.sock", "show cli level\n"), "user\n\n[end]", 'others do not');
+	ok(!IO::Select->new($s[2])->can_read(0.2), 'and it goes on waiting');
+	$s[0]->close;
+	is(answer($s[2], qr/> $/), "\n> ", 'until one has left');
+	$p->signal('USR2');
+	ok($p->wait_output(qr/configuration 2 is in force/), 'reloaded');
+	my $s = connect_to($sock);
+	$s->syswrite("prompt\n");
+	ok(!IO::Select->new($s)->can_read(0.2), 'the same holds');
+	$s[1]->close;
+	is(answer($s, qr/> $/), "\n> ", 'until one has left');
+	$_->close for @s, $s;
+	stop_proxy($p);
+};
+
 subtest 'parameters' => sub {
 	my $p = start_proxy(text("stats socket $sock severity-output number name a id 7
     stats socket $dir/user.sock severity-output string user root group root
@@ -183,6 +206,8 @@ subtest 'bad lines' => sub {
 		["stats socket $sock severity-output loud", qr/none.*number.*string/],
 		["stats socket $sock severity-output", qr/needs a value/],
 		["stats socket $sock id 0", qr/above 0/],
+		["stats socket $sock maxconn 0", qr/'maxconn' expects a number from 1/],
+		["stats socket $sock maxconn", qr/'maxconn' needs a value/],
 		["stats socket $sock interface " . 'x' x 40, qr/too long/],
 
 		["stats socket $sock level root", qr/'level' takes/],

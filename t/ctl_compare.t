@@ -74,6 +74,9 @@ sub plain
 
 	if ($line =~ /^show servers state/) { # seconds since the last change
 		$text =~ s/^((?:\S+ ){9})\d+ /${1}T /gm;
+		# HAProxy forgets the last result when a check begins, and has none
+		# until it ends: what the status stands for is compared then
+		$text =~ s/^((?:\S+ ){10})(6|8) 0 /"$1$2 " . ($2 == 6 ? 3 : 2) . ' '/gem;
 		$text =~ s/^((?:\S+ ){13})(\d+) /$1 . ($2 & ~1) . ' '/gem; # under way
 		# how many checks have passed since
 		$text =~ s/^((?:\S+ ){12})(\d+) /$1 . ($2 < 2 ? $2 : 'up') . ' '/gem;

@@ -93,10 +93,13 @@ subtest 'state' => sub {
 	cli('set server be/a state ready');
 };
 
-subtest 'not yet' => sub {
-	like(cli($_), qr/known to HAProxy but not to tideway yet/, $_) for 'add server be/x 1',
-	    'del server be/a', 'set server be/a fqdn x',
-	    'set server be/a check-port 1', 'set server be/a ssl on';
+subtest 'not possible here' => sub {
+	like(cli('set server be/a ssl on'), qr/cannot be set/, 'ssl');
+	like(cli('set server be/a fqdn x'), qr/no resolution is configured/, 'fqdn');
+	like(cli('set server be/b check-port 1'), qr/checks are not enabled/, 'check-port');
+	like(cli('set server be/a agent-port 1'), qr/checks are not enabled/, 'agent-port');
+	like(cli($_), qr/known to HAProxy but not to tideway yet/, $_) for 'add backend x',
+	    'dump stats-file';
 	is(column('status', 'be/a') =~ /^UP/ && 1, 1, 'and nothing has changed');
 };
 

@@ -43,6 +43,8 @@ struct tw__conf {
 	struct tw_line *line;     /* the line being parsed, for tw_line_fail */
 	const char *raw;          /* its source text */
 	const int *column;        /* column of each word in raw, from 0 */
+	/* Which options of a server there may be; NULL: any. */
+	bool (*takes)(const char *word);
 };
 
 /** tw__conf_read - reads one file ("-" is not special) or, for a directory, its

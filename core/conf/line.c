@@ -158,6 +158,9 @@ option_take(struct tw_line *ln, struct tw__place at, int i, bool *failed)
 	if (e == NULL)
 		return tw__unknown_word(ln, i, at);
 	set_keyword(ln, e, n_words);
+	if (ln->gen->conf.takes != NULL && !ln->gen->conf.takes(e->kw->word))
+		return tw_line_fail(ln, -1,
+		    "'%s' option is not accepted for dynamic server", ln->word[i]);
 	const int max = ln->no ? 0 : e->kw->max_args;
 	if (max >= 0 && ln->n_args > max)
 		ln->n_args = max;

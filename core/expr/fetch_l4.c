@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <tideway/proxy.h>
+#include <tideway/server_run.h>
 #include <tideway/worker.h>
 
 #include "expr/expr_int.h"
@@ -271,8 +272,10 @@ queued(const struct tw_proxy *be)
 
 	tw_proxy_gauges(be, TW_BACKEND, &g);
 	sum = g.queue;
-	for (int i = 0; i < tw_proxy_n_servers(be); i++) {
-		tw_server_gauges(tw_proxy_server(be, i), &g);
+	const struct tw_server *srv;
+
+	for (int i = 0; (srv = tw_proxy_server(be, i)) != NULL; i++) {
+		tw_server_gauges(srv, &g);
 		sum += g.queue;
 	}
 	return sum;
@@ -358,7 +361,9 @@ check_srv(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 		    "backend: BACKEND/%s",
 		    text, text);
 	args[0].ptr = tw_proxy_find_server(be, slash ? slash + 1 : text);
-	if (args[0].ptr == NULL)
+	if (args[0].ptr != NULL)
+		tw_server_set_named((struct tw_server *)args[0].ptr);
+	else
 		return tw_err_set(err,
 		    "there is no server '%s' in backend "
 		    "'%s'",

@@ -42,8 +42,9 @@ give_room(const struct tw_proxy *be, bool slots, struct tw_sample *out)
 	if (be == NULL)
 		return false;
 	tw_proxy_usable(be, &active, &backup, &weight);
-	for (int i = 0; i < tw_proxy_n_servers(be); i++) {
-		const struct tw_server *const srv = tw_proxy_server(be, i);
+	const struct tw_server *srv;
+
+	for (int i = 0; (srv = tw_proxy_server(be, i)) != NULL; i++) {
 		if (!tw_server_is_usable(srv) ||
 		    (tw_server_is_backup(srv) && active > 0))
 			continue;

@@ -356,7 +356,8 @@ bad_request(struct tw_req *req)
 	    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
 		.src = req->cli->src,
 		.why = req->up.in.why,
-		.bytes = tw__buf_str(&req->cli->in) },
+		.bytes = tw__buf_str(&req->cli->in),
+		.at = tw__bad_at(&req->up.in, tw__buf_str(&req->cli->in)) },
 	    NULL, NULL);
 	req->cli->linger_wanted = true;
 	return tw__flow_fail(req, status, 'P', 'R', req->up.in.why);

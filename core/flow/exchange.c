@@ -300,7 +300,9 @@ response_read(struct tw_req *req)
 			    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
 				.src = req->cli->src,
 				.why = req->down.in.why,
-				.bytes = tw__buf_str(&srvc->in) },
+				.bytes = tw__buf_str(&srvc->in),
+				.at =
+				    tw__bad_at(&req->down.in, tw__buf_str(&srvc->in)) },
 			    req->fe, req->srv);
 			return tw__retry_wanted(req, TW__RETRY_JUNK)
 			    ? tw__retry(req)

@@ -47,6 +47,12 @@ tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block)
 	return 0;
 }
 
+uint64_t
+tw__flow_next_id(const struct tw_worker *w)
+{
+	return w->flow->next_id;
+}
+
 void
 tw__flow_down(struct tw_worker *w)
 {

@@ -166,6 +166,15 @@ tw__closes_server(const struct tw_req *req)
 	return (req->fe->c.http_mode | req->be->c.http_mode) != TW__KEEP_ALIVE;
 }
 
+/* Where in `bytes` the codec saw what is wrong. returns: -1: nowhere. */
+static inline int64_t
+tw__bad_at(const struct tw_stream *st, struct tw_str bytes)
+{
+	return st->bad == NULL || st->bad < bytes.p || st->bad > bytes.p + bytes.len
+	    ? -1
+	    : st->bad - bytes.p;
+}
+
 /* Forgets all of a message; its fields' memory need not be cleared. */
 static inline void
 tw__msg_clear(struct tw_msg *msg)
@@ -175,6 +184,8 @@ tw__msg_clear(struct tw_msg *msg)
 
 int tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block);
 void tw__flow_down(struct tw_worker *w);
+/** tw__flow_next_id - the number of the next request there. */
+uint64_t tw__flow_next_id(const struct tw_worker *w);
 
 /** tw__crash_init - the request at hand appears in crash reports. start-up. */
 void tw__crash_init(void);

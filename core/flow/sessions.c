@@ -15,13 +15,11 @@
 #include "core/flow/req.h"
 
 static int64_t
-expires_ms(const struct tw_conn *cli)
+expires_ms(const struct tw_timer *t)
 {
 	const uint64_t now = tw_now_ms();
 
-	return cli->timer.due_ms == 0 ? -1
-	    : cli->timer.due_ms > now ? (int64_t)(cli->timer.due_ms - now)
-				      : 0;
+	return t->due_ms == 0 ? -1 : t->due_ms > now ? (int64_t)(t->due_ms - now) : 0;
 }
 
 static void
@@ -45,7 +43,11 @@ session_fill(struct tw_session *s, const struct tw_req *req)
 		.bytes_in = req->up.bytes,
 		.bytes_out = req->down.bytes,
 		.step = tw__step_name(req->step),
-		.expires_ms = expires_ms(cli) };
+		.expires_ms = expires_ms(&cli->timer),
+		.srv_expires_ms =
+		    req->srvc != NULL ? expires_ms(&req->srvc->timer) : -1,
+		.wait_expires_ms = expires_ms(&req->timer),
+		.start_line = req->start_line };
 }
 
 bool

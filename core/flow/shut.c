@@ -35,6 +35,61 @@ shut_all(const struct tw_server_live *live, char who, const char *why)
 	}
 }
 
+/* ---- a server was deleted ---- */
+
+/* What a client has of it between two requests. */
+static void
+client_forget(
+    struct tw_conn *cli, const struct tw_server *srv, const struct tw_server_live *live)
+{
+	if (cli->prefer == srv)
+		cli->prefer = NULL;
+	if (cli->kept == NULL || cli->kept->server != live)
+		return;
+	cli->kept->kept_by = NULL;
+	tw__conn_free(&cli->kept);
+}
+
+static bool
+names(const struct tw_req *req, const struct tw_server *srv,
+    const struct tw_server_live *live)
+{
+	return req->srv == srv || req->avoid == srv || req->pend.want == srv ||
+	    req->pend.granted == srv ||
+	    (req->srvc != NULL && req->srvc->server == live);
+}
+
+/* In mode tcp there is no response that modules look at. */
+static bool
+is_past_response(const struct tw_req *req)
+{
+	return req->step == TW__DELIVER || (!req->http && req->step == TW__SEND);
+}
+
+/* A request that was there before may have more of it in a module's block, until
+ * its response's head has passed; a later one cannot have found it. */
+bool
+tw__flow_holds(
+    const struct tw_server *srv, const struct tw_server_live *live, uint64_t *before)
+{
+	bool is_held = false;
+	struct tw_conn *cli;
+
+	if (*before == 0)
+		*before = tw__flow_next_id(tw_worker_self());
+	TAILQ_FOREACH(cli, &tw_worker_self()->net->clients, link) {
+		const struct tw_req *const req = cli->req;
+
+		client_forget(cli, srv, live);
+		if (req != NULL && req->id < *before &&
+		    (!is_past_response(req) || names(req, srv, live)))
+			is_held = true;
+	}
+	return is_held;
+}
+
+/* ---- ends ---- */
+
 void
 tw__flow_shut_server(void *live)
 {

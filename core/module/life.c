@@ -61,6 +61,44 @@ tw__modules_stop(struct tw_gen *gen)
 	stop_from(gen, tw__modules_count());
 }
 
+void
+tw__modules_running(struct tw_gen *gen)
+{
+	const struct tw_self *self;
+
+	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
+		if (self->module->running != NULL)
+			self->module->running(gen);
+	}
+}
+
+int
+tw__modules_server_check(struct tw_server *srv, struct tw_err *err)
+{
+	const struct tw_self *self;
+
+	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
+		if (self->module->server_check != NULL &&
+		    self->module->server_check(srv, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+void
+tw__modules_server_event(struct tw_server *srv, enum tw_server_event what)
+{
+	const int n = tw__modules_count();
+
+	for (int i = 0; i < n; i++) {
+		const int at = what == TW_SERVER_REMOVED ? n - 1 - i : i;
+		const struct tw_module *const m = tw__module_at(at)->module;
+
+		if (m->server_event != NULL)
+			m->server_event(srv, what);
+	}
+}
+
 static void
 worker_fini_from(struct tw_worker *w, char *block, int n)
 {

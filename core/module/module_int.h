@@ -44,6 +44,12 @@ int tw__modules_check(struct tw_gen *gen);
 /** tw__modules_start - start() in load order; undone when one fails. */
 int tw__modules_start(struct tw_gen *gen, struct tw_err *err);
 void tw__modules_stop(struct tw_gen *gen);
+/** tw__modules_running - the generation is in force. context: control. */
+void tw__modules_running(struct tw_gen *gen);
+/** tw__modules_server_check - of a server that is being added. 0 or -1. */
+int tw__modules_server_check(struct tw_server *srv, struct tw_err *err);
+/** tw__modules_server_event - in load order, TW_SERVER_REMOVED in reverse. */
+void tw__modules_server_event(struct tw_server *srv, enum tw_server_event what);
 /** tw__modules_worker_init - on the worker's own thread. in: block, the
  * worker's module blocks. returns: -1 when a module failed: told. */
 int tw__modules_worker_init(struct tw_worker *w, char *block);

@@ -226,6 +226,8 @@ void tw__upstream_close_all(struct tw_worker *w);
 /** tw__upstream_purge - closes idle connections nobody needed, and those of
  * servers that are gone. */
 void tw__upstream_purge(struct tw_worker *w);
+/** tw__upstream_drop - closes the worker's idle connections to a server. */
+void tw__upstream_drop(struct tw_worker *w, const struct tw_server_live *l);
 
 /* sockets of servers (outgoing.c) */
 /** tw__outgoing_socket - in: client, NULL: a check's. returns: -1: errno. */

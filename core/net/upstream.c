@@ -268,6 +268,15 @@ tw__upstream_purge(struct tw_worker *w)
 	tw_timer_set(&net->purge, next != UINT64_MAX ? next : 0);
 }
 
+void
+tw__upstream_drop(struct tw_worker *w, const struct tw_server_live *l)
+{
+	struct tw__idle *const idle = idle_of(w->net, l->number, false);
+
+	if (idle != NULL)
+		idle_trim(idle, idle->n);
+}
+
 /** tw__upstream_close_all - all of the worker's idle connections; when it ends. */
 void
 tw__upstream_close_all(struct tw_worker *w)

@@ -111,7 +111,7 @@ tw_proxy_status_text(const struct tw_proxy *px, enum tw_side side)
 	}
 	if (px->c.disabled)
 		return "STOP";
-	if (px->n_servers == 0)
+	if (tw_proxy_n_servers(px) == 0)
 		return "UP";
 	tw_proxy_usable(px, &active, &backup, &weight);
 	return active + backup > 0 ? "UP" : "DOWN";
@@ -126,21 +126,28 @@ tw_proxy_balance(const struct tw_proxy *px)
 struct tw_server *
 tw_proxy_server(const struct tw_proxy *px, int i)
 {
-	return i >= 0 && i < px->n_servers ? px->server[i] : NULL;
+	const struct tw__servers *const s = tw__servers_now(px);
+	const int n = s != NULL ? s->n : px->n_servers;
+
+	return i < 0 || i >= n ? NULL : s != NULL ? s->of[i] : px->server[i];
 }
 
 int
 tw_proxy_n_servers(const struct tw_proxy *px)
 {
-	return px->n_servers;
+	const struct tw__servers *const s = tw__servers_now(px);
+
+	return s != NULL ? s->n : px->n_servers;
 }
 
 struct tw_server *
 tw_proxy_find_server(const struct tw_proxy *px, const char *name)
 {
-	for (int i = 0; i < px->n_servers; i++) {
-		if (strcmp(px->server[i]->name, name) == 0)
-			return px->server[i];
+	struct tw_server *srv;
+
+	for (int i = 0; (srv = tw_proxy_server(px, i)) != NULL; i++) {
+		if (strcmp(srv->name, name) == 0)
+			return srv;
 	}
 	return NULL;
 }
@@ -319,23 +326,30 @@ tw_server_iweight(const struct tw_server *srv)
 void
 tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 {
+	struct tw_probe at;
+
+	tw_server_probe(srv, TW_PROBE_CHECK, &at);
 	*out = (struct tw_check_conf){
 		.inter_ms = srv->inter_ms,
 		.fastinter_ms = srv->fastinter_ms ? srv->fastinter_ms : srv->inter_ms,
 		.downinter_ms = srv->downinter_ms ? srv->downinter_ms : srv->inter_ms,
 		.rise = (int)srv->rise,
 		.fall = (int)srv->fall,
-		.has_addr = tw_server_has_addr(srv) || srv->check_addr != NULL,
-		.addr =
-		    srv->check_addr != NULL ? *srv->check_addr : *tw_server_addr(srv),
-		.no_port = srv->map_port && srv->check_port == 0,
+		.has_addr = tw_server_has_addr(srv) || at.addr.family != 0,
+		.addr = at.addr.family != 0 ? at.addr : *tw_server_addr(srv),
+		.no_port = srv->map_port && at.port == 0,
 	};
-	if (srv->check_addr == NULL && srv->check_port == 0)
+	if (at.addr.family == 0 && at.port == 0)
 		out->send_proxy = srv->send_proxy2 ? 2 : srv->send_proxy;
 	if (out->addr.family == AF_UNIX)
 		return;
-	out->addr.port = srv->check_port != 0 ? (uint16_t)srv->check_port
-					      : tw_server_addr(srv)->port;
+	out->addr.port = at.port != 0 ? (uint16_t)at.port : tw_server_addr(srv)->port;
+}
+
+const char *
+tw_server_guid(const struct tw_server *srv)
+{
+	return srv->guid;
 }
 
 bool
@@ -359,9 +373,12 @@ tw_proxy_id_is_forced(const struct tw_proxy *px)
 void
 tw_server_check_view(const struct tw_server *srv, struct tw_check_view *out)
 {
-	*out = (struct tw_check_view){ .port = srv->check_port, .host = srv->host };
-	if (srv->check_addr != NULL)
-		out->addr = *srv->check_addr;
+	struct tw_probe at;
+
+	tw_server_probe(srv, TW_PROBE_CHECK, &at);
+	*out = (struct tw_check_view){
+		.addr = at.addr, .port = at.port, .host = tw_server_host(srv)
+	};
 }
 
 int

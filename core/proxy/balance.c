@@ -209,6 +209,13 @@ stale_rebuild(void *arg)
 }
 
 void
+tw__balance_now(struct tw_proxy *be)
+{
+	if (atomic_load(&be->live->balance) != NULL)
+		rebuild(be);
+}
+
+void
 tw__balance_fresh(struct tw_proxy_live *live)
 {
 	if (!atomic_load(&live->stale))
@@ -267,8 +274,8 @@ is_looked_after(const struct tw_server *srv)
 	return srv->check || srv->agent || srv->tracked != NULL;
 }
 
-static void
-server_publish(struct tw_server *srv)
+void
+tw__server_publish(struct tw_server *srv)
 {
 	struct tw_server_live *l = srv->live;
 	const struct tw_server *old = atomic_load(&l->srv);
@@ -279,7 +286,7 @@ server_publish(struct tw_server *srv)
 	if (old != NULL && !old->disabled && srv->disabled)
 		admin |= TW_ADM_MAINT;
 	admin &= ~TW__ADM_NOADDR;
-	if (!srv->has_addr)
+	if (!srv->has_addr && !(l->fresh && atomic_load(&l->where) != NULL))
 		admin |= TW__ADM_NOADDR;
 	atomic_store(&l->admin, (uint8_t)admin);
 	if (!srv->agent)
@@ -291,9 +298,9 @@ server_publish(struct tw_server *srv)
 	atomic_store(&l->pool_max, srv->pool_purge_ms != 0 ? srv->pool_max : 0);
 	atomic_store(&l->pool_purge_ms, srv->pool_purge_ms);
 	tw__server_limits_follow(srv);
-	atomic_store(&l->index, (uint32_t)srv->index);
 	atomic_store(&srv->epoch, epoch_of(srv, old));
 	tw__server_where_reset(srv);
+	tw__server_probes_reset(srv);
 	atomic_store(&l->gen, srv->proxy->gen->number);
 	atomic_store(&l->srv, srv);
 }
@@ -302,7 +309,7 @@ void
 tw__backend_publish(struct tw_proxy *be)
 {
 	for (int i = 0; i < be->n_servers; i++)
-		server_publish(be->server[i]);
+		tw__server_publish(be->server[i]);
 	rebuild(be);
 	tw__queue_kick(be);
 }
@@ -348,14 +355,15 @@ tw__balance_forget(const struct tw_proxy *be)
 static struct tw_server *
 server_of_own(const struct tw_proxy *be, const struct tw_server *srv)
 {
-	for (int i = 0; i < be->n_servers; i++) {
-		if (be->server[i]->live == srv->live)
-			return be->server[i];
+	const struct tw__servers *const s = tw__servers_now(be);
+
+	for (int i = 0; i < s->n; i++) {
+		if (s->of[i]->live == srv->live)
+			return s->of[i];
 	}
-	for (int i = 0; i < be->n_servers; i++) {
-		if (tw_server_is_usable(be->server[i]) &&
-		    tw_server_has_room(be->server[i]))
-			return be->server[i];
+	for (int i = 0; i < s->n; i++) {
+		if (tw_server_is_usable(s->of[i]) && tw_server_has_room(s->of[i]))
+			return s->of[i];
 	}
 	return NULL;
 }

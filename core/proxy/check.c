@@ -281,15 +281,6 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 		    "server '%s/%s' has the same 'id' %u as "
 		    "another server",
 		    px->name, px->server[clash]->name, px->server[clash]->id);
-	for (int i = 0; i < px->n_servers; i++) {
-		struct tw_server *srv = px->server[i];
-
-		if (srv->minconn >= srv->maxconn && srv->minconn != 0) {
-			srv->maxconn =
-			    srv->minconn; /* as in HAProxy: that is the limit */
-			srv->minconn = 0;
-		}
-	}
 	return balance_check(gen, px) < 0 ? -1 : rc;
 }
 
@@ -424,19 +415,18 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 }
 
 /* What needs the servers' addresses. */
-static void
-backend_complete(struct tw_proxy *px)
+void
+tw__server_finish(struct tw_proxy *px, struct tw_server *srv)
 {
-	for (int i = 0; i < px->n_servers; i++) {
-		struct tw_server *srv = px->server[i];
-
-		if (srv->has_addr)
-			srv->ss_len = tw_addr_to_sockaddr(&srv->addr, &srv->ss);
-		how_make(px, srv);
-		srv->per_client = srv->send_proxy || srv->send_proxy2 ||
-		    srv->map_addr || srv->map_port || srv->redir != NULL ||
-		    is_of_client(srv);
+	if (srv->minconn >= srv->maxconn && srv->minconn != 0) {
+		srv->maxconn = srv->minconn; /* as in HAProxy: that is the limit */
+		srv->minconn = 0;
 	}
+	if (srv->has_addr)
+		srv->ss_len = tw_addr_to_sockaddr(&srv->addr, &srv->ss);
+	how_make(px, srv);
+	srv->per_client = srv->send_proxy || srv->send_proxy2 || srv->map_addr ||
+	    srv->map_port || srv->redir != NULL || is_of_client(srv);
 }
 
 int
@@ -457,6 +447,7 @@ tw__proxies_check(struct tw_gen *gen)
 	if (tw__servers_resolve(gen) < 0)
 		rc = -1;
 	TAILQ_FOREACH(px, &gen->proxies, link)
-		backend_complete(px);
+		for (int i = 0; i < px->n_servers; i++)
+			tw__server_finish(px, px->server[i]);
 	return rc;
 }

@@ -59,7 +59,22 @@ guid_set(struct tw_line *ln)
 	*g = (struct tw__guid){ ln->gen->guids, tw_arena_strdup(arena, text), ln->file,
 		ln->number };
 	ln->gen->guids = g;
+	if (ln->scope == TW_SC_SERVER)
+		ln->server->guid = g->text;
+	else if (ln->scope != TW_SC_BIND)
+		ln->proxy->guid = g->text;
 	return 0;
+}
+
+void
+tw__guid_drop(struct tw_gen *gen, const char *text)
+{
+	for (struct tw__guid **at = &gen->guids; *at != NULL; at = &(*at)->next) {
+		if ((*at)->text != text)
+			continue;
+		*at = (*at)->next;
+		return;
+	}
 }
 
 #define HELP "A name that no other proxy, server or listener has."

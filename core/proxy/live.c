@@ -260,15 +260,10 @@ tw__live_server_find(const struct tw_server *srv)
 }
 
 static void
-server_live_ref(struct tw_server *srv)
+server_live_make(struct tw_server *srv)
 {
-	struct tw_server_live *l = tw__live_server_find(srv);
+	struct tw_server_live *l;
 
-	srv->live = l;
-	if (l != NULL) {
-		l->refs++;
-		return;
-	}
 	srv->live = l = must(calloc(1, sizeof(*l)));
 	l->key = key_make("be/", srv->proxy->name, srv->name);
 	l->refs = 1;
@@ -283,6 +278,34 @@ server_live_ref(struct tw_server *srv)
 }
 
 static void
+server_live_ref(struct tw_server *srv)
+{
+	srv->live = tw__live_server_find(srv);
+	if (srv->live != NULL)
+		srv->live->refs++;
+	else
+		server_live_make(srv);
+}
+
+static void
+live_hide(struct tw_server_live *l)
+{
+	if (!l->hidden)
+		registry_del(&servers, l->key);
+	l->hidden = true;
+}
+
+void
+tw__live_server_new(struct tw_server *srv)
+{
+	struct tw_server_live *const other = tw__live_server_find(srv);
+
+	if (other != NULL)
+		live_hide(other);
+	server_live_make(srv);
+}
+
+static void
 server_live_free(void *arg)
 {
 	struct tw_server_live *l = arg;
@@ -292,6 +315,7 @@ server_live_free(void *arg)
 	pthread_mutex_destroy(&l->lock);
 	number_put(l->number);
 	free(atomic_load(&l->where));
+	tw__server_probes_free(l);
 	free(l->block);
 	free(l->key);
 	free(l);
@@ -309,10 +333,28 @@ server_live_unref(struct tw_server *srv)
 	srv->live = NULL;
 	if (atomic_load(&l->srv) == srv)
 		atomic_store(&l->srv, NULL);
+	tw__live_server_drop(l);
+}
+
+void
+tw__live_server_drop(struct tw_server_live *l)
+{
 	if (--l->refs > 0)
 		return;
-	registry_del(&servers, l->key);
+	live_hide(l);
 	tw_retire(server_live_free, l);
+}
+
+/* Connections that come back are not kept. */
+void
+tw__live_server_hide(struct tw_server *srv)
+{
+	struct tw_server_live *const l = srv->live;
+
+	live_hide(l);
+	if (atomic_load(&l->srv) == srv)
+		atomic_store(&l->srv, NULL);
+	atomic_fetch_add(&l->epoch, 1);
 }
 
 /* ---- listeners ---- */
@@ -374,6 +416,7 @@ tw__proxies_start(struct tw_gen *gen, struct tw_err *err)
 		px->live = proxy_live_ref(px);
 		for (int i = 0; i < px->n_servers; i++)
 			server_live_ref(px->server[i]);
+		tw__servers_begin(px);
 		for (int i = 0; i < px->n_binds; i++)
 			bind_live_ref(px->bind[i]);
 		/* A worker may come to a new backend before all is published. */
@@ -395,6 +438,7 @@ tw__proxies_stop(struct tw_gen *gen)
 			server_live_unref(px->server[i]);
 		for (int i = 0; i < px->n_binds; i++)
 			bind_live_unref(px->bind[i]);
+		tw__servers_end(px);
 		proxy_live_unref(&px->live);
 	}
 }

@@ -15,7 +15,7 @@
 #include <sys/queue.h>
 
 #include <tideway/proxy.h>
-#include <tideway/server.h>
+#include <tideway/server_run.h>
 #include <tideway/worker.h>
 #include "core/net/rate.h"
 
@@ -163,6 +163,15 @@ struct tw_server_live {
 	uint64_t ramp_from_ms;       /* control */
 	_Atomic uint32_t ramp_pct;
 	uint32_t maxconn_full, maxconn_ramp; /* control */
+	/* What an operator says until the next generation; control. */
+	struct tw__said_probe {
+		struct tw_addr addr; /* family 0: nothing */
+		bool has_port;
+		uint32_t port;
+	} probe[TW_N_PROBES];
+	char *agent_send;            /* owns: the same; NULL: nothing */
+	char *_Atomic host;          /* owns; NULL: the line's; the former retired */
+	bool hidden;                 /* not in the registry (any more); control */
 };
 
 /* bad.c: a message that broke the protocol, with its bytes. */
@@ -204,6 +213,11 @@ void tw__flow_shut_server(void *live);
 /* The same because it went down, and because an active server came up. */
 void tw__flow_shut_down(void *live);
 void tw__flow_shut_up(void *live);
+/** tw__flow_holds - whether a client of the calling worker still has to do with a
+ * server that cannot be found any more; lets go of it where that is possible. in:
+ * before, 0 at first; the same place again each time. */
+bool tw__flow_holds(const struct tw_server *srv, const struct tw_server_live *live,
+    uint64_t *before);
 
 /** tw__balance_rebuild - servers, health or weights change: the balance state is
  * built anew before the control thread's loop turn ends, once for all changes,

@@ -159,6 +159,12 @@ struct tw__captures {
 struct tw__acl;
 SLIST_HEAD(tw__acl_list, tw__acl);
 
+/* The servers of a running backend. */
+struct tw__servers {
+	int n;
+	struct tw_server *of[];
+};
+
 #define TW_PROXY_MAGIC 0x54575058u
 
 struct tw_proxy {
@@ -198,6 +204,11 @@ struct tw_proxy {
 	struct tw_proxy_live *live; /* from start on */
 	struct tw__persist_list persists; /* backend */
 	bool id_forced;         /* an `id` line gave it */
+	const char *guid;       /* NULL: none */
+	/* Its servers as workers see them: replaced whole when some are added or
+	 * deleted, the former retired. `server` and `n_servers` are the control
+	 * thread's then. NULL: not started. shared: one writer, control. */
+	struct tw__servers *_Atomic now;
 };
 
 /* Worker threads; bit i: the one with number i + 1. */
@@ -298,6 +309,11 @@ struct tw_server {
 	bool agent;             /* an agent is asked, too */
 	struct tw_server *tracked; /* who decides its health; NULL: nobody */
 	struct tw_server *trackers, *next_tracker; /* whose health this one decides */
+	struct tw_probe agent_at; /* what the line says of its agent */
+	bool resolved;          /* name servers are asked for its name */
+	bool named;             /* something in the configuration names it */
+	const char *guid;       /* NULL: none */
+	struct tw_arena *arena; /* owns: of a server added at run time; NULL: gen */
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */
@@ -315,6 +331,9 @@ void tw__proxies_published(struct tw_gen *gen);
 void tw__frontends_changed(const struct tw_gen *gen);
 /** tw__proxies_stop - lets go of the live parts. */
 void tw__proxies_stop(struct tw_gen *gen);
+
+/** tw__dooms_end - gives back what deleted servers had; no worker runs. */
+void tw__dooms_end(void);
 
 /** tw__retry_status_bit - of TW__RETRY_STATUSES; 0: none. core/flow/retry.c. */
 uint32_t tw__retry_status_bit(unsigned status);

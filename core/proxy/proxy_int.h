@@ -139,6 +139,16 @@ void tw__server_addressed(struct tw_server *srv, const char *host, const char *w
  * the line took over what was found at run time. control. */
 void tw__server_where_reset(const struct tw_server *srv);
 
+/** tw__server_probes_reset - the same for what probe.c has. */
+void tw__server_probes_reset(const struct tw_server *srv);
+void tw__server_probes_free(struct tw_server_live *l);
+/** tw__server_host_say - another name, told to nobody. */
+void tw__server_host_say(struct tw_server *srv, const char *host);
+/** tw__server_where_say - another place, told to nobody: before its generation
+ * is published. */
+void tw__server_where_say(
+    struct tw_server *srv, const struct tw_addr *addr, const char *host);
+
 /** tw__server_state_start - first state of a server that has just come to
  * life. */
 void tw__server_state_start(struct tw_server *srv);
@@ -154,6 +164,37 @@ tw__live_ms(void)
 {
 	return tw_now_us() / 1000;
 }
+
+/* server.c, sections.c, check.c: the parts of which a server is made. */
+struct tw_server *tw__server_make(struct tw_line *ln, const struct tw_server *proto);
+/** tw__server_read - name, address and options of a line whose server was made. */
+int tw__server_read(struct tw_line *ln, struct tw_server *srv);
+/** tw__server_prototype - as if no default-server line had been. */
+const struct tw_server *tw__server_prototype(
+    struct tw_proxy *px, struct tw_arena *arena);
+void tw__server_finish(struct tw_proxy *px, struct tw_server *srv);
+/** tw__server_publish - its configuration is in force. control. */
+void tw__server_publish(struct tw_server *srv);
+/** tw__guid_drop - nobody has it any more. in: text, as stored; NULL: none. */
+void tw__guid_drop(struct tw_gen *gen, const char *text);
+
+/* dynamic.c: a running backend's servers */
+void tw__servers_begin(struct tw_proxy *px);
+void tw__servers_end(struct tw_proxy *px);
+/** tw__servers_now - as workers see them. context: any; borrow: this loop turn. */
+static inline const struct tw__servers *
+tw__servers_now(const struct tw_proxy *px)
+{
+	return atomic_load_explicit(&px->now, memory_order_acquire);
+}
+/** tw__balance_now - what waits for the turn's end is done at once. control. */
+void tw__balance_now(struct tw_proxy *be);
+/** tw__live_server_new - one of its own, even if a former generation's still is
+ * there by that name. tw__live_server_hide - found by nobody any more.
+ * tw__live_server_drop - the last reference goes. control. */
+void tw__live_server_new(struct tw_server *srv);
+void tw__live_server_hide(struct tw_server *srv);
+void tw__live_server_drop(struct tw_server_live *l);
 
 /* turn.c */
 extern const struct tw_kw tw__turn_kw[];

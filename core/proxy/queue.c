@@ -65,11 +65,13 @@ server_of(const struct tw_proxy *be, const struct tw_server_live *l)
 {
 	const uint32_t hint = atomic_load_explicit(&l->index, memory_order_relaxed);
 
-	if (hint < (uint32_t)be->n_servers && be->server[hint]->live == l)
-		return be->server[hint];
-	for (int i = 0; i < be->n_servers; i++) {
-		if (be->server[i]->live == l)
-			return be->server[i];
+	const struct tw__servers *const s = tw__servers_now(be);
+
+	if (hint < (uint32_t)s->n && s->of[hint]->live == l)
+		return s->of[hint];
+	for (int i = 0; i < s->n; i++) {
+		if (s->of[i]->live == l)
+			return s->of[i];
 	}
 	return NULL;
 }

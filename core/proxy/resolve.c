@@ -84,8 +84,8 @@ last_use(struct tw_server *srv, bool found)
 	const uint16_t port = srv->addr.port;
 
 	if (last == NULL || last->host == NULL || strcmp(last->host, srv->host) != 0 ||
-	    !tw_server_has_addr(last))
-		return false;
+	    !tw_server_has_addr(last) || atomic_load(&live->host) != NULL)
+		return false; /* the address of another name, then */
 	srv->carried = last->carried || atomic_load(&live->where) != NULL;
 	if (found && !srv->carried)
 		return false;

@@ -37,6 +37,34 @@ tw_server_is_new(const struct tw_server *srv)
 	return srv->live->fresh;
 }
 
+static bool
+takes_last(const struct tw_server *srv)
+{
+	return srv->init_addr == NULL || strstr(srv->init_addr, "last") != NULL;
+}
+
+/* A name's address may be the last one, unless the line is against it; a port
+ * is as it was. As HAProxy has it. */
+static void
+place_restore(struct tw_server *srv, const struct tw_server_saved *saved)
+{
+	struct tw_addr is = srv->addr;
+
+	if (saved->host != NULL && srv->resolved)
+		tw__server_host_say(srv, saved->host);
+	if (saved->addr.family != 0 && srv->host != NULL && takes_last(srv)) {
+		is = saved->addr;
+		is.port = srv->addr.port;
+	}
+	if (saved->port != 0 && is.family != AF_UNIX && srv->map_port == 0)
+		is.port = (uint16_t)saved->port;
+	if (is.family != 0 && is.family != AF_UNIX && !tw_addr_eq(&is, &srv->addr))
+		tw__server_where_say(srv, &is, saved->target);
+	if (is.family != 0 && is.family != AF_UNIX && !srv->has_addr &&
+	    atomic_load(&srv->live->where) != NULL)
+		atomic_fetch_and(&srv->live->admin, (uint8_t)~TW__ADM_NOADDR);
+}
+
 bool
 tw_server_restore(struct tw_server *srv, const struct tw_server_saved *saved)
 {
@@ -54,6 +82,9 @@ tw_server_restore(struct tw_server *srv, const struct tw_server_saved *saved)
 		atomic_store(&l->weight, saved->weight);
 		l->weight_conf = srv->weight;
 	}
+	place_restore(srv, saved);
+	atomic_store(&l->checks_paused, srv->check && saved->checks_paused);
+	atomic_store(&l->agent_paused, srv->agent && saved->agent_paused);
 	l->last.what = srv->check ? saved->what : TW_CHK_UNK;
 	l->last.health = saved->health == TW_DOWN ? 0
 	    : saved->health == TW_NOLB            ? l->last.rise

@@ -107,6 +107,17 @@ blocks_deepen(struct tw_gen *gen, char *block)
 	}
 }
 
+const struct tw_server *
+tw__server_prototype(struct tw_proxy *px, struct tw_arena *arena)
+{
+	struct tw_server *const proto = tw_arena_alloc(arena, sizeof(*proto));
+
+	server_prototype_init(proto);
+	proto->proxy = px;
+	proto->block = tw_arena_zalloc(arena, tw__module_block_bytes(TW_IN_SERVER));
+	return proto;
+}
+
 static void
 blocks_copy(struct tw_gen *gen, struct tw_proxy *px, const struct tw_proxy *from)
 {

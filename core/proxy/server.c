@@ -45,24 +45,33 @@ server_set_addr(struct tw_line *ln, struct tw_server *srv, const char *text)
 	return 0;
 }
 
+struct tw_server *
+tw__server_make(struct tw_line *ln, const struct tw_server *proto)
+{
+	struct tw_arena *arena = ln->gen->conf.arena;
+	struct tw_server *srv = tw_arena_alloc(arena, sizeof(*srv));
+	const size_t size = tw__module_block_bytes(TW_IN_SERVER);
+
+	*srv = *proto;
+	srv->proxy = ln->proxy;
+	srv->file = ln->file;
+	srv->line = ln->number;
+	srv->origin = (struct tw_origin){ "server", ln->file, ln->number };
+	srv->block = tw_arena_alloc(arena, size);
+	memcpy(srv->block, proto->block, size);
+	return srv;
+}
+
 static struct tw_server *
 server_new(struct tw_line *ln, const char *name, const char *addr)
 {
 	struct tw_arena *arena = ln->gen->conf.arena;
 	struct tw_proxy *px = ln->proxy;
-	struct tw_server *srv = tw_arena_alloc(arena, sizeof(*srv));
-	const size_t size = tw__module_block_bytes(TW_IN_SERVER);
+	struct tw_server *srv = tw__server_make(ln, px->proto_server);
 
-	*srv = *px->proto_server;
-	srv->proxy = px;
 	srv->index = px->n_servers;
 	srv->name = tw_arena_strdup(arena, name);
 	srv->addr_text = tw_arena_strdup(arena, addr);
-	srv->file = ln->file;
-	srv->line = ln->number;
-	srv->origin = (struct tw_origin){ "server", ln->file, ln->number };
-	srv->block = tw_arena_alloc(arena, size);
-	memcpy(srv->block, px->proto_server->block, size);
 	px->server = tw__grow(arena, px->server, px->n_servers);
 	px->server[px->n_servers++] = srv;
 	ln->gen->n_servers++;
@@ -70,12 +79,14 @@ server_new(struct tw_line *ln, const char *name, const char *addr)
 }
 
 int
-tw__line_add_server(struct tw_line *ln)
+tw__server_read(struct tw_line *ln, struct tw_server *srv)
 {
+	struct tw_arena *arena = ln->gen->conf.arena;
 	const char bad = tw__name_bad_char(tw_arg(ln, 0));
-	struct tw_server *srv = server_new(ln, tw_arg(ln, 0), tw_arg(ln, 1));
 	int rc = 0;
 
+	srv->name = tw_arena_strdup(arena, tw_arg(ln, 0));
+	srv->addr_text = tw_arena_strdup(arena, tw_arg(ln, 1));
 	if (bad != '\0')
 		rc = tw_line_fail(ln, 0,
 		    "character '%c' is not permitted in server "
@@ -87,6 +98,12 @@ tw__line_add_server(struct tw_line *ln)
 	if (tw__line_options(ln, TW_SC_SERVER, ln->arg + 2, srv, srv->block) < 0)
 		rc = -1;
 	return rc;
+}
+
+int
+tw__line_add_server(struct tw_line *ln)
+{
+	return tw__server_read(ln, server_new(ln, tw_arg(ln, 0), tw_arg(ln, 1)));
 }
 
 /* "5" or "3-7". */

@@ -33,17 +33,11 @@ tw_server_addr(const struct tw_server *srv)
 }
 
 const char *
-tw_server_host(const struct tw_server *srv)
-{
-	return srv->host;
-}
-
-const char *
 tw_server_target(const struct tw_server *srv)
 {
 	const struct tw__where *at = where_of(srv);
 
-	return at != NULL && at->host[0] != '\0' ? at->host : srv->host;
+	return at != NULL && at->host[0] != '\0' ? at->host : tw_server_host(srv);
 }
 
 const char *
@@ -82,7 +76,9 @@ tw__server_where_reset(const struct tw_server *srv)
 {
 	const struct tw__where *at = where_of(srv);
 
-	if (at != NULL && !(srv->carried && tw_addr_eq(&at->addr, &srv->addr)))
+	/* what was restored has come just now */
+	if (at != NULL && !srv->live->fresh &&
+	    !(srv->carried && tw_addr_eq(&at->addr, &srv->addr)))
 		where_publish(srv->live, NULL);
 }
 
@@ -99,6 +95,13 @@ where_make(const struct tw_addr *addr, const char *host)
 	if (len > 0)
 		memcpy(at->host, host, len);
 	return at;
+}
+
+void
+tw__server_where_say(
+    struct tw_server *srv, const struct tw_addr *addr, const char *host)
+{
+	where_publish(srv->live, where_make(addr, host));
 }
 
 /* "be/s changed its IP from 10.0.0.1 to 10.0.0.2 by mydns/ns1." */

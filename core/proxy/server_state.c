@@ -211,7 +211,6 @@ tw__server_state_start(struct tw_server *srv)
 	atomic_store(&l->admin, (uint8_t)admin);
 	atomic_store(&l->maxconn, srv->maxconn);
 	atomic_store(&l->minconn, srv->minconn);
-	atomic_store(&l->index, (uint32_t)srv->index);
 	atomic_store(&l->changed_ms, tw__live_ms());
 	l->last = (struct tw_check_result){
 		.what = srv->check ? TW_CHK_INI : TW_CHK_UNK,

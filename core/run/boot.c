@@ -49,7 +49,11 @@ worker_up(struct tw_worker *w)
 	    tw__flow_up(w, (uint32_t)tw__module_block_bytes(TW_IN_REQ),
 		(uint32_t)tw__module_block_bytes(TW_IN_CONN)) != 0)
 		return -1;
-	return tw__modules_worker_init(w, w->block);
+	if (tw__modules_worker_init(w, w->block) != 0)
+		return -1;
+	if (w->id == 0) /* published before there were threads */
+		tw__modules_running(tw__gen_current());
+	return 0;
 }
 
 static void

@@ -59,6 +59,7 @@ struct tw_cli {
 	void (*step_fini)(void *arg);
 	void *step_arg;
 	struct event *later; /* owns: its next turn; NULL: never needed */
+	const void *origin;  /* only compared; NULL: none */
 };
 
 static LIST_HEAD(, tw_cli) sessions = LIST_HEAD_INITIALIZER(sessions);
@@ -564,6 +565,23 @@ uint32_t
 tw__cli_count(void)
 {
 	return n_sessions;
+}
+
+void
+tw__cli_set_origin(struct tw_cli *cli, const void *origin)
+{
+	cli->origin = origin;
+}
+
+uint32_t
+tw__cli_count_of(const void *origin)
+{
+	const struct tw_cli *cli;
+	uint32_t n = 0;
+
+	LIST_FOREACH(cli, &sessions, link)
+		n += cli->origin == origin;
+	return n;
 }
 
 void

@@ -54,6 +54,10 @@ struct tw_cli *tw__cli_new(const struct tw__cli_host *host, int fd,
     enum tw_cli_level level, uint32_t timeout_ms, bool may_getsocks);
 /** tw__cli_count - sessions now. */
 uint32_t tw__cli_count(void);
+/** tw__cli_set_origin, tw__cli_count_of - sessions by whom they came; in: only
+ * compared. */
+void tw__cli_set_origin(struct tw_cli *cli, const void *origin);
+uint32_t tw__cli_count_of(const void *origin);
 /** tw__cli_end_all - closes them; at the end. in: is_child, of a fork: what
  * the parent goes on with is left alone. */
 void tw__cli_end_all(bool is_child);
@@ -119,6 +123,7 @@ struct tw__control_conf {
 	const char *interface;    /* gen; NULL: any */
 	const char *file; /* gen */
 	int line;
+	uint32_t maxconn;         /* its sessions at a time; 0: no limit of its own */
 };
 
 /** tw__control_parse - an address and its parameters. in: words, n of them;

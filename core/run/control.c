@@ -221,6 +221,13 @@ tw__control_open(const struct tw__control_conf *list, struct tw_err *err)
 
 /* --- serving --- */
 
+/* It has as many sessions as its line allows. */
+static bool
+is_full(const struct control *k)
+{
+	return k->conf->maxconn != 0 && tw__cli_count_of(k) >= k->conf->maxconn;
+}
+
 static void
 all_watch(bool on)
 {
@@ -229,7 +236,7 @@ all_watch(bool on)
 	SLIST_FOREACH(k, &controls, link) {
 		if (k->readable == NULL)
 			continue;
-		if (on)
+		if (on && !is_full(k))
 			event_add(k->readable, NULL);
 		else
 			event_del(k->readable);
@@ -246,15 +253,19 @@ on_freed(void)
 static void
 on_connection(evutil_socket_t fd, short what, void *arg)
 {
-	const struct control *const k = arg;
+	struct control *const k = arg;
 	const int c = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	(void)what;
 	if (c < 0)
 		return;
-	tw__cli_set_severity(
-	    tw__cli_new(host, c, k->conf->level, timeout_ms, k->conf->expose_listeners),
-	    k->conf->severity);
+	struct tw_cli *const cli =
+	    tw__cli_new(host, c, k->conf->level, timeout_ms, k->conf->expose_listeners);
+
+	tw__cli_set_severity(cli, k->conf->severity);
+	tw__cli_set_origin(cli, k);
+	if (is_full(k))
+		event_del(k->readable);
 	if (tw__cli_count() >= host->max_sessions)
 		all_watch(false); /* others wait in the kernel's queue */
 }

@@ -114,6 +114,15 @@ set_backlog(struct tw__control_conf *c, const char *word, struct tw_err *err)
 }
 
 static int
+set_maxconn(struct tw__control_conf *c, const char *word, struct tw_err *err)
+{
+	if (number_set(word, 10, 65535, &c->maxconn) == 0 && c->maxconn > 0)
+		return 0;
+	return tw_err_set(
+	    err, "'maxconn' expects a number from 1 to 65535, not '%s'", word);
+}
+
+static int
 set_expose_fd(struct tw__control_conf *c, const char *word, struct tw_err *err)
 {
 	if (strcmp(word, "listeners") != 0)
@@ -194,6 +203,7 @@ static const struct {
 	{ "id", set_id, false },
 	{ "interface", set_interface, false },
 	{ "level", set_level, false },
+	{ "maxconn", set_maxconn, false },
 	{ "mode", set_mode, false },
 	{ "name", set_name, false },
 	{ "severity-output", set_severity, false },
@@ -220,7 +230,7 @@ parameter_set(struct tw__control_conf *c, char *const *word, int n, struct tw_er
 	return tw_err_set(err,
 	    "'%s' is not supported on a control socket; tideway knows 'backlog', "
 	    "'expose-fd listeners', 'gid', 'group', 'id', 'interface', 'level', "
-	    "'mode', 'name', 'severity-output', 'uid', 'user', 'v4v6' and "
+	    "'maxconn', 'mode', 'name', 'severity-output', 'uid', 'user', 'v4v6' and "
 	    "'v6only' there",
 	    word[0]);
 }
@@ -301,7 +311,7 @@ static const struct tw_kw keywords[] = {
 		   "[user|uid <user>] [group|gid <group>] [expose-fd listeners] "
 		   "[backlog <number>] [severity-output none|number|string] "
 		   "[interface <name>] [v4v6|v6only] "
-		   "[name <name>] [id <number>]",
+		   "[name <name>] [id <number>] [maxconn <number>]",
 	  .help = "A control socket: 'help' on it lists its commands." },
 	{ .word = "stats timeout", .scopes = TW_SC_GLOBAL, .min_args = 1,
 	  .max_args = 1, .set = control_set_timeout, .usage = "<time>",

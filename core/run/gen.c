@@ -316,8 +316,10 @@ tw__gen_publish(struct tw_gen *gen)
 	tw__proxies_published(gen);
 	tw__listeners_published(gen);
 	tw__frontends_changed(gen);
-	if (former != NULL)
-		gen_retire(former);
+	if (former == NULL)
+		return; /* the control thread tells the modules when it is up */
+	tw__modules_running(gen);
+	gen_retire(former);
 }
 
 void
@@ -331,6 +333,7 @@ tw__gens_end(void)
 		tw_timer_del(&r->timer);
 		retired_free(r);
 	}
+	tw__dooms_end();
 	tw__gen_free(&last);
 }
 

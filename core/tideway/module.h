@@ -68,6 +68,13 @@ struct tw_self {
 	uint32_t counter;            /* index of its first own counter */
 };
 
+/* What becomes of a server while its generation runs. */
+enum tw_server_event {
+	TW_SERVER_ADDED,   /* it can be seen from now on */
+	TW_SERVER_REMOVED, /* it cannot be found any more: nothing may refer to it */
+	TW_SERVER_RENAMED, /* tw_server_host() is another one */
+};
+
 #define TW_MODULE_PROCESS 0x01u /* runs a process of its own */
 
 struct tw_module {
@@ -119,6 +126,15 @@ struct tw_module {
 	/* Whether a configuration needs the process; NULL: any does. */
 	bool (*process_wanted)(struct tw_gen *gen);
 	const struct tw_stats_table *stats_tables; /* stats.h */
+	/* This generation is the one in force from now on (with the control
+	 * thread, for the one that is then). context: control. */
+	void (*running)(struct tw_gen *gen);
+	/* A server that is being added at run time: completes its block as check()
+	 * does. returns: -1: it cannot be added: err says why. context: control. */
+	int (*server_check)(struct tw_server *srv, struct tw_err *err);
+	/* One server of the generation in force has come, goes, or has another name.
+	 * context: control. */
+	void (*server_event)(struct tw_server *srv, enum tw_server_event what);
 };
 
 /* The one symbol that a module exports; this gives it its visibility. */

@@ -30,6 +30,9 @@ struct tw_stream {
 	struct tw_str trailers; /* raw lines, each with CRLF; borrow: the next read_body */
 	uint64_t own[2];      /* the codec's own */
 	const struct tw_proxy *px; /* the frontend, of a request read; else NULL */
+	/* after TW_IO_ERR: the offending byte; NULL: none in particular. borrow: the
+	 * buffer, until it is read into again */
+	const char *bad;
 };
 
 #define TW_HEAD_CLOSE 0x01u /* say that the connection ends after this */

@@ -117,6 +117,7 @@ struct tw_bad_message {
 	char other[TW_BAD_NAME];  /* the proxy on the other side; "": none */
 	char server[TW_BAD_NAME];
 	struct tw_str bytes;      /* as received, the part that is there */
+	int64_t at;               /* the offending byte's offset; -1: none in particular */
 };
 /** tw_proxy_bad_message - calls fn, which must be brief, with it. returns: false:
  * there was none. context: any. */

@@ -180,6 +180,12 @@ struct tw_server_saved {
 	uint32_t weight;     /* UINT32_MAX: as configured */
 	uint32_t changed_s;  /* seconds since its health changed */
 	enum tw_chk what;    /* of its last check */
+	/* What names and addresses were; checked against the line of now. */
+	struct tw_addr addr; /* family 0: not told */
+	uint32_t port;       /* 0: as configured */
+	const char *host;    /* NULL: as configured; else a person chose it */
+	const char *target;  /* NULL: none; what an SRV record led to */
+	bool checks_paused, agent_paused;
 };
 /** tw_server_is_new - no generation with it was in force. context: control. */
 TW_API bool tw_server_is_new(const struct tw_server *srv);

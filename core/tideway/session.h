@@ -27,6 +27,9 @@ struct tw_session {
 	uint64_t bytes_in, bytes_out; /* of this request */
 	const char *step;    /* static: "deliver" */
 	int64_t expires_ms;  /* until the client's timeout; -1: never */
+	int64_t srv_expires_ms; /* until the server's; -1: never, or there is none */
+	int64_t wait_expires_ms; /* until it stops waiting: queue, rules; -1: does not */
+	struct tw_str start_line; /* of its request; p NULL: none */
 };
 
 /** tw_sessions_walk - calls fn for sessions of the calling worker, in the order

@@ -73,9 +73,9 @@ rdp_set_persist(struct tw_line *ln)
 static struct tw_server *
 server_at(const struct tw_proxy *px, const struct tw_addr *addr, bool down_too)
 {
-	for (int i = 0; i < tw_proxy_n_servers(px); i++) {
-		struct tw_server *srv = tw_proxy_server(px, i);
+	struct tw_server *srv;
 
+	for (int i = 0; (srv = tw_proxy_server(px, i)) != NULL; i++) {
 		if (tw_addr_eq(tw_server_addr(srv), addr) &&
 		    (down_too || tw_server_is_alive(srv)))
 			return srv;

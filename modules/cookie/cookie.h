@@ -87,6 +87,8 @@ void tw__cookie_index(struct cookie_proxy *conf, const struct tw_proxy *px);
 /** tw__cookie_watch - dynamic values follow their servers' addresses. context:
  * control or start. */
 void tw__cookie_watch(void);
+/** tw__cookie_server_event - a server has come or goes. context: control. */
+void tw__cookie_server_event(struct tw_server *srv, enum tw_server_event what);
 /** tw__cookie_forget - frees what tw__cookie_index made. context: stop. */
 void tw__cookie_forget(struct cookie_proxy *conf, const struct tw_proxy *px);
 /** tw__cookie_server - the i-th server of that cookie value, from 0. */

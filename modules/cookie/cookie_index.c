@@ -161,6 +161,28 @@ on_settled(struct tw_proxy_watch *self, const struct tw_proxy *px)
 }
 
 void
+tw__cookie_server_event(struct tw_server *srv, enum tw_server_event what)
+{
+	struct tw_proxy *const px = tw_server_proxy(srv);
+	struct cookie_proxy *const conf = tw_proxy_block(px, tw__cookie_self);
+	struct cookie_server *const s = tw_server_block(srv, tw__cookie_self);
+	struct cookie_index *const old = atomic_load(&conf->index);
+
+	if (old == NULL || what == TW_SERVER_RENAMED)
+		return;
+	if (what == TW_SERVER_ADDED && conf->dynamic && conf->key != NULL)
+		value_renew(conf, srv);
+	atomic_store_explicit(&conf->index, index_make(px), memory_order_release);
+	tw_retire(free, old);
+	if (what == TW_SERVER_REMOVED && s->made != NULL) {
+		/* its value may still be in a response that is being written */
+		atomic_store(&s->value, NULL);
+		tw_retire(free, s->made);
+		s->made = NULL;
+	}
+}
+
+void
 tw__cookie_watch(void)
 {
 	static struct tw_proxy_watch watch = { .settled = on_settled };

@@ -142,4 +142,5 @@ const struct tw_module tideway_module = {
 	.check = cookie_check,
 	.start = cookie_start,
 	.stop = cookie_stop,
+	.server_event = tw__cookie_server_event,
 };

@@ -18,6 +18,7 @@
 #include <tideway/command.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
+#include <tideway/server_run.h>
 #include <tideway/stats.h>
 #include <tideway/worker.h>
 
@@ -36,6 +37,8 @@ struct tw_proxy *ctl_proxy(const char *name);
 /** ctl_server_arg - from "backend/server". in: arg, NULL: missing. returns:
  * NULL: answered. */
 struct tw_server *ctl_server_arg(struct tw_cli *cli, const char *arg);
+/** ctl_server_named - the same, without an answer. out: why, when there is none. */
+struct tw_server *ctl_server_named(const char *arg, const char **why);
 /** ctl_frontend_arg - returns: NULL: answered. */
 struct tw_proxy *ctl_frontend_arg(struct tw_cli *cli, const char *name);
 /** ctl_number - decimal digits only. */
@@ -47,10 +50,21 @@ bool ctl_number(const char *word, uint64_t max, uint64_t *n);
 void ctl_walk(struct tw_cli *cli, struct tw_proxy *only,
     void (*row)(struct tw_cli *cli, const struct tw_server *srv));
 
+/** ctl_addr - an IPv4 or IPv6 address. */
+bool ctl_addr(const char *text, struct tw_addr *a);
+
+/* --- probe.c: of `set server` --- */
+typedef void ctl_set(
+    struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[]);
+ctl_set ctl_set_check_addr, ctl_set_check_port, ctl_set_agent_addr, ctl_set_agent_port,
+    ctl_set_agent_send, ctl_set_fqdn;
+
 /* --- server.c --- */
 ctl_run ctl_set_server, ctl_enable_server, ctl_disable_server, ctl_enable_health,
     ctl_disable_health, ctl_enable_agent, ctl_disable_agent, ctl_set_weight,
     ctl_get_weight, ctl_set_maxconn_server, ctl_shutdown_sessions;
+/* --- dynamic.c --- */
+ctl_run ctl_add_server, ctl_del_server, ctl_wait;
 /* --- frontend.c --- */
 ctl_run ctl_enable_frontend, ctl_disable_frontend, ctl_shutdown_frontend,
     ctl_set_maxconn_frontend;
@@ -78,8 +92,18 @@ extern const struct ctl_check ctl_checks[CTL_N_CHECKS];
 
 /* Bits of a saved admin state: by a person, by the line, drained. */
 #define CTL_FMAINT 1u
+#define CTL_IMAINT 2u /* by the server that it tracks */
 #define CTL_CMAINT 4u
 #define CTL_FDRAIN 8u
+#define CTL_IDRAIN 16u /* as IMAINT */
+#define CTL_RMAINT 32u /* its name has no address */
+#define CTL_FHOST 64u  /* its name was set */
+/* Bits of the state of a check or agent. */
+#define CTL_CHECK_INPROGRESS 1u
+#define CTL_CHECK_CONFIGURED 2u
+#define CTL_CHECK_ENABLED 4u
+#define CTL_CHECK_PAUSED 8u
+#define CTL_CHECK_AGENT 16u
 
 struct ctl_state {
 	const char *backend, *server; /* borrow: the line */
@@ -88,6 +112,10 @@ struct ctl_state {
 	uint32_t admin; /* CTL_... */
 	uint32_t uweight, iweight, changed_s;
 	enum tw_chk what;
+	uint32_t check, agent; /* CTL_CHECK_... */
+	/* NULL or 0: not told */
+	const char *addr, *host, *label, *check_addr, *agent_addr;
+	uint32_t port, check_port, agent_port;
 };
 /** ctl_state_line - in: line, is changed. returns: false: it is none. */
 bool ctl_state_line(char *line, struct ctl_state *out);

@@ -31,12 +31,19 @@ ctl_not_yet(struct tw_cli *cli, int argc, char *const argv[])
 	(void)argv;
 	tw_cli_msg(cli, TW_ERR,
 	    "This is known to HAProxy but not to tideway yet: change the file and "
-	    "reload, no connection is lost.\n");
+	    "reload, no connection is lost and counters go on.\n");
 }
 
 static const struct tw_command commands[] = {
-	{ "add server", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
-	{ "del server", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "add backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "del backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "publish backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "unpublish backend", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "dump stats-file", TW_CLI_ADMIN, TW_CMD_HIDDEN, ctl_not_yet, "", "" },
+	{ "add server", TW_CLI_ADMIN, 0, ctl_add_server, "<bk>/<srv>",
+	    "create a new server" },
+	{ "del server", TW_CLI_ADMIN, 0, ctl_del_server, "<bk>/<srv>",
+	    "remove a dynamically added server" },
 	{ "clear counters", TW_CLI_OPERATOR, 0, ctl_clear_counters, "[all]",
 	    "clear max statistics counters (or all counters)" },
 	{ "disable agent", TW_CLI_ADMIN, 0, ctl_disable_agent, "<bk>/<srv>",
@@ -88,7 +95,7 @@ static const struct tw_command commands[] = {
 	    "dump server connections status (all or for a single backend)" },
 	{ "show servers state", TW_CLI_USER, 0, ctl_show_servers_state, "[<backend>]",
 	    "dump volatile server information (all or for a single backend)" },
-	{ "show sess", TW_CLI_OPERATOR, 0, ctl_show_sess, "[<id>|older <age>|all]",
+	{ "show sess", TW_CLI_OPERATOR, 0, ctl_show_sess, "[<id>|help|<options>*]",
 	    "report the list of current sessions or dump this exact session" },
 	{ "shutdown frontend", TW_CLI_ADMIN, 0, ctl_shutdown_frontend, "<frontend>",
 	    "stop a specific frontend" },
@@ -96,6 +103,8 @@ static const struct tw_command commands[] = {
 	    "kill a specific session" },
 	{ "shutdown sessions server", TW_CLI_ADMIN, 0, ctl_shutdown_sessions,
 	    "<bk>/<srv>", "kill sessions on a server" },
+	{ "wait", TW_CLI_ADMIN, 0, ctl_wait, "{-h|<delay_ms>} [<condition> [<args>]]",
+	    "wait the specified time or condition (-h to see list)" },
 	{ .words = NULL },
 };
 

@@ -4,8 +4,8 @@
  * errors.c - `show errors`: the last bad message of each proxy. Control thread.
  *
  * Bytes are shown as HAProxy shows them: a line of the message in each line,
- * with its offset, what is not printable escaped. Where it names a position,
- * this names the reason.
+ * with its offset, what is not printable escaped. Beside the position of the byte
+ * that is wrong, this names the reason.
  */
 #include <stdio.h>
 #include <time.h>
@@ -97,9 +97,11 @@ message_write(const struct tw_bad_message *m, void *arg)
 	    (unsigned)tw_proxy_id(d->px), is_request ? "request" : "response");
 	named(d->cli, is_request ? "backend" : "frontend", m->other, m->other_id);
 	named(d->cli, "server", m->server, m->server_id);
-	tw_cli_printf(d->cli, "event #%llu, src %s\n  len %zu, error: %s\n  \n",
-	    (unsigned long long)m->event, src, m->bytes.len,
-	    m->why != NULL ? m->why : "not HTTP");
+	tw_cli_printf(d->cli, "event #%llu, src %s\n  len %zu, error",
+	    (unsigned long long)m->event, src, m->bytes.len);
+	if (m->at >= 0)
+		tw_cli_printf(d->cli, " at position %lld", (long long)m->at);
+	tw_cli_printf(d->cli, ": %s\n  \n", m->why != NULL ? m->why : "not HTTP");
 	bytes_write(d->cli, m->bytes);
 }
 

@@ -68,26 +68,37 @@ server_find(const struct tw_proxy *px, const char *name)
 }
 
 struct tw_server *
-ctl_server_arg(struct tw_cli *cli, const char *arg)
+ctl_server_named(const char *arg, const char **why)
 {
 	const char *const slash = arg != NULL ? strchr(arg, '/') : NULL;
 	char backend[NAME_ROOM];
 
 	if (slash == NULL || slash[1] == '\0' ||
 	    (size_t)(slash - arg) >= sizeof(backend)) {
-		tw_cli_msg(cli, TW_ERR, "Require 'backend/server'.\n");
+		*why = "Require 'backend/server'.";
 		return NULL;
 	}
 	memcpy(backend, arg, (size_t)(slash - arg));
 	backend[slash - arg] = '\0';
 	const struct tw_proxy *const px = ctl_backend(backend);
 	if (px == NULL) {
-		tw_cli_msg(cli, TW_ERR, "No such backend.\n");
+		*why = "No such backend.";
 		return NULL;
 	}
 	struct tw_server *const srv = server_find(px, slash + 1);
 	if (srv == NULL)
-		tw_cli_msg(cli, TW_ERR, "No such server.\n");
+		*why = "No such server.";
+	return srv;
+}
+
+struct tw_server *
+ctl_server_arg(struct tw_cli *cli, const char *arg)
+{
+	const char *why;
+	struct tw_server *const srv = ctl_server_named(arg, &why);
+
+	if (srv == NULL)
+		tw_cli_msg(cli, TW_ERR, "%s\n", why);
 	return srv;
 }
 

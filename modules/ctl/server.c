@@ -4,11 +4,8 @@
  * server.c - what is said to servers: state, health, weight, limits.
  *
  * Maintenance and drain are apart: `enable server` ends the one and leaves
- * the other, `set server ... state ready` ends both. Agents do not exist yet,
- * and every server answers so. Control thread.
+ * the other, `set server ... state ready` ends both. Control thread.
  */
-#include <arpa/inet.h>
-
 #include <tideway/balance.h>
 
 #include "ctl.h"
@@ -138,19 +135,6 @@ set_agent(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[
 		tw_server_force_agent(srv, up, CTL_WHO);
 }
 
-static void
-set_agent_detail(
-    struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
-{
-	(void)argc;
-	(void)argv;
-	tw_cli_msg(cli, TW_ERR,
-	    tw_server_has_agent(srv)
-		? "an agent's address, port and text cannot be changed at run time "
-		  "yet: change the server's line and reload.\n"
-		: "agent checks are not enabled on this server");
-}
-
 /* --- weight --- */
 
 /* "12", or "50%" of the configured one. returns: NULL: weight is set. */
@@ -257,19 +241,9 @@ ctl_shutdown_sessions(struct tw_cli *cli, int argc, char *const argv[])
 
 #define BY " by 'stats socket command'\n"
 
-/* in: text, of an address family that a server may have. */
-static bool
-addr_parse(const char *text, struct tw_addr *a)
-{
-	*a = (struct tw_addr){ .family = AF_INET };
-	if (inet_pton(AF_INET, text, a->u.v4) == 1)
-		return true;
-	a->family = AF_INET6;
-	return inet_pton(AF_INET6, text, a->u.v6) == 1;
-}
-
 static void
-addr_tell(struct tw_cli *cli, const struct tw_addr *was, const struct tw_addr *is)
+addr_tell(struct tw_cli *cli, const struct tw_addr *was, const struct tw_addr *is,
+    bool has_port)
 {
 	char from[80], to[80];
 	struct tw_out f = tw_out_of(from, sizeof(from) - 1);
@@ -287,6 +261,8 @@ addr_tell(struct tw_cli *cli, const struct tw_addr *was, const struct tw_addr *i
 	if (was->port != is->port)
 		tw_cli_printf(
 		    cli, ", port changed from '%u' to '%u'", was->port, is->port);
+	else if (has_port)
+		tw_cli_printf(cli, ", no need to change the port");
 	tw_cli_printf(cli, BY);
 }
 
@@ -301,7 +277,7 @@ set_addr(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[]
 		tw_cli_msg(cli, TW_ERR,
 		    "set server <b>/<s> addr requires an address and optionally a "
 		    "port.\n");
-	} else if (!addr_parse(argv[0], &is)) {
+	} else if (!ctl_addr(argv[0], &is)) {
 		tw_cli_msg(cli, TW_ERR, "Invalid addr '%s'" BY, argv[0]);
 	} else if (argc > 2 && strcmp(argv[1], "port") == 0 &&
 	    (!ctl_number(argv[2], 65535, &port) || port == 0)) {
@@ -310,36 +286,36 @@ set_addr(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[]
 	} else {
 		is.port = (uint16_t)port;
 		tw_server_set_addr(srv, &is, NULL, CTL_WHO);
-		addr_tell(cli, &was, &is);
+		addr_tell(cli, &was, &is, argc > 2 && strcmp(argv[1], "port") == 0);
 	}
 }
 
+/* No server's line can say how; HAProxy answers the same then. */
 static void
-set_later(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
+set_ssl(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
 {
 	(void)srv;
 	(void)argc;
 	(void)argv;
 	tw_cli_msg(cli, TW_ERR,
-	    "This is known to HAProxy but not to tideway yet: change the server's "
-	    "line and reload.\n");
+	    "'set server <srv> ssl' cannot be set.  default-server should define ssl "
+	    "settings\n");
 }
 
 static const struct {
 	const char *word;
-	void (*run)(
-	    struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[]);
+	ctl_set *run;
 } settings[] = {
 	{ "addr", set_addr },
 	{ "agent", set_agent },
-	{ "agent-addr", set_agent_detail },
-	{ "agent-port", set_agent_detail },
-	{ "agent-send", set_agent_detail },
-	{ "check-addr", set_later },
-	{ "check-port", set_later },
-	{ "fqdn", set_later },
+	{ "agent-addr", ctl_set_agent_addr },
+	{ "agent-port", ctl_set_agent_port },
+	{ "agent-send", ctl_set_agent_send },
+	{ "check-addr", ctl_set_check_addr },
+	{ "check-port", ctl_set_check_port },
+	{ "fqdn", ctl_set_fqdn },
 	{ "health", set_health },
-	{ "ssl", set_later },
+	{ "ssl", set_ssl },
 	{ "state", set_state },
 	{ "weight", set_weight },
 };

@@ -19,9 +19,10 @@
 #include "ctl.h"
 
 #define BATCH 64
-#define TEXT_ROOM (BATCH * 4096u)
+#define TEXT_ROOM (BATCH * 8192u)
 #define WAIT_MS 5000
 #define N_POOLS 4
+#define URI_SHOWN 1024u /* bytes of a request line */
 
 enum what { LINES, DETAILS, FDS, POOLS, SHUT };
 
@@ -37,7 +38,9 @@ struct job {
 	bool late; /* control: the session did not wait so long */
 	bool left; /* control: nobody wants the answer any more */
 	bool found;
-	struct tw_out out; /* whoever has the job */
+	bool with_details, with_uri;
+	char *frontend, *backend, *server; /* owns: only theirs; NULL: anybody's */
+	struct tw_out out;                 /* whoever has the job */
 	struct tw_pool_view pool[N_POOLS];
 	char text[TEXT_ROOM];
 };
@@ -62,14 +65,43 @@ src_out(struct tw_out *o, const struct tw_session *s)
 }
 
 static void
+in_seconds(struct tw_out *o, int64_t ms)
+{
+	if (ms >= 0)
+		tw_out_printf(o, "%llds", (long long)(ms + 999) / 1000);
+}
+
+/* The first of its timeouts. */
+static void
 expiry_out(struct tw_out *o, const struct tw_session *s)
 {
-	if (s->expires_ms >= 0)
-		tw_out_printf(o, "%llds", (long long)(s->expires_ms + 999) / 1000);
+	const int64_t ms[] = { s->expires_ms, s->srv_expires_ms, s->wait_expires_ms };
+	int64_t first = -1;
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(ms); i++)
+		if (ms[i] >= 0 && (first < 0 || ms[i] < first))
+			first = ms[i];
+	in_seconds(o, first);
+}
+
+/* Nobody's bytes shall look like the end of a line. */
+static void
+uri_out(struct tw_out *o, struct tw_str line)
+{
+	tw_out_lit(o, " uri=\"");
+	for (size_t i = 0; i < line.len && i < URI_SHOWN; i++) {
+		const unsigned char c = (unsigned char)line.p[i];
+
+		if (c < ' ' || c > '~' || c == '"' || c == '\\')
+			tw_out_printf(o, "\\x%02X", c);
+		else
+			tw_out_char(o, (char)c);
+	}
+	tw_out_char(o, '"');
 }
 
 static void
-line_out(struct tw_out *o, const struct tw_session *s)
+line_out(struct tw_out *o, const struct tw_session *s, bool with_uri)
 {
 	tw_out_printf(
 	    o, "0x%08llx: proto=%s src=", (unsigned long long)s->id, proto_word(s));
@@ -80,13 +112,20 @@ line_out(struct tw_out *o, const struct tw_session *s)
 	    tw_proxy_name(s->fe), s->be != NULL ? tw_proxy_name(s->be) : "<NONE>",
 	    s->srv != NULL ? tw_server_name(s->srv) : "<none>", s->age_ms / 1000,
 	    s->n_requests);
-	expiry_out(o, s);
+	in_seconds(o, s->expires_ms);
+	tw_out_lit(o, ",wx=,ax=");
+	in_seconds(o, s->wait_expires_ms);
+	tw_out_lit(o, "] rp[f=0h,i=0,an=00h,rx=");
+	in_seconds(o, s->srv_expires_ms);
 	tw_out_printf(o,
-	    ",wx=,ax=] rp[f=0h,i=0,an=00h,rx=,wx=,ax=] scf=[8,0h,fd=%d] "
+	    ",wx=,ax=] scf=[8,0h,fd=%d] "
 	    "scb=[8,0h,fd=%d] exp=",
 	    s->fd, s->srv_fd);
 	expiry_out(o, s);
-	tw_out_printf(o, " rc=%d c_exp=\n", s->retries);
+	tw_out_printf(o, " rc=%d c_exp=", s->retries);
+	if (with_uri && s->start_line.p != NULL)
+		uri_out(o, s->start_line);
+	tw_out_char(o, '\n');
 }
 
 static void
@@ -137,6 +176,16 @@ details_out(struct tw_out *o, const struct tw_session *s)
 		tw_out_lit(o, "\n  server=<NONE> (id=-1)");
 	tw_out_printf(o, "\n  step=%s exp=", s->step);
 	expiry_out(o, s);
+	tw_out_lit(o, " client-timeout=");
+	in_seconds(o, s->expires_ms);
+	tw_out_lit(o, " server-timeout=");
+	in_seconds(o, s->srv_expires_ms);
+	tw_out_lit(o, " wait-timeout=");
+	in_seconds(o, s->wait_expires_ms);
+	if (s->start_line.p != NULL) {
+		tw_out_lit(o, "\n ");
+		uri_out(o, s->start_line);
+	}
 	tw_out_printf(o,
 	    "\n  scf=[fd=%d] req: total=%llu\n  scb=[fd=%d] res: total=%llu\n", s->fd,
 	    (unsigned long long)s->bytes_in, s->srv_fd,
@@ -154,16 +203,31 @@ fd_out(struct tw_out *o, const struct tw_session *s)
 		    s->srv != NULL ? tw_server_name(s->srv) : "<none>", s->step);
 }
 
+static bool
+is_named(const char *wanted, const char *name)
+{
+	return wanted == NULL || (name != NULL && strcmp(wanted, name) == 0);
+}
+
+static bool
+is_asked_for(const struct job *j, const struct tw_session *s)
+{
+	return is_named(j->frontend, tw_proxy_name(s->fe)) &&
+	    is_named(j->backend, s->be != NULL ? tw_proxy_name(s->be) : NULL) &&
+	    is_named(j->server, s->srv != NULL ? tw_server_name(s->srv) : NULL);
+}
+
 static void
 session_out(const struct tw_session *s, void *arg)
 {
 	struct job *const j = arg;
 
-	if ((j->id != 0 && s->id != j->id) || s->age_ms < j->older_ms)
+	if ((j->id != 0 && s->id != j->id) || s->age_ms < j->older_ms ||
+	    !is_asked_for(j, s))
 		return;
 	j->found = true;
 	if (j->what == LINES)
-		line_out(&j->out, s);
+		line_out(&j->out, s, j->with_uri);
 	else if (j->what == DETAILS)
 		details_out(&j->out, s);
 	else
@@ -190,6 +254,9 @@ static void
 job_free(struct job *j)
 {
 	LIST_REMOVE(j, link);
+	free(j->frontend);
+	free(j->backend);
+	free(j->server);
 	free(j);
 }
 
@@ -316,22 +383,126 @@ job_name(struct job *j, uint64_t id)
 	j->worker = j->last > 0 ? j->last : 1;
 }
 
+static char *
+copied(const char *text)
+{
+	char *const copy = strdup(text);
+
+	TW_ASSERT(copy != NULL);
+	return copy;
+}
+
+/* returns: NULL: taken; what is wrong with it. */
+static const char *
+older_take(struct job *j, const char *word)
+{
+	struct tw_err err;
+
+	return tw_parse_ms(word, 1000000, &j->older_ms, &err) == 0 ? NULL
+								   : "Invalid age.\n";
+}
+
+static const char *
+frontend_take(struct job *j, const char *word)
+{
+	if (tw_gen_find(tw_gen_running(), word, TW_FRONTEND) == NULL)
+		return "No such frontend.\n";
+	free(j->frontend);
+	j->frontend = copied(word);
+	return NULL;
+}
+
+static const char *
+backend_take(struct job *j, const char *word)
+{
+	const struct tw_proxy *const px = ctl_backend(word);
+
+	if (px == NULL)
+		return "No such backend.\n";
+	free(j->backend);
+	j->backend = copied(tw_proxy_name(px));
+	return NULL;
+}
+
+static const char *
+server_take(struct job *j, const char *word)
+{
+	const char *why;
+	const struct tw_server *const srv = ctl_server_named(word, &why);
+
+	if (srv == NULL)
+		return "No such server.\n";
+	free(j->server);
+	j->server = copied(tw_server_name(srv));
+	return backend_take(j, tw_proxy_name(tw_server_proxy(srv)));
+}
+
+static const struct {
+	const char *word, *value;
+	const char *(*take)(struct job *j, const char *word);
+	const char *help;
+} options[] = {
+	{ "all", NULL, NULL, "dump all details about all of them" },
+	{ "older", "<age>", older_take, "only those older than <age>" },
+	{ "frontend", "<frontend>", frontend_take, "only those of this frontend" },
+	{ "backend", "<backend>", backend_take, "only those of this backend" },
+	{ "server", "<bk>/<srv>", server_take, "only those with this server" },
+	{ "show-uri", NULL, NULL, "dump the request line, when there is one" },
+};
+
+static void
+options_help(struct tw_cli *cli)
+{
+	tw_cli_printf(
+	    cli, "Usage: show sess [<id>] [<option>]*\n  <id>: details of this one\n");
+	for (size_t i = 0; i < TW_N_ELEMENTS(options); i++)
+		tw_cli_printf(cli, "  %s%s%s: %s\n", options[i].word,
+		    options[i].value != NULL ? " " : "",
+		    options[i].value != NULL ? options[i].value : "", options[i].help);
+}
+
+/* One option, from word i on. out: i, behind it. returns: as older_take. */
+static const char *
+option_take(struct job *j, char *const argv[], int *i)
+{
+	const char *const word = argv[(*i)++];
+
+	for (size_t k = 0; k < TW_N_ELEMENTS(options); k++) {
+		if (strcmp(options[k].word, word) != 0)
+			continue;
+		if (options[k].take == NULL) {
+			*(word[0] == 'a' ? &j->with_details : &j->with_uri) = true;
+			return NULL;
+		}
+		return argv[*i] != NULL
+		    ? options[k].take(j, argv[(*i)++])
+		    : "This option needs a value, see 'show sess help'.\n";
+	}
+	if (session_id(word) == 0)
+		return "Unknown option, see 'show sess help'.\n";
+	job_name(j, session_id(word));
+	return NULL;
+}
+
 void
 ctl_show_sess(struct tw_cli *cli, int argc, char *const argv[])
 {
-	struct job *const j = job_new(cli, LINES);
-	struct tw_err err;
+	const char *why = NULL;
 
-	if (session_id(argv[0]) != 0)
-		job_name(j, session_id(argv[0]));
-	if (j->id != 0 || (argc > 0 && strcmp(argv[0], "all") == 0))
-		j->what = DETAILS;
-	if (argc > 1 && strcmp(argv[0], "older") == 0 &&
-	    tw_parse_ms(argv[1], 1000000, &j->older_ms, &err) != 0) {
-		tw_cli_msg(cli, TW_ERR, "Invalid age.\n");
+	if (argc > 0 && strcmp(argv[0], "help") == 0) {
+		options_help(cli);
+		return;
+	}
+	struct job *const j = job_new(cli, LINES);
+	for (int i = 0; i < argc && why == NULL;)
+		why = option_take(j, argv, &i);
+	if (why != NULL) {
+		tw_cli_msg(cli, TW_ERR, "%s", why);
 		job_free(j);
 		return;
 	}
+	if (j->id != 0 || j->with_details)
+		j->what = DETAILS;
 	tw_cli_stream(cli, j->id != 0 ? one_step : job_step, job_end, j);
 }
 

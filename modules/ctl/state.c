@@ -10,11 +10,6 @@
 
 #include "ctl.h"
 
-#define CHECK_INPROGRESS 1u
-#define CHECK_CONFIGURED 2u
-#define CHECK_ENABLED 4u
-#define CHECK_PAUSED 8u
-
 void
 ctl_show_backend(struct tw_cli *cli, int argc, char *const argv[])
 {
@@ -59,12 +54,21 @@ check_state(const struct tw_server *srv, const struct tw_check_result *r)
 	unsigned state = 0;
 
 	if (tw_server_is_checked(srv))
-		state |= CHECK_CONFIGURED |
-		    (tw_server_checks_paused(srv) ? 0 : CHECK_ENABLED) |
-		    (r->running ? CHECK_INPROGRESS : 0);
+		state |= CTL_CHECK_CONFIGURED |
+		    (tw_server_checks_paused(srv) ? 0 : CTL_CHECK_ENABLED) |
+		    (r->running ? CTL_CHECK_INPROGRESS : 0);
 	if (tw_server_admin(srv) & TW_ADM_MAINT)
-		state |= CHECK_PAUSED;
+		state |= CTL_CHECK_PAUSED;
 	return state;
+}
+
+static unsigned
+agent_state(const struct tw_server *srv)
+{
+	if (!tw_server_has_agent(srv))
+		return 0;
+	return CTL_CHECK_AGENT | CTL_CHECK_CONFIGURED |
+	    (tw_server_agent_paused(srv) ? 0 : CTL_CHECK_ENABLED);
 }
 
 /* 0 stopped, 2 running, 3 stopping (persistent sessions only). */
@@ -76,15 +80,32 @@ op_state(const struct tw_server *srv)
 	return tw_server_health(srv) == TW_NOLB ? 3 : 2;
 }
 
-/* 1 forced maintenance, 4 its line says so, 8 forced drain, 32 no address. */
+/* What it is by the server that it tracks. */
+static unsigned
+followed_state(const struct tw_server *srv)
+{
+	const struct tw_server *of = srv;
+	unsigned admin = 0;
+
+	while ((of = tw_server_tracked(of)) != NULL)
+		admin |= tw_server_admin(of);
+	return admin & TW_ADM_MAINT ? CTL_IMAINT
+	    : admin & TW_ADM_DRAIN  ? CTL_IDRAIN
+				    : 0;
+}
+
+/* As CTL_... has it. Nobody resolves the name of one that was added. */
 static unsigned
 admin_state(const struct tw_server *srv)
 {
 	const unsigned admin = tw_server_admin(srv);
-	const bool has_addr = tw_server_has_addr(srv);
+	const bool has_addr = tw_server_has_addr(srv) || tw_server_is_dynamic(srv);
 
-	return (has_addr ? 0 : 32) | (has_addr && (admin & TW_ADM_MAINT) ? 1 : 0) |
-	    (tw_server_is_disabled(srv) ? 4 : 0) | (admin & TW_ADM_DRAIN ? 8 : 0);
+	return followed_state(srv) | (tw_server_host_is_set(srv) ? CTL_FHOST : 0) |
+	    (has_addr ? 0 : CTL_RMAINT) |
+	    (has_addr && (admin & TW_ADM_MAINT) ? CTL_FMAINT : 0) |
+	    (tw_server_is_disabled(srv) ? CTL_CMAINT : 0) |
+	    (admin & TW_ADM_DRAIN ? CTL_FDRAIN : 0);
 }
 
 static void
@@ -93,15 +114,18 @@ state_row(struct tw_cli *cli, const struct tw_server *srv)
 	const struct tw_proxy *const px = tw_server_proxy(srv);
 	const struct tw_addr *const addr = tw_server_addr(srv);
 	const bool is_out = (tw_server_admin(srv) & TW_ADM_MAINT) != 0;
-	struct tw_check_view check;
+	const char *const host = tw_server_target(srv);
+	const char *const label = tw_server_label(srv);
+	struct tw_probe check, agent;
 	struct tw_check_result r;
-	char where[160], check_addr[160]; /* `addr` is an agent's, too */
+	char where[160], check_addr[160], agent_addr[160];
 
 	tw_server_last_check(srv, &r);
-	tw_server_check_view(srv, &check);
-	const uint32_t agent_port = check.addr.family != 0 ? check.port : 0;
+	tw_server_probe(srv, TW_PROBE_CHECK, &check);
+	tw_server_probe(srv, TW_PROBE_AGENT, &agent);
 	addr_text(addr, where, sizeof(where));
 	addr_text(&check.addr, check_addr, sizeof(check_addr));
+	addr_text(&agent.addr, agent_addr, sizeof(agent_addr));
 	tw_cli_printf(cli, "%u %s %u %s %s %d %u %u %u %lld %u %u %d %u %u ",
 	    (unsigned)tw_proxy_id(px), tw_proxy_name(px), (unsigned)tw_server_id(srv),
 	    tw_server_name(srv), where, op_state(srv), admin_state(srv),
@@ -109,11 +133,11 @@ state_row(struct tw_cli *cli, const struct tw_server *srv)
 	    (long long)tw_server_changed_s(srv),
 	    tw_server_is_checked(srv) ? check_of(r.what)->status : 1,
 	    tw_server_is_checked(srv) ? check_of(r.what)->result : 0,
-	    is_out ? 0 : r.health, check_state(srv, &r), 0u);
+	    is_out ? 0 : r.health, check_state(srv, &r), agent_state(srv));
 	tw_cli_printf(cli, "%d %d %s %u %s %d %u %s %s %u\n", tw_proxy_id_is_forced(px),
-	    tw_server_id_is_forced(srv), check.host != NULL ? check.host : "-",
-	    addr->port, "-", 0, (unsigned)check.port, check_addr, check_addr,
-	    (unsigned)agent_port);
+	    tw_server_id_is_forced(srv), host != NULL && host != label ? host : "-",
+	    addr->port, label != NULL ? label : "-", 0, (unsigned)check.port,
+	    check_addr, agent_addr, (unsigned)agent.port);
 }
 
 /* returns: false: answered. */

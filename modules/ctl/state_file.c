@@ -103,6 +103,62 @@ server_find(struct load *l, const char *name)
 	return srv;
 }
 
+static bool
+is_paused(uint32_t bits)
+{
+	return (bits & CTL_CHECK_CONFIGURED) && !(bits & CTL_CHECK_ENABLED);
+}
+
+/* An SRV record of another label says nothing of this one. */
+static void
+place_take(const struct tw_server *srv, const struct ctl_state *s,
+    struct tw_server_saved *saved)
+{
+	const char *const label = tw_server_label(srv);
+
+	if ((label == NULL) != (s->label == NULL) ||
+	    (label != NULL && strcmp(label, s->label) != 0)) {
+		tw_log(TW_WARNING,
+		    "server-state partially applied for server '%s/%s', SRV record "
+		    "mismatch between configuration ('%s') and state file ('%s'): "
+		    "previous address not applied",
+		    s->backend, s->server, label != NULL ? label : "-",
+		    s->label != NULL ? s->label : "-");
+		return;
+	}
+	saved->port = s->port;
+	if (s->addr != NULL && !ctl_addr(s->addr, &saved->addr))
+		saved->addr.family = 0;
+	if (s->admin & CTL_RMAINT)
+		saved->addr.family = 0;
+	if (label != NULL)
+		saved->target = s->host;
+	else if (s->admin & CTL_FHOST)
+		saved->host = s->host;
+}
+
+static void
+probe_apply(
+    struct tw_server *srv, enum tw_probe_kind kind, const char *addr, uint32_t port)
+{
+	struct tw_addr a;
+	struct tw_probe now;
+	const bool has_addr = addr != NULL && ctl_addr(addr, &a);
+
+	tw_server_probe(srv, kind, &now);
+	tw_server_set_probe(srv, kind, has_addr ? &a : NULL,
+	    port != 0 && port != now.port ? &port : NULL);
+}
+
+static void
+probes_apply(struct tw_server *srv, const struct ctl_state *s)
+{
+	if (tw_server_is_checked(srv))
+		probe_apply(srv, TW_PROBE_CHECK, s->check_addr, s->check_port);
+	if (tw_server_has_agent(srv) && !is_paused(s->agent))
+		probe_apply(srv, TW_PROBE_AGENT, s->agent_addr, s->agent_port);
+}
+
 static void
 state_apply(struct load *l, const struct ctl_state *s)
 {
@@ -115,15 +171,22 @@ state_apply(struct load *l, const struct ctl_state *s)
 	if (l->px == NULL || !is_wanted(l, l->px) ||
 	    (srv = server_find(l, s->server)) == NULL)
 		return; /* gone since */
-	tw_server_restore(srv,
-	    &(struct tw_server_saved){ .health = s->health,
+	struct tw_server_saved saved = {
+		.health = s->health,
 		.admin = ctl_state_admin(s, tw_server_is_disabled(srv)),
 		.weight =
 		    s->uweight != s->iweight && s->iweight == tw_server_iweight(srv)
 		    ? s->uweight
 		    : UINT32_MAX,
 		.changed_s = s->changed_s,
-		.what = s->what });
+		.what = s->what,
+		.checks_paused = is_paused(s->check),
+		.agent_paused = is_paused(s->agent),
+	};
+
+	place_take(srv, s, &saved);
+	if (tw_server_restore(srv, &saved))
+		probes_apply(srv, s);
 }
 
 /* returns: false: the file is of another version. */

@@ -65,6 +65,36 @@ chk_of(uint32_t status)
 	return TW_CHK_UNK;
 }
 
+static const char *
+told(char *const w[], int n, int i)
+{
+	return i < n && strcmp(w[i], "-") != 0 ? w[i] : NULL;
+}
+
+static uint32_t
+told_number(char *const w[], int n, int i, uint32_t max)
+{
+	uint32_t value = 0;
+
+	return i < n && number(w[i], max, &value) ? value : 0;
+}
+
+/* What not every version has written: what is not sound is not told. */
+static void
+places_take(char *const w[], int n, struct ctl_state *out)
+{
+	out->addr = told(w, n, 4);
+	out->check = told_number(w, n, 13, 0xff);
+	out->agent = told_number(w, n, 14, 0xff);
+	out->host = told(w, n, 17);
+	out->port = told_number(w, n, 18, 65535);
+	out->label = told(w, n, 19);
+	out->check_port = told_number(w, n, 21, 65535);
+	out->check_addr = told(w, n, 22);
+	out->agent_addr = told(w, n, 23);
+	out->agent_port = told_number(w, n, 24, 65535);
+}
+
 bool
 ctl_state_line(char *line, struct ctl_state *out)
 {
@@ -72,7 +102,9 @@ ctl_state_line(char *line, struct ctl_state *out)
 	char *w[MAX_FIELDS];
 
 	*out = (struct ctl_state){ .backend = NULL };
-	if (words_split(line, w) < MIN_FIELDS || !number(w[0], UINT32_MAX, &out->iid) ||
+	const int n = words_split(line, w);
+
+	if (n < MIN_FIELDS || !number(w[0], UINT32_MAX, &out->iid) ||
 	    !number(w[2], UINT32_MAX, &out->sid) || !number(w[5], 3, &op) ||
 	    !number(w[6], 0xff, &out->admin) || !number(w[7], 256, &out->uweight) ||
 	    !number(w[8], 256, &out->iweight) ||
@@ -82,6 +114,7 @@ ctl_state_line(char *line, struct ctl_state *out)
 	out->server = w[3];
 	out->health = op == 0 ? TW_DOWN : op == 3 ? TW_NOLB : TW_UP;
 	out->what = chk_of(status);
+	places_take(w, n, out);
 	return true;
 }
 

@@ -158,10 +158,8 @@ hc_agent_set(struct tw_arena *arena, struct hc_server *s)
 
 	s->agent_set = (struct hc_set){ .kind = HC_PRESET };
 	set_add(arena, &s->agent_set, HC_CONNECT, &r);
-	if (s->agent_send.len > 0) {
-		set_add(arena, &s->agent_set, HC_SEND, &r);
-		r->u.send.data.s = s->agent_send;
-	}
+	set_add(arena, &s->agent_set, HC_SEND, &r);
+	r->u.send.data.s = s->agent_send;
 	set_add(arena, &s->agent_set, HC_EXPECT, &r);
 	r->u.expect.match = HC_CUSTOM;
 	r->u.expect.judge = hc_agent_judge;

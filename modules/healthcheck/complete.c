@@ -144,8 +144,8 @@ proxy_complete(struct tw_gen *gen, struct tw_proxy *px)
 /* ---- servers ---- */
 
 /* The first step says where to connect. */
-static bool
-has_port(const struct hc_proxy *conf)
+bool
+hc_has_port(const struct hc_proxy *conf)
 {
 	const struct hc_rule *r = conf->active != NULL ? conf->active->first : NULL;
 
@@ -153,6 +153,18 @@ has_port(const struct hc_proxy *conf)
 		r = r->next;
 	return conf->kind == HC_EXTERNAL ||
 	    (r != NULL && (r->u.connect.port != 0 || r->u.connect.port_expr != NULL));
+}
+
+void
+hc_agent_complete(struct tw_arena *arena, struct tw_server *srv, struct hc_server *s)
+{
+	struct tw_probe at = { .port = s->agent_port };
+
+	if (s->agent_addr != NULL)
+		at.addr = *s->agent_addr;
+	hc_agent_set(arena, s);
+	tw_server_conf_agent(srv, &at);
+	tw_server_set_agent(srv);
 }
 
 static int
@@ -165,7 +177,7 @@ server_complete(struct tw_gen *gen, struct tw_proxy *px, struct tw_server *srv)
 	const char *const file = tw_server_where(srv, &line);
 
 	tw_server_check_conf(srv, &c);
-	if (tw_server_is_checked(srv) && c.no_port && !has_port(conf))
+	if (tw_server_is_checked(srv) && c.no_port && !hc_has_port(conf))
 		return tw_gen_fail(gen, file, line,
 		    "server '%s/%s' has neither a service port nor a check "
 		    "port; write 'port <port>' for its checks",
@@ -183,8 +195,7 @@ server_complete(struct tw_gen *gen, struct tw_proxy *px, struct tw_server *srv)
 	if (s->observe != HC_OBSERVE_NONE || conf->outlier.on)
 		((struct hc_gen *)tw_gen_block(gen, hc_self))->observes = true;
 	if (s->agent) {
-		hc_agent_set(tw_gen_arena(gen), s);
-		tw_server_set_agent(srv);
+		hc_agent_complete(tw_gen_arena(gen), srv, s);
 	}
 	return 0;
 }

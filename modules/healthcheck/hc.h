@@ -13,6 +13,7 @@
 
 #include <tideway/check.h>
 #include <tideway/module.h>
+#include <tideway/server_run.h>
 
 #include "rule.h"
 
@@ -85,6 +86,16 @@ hc_server_of(const struct tw_server *srv)
 
 /* --- complete.c: when all lines are read --- */
 int hc_complete(struct tw_gen *gen);
+/** hc_has_port - the checks' rules say where to connect. */
+bool hc_has_port(const struct hc_proxy *conf);
+void hc_agent_complete(
+    struct tw_arena *arena, struct tw_server *srv, struct hc_server *s);
+
+/* --- dynamic.c: servers added and deleted at run time --- */
+int hc_server_check(struct tw_server *srv, struct tw_err *err);
+void hc_server_event(struct tw_server *srv, enum tw_server_event what);
+/** hc_backend_observes - its traffic is looked at. */
+bool hc_backend_observes(const struct tw_proxy *px);
 
 /* --- request.c --- */
 /** hc_state_out - the header of `http-check send-state`. */
@@ -137,8 +148,11 @@ void hc_agent_parse(struct tw_str line, struct hc_agent_word *out);
 void hc_agent_set(struct tw_arena *arena, struct hc_server *s);
 
 /* --- runner.c --- */
-/** hc_runner_sync - makes the checks those of the running generation. */
-void hc_runner_sync(void);
+/** hc_runner_follow - makes the checks those of the generation in force. */
+void hc_runner_follow(struct tw_gen *gen);
+/** hc_runner_add, hc_runner_remove - one server's checks. */
+void hc_runner_add(struct tw_server *srv);
+void hc_runner_remove(struct tw_server *srv);
 /** hc_runner_drop - the generation goes: nothing may refer to it. */
 void hc_runner_drop(const struct tw_gen *gen);
 /** hc_runner_start / hc_runner_stop - with the control thread. */

@@ -139,6 +139,8 @@ extern const struct tw_hook hc_hooks[];
 /** hc_outlier_take - enough errors were counted. in: so many. */
 void hc_outlier_take(struct hc_live *l, uint32_t n_5xx, uint32_t n_gateway);
 void hc_outlier_adopt(struct tw_server *srv, const struct tw_gen *gen);
+/** hc_outlier_forget - the server was deleted. */
+void hc_outlier_forget(struct tw_server *srv);
 void hc_outlier_prune(const struct tw_gen *keep);
 extern const struct tw_stats_table hc_tables[];
 

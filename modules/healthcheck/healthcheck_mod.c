@@ -34,15 +34,6 @@ healthcheck_inherit(struct tw_gen *gen, void *block)
 	return 0;
 }
 
-static int
-healthcheck_start(struct tw_gen *gen, struct tw_err *err)
-{
-	(void)gen;
-	(void)err;
-	hc_runner_sync();
-	return 0;
-}
-
 static void
 healthcheck_stop(struct tw_gen *gen)
 {
@@ -82,7 +73,6 @@ const struct tw_module tideway_module = {
 	.hooks = hc_hooks,
 	.load = healthcheck_load,
 	.check = hc_complete,
-	.start = healthcheck_start,
 	.worker_init = healthcheck_worker_init,
 	.worker_fini = healthcheck_worker_fini,
 	.stop = healthcheck_stop,
@@ -90,4 +80,7 @@ const struct tw_module tideway_module = {
 	.process = hc_process,
 	.process_wanted = hc_process_wanted,
 	.proxy_inherit = healthcheck_inherit,
+	.running = hc_runner_follow,
+	.server_check = hc_server_check,
+	.server_event = hc_server_event,
 };

@@ -226,8 +226,8 @@ on_log(struct tw_req *req, void *state)
 
 /* ---- who needs it ---- */
 
-static bool
-backend_observes(const struct tw_proxy *px)
+bool
+hc_backend_observes(const struct tw_proxy *px)
 {
 	const struct hc_proxy *const conf = tw_proxy_block(px, hc_self);
 	const struct tw_server *srv;
@@ -251,9 +251,9 @@ some_backend_observes(const struct tw_proxy *px)
 
 const struct tw_hook hc_hooks[] = {
 	{ TW_ON_CONNECT_FAIL, on_connect_fail, "healthcheck_on_connect_fail",
-	    backend_observes },
-	{ TW_ON_SEND, on_send, "healthcheck_on_send", backend_observes },
-	{ TW_ON_RESPONSE, on_response, "healthcheck_on_response", backend_observes },
+	    hc_backend_observes },
+	{ TW_ON_SEND, on_send, "healthcheck_on_send", hc_backend_observes },
+	{ TW_ON_RESPONSE, on_response, "healthcheck_on_response", hc_backend_observes },
 	{ TW_ON_LOG, on_log, "healthcheck_on_log", some_backend_observes },
 	{ .fn = NULL },
 };

@@ -120,6 +120,17 @@ hc_outlier_adopt(struct tw_server *srv, const struct tw_gen *gen)
 	tw_server_eject(srv, false, "the configuration has no outlier detection now");
 }
 
+void
+hc_outlier_forget(struct tw_server *srv)
+{
+	struct hc_live *const l = live_of(srv);
+
+	if (atomic_load(&l->outlier.until_ms) != 0)
+		take_back(l);
+	l->outlier.srv = NULL;
+	l->outlier.gen = NULL;
+}
+
 /* Servers that the new generation has not any more. */
 void
 hc_outlier_prune(const struct tw_gen *keep)

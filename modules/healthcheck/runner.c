@@ -15,15 +15,8 @@
 
 #include "hc_run.h"
 
-/* Between a generation's start and its publication; it may never come. */
-#define SYNC_RETRY_MS 5
-#define SYNC_TRIES 2000
-
 static TAILQ_HEAD(, hc_check) checks = TAILQ_HEAD_INITIALIZER(checks);
 static const struct tw_gen *synced; /* borrow: only compared */
-static bool is_up;
-static struct tw_timer sync_timer;
-static int sync_tries; /* left */
 
 /* --- one server's turns --- */
 
@@ -133,14 +126,18 @@ agent_conf(const struct tw_server *srv, struct tw_check_conf conf)
 {
 	const struct hc_server *const s = hc_server_of(srv);
 
+	struct tw_probe at;
+
+	tw_server_probe(srv, TW_PROBE_AGENT, &at);
 	conf.rise = conf.fall = 1;
 	if (s->agent_inter_ms != 0)
 		conf.inter_ms = s->agent_inter_ms;
 	conf.fastinter_ms = conf.downinter_ms = conf.inter_ms;
-	conf.addr = s->agent_addr != NULL ? *s->agent_addr : *tw_server_addr(srv);
+	conf.addr = at.addr.family != 0 ? at.addr : *tw_server_addr(srv);
 	conf.has_addr = conf.addr.family != 0;
 	if (conf.addr.family != AF_UNIX)
-		conf.addr.port = (uint16_t)s->agent_port;
+		conf.addr.port =
+		    at.port != 0 ? (uint16_t)at.port : tw_server_addr(srv)->port;
 	conf.send_proxy = false;
 	return conf;
 }
@@ -333,8 +330,8 @@ checks_prune(const struct tw_gen *keep)
 	hc_outlier_prune(keep);
 }
 
-static void
-switch_to(struct tw_gen *gen)
+void
+hc_runner_follow(struct tw_gen *gen)
 {
 	const int n_new = gen_adopt(gen);
 
@@ -344,49 +341,42 @@ switch_to(struct tw_gen *gen)
 	synced = gen;
 }
 
-/* Runs until the generation that was started is the running one. */
-static void
-sync_due(struct tw_timer *t)
+void
+hc_runner_add(struct tw_server *srv)
 {
-	struct tw_gen *running = tw_gen_running();
+	struct tw_gen *const gen = tw_proxy_gen(tw_server_proxy(srv));
+	const int n_new = server_adopt(srv, gen);
 
-	if (running != NULL && running != synced)
-		switch_to(running);
-	else if (sync_tries-- > 0)
-		tw_timer_set(t, tw_now_ms() + SYNC_RETRY_MS);
+	hc_outlier_adopt(srv, gen);
+	if (n_new > 0)
+		first_turns(gen, n_new);
 }
 
 void
-hc_runner_sync(void)
+hc_runner_remove(struct tw_server *srv)
 {
-	sync_timer.fn = sync_due;
-	sync_tries = SYNC_TRIES;
-	if (is_up)
-		tw_timer_set(&sync_timer, tw_now_ms() + 1);
+	struct hc_live *const l = tw_server_live_block(srv, hc_self);
+
+	if (l->check.phase != HC_OFF && l->check.srv == srv)
+		check_end(&l->check);
+	if (l->agent.phase != HC_OFF && l->agent.srv == srv)
+		check_end(&l->agent);
+	hc_outlier_forget(srv);
 }
 
 void
 hc_runner_start(void)
 {
-	is_up = true;
 	hc_external_up();
-	hc_runner_sync();
 }
 
 void
 hc_runner_drop(const struct tw_gen *gen)
 {
-	struct tw_gen *running = tw_gen_running();
-	struct hc_check *c;
-
-	if (running != NULL && running != gen && running != synced && is_up)
-		switch_to(running);
-	TAILQ_FOREACH(c, &checks, link)
-		if (c->gen == gen)
-			break;
-	checks_prune(running);
-	if (synced == gen)
-		synced = NULL;
+	if (synced != gen)
+		return; /* never was in force, or is followed by another */
+	checks_prune(NULL);
+	synced = NULL;
 }
 
 void
@@ -394,7 +384,5 @@ hc_runner_stop(void)
 {
 	checks_prune(NULL);
 	hc_external_down();
-	tw_timer_del(&sync_timer);
 	synced = NULL;
-	is_up = false;
 }

@@ -268,6 +268,16 @@ send_failed(struct hc_check *c)
 	return false;
 }
 
+/* What the agent is told; an operator's words go first. returns: false: nothing. */
+static bool
+agent_line(const struct hc_check *c, struct tw_str *bytes)
+{
+	const char *const said = tw_server_agent_send(c->srv);
+
+	*bytes = said != NULL ? tw_str_of(said) : c->rule->u.send.data.s;
+	return bytes->len > 0;
+}
+
 static bool
 run_send(struct hc_check *c, struct tw_req *req)
 {
@@ -285,9 +295,12 @@ run_send(struct hc_check *c, struct tw_req *req)
 		    req, &o);
 	} else if (s->data.fmt != NULL)
 		tw_logfmt_out(s->data.fmt, req, &o);
-	bytes = s->is_http || s->data.fmt != NULL
-	    ? (struct tw_str){ mem, (size_t)(o.p - mem) }
-	    : s->data.s;
+	if (c->is_agent && !agent_line(c, &bytes))
+		return true;
+	if (!c->is_agent)
+		bytes = s->is_http || s->data.fmt != NULL
+		    ? (struct tw_str){ mem, (size_t)(o.p - mem) }
+		    : s->data.s;
 	if (s->is_hex)
 		bytes = hc_hex_decode(tw_req_arena(req), bytes, &why);
 	if (o.over || (s->is_hex && bytes.p == NULL))

@@ -54,6 +54,10 @@ h1_is(char c, unsigned class)
 /** tw__h1_refuse - in: status, for a client's fault. returns: TW_IO_ERR. */
 enum tw_io tw__h1_refuse(struct tw_stream *st, int status, const char *why);
 
+/** tw__h1_refuse_at - the same, in: at, the offending byte. */
+enum tw_io tw__h1_refuse_at(
+    struct tw_stream *st, const char *at, int status, const char *why);
+
 /** tw__h1_ctl - the first control byte (tab and DEL too) in p..end, or end. */
 const char *tw__h1_ctl(const char *p, const char *end);
 

@@ -132,11 +132,12 @@ content_length(struct tw_stream *st, struct tw_msg *msg)
 		uint64_t n;
 
 		if (rest.len == 0 || rest.p[0] == ',' || rest.p[rest.len - 1] == ',')
-			return tw__h1_refuse(st, 400, "malformed Content-Length");
+			return tw__h1_refuse_at(
+			    st, h->value, 400, "malformed Content-Length");
 		while (tw__h1_next_token(&rest, &one)) {
 			if (!tw_str_to_u64(one, &n) || n > INT64_MAX)
-				return tw__h1_refuse(
-				    st, 400, "malformed Content-Length");
+				return tw__h1_refuse_at(
+				    st, one.p, 400, "malformed Content-Length");
 			if (any && n != msg->content_length)
 				return tw__h1_refuse(
 				    st, 400, "conflicting Content-Length");

@@ -26,12 +26,13 @@ field_name(struct tw_stream *st, const char **p, const char *end, struct tw_hdr 
 		    : TW_IO_AGAIN;
 	if (TW_UNLIKELY(*s != ':' || s == *p || s - *p > UINT16_MAX)) {
 		if (s == *p && (*s == ' ' || *s == '\t'))
-			return tw__h1_refuse(st, 400, "folded field line");
+			return tw__h1_refuse_at(st, s, 400, "folded field line");
 		if (s == *p && *s == ':')
-			return tw__h1_refuse(st, 400, "empty field name");
+			return tw__h1_refuse_at(st, s, 400, "empty field name");
 		if (*s == ' ' || *s == '\t')
-			return tw__h1_refuse(st, 400, "space before the colon");
-		return tw__h1_refuse(st, 400, "invalid character in a field name");
+			return tw__h1_refuse_at(st, s, 400, "space before the colon");
+		return tw__h1_refuse_at(
+		    st, s, 400, "invalid character in a field name");
 	}
 	h->name = *p;
 	h->name_len = (uint16_t)(s - *p);
@@ -58,9 +59,9 @@ tw__h1_line(struct tw_stream *st, const char **p, const char *end, struct tw_hdr
 	if (TW_UNLIKELY(end - s < 2))
 		return s == end || *s == '\r'
 		    ? TW_IO_AGAIN
-		    : tw__h1_refuse(st, 400, "control byte in a field value");
+		    : tw__h1_refuse_at(st, s, 400, "control byte in a field value");
 	if (TW_UNLIKELY(s[0] != '\r' || s[1] != '\n'))
-		return tw__h1_refuse(st, 400,
+		return tw__h1_refuse_at(st, s + (s[0] == '\r'), 400,
 		    s[0] == '\r' || s[0] == '\n' ? "bare CR or LF"
 						 : "control byte in a field value");
 	*p = s + 2;
@@ -81,14 +82,15 @@ fields(struct tw_stream *st, const char **p, const char *end, struct tw_msg *msg
 			if (end - *p < 2)
 				return TW_IO_AGAIN;
 			if ((*p)[1] != '\n')
-				return tw__h1_refuse(st, 400, "bare CR or LF");
+				return tw__h1_refuse_at(
+				    st, *p + 1, 400, "bare CR or LF");
 			*p += 2;
 			return TW_IO_OK;
 		}
 		if (TW_UNLIKELY(**p == '\n'))
-			return tw__h1_refuse(st, 400, "bare CR or LF");
+			return tw__h1_refuse_at(st, *p, 400, "bare CR or LF");
 		if (TW_UNLIKELY(msg->n_hdr == TW_MAX_HDR))
-			return tw__h1_refuse(st, 431, "too many fields");
+			return tw__h1_refuse_at(st, *p, 431, "too many fields");
 		struct tw_hdr *h = &msg->hdr[msg->n_hdr];
 		const enum tw_io r = tw__h1_line(st, p, end, h);
 
@@ -100,17 +102,30 @@ fields(struct tw_stream *st, const char **p, const char *end, struct tw_msg *msg
 	}
 }
 
+/* The first byte that is none of a version's. */
+static int
+version_bad(const char *p)
+{
+	static const char like[] = "HTTP/0.0";
+	int i = 0;
+
+	while (i < 7 && (like[i] == '0' ? p[i] >= '0' && p[i] <= '9' : p[i] == like[i]))
+		i++;
+	return i;
+}
+
 /* "HTTP/1.1" at p, with at least 8 bytes there. */
 static enum tw_io
 version(struct tw_stream *st, const char *p, struct tw_msg *msg)
 {
 	if (TW_UNLIKELY(memcmp(p, "HTTP/", 5) != 0 || p[5] < '0' || p[5] > '9' ||
 		p[6] != '.' || p[7] < '0' || p[7] > '9'))
-		return tw__h1_refuse(st, 400, "malformed version");
+		return tw__h1_refuse_at(
+		    st, p + version_bad(p), 400, "malformed version");
 	msg->major = (uint8_t)(p[5] - '0');
 	msg->minor = (uint8_t)(p[7] - '0');
 	if (TW_UNLIKELY(msg->major != 1))
-		return tw__h1_refuse(st, 505, "unknown major version");
+		return tw__h1_refuse_at(st, p + 5, 505, "unknown major version");
 	return TW_IO_OK;
 }
 
@@ -126,7 +141,8 @@ line_end(struct tw_stream *st, const char **p, const char *end, const char *why)
 	}
 	if (s == end || (*s == '\r' && end - s == 1))
 		return TW_IO_AGAIN;
-	return tw__h1_refuse(st, 400, *s == '\r' || *s == '\n' ? "bare CR or LF" : why);
+	return tw__h1_refuse_at(st, s + (*s == '\r'), 400,
+	    *s == '\r' || *s == '\n' ? "bare CR or LF" : why);
 }
 
 static enum tw_io
@@ -139,7 +155,7 @@ request_line(struct tw_stream *st, const char **p, const char *end, struct tw_ms
 	if (s == end)
 		return TW_IO_AGAIN;
 	if (TW_UNLIKELY(*s != ' ' || s == *p))
-		return tw__h1_refuse(st, 400, "invalid method");
+		return tw__h1_refuse_at(st, s, 400, "invalid method");
 	msg->method_name = (struct tw_str){ *p, (size_t)(s - *p) };
 	msg->method = (uint8_t)tw_method_of(msg->method_name);
 	const char *target = ++s;
@@ -149,7 +165,7 @@ request_line(struct tw_stream *st, const char **p, const char *end, struct tw_ms
 	if (s == end)
 		return TW_IO_AGAIN;
 	if (TW_UNLIKELY(*s != ' ' || s == target))
-		return tw__h1_refuse(st, 400, "invalid request target");
+		return tw__h1_refuse_at(st, s, 400, "invalid request target");
 	msg->target = (struct tw_str){ target, (size_t)(s - target) };
 	s++;
 	if (end - s < 8)
@@ -173,7 +189,7 @@ status_line(struct tw_stream *st, const char **p, const char *end, struct tw_msg
 		return TW_IO_ERR;
 	for (int i = 9; i < 12; i++) {
 		if (s[i] < '0' || s[i] > '9')
-			return tw__h1_refuse(st, 502, "malformed status");
+			return tw__h1_refuse_at(st, s + i, 502, "malformed status");
 	}
 	msg->status = (uint16_t)((s[9] - '0') * 100 + (s[10] - '0') * 10 + s[11] - '0');
 	if (s[8] != ' ' || msg->status < 100 || (s[12] != ' ' && s[12] != '\r'))

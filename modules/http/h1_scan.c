@@ -110,5 +110,14 @@ tw__h1_refuse(struct tw_stream *st, int status, const char *why)
 {
 	st->status = (uint16_t)((st->state & H1_RESPONSE) ? 502 : status);
 	st->why = why;
+	st->bad = NULL;
+	return TW_IO_ERR;
+}
+
+enum tw_io
+tw__h1_refuse_at(struct tw_stream *st, const char *at, int status, const char *why)
+{
+	tw__h1_refuse(st, status, why);
+	st->bad = at;
 	return TW_IO_ERR;
 }

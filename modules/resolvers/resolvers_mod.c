@@ -30,28 +30,10 @@ resolvers_check(struct tw_gen *gen)
 	return rs_conf_check(gen);
 }
 
-static int
-resolvers_start(struct tw_gen *gen, struct tw_err *err)
-{
-	(void)gen;
-	(void)err;
-	rs_run_sync();
-	return 0;
-}
-
 static void
 resolvers_stop(struct tw_gen *gen)
 {
 	rs_run_drop(gen);
-}
-
-static int
-resolvers_worker_init(struct tw_worker *w, void *state)
-{
-	(void)state;
-	if (tw_worker_id(w) == 0)
-		rs_run_start();
-	return 0;
 }
 
 static void
@@ -76,8 +58,8 @@ const struct tw_module tideway_module = {
 	.commands = rs_commands,
 	.load = resolvers_load,
 	.check = resolvers_check,
-	.start = resolvers_start,
-	.worker_init = resolvers_worker_init,
 	.worker_fini = resolvers_worker_fini,
 	.stop = resolvers_stop,
+	.running = rs_run_follow,
+	.server_event = rs_run_server,
 };

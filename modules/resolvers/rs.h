@@ -15,7 +15,7 @@
 
 #include <tideway/command.h>
 #include <tideway/module.h>
-#include <tideway/server.h>
+#include <tideway/server_run.h>
 #include <tideway/worker.h>
 
 #include "modules/resolvers/dns_msg.h"
@@ -167,8 +167,8 @@ struct rs_group {
 TAILQ_HEAD(rs_groups, rs_group);
 
 /* rs_run.c: following the generations */
-void rs_run_sync(void);
-void rs_run_start(void);
+void rs_run_follow(struct tw_gen *gen);
+void rs_run_server(struct tw_server *srv, enum tw_server_event what);
 void rs_run_stop(void);
 void rs_run_drop(const struct tw_gen *gen);
 /** rs_groups_now - the sections at work. */

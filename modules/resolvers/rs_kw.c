@@ -347,6 +347,7 @@ server_check(struct tw_gen *gen, struct tw_proxy *px, struct tw_server *srv)
 		return tw_gen_fail(gen, file, line,
 		    "%s '%s', server '%s': unable to find required resolvers '%s'",
 		    type, tw_proxy_name(px), tw_server_name(srv), s->resolvers);
+	tw_server_set_resolved(srv);
 	if (host != NULL && !rs_name_is_ok(host))
 		return tw_gen_fail(gen, file, line,
 		    "%s '%s', server '%s': '%s' is no name that can be asked for", type,

@@ -14,15 +14,10 @@
 #include <tideway/proxy.h>
 #include "modules/resolvers/rs.h"
 
-#define SYNC_RETRY_MS 20
-#define SYNC_TRIES 500
 #define NAMES_A_MS 16
 
 static struct rs_groups groups = TAILQ_HEAD_INITIALIZER(groups);
 static const struct tw_gen *synced;
-static struct tw_timer sync_timer;
-static int sync_tries;
-static bool is_up;
 
 const struct rs_groups *
 rs_groups_now(void)
@@ -282,41 +277,48 @@ switch_to(struct tw_gen *gen)
 	synced = gen;
 }
 
-/* Runs until the generation that was started is the running one. */
-static void
-sync_due(struct tw_timer *t)
+static struct rs_user *
+user_of(const struct tw_server *srv)
 {
-	struct tw_gen *running = tw_gen_running();
+	struct rs_group *g;
+	struct rs_user *u;
 
-	if (running != NULL && running != synced)
-		switch_to(running);
-	else if (sync_tries-- > 0)
-		tw_timer_set(t, tw_now_ms() + SYNC_RETRY_MS);
+	TAILQ_FOREACH(g, &groups, link)
+		TAILQ_FOREACH(u, &g->users, all)
+			if (u->srv == srv && u->parent == NULL)
+				return u;
+	return NULL;
+}
+
+/* It follows another name, which is asked for at once, or none. */
+void
+rs_run_server(struct tw_server *srv, enum tw_server_event what)
+{
+	const struct rs_server *const opt = tw_server_block(srv, rs_self);
+	struct rs_user *u = user_of(srv);
+
+	if (opt->resolvers == NULL || what == TW_SERVER_ADDED || synced == NULL)
+		return;
+	rs_user_free(&u);
+	if (what == TW_SERVER_REMOVED)
+		return;
+	u = rs_user_new(
+	    group_find(&groups, opt->resolvers), srv, tw_server_host(srv), NULL);
+	if (u != NULL && !u->name->asking)
+		tw_timer_set(&u->name->timer, tw_now_ms() + 1);
 }
 
 void
-rs_run_sync(void)
+rs_run_follow(struct tw_gen *gen)
 {
-	sync_timer.fn = sync_due;
-	sync_tries = SYNC_TRIES;
-	if (is_up)
-		tw_timer_set(&sync_timer, tw_now_ms() + 1);
-}
-
-void
-rs_run_start(void)
-{
-	is_up = true;
-	rs_run_sync();
+	switch_to(gen);
 }
 
 void
 rs_run_drop(const struct tw_gen *gen)
 {
-	struct tw_gen *running = tw_gen_running();
-
 	if (synced == gen)
-		switch_to(is_up && running != gen ? running : NULL);
+		switch_to(NULL);
 }
 
 void
@@ -324,6 +326,4 @@ rs_run_stop(void)
 {
 	switch_to(NULL);
 	rs_taken_end();
-	tw_timer_del(&sync_timer);
-	is_up = false;
 }

@@ -15,6 +15,7 @@
 #include <tideway/expr.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
+#include <tideway/server_run.h>
 #include <tideway/text.h>
 #include <tideway/var.h>
 #include <tideway/worker.h>
@@ -39,7 +40,7 @@ struct use_server {
 	const struct tw_cond *cond; /* NULL: always */
 	const char *name;           /* as written */
 	const struct tw_logfmt *fmt; /* NULL: a fixed name */
-	const struct tw_server *server; /* of a fixed name; after check() */
+	struct tw_server *server;   /* of a fixed name; after check() */
 	struct tw_origin origin;
 };
 

@@ -44,7 +44,9 @@ rules_check_servers(struct tw_gen *gen, struct tw_proxy *px)
 		if (u->fmt != NULL)
 			continue;
 		u->server = tw_proxy_find_server(px, u->name);
-		if (u->server == NULL)
+		if (u->server != NULL)
+			tw_server_set_named(u->server);
+		else
 			rc = tw_gen_fail(gen, u->origin.file, u->origin.line,
 			    "unable to find server '%s' in proxy '%s', referenced in "
 			    "a 'use-server' rule",
@@ -53,7 +55,7 @@ rules_check_servers(struct tw_gen *gen, struct tw_proxy *px)
 	return rc;
 }
 
-static const struct tw_server *
+static struct tw_server *
 server_of(struct tw_req *req, const struct use_server *u)
 {
 	char name[256];
@@ -74,14 +76,12 @@ rules_on_pick(struct tw_req *req, void *state)
 	     u != NULL; u = u->next) {
 		if (u->cond != NULL && !tw_cond_eval(u->cond, req))
 			continue;
-		const struct tw_server *const srv = server_of(req, u);
+		struct tw_server *const srv = server_of(req, u);
 		if (srv == NULL) /* a made name that is nobody's ends it */
 			return TW_NEXT;
 		if (!tw_server_is_alive(srv) || srv == tw_req_avoid(req))
 			continue;
-		tw_decide_server(req,
-		    tw_proxy_server(tw_req_proxy(req), tw_server_index(srv)),
-		    &u->origin);
+		tw_decide_server(req, srv, &u->origin);
 		return TW_DONE;
 	}
 	return TW_NEXT;

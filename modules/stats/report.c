@@ -71,13 +71,15 @@ row_choose(struct st_report *rp, int i)
 		return true;
 	}
 	i -= n_listeners;
-	if (be && i < tw_proxy_n_servers(rp->px)) {
-		row->kind = ST_SERVER;
-		row->srv = tw_proxy_server(rp->px, i);
+	/* the last row is the backend's, however many servers come or go meanwhile */
+	if (!be || rp->past_servers)
+		return false;
+	row->kind = ST_SERVER;
+	row->srv = tw_proxy_server(rp->px, i);
+	if (row->srv != NULL)
 		return true;
-	}
 	row->kind = ST_BACKEND;
-	return be && i == tw_proxy_n_servers(rp->px);
+	return rp->past_servers = true;
 }
 
 static uint32_t
@@ -172,6 +174,7 @@ proxy_next(struct st_report *rp, struct tw_gen *gen)
 	    (tw_proxy_is_disabled(rp->px) || !st_shows(rp->conf, rp->px_self, rp->px) ||
 		(rp->bounds.iid != 0 && rp->bounds.iid != tw_proxy_id(rp->px))));
 	rp->i_row = 0;
+	rp->past_servers = false;
 	rp->phase = AT_PROXY;
 	if (rp->px != NULL)
 		rp->sockets = st_conf_of(rp->px)->socket_stats;

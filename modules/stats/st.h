@@ -188,6 +188,7 @@ struct st_report {
 	struct st_bounds bounds;
 	char *text;           /* request memory: ST_ROW_MAX */
 	size_t text_len, text_sent;
+	bool past_servers;    /* the backend's row was written */
 };
 enum tw_io st_report_produce(struct tw_req *req, struct tw_out *out, void *arg);
 /** st_report_part - writes the next part, of ST_ROW_MAX bytes at most, which may

@@ -40,7 +40,25 @@ test_line(void **unused)
 	assert_int_equal(s.iweight, 100);
 	assert_int_equal(s.changed_s, 42);
 	assert_int_equal(s.what, TW_CHK_L7OK);
+	assert_string_equal(s.addr, "10.0.0.1");
+	assert_int_equal(s.port, 80);
+	assert_null(s.host);
+	assert_null(s.check_addr);
+	assert_true(
+	    parse("3 be 7 s1 ::1 2 64 1 1 42 15 3 4 6 22 0 0 a.b 80 _l._t.x 0 8 ::2 "
+		  "127.0.0.3 70000",
+		&s));
+	assert_string_equal(s.host, "a.b");
+	assert_string_equal(s.label, "_l._t.x");
+	assert_string_equal(s.check_addr, "::2");
+	assert_string_equal(s.agent_addr, "127.0.0.3");
+	assert_int_equal(s.check_port, 8);
+	assert_int_equal(s.agent_port, 0); /* no port */
+	assert_int_equal(s.admin, CTL_FHOST);
+	assert_int_equal(
+	    s.agent, CTL_CHECK_AGENT | CTL_CHECK_CONFIGURED | CTL_CHECK_ENABLED);
 	assert_true(parse("3 be 7 s1 - 0 0 1 1 0 8 2 0 6 0 0 0", &s)); /* older */
+	assert_null(s.addr);
 	assert_int_equal(s.health, TW_DOWN);
 	assert_int_equal(s.what, TW_CHK_L4CON);
 	assert_true(parse("3 be 7 s1 - 3 0 1 1 0 99 2 0", &s));

@@ -183,7 +183,7 @@ sub events
 	return grep { !defined $type || $_->[1] eq $type } @events;
 }
 
-sub n_connections { scalar $_[0]->events('connect') }
+sub n_connections { scalar(my @n = $_[0]->events("connect")) }
 
 # the requests received, as messages with {conn}; checks (OPTIONS, HEAD from
 # the proxy) are among them
