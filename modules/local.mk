@@ -51,7 +51,8 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/http_fetch_url.c \
 	modules/http/http_mod.c \
 	modules/http/http_monitor.c \
-	modules/http/http_pages.c
+	modules/http/http_pages.c \
+	modules/http/http_warn.c
 module_LTLIBRARIES += modules/http.la
 modules_http_la_SOURCES =
 modules_http_la_LIBADD = modules/http/libhttp.la
