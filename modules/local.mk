@@ -324,6 +324,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/act_wait.c \
 	modules/rules/auth.c \
 	modules/rules/reply.c \
+	modules/rules/rules_compile.c \
 	modules/rules/rules_conf.c \
 	modules/rules/rules_mod.c \
 	modules/rules/rules_run.c \

@@ -30,6 +30,9 @@ struct tw_expr {
 	uint8_t n_convs;
 	uint8_t out;       /* enum tw_type of the result; TW_ANY: at run time */
 	const char *text;  /* as written; gen */
+	uint8_t memo;      /* from 1: its place among what memo.c keeps; 0: none */
+	struct tw_expr *next; /* of the generation */
+	const char *key;   /* the same for the same function, arguments, converters */
 };
 
 /* A fetch's or converter's check() that waits until all files are read,
@@ -56,6 +59,9 @@ struct tw__expr_gen {
 	struct tw__patref *patrefs; /* owns their entries (patref.c) */
 	int n_patrefs;
 	struct tw__jwt_key *jwt_keys; /* owns (conv_jwt.c) */
+	struct tw_expr *exprs;      /* all, the last one first */
+	struct tw_cond *conds;
+	struct tw__acl **anonymous; /* by text, TW__ANONYMOUS of them; NULL: none */
 };
 
 /* Where something is compiled, for messages and memory. */
@@ -131,7 +137,12 @@ struct tw__acl {
 	int line;
 	unsigned where; /* union of what its fetches need */
 	bool used;
+	uint8_t memo;   /* from 1: its place among what memo.c keeps; 0: none */
+	uint32_t n_asked; /* how many terms are this one */
+	const struct tw_proxy *proxy; /* anonymous: whose */
+	const char *text; /* anonymous: its words, one blank between them */
 };
+#define TW__ANONYMOUS 1024u /* buckets; a power of two */
 
 /** tw__acl_add - one `acl` line: appended to the ACL of that name, or a new
  * one at the head of *list. in: word, the criterion and what follows. */
