@@ -133,7 +133,8 @@ cookie_on_pick(struct tw_req *req, void *state)
 	const struct cookie_proxy *conf =
 	    tw_proxy_block(tw_req_backend(req), tw__cookie_self);
 
-	if (r->conf != conf && tw__cookie_request(req, r, conf) != 0)
+	if (r->conf != conf &&
+	    tw__cookie_request(req, r, conf, tw_req_persistence(req)) != 0)
 		return tw_req_fail(
 		    req, 503, "out of memory for a cookie", &conf->origin);
 	tw_req_cookie_state(req, r->in, 'N');
@@ -145,6 +146,24 @@ cookie_on_pick(struct tw_req *req, void *state)
 	tw_decide_server(req, r->server, &conf->origin);
 	tw_req_persist(req);
 	return TW_DONE;
+}
+
+/* A rule has chosen the server before it was this hook's turn to: the cookie does
+ * not count, but the server does not see it either. */
+static enum tw_verdict
+cookie_on_send(struct tw_req *req, void *state)
+{
+	struct cookie_req *r = state;
+	const struct cookie_proxy *conf =
+	    tw_proxy_block(tw_req_backend(req), tw__cookie_self);
+
+	if (TW_LIKELY(r->conf == conf))
+		return TW_NEXT;
+	if (tw__cookie_request(req, r, conf, TW_PERSIST_IGNORE) != 0)
+		return tw_req_fail(
+		    req, 503, "out of memory for a cookie", &conf->origin);
+	tw_req_cookie_state(req, r->in, 'N');
+	return TW_NEXT;
 }
 
 static enum tw_verdict
@@ -170,6 +189,7 @@ cookie_on_response(struct tw_req *req, void *state)
 
 static const struct tw_hook hooks[] = {
 	{ TW_ON_PICK, cookie_on_pick, "cookie_on_pick", cookie_wants },
+	{ TW_ON_SEND, cookie_on_send, "cookie_on_send", cookie_wants },
 	{ TW_ON_RESPONSE, cookie_on_response, "cookie_on_response", cookie_wants },
 	{ .fn = NULL },
 };
