@@ -169,6 +169,7 @@ struct tw_cond *tw__cond_parse(const struct tw__ectx *cx,
 /* ---- log-formats -------------------------------------------------------- */
 
 #define TW__LOGVAR_SOURCE 0x80u  /* needs tw__watch_for(TW__WATCH_SOURCE) */
+#define TW__LOGVAR_SOLID 0x20u   /* when empty, the spaces around it are two */
 #define TW__LOGVAR_NOTHING 0x40u /* when empty, it is not even "-" */
 #define TW_LOG_MANDATORY 0x800u /* given to out(): "-" when empty */
 #define TW__LOG_VERBATIM 0x1000u /* given to out(): whoever reads it escapes */
