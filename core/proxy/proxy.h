@@ -202,6 +202,7 @@ struct tw_proxy {
 	struct tw__persist_list persists; /* backend */
 	bool id_forced;         /* an `id` line gave it */
 	bool named;             /* as a backend, somewhere in the files */
+	bool used_by_name, used_as_last; /* defaults: by proxies */
 	bool memo_routes;       /* its use_backend rules ask for something twice */
 };
 
