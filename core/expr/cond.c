@@ -143,6 +143,7 @@ tw__cond_parse(const struct tw__ectx *cx, struct tw__acl **list, char *const *wo
 	    tw_gen_arena(cx->gen), sizeof(*c) + sizeof(c->term[0]) * (size_t)n);
 	c->unless = word[0][0] == 'u';
 	c->proxy = cx->proxy;
+	c->where = cx->where;
 	if (n > UINT16_MAX || read_terms(&p, c) != 0) {
 		*bad = p.i;
 		return NULL;

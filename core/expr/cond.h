@@ -42,6 +42,7 @@ struct tw__term {
 struct tw_cond {
 	struct tw_cond *next;         /* of the generation */
 	const struct tw_proxy *proxy; /* whose ACLs these are; NULL: none */
+	unsigned where;               /* TW_AT_...: what it can read */
 	bool unless;
 	uint16_t n;
 	struct tw__term term[];

@@ -117,10 +117,14 @@ acl_fold(struct tw__acl *acl, struct tw_req *req)
 
 /* ---- conditions --------------------------------------------------------- */
 
+/* What cannot be read there is not there, whatever the request still holds: the
+ * warning said so. */
 static int
-term_constant(const struct tw__term *t, struct tw_req *req)
+term_constant(const struct tw_cond *c, const struct tw__term *t, struct tw_req *req)
 {
-	const int r = acl_fold((struct tw__acl *)(uintptr_t)t->acl, req);
+	const int r = (t->acl->where & c->where) == 0
+	    ? 0
+	    : acl_fold((struct tw__acl *)(uintptr_t)t->acl, req);
 
 	return r < 0 ? -1 : r != t->negated;
 }
@@ -137,7 +141,7 @@ group_fold(
 	*holds = 1;
 	for (uint16_t i = from; i < end; i++) {
 		const struct tw__term t = c->term[i];
-		const int r = term_constant(&t, req);
+		const int r = term_constant(c, &t, req);
 		if (r == 1)
 			continue;
 		*holds = r == 0 ? 0 : *holds == 0 ? 0 : -1;
