@@ -242,7 +242,7 @@ set_read(struct set *s, int copy)
 	gen->magic = TW_GEN_MAGIC;
 	gen->conf.arena = tw_arena_new(0);
 	for (int i = 0; i < NAMED; i++) {
-		char name[8];
+		char name[16];
 		snprintf(name, sizeof(name), "acl%d", i);
 		snprintf(text, sizeof(text), "%s", s->acl[i]);
 		assert_int_equal(
