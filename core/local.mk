@@ -60,16 +60,20 @@ core_libcore_a_SOURCES = \
 	core/expr/fetch_proxy.c \
 	core/expr/logenc.c \
 	core/expr/fetch_state.c \
+	core/expr/fold.c \
 	core/expr/hello.c \
+	core/expr/implies.c \
 	core/expr/logfmt.c \
 	core/expr/logtext.c \
 	core/expr/mapidx.c \
+	core/expr/memo.c \
 	core/expr/patref.c \
 	core/expr/patref_cmd.c \
 	core/expr/pattern.c \
 	core/expr/regex.c \
 	core/expr/register.c \
 	core/expr/replace.c \
+	core/expr/steady.c \
 	core/expr/strset.c \
 	core/flow/capture.c \
 	core/flow/capture_vars.c \
@@ -131,6 +135,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
 	core/proxy/dynamic.c \
+	core/proxy/hints.c \
 	core/proxy/histogram.c \
 	core/proxy/forward.c \
 	core/proxy/forward_kw.c \

@@ -51,7 +51,8 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/http_fetch_url.c \
 	modules/http/http_mod.c \
 	modules/http/http_monitor.c \
-	modules/http/http_pages.c
+	modules/http/http_pages.c \
+	modules/http/http_warn.c
 module_LTLIBRARIES += modules/http.la
 modules_http_la_SOURCES =
 modules_http_la_LIBADD = modules/http/libhttp.la
@@ -327,6 +328,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/act_wait.c \
 	modules/rules/auth.c \
 	modules/rules/reply.c \
+	modules/rules/rules_compile.c \
 	modules/rules/rules_conf.c \
 	modules/rules/rules_mod.c \
 	modules/rules/rules_run.c \

@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <tideway/conf.h>
+#include <tideway/log.h>
 #include <tideway/module.h>
 
 /* What was wrong. Messages are printed in HAProxy's shape:
@@ -25,6 +26,7 @@ struct tw_report {
 	char *text;       /* owns: all messages (for a reload's answer) */
 	size_t text_len, text_cap;
 	bool quiet_warnings; /* -q */
+	bool wants_hints; /* -c: tw_gen_hint() is heard */
 };
 
 /* A core section: `open` makes its object and sets ln->proxy, ln->core,
@@ -84,6 +86,10 @@ int tw__conf_predicate(const char *expression, struct tw_err *err);
  * environment expanded. Set before reading. */
 extern FILE *tw__conf_dump_to;
 
+/** tw__report_level - the same with a level: ALERT is an error, NOTICE a hint,
+ * which counts as neither error nor warning. */
+void tw__report_level(struct tw_report *r, enum tw_level level, const char *file,
+    int line, const char *raw, int column, const char *text);
 /** tw__report_add - is_error picks ALERT or WARNING. in: column -1: no caret. */
 void tw__report_add(struct tw_report *r, bool is_error, const char *file, int line,
     const char *raw, int column, const char *text);

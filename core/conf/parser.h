@@ -59,7 +59,7 @@ extern bool tw__conf_diag;
 int tw__line_take(struct tw_line *ln, struct tw__place at, bool call);
 
 /** tw__unknown_word - reports what is wrong with word `i`, which nobody takes
- * at that place. returns: -1. */
+ * at that place. returns: -1; 0 when it is but ignored there, with a warning. */
 int tw__unknown_word(const struct tw_line *ln, int i, struct tw__place at);
 /** tw__unknown_section - the same for the first word of a line that stands
  * outside of any section, or is taken for a section. returns: -1. */

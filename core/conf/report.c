@@ -80,15 +80,32 @@ out_text(struct tw_out *o, const char *text)
 	tw_out_char(o, '\n');
 }
 
+static void
+count(struct tw_report *r, enum tw_level level)
+{
+	if (level == TW_ALERT)
+		r->n_errors++;
+	else if (level == TW_WARNING)
+		r->n_warnings++;
+}
+
 void
 tw__report_add(struct tw_report *r, bool is_error, const char *file, int line,
+    const char *raw, int column, const char *text)
+{
+	tw__report_level(
+	    r, is_error ? TW_ALERT : TW_WARNING, file, line, raw, column, text);
+}
+
+void
+tw__report_level(struct tw_report *r, enum tw_level level, const char *file, int line,
     const char *raw, int column, const char *text)
 {
 	char buf[TEXT_BYTES + SHOWN_COLUMNS * 4 + 512];
 	struct tw_out o = tw_out_of(buf, sizeof(buf));
 
-	*(is_error ? &r->n_errors : &r->n_warnings) += 1;
-	tw__oplog_tag(&o, is_error ? TW_ALERT : TW_WARNING);
+	count(r, level);
+	tw__oplog_tag(&o, level);
 	tw_out_lit(&o, "config : ");
 	if (file != NULL && line > 0)
 		tw_out_printf(&o, "parsing [%.255s:%d] : ", file, line);
@@ -99,7 +116,7 @@ tw__report_add(struct tw_report *r, bool is_error, const char *file, int line,
 		out_source(&o, raw, column);
 	const size_t len = (size_t)(o.p - buf);
 	report_keep(r, buf, len);
-	if (r->to != NULL && (is_error || !r->quiet_warnings)) {
+	if (r->to != NULL && (level == TW_ALERT || !r->quiet_warnings)) {
 		fwrite(buf, 1, len, r->to);
 		fflush(r->to);
 	}
@@ -172,6 +189,26 @@ tw_gen_warn(struct tw_gen *gen, const char *file, int line, const char *fmt, ...
 	va_end(ap);
 	tw__report_add(gen->conf.report, false, file, line, NULL, -1, text);
 	return 0;
+}
+
+bool
+tw_gen_wants_hints(const struct tw_gen *gen)
+{
+	return gen->conf.report != NULL && gen->conf.report->wants_hints;
+}
+
+void
+tw_gen_hint(struct tw_gen *gen, const char *file, int line, const char *fmt, ...)
+{
+	char text[TEXT_BYTES];
+	va_list ap;
+
+	if (!tw_gen_wants_hints(gen))
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	tw__report_level(gen->conf.report, TW_NOTICE, file, line, NULL, -1, text);
 }
 
 struct tw_arena *

@@ -9,6 +9,8 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include <ctype.h>
 #include <inttypes.h>
 
@@ -165,6 +167,22 @@ tw_set_flag(struct tw_line *ln)
 	return 0;
 }
 
+#define SMALL_MS 100
+
+/* A bare number is one of milliseconds; who writes `timeout client 30` means
+ * seconds. */
+static void
+warn_small(const struct tw_line *ln, const char *word)
+{
+	if (word[strspn(word, "0123456789")] == '\0' && atoi(word) > 0 &&
+	    atoi(word) < SMALL_MS)
+		tw_line_warn(ln, 0,
+		    "'%s': the value '%s' is suspiciously small, as it is in "
+		    "milliseconds; write '%ss' for seconds, or '%sms' if this was "
+		    "intended.",
+		    ln->kw->word, word, word, word);
+}
+
 int
 tw_set_ms(struct tw_line *ln)
 {
@@ -173,6 +191,8 @@ tw_set_ms(struct tw_line *ln)
 
 	if (tw_parse_ms(word ? word : "", 1000, target(ln), &err) != 0)
 		return tw_line_fail(ln, 0, "'%s': %s", ln->kw->word, err.text);
+	if (strncmp(ln->kw->word, "timeout ", 8) == 0)
+		warn_small(ln, word);
 	return 0;
 }
 

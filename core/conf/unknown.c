@@ -3,15 +3,17 @@
 /*
  * unknown.c - what to say about a word that nobody takes.
  *
- * In this order: a form that HAProxy has dropped (and the line to write
- * instead); a word of HAProxy's that is not supported yet; a keyword of
- * another section; the nearest word. Control thread; speed is no matter.
+ * In this order: a word of a proxy's other side, which is ignored; a form that
+ * HAProxy has dropped (and the line to write instead); a word of HAProxy's that
+ * is not supported yet; a keyword of another section; the nearest word. Control
+ * thread; speed is no matter.
  */
 #include "config.h"
 
 #include <stdlib.h>
 
 #include <tideway/edit.h>
+#include <tideway/proxy.h>
 #include <tideway/str.h>
 #include "core/conf/dead_forms.h"
 #include "core/conf/parser.h"
@@ -255,6 +257,49 @@ answer_known(const struct fault *f)
 	    k->word, k->second[0] ? " " : "", k->second);
 }
 
+/* Words of one side of a proxy that HAProxy passes over, with a warning, in a
+ * section that has only the other side. */
+static bool
+is_passed_over(const char *word)
+{
+	static const char *const words[] = { "option ", "capture ", "monitor ",
+		"http-check ", "tcp-check ", "external-check ",
+		"load-server-state-from-file", "unique-id-header" };
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++)
+		if (strncmp(word, words[i], strlen(words[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool
+is_other_side(const struct fault *f, unsigned scopes)
+{
+	const unsigned sides = TW_SC_FRONTEND | TW_SC_BACKEND;
+
+	return (f->at.scope & sides) != 0 && (f->at.scope & ~sides) == 0 &&
+	    (scopes & sides) == (sides & ~f->at.scope);
+}
+
+/* returns: 1 warned. */
+static int
+answer_other_side(const struct fault *f)
+{
+	const char *word = f->both;
+	unsigned scopes = scopes_of(word);
+	const bool is_backend = f->at.scope == TW_SC_BACKEND;
+
+	if (scopes == 0)
+		scopes = scopes_of(word = f->first);
+	if (f->ln.proxy == NULL || !is_passed_over(word) || !is_other_side(f, scopes))
+		return 0;
+	tw_line_warn(&f->ln, -1, "'%s' ignored because %s '%s' has no %s capability.",
+	    strncmp(word, "option ", 7) == 0 ? word + 7 : word,
+	    is_backend ? "backend" : "frontend", tw_proxy_name(f->ln.proxy),
+	    is_backend ? "frontend" : "backend");
+	return 1;
+}
+
 static int
 answer_elsewhere(const struct fault *f)
 {
@@ -335,6 +380,8 @@ tw__unknown_word(const struct tw_line *ln, int i, struct tw__place at)
 	f.ln.pos = i;
 	snprintf(f.both, sizeof(f.both), "%.70s%s%.70s", f.first, f.second ? " " : "",
 	    f.second ? f.second : "");
+	if (answer_other_side(&f) != 0)
+		return 0;
 	if (answer_dead(&f) == 0 && answer_known(&f) == 0 &&
 	    answer_elsewhere(&f) == 0 && answer_known_elsewhere(&f) == 0)
 		answer_nearest(&f);

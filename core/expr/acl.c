@@ -14,26 +14,10 @@
 
 #include <ctype.h>
 
-#include "expr/condrun.h"
+#include "expr/cond.h"
 #include "expr/patref.h"
 
 #define WORDS_MAX 8
-
-/* Patterns that stand in a file. */
-struct tw__acl_file {
-	struct tw__acl_file *next;
-	const struct tw__patview *view;
-};
-
-struct tw__acl_test {
-	struct tw__acl_test *next;
-	const struct tw_expr *expr;
-	const struct tw__pats *pats; /* in the line; NULL: none */
-	struct tw__acl_file *files;
-	enum tw__match match;
-	enum tw_type cast; /* before matching; TW_ANY: none */
-	bool present;      /* -m found: patterns do not matter */
-};
 
 /* Flags and patterns while they are read. */
 struct reader {
@@ -357,16 +341,58 @@ tw__acl_add(const struct tw__ectx *cx, struct tw__acl **list, const char *name,
 	return 0;
 }
 
+/* The words as one text; the braces' content names an anonymous ACL. */
+static const char *
+words_joined(struct tw_arena *arena, char *const *word, int n)
+{
+	size_t len = 1;
+
+	for (int i = 0; i < n; i++)
+		len += strlen(word[i]) + 1;
+	char *const text = tw_arena_alloc(arena, len);
+	struct tw_out o = tw_out_of(text, len);
+	for (int i = 0; i < n; i++) {
+		tw_out_str(&o, tw_str_of(word[i]));
+		tw_out_char(&o, '\x1f'); /* a word may have blanks */
+	}
+	*o.p = '\0';
+	return text;
+}
+
+/* Where the anonymous ACL of this text hangs, or would. */
+static struct tw__acl **
+anonymous_place(const struct tw__ectx *cx, const char *text)
+{
+	struct tw__expr_gen *const eg = tw__expr_gen(cx->gen);
+
+	if (eg->anonymous == NULL)
+		eg->anonymous = tw_arena_zalloc(
+		    tw_gen_arena(cx->gen), sizeof(*eg->anonymous) * TW__ANONYMOUS);
+	struct tw__acl **at =
+	    &eg->anonymous[tw__strset_hash(text, strlen(text)) & (TW__ANONYMOUS - 1)];
+	while (*at != NULL &&
+	    ((*at)->proxy != cx->proxy || strcmp((*at)->text, text) != 0))
+		at = &(*at)->link.sle_next;
+	return at;
+}
+
+/* The same text in the same section is the same ACL: memo.c asks it once. */
 struct tw__acl *
 tw__acl_anonymous(const struct tw__ectx *cx, char *const *word, int n)
 {
-	struct tw__acl_test *const test = test_new(cx, word, n);
+	const char *const text = words_joined(tw_gen_arena(cx->gen), word, n);
+	struct tw__acl **const place = anonymous_place(cx, text);
 
+	if (*place != NULL)
+		return *place;
+	struct tw__acl_test *const test = test_new(cx, word, n);
 	if (test == NULL)
 		return NULL;
 	struct tw__acl *const acl = acl_new(cx, NULL);
 	acl_append(acl, test);
-	return acl;
+	acl->text = text;
+	acl->proxy = cx->proxy;
+	return *place = acl;
 }
 
 struct tw__acl *
@@ -406,14 +432,14 @@ patterns_match(
 	return false;
 }
 
-static bool
-test_eval(const struct tw__acl_test *t, struct tw_req *req)
+bool
+tw__acl_test_ask(const struct tw__acl_test *t, struct tw_req *req)
 {
 	struct tw_cursor cur = { .more = false };
 	struct tw_sample s;
 	int got;
 
-	while ((got = tw__expr_next(t->expr, req, &cur, &s)) >= 0) {
+	while ((got = tw__expr_once(t->expr, req, &cur, &s)) >= 0) {
 		if (got > 0 &&
 		    (t->present ||
 			(tw__cast(req, &s, t->cast) && patterns_match(t, req, &s))))
@@ -425,26 +451,17 @@ test_eval(const struct tw__acl_test *t, struct tw_req *req)
 }
 
 bool
-tw__acl_eval(const struct tw__acl *acl, struct tw_req *req)
+tw__acl_ask(const struct tw__acl *acl, struct tw_req *req)
 {
 	for (const struct tw__acl_test *t = acl->tests; t; t = t->next)
-		if (test_eval(t, req))
+		if (tw__acl_test_ask(t, req))
 			return true;
 	return false;
 }
 
 bool
-tw__acl_test_view(const struct tw__acl *acl, int i, struct tw__acl_view *out)
+tw__acl_eval(const struct tw__acl *acl, struct tw_req *req)
 {
-	const struct tw__acl_test *t = acl->tests;
-
-	while (t != NULL && i-- > 0)
-		t = t->next;
-	if (t == NULL)
-		return false;
-	*out = (struct tw__acl_view){ .expr = t->expr,
-		.pats = t->pats,
-		.match = t->match,
-		.other = t->files != NULL || t->present };
-	return true;
+	return acl->memo != 0 && tw__memo_owner == req ? tw__memo_acl(acl, req)
+						       : tw__acl_ask(acl, req);
 }

@@ -11,22 +11,8 @@
 
 #include <tideway/text.h>
 
-#include "expr/condrun.h"
-#include "expr/expr_int.h"
+#include "expr/cond.h"
 #include "flow/req.h"
-
-struct term {
-	const struct tw__acl *acl;
-	uint16_t skip; /* when false: index of the next group's first term */
-	bool negated;
-	bool last; /* of its group */
-};
-
-struct tw_cond {
-	bool unless;
-	uint16_t n;
-	struct term term[];
-};
 
 struct parser {
 	const struct tw__ectx *cx;
@@ -89,7 +75,7 @@ read_named(struct parser *p, const char *name)
 
 /* One `[!]name` or `[!] { ... }`. */
 static int
-read_term(struct parser *p, struct term *t)
+read_term(struct parser *p, struct tw__term *t)
 {
 	const char *word = p->word[p->i];
 
@@ -156,31 +142,42 @@ tw__cond_parse(const struct tw__ectx *cx, struct tw__acl **list, char *const *wo
 	struct tw_cond *const c = tw_arena_zalloc(
 	    tw_gen_arena(cx->gen), sizeof(*c) + sizeof(c->term[0]) * (size_t)n);
 	c->unless = word[0][0] == 'u';
+	c->proxy = cx->proxy;
+	c->where = cx->where;
 	if (n > UINT16_MAX || read_terms(&p, c) != 0) {
 		*bad = p.i;
 		return NULL;
 	}
+	struct tw__expr_gen *const eg = tw__expr_gen(cx->gen);
+	c->next = eg->conds;
+	eg->conds = c;
 	return c;
+}
+
+/* The fetch that has no value there. */
+static const char *
+misplaced_fetch(const struct tw__acl *acl, unsigned where)
+{
+	const struct tw__acl_test *t = acl->tests;
+
+	while (t->next != NULL && (t->expr->fetch->where & where) != 0)
+		t = t->next;
+	return t->expr->fetch->name;
 }
 
 /* Warns of ACLs that cannot have a value where the condition is asked. */
 static void
 warn_never(const struct tw_line *ln, const struct tw_cond *c, unsigned where)
 {
-	for (uint16_t i = 0; i < c->n; i++)
-		if ((c->term[i].acl->where & where) == 0)
+	for (uint16_t i = 0; i < c->n; i++) {
+		const struct tw__acl *const acl = c->term[i].acl;
+		if ((acl->where & where) == 0)
 			tw_line_warn(ln, -1,
-			    "acl '%s' will never match here: "
-			    "what it reads is not known yet or no more",
-			    c->term[i].acl->name ? c->term[i].acl->name : "{ ... }");
-}
-
-const struct tw__acl *
-tw__cond_single(const struct tw_cond *c)
-{
-	if (c == NULL || c->unless || c->n != 1 || c->term[0].negated)
-		return NULL;
-	return c->term[0].acl;
+			    "acl '%s' will never match here: it uses keyword '%s', and "
+			    "what that reads is not known yet or no more",
+			    acl->name ? acl->name : "{ ... }",
+			    misplaced_fetch(acl, where));
+	}
 }
 
 struct tw_cond *
@@ -208,7 +205,7 @@ bool
 tw_cond_eval(const struct tw_cond *c, struct tw_req *req)
 {
 	for (uint16_t i = 0; i < c->n;) {
-		const struct term *const t = &c->term[i];
+		const struct tw__term *const t = &c->term[i];
 		if (tw__acl_eval(t->acl, req) == t->negated) {
 			i = t->skip;
 			continue;
@@ -237,7 +234,7 @@ tw_cond_try(const struct tw_cond *c, struct tw_req *req)
 	bool open = false, group_open = false;
 
 	for (uint16_t i = 0; i < c->n;) {
-		const struct term *const t = &c->term[i];
+		const struct tw__term *const t = &c->term[i];
 		const int r = try_acl(t->acl, req);
 		if (r >= 0 && (r == 1) == t->negated) {
 			i = t->skip;
@@ -256,6 +253,12 @@ tw_cond_try(const struct tw_cond *c, struct tw_req *req)
 		i = t->skip;
 	}
 	return open ? -1 : c->unless ? 1 : 0;
+}
+
+int
+tw_cond_constant(const struct tw_cond *c)
+{
+	return c == NULL ? 1 : c->n == 0 ? c->unless : -1;
 }
 
 void

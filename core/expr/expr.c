@@ -467,6 +467,13 @@ tw__expr_parse(const struct tw__ectx *cx, const char **text, const char **match)
 	e->text = tw_arena_str(
 	    tw_gen_arena(cx->gen), (struct tw_str){ start, (size_t)(*text - start) })
 		      .p;
+	/* names may differ: path_beg, path; hdr, req.hdr */
+	e->key = tw_arena_printf(tw_gen_arena(cx->gen), "%p/%d%.*s",
+	    (void *)(uintptr_t)f->get, (int)f->out,
+	    (int)(*text - start - (int)name.len), start + name.len);
+	struct tw__expr_gen *const eg = tw__expr_gen(cx->gen);
+	e->next = eg->exprs;
+	eg->exprs = e;
 	return e;
 }
 

@@ -30,6 +30,9 @@ struct tw_expr {
 	uint8_t n_convs;
 	uint8_t out;       /* enum tw_type of the result; TW_ANY: at run time */
 	const char *text;  /* as written; gen */
+	uint8_t memo;      /* from 1: its place among what memo.c keeps; 0: none */
+	struct tw_expr *next; /* of the generation */
+	const char *key;   /* the same for the same function, arguments, converters */
 };
 
 /* A fetch's or converter's check() that waits until all files are read,
@@ -56,6 +59,9 @@ struct tw__expr_gen {
 	struct tw__patref *patrefs; /* owns their entries (patref.c) */
 	int n_patrefs;
 	struct tw__jwt_key *jwt_keys; /* owns (conv_jwt.c) */
+	struct tw_expr *exprs;      /* all, the last one first */
+	struct tw_cond *conds;
+	struct tw__acl **anonymous; /* by text, TW__ANONYMOUS of them; NULL: none */
 };
 
 /* Where something is compiled, for messages and memory. */
@@ -134,7 +140,12 @@ struct tw__acl {
 	int line;
 	unsigned where; /* union of what its fetches need */
 	bool used;
+	uint8_t memo;   /* from 1: its place among what memo.c keeps; 0: none */
+	uint32_t n_asked; /* how many terms are this one */
+	const struct tw_proxy *proxy; /* anonymous: whose */
+	const char *text; /* anonymous: its words, one blank between them */
 };
+#define TW__ANONYMOUS 1024u /* buckets; a power of two */
 
 /** tw__acl_add - one `acl` line: appended to the ACL of that name, or a new
  * one at the head of *list. in: word, the criterion and what follows. */
@@ -161,6 +172,7 @@ struct tw_cond *tw__cond_parse(const struct tw__ectx *cx,
 /* ---- log-formats -------------------------------------------------------- */
 
 #define TW__LOGVAR_SOURCE 0x80u  /* needs tw__watch_for(TW__WATCH_SOURCE) */
+#define TW__LOGVAR_SOLID 0x20u   /* when empty, the spaces around it are two */
 #define TW__LOGVAR_NOTHING 0x40u /* when empty, it is not even "-" */
 #define TW_LOG_MANDATORY 0x800u /* given to out(): "-" when empty */
 #define TW__LOG_VERBATIM 0x1000u /* given to out(): whoever reads it escapes */

@@ -150,6 +150,20 @@ add_node(struct parser *ps, enum node_kind kind)
 	return &f->node[f->n++];
 }
 
+/* A separator. */
+static void
+add_space(struct parser *ps)
+{
+	const struct node *const last =
+	    ps->fmt->n > 0 ? &ps->fmt->node[ps->fmt->n - 1] : NULL;
+
+	if (last != NULL && last->kind == NODE_VAR &&
+	    (last->u.var->flags & TW__LOGVAR_SOLID))
+		add_node(ps, NODE_TEXT)->u.text = TW_STR(" ");
+	else
+		add_node(ps, NODE_SPACE);
+}
+
 static void
 end_text(struct parser *ps)
 {
@@ -403,7 +417,7 @@ tw__logfmt_parse(const struct tw__ectx *cx, const char *text)
 			end_text(&ps);
 			while (*ps.p == ' ')
 				ps.p++;
-			add_node(&ps, NODE_SPACE);
+			add_space(&ps);
 		} else {
 			ps.text[ps.text_len++] = *ps.p++;
 		}

@@ -20,8 +20,7 @@
 
 #include <tideway/assert.h>
 
-#include "expr/condrun.h"
-#include "expr/pattern.h"
+#include "expr/cond.h"
 #include "expr/regex.h"
 
 enum operator{ OP_EQ, OP_GE, OP_GT, OP_LE, OP_LT };

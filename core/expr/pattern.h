@@ -83,6 +83,10 @@ void tw__subset_build(struct tw_arena *arena, struct tw__subset *ss,
     const struct tw__strset *set, enum tw__match m);
 /** tw__subset_find - returns: 1 + index of the first item that is in `s`. */
 uint32_t tw__subset_find(const struct tw__subset *ss, struct tw_str s);
+/** tw__subset_each - calls `fn` for each item that is in `s`, some more than
+ * once; of items of the same text perhaps only for the first. */
+void tw__subset_each(const struct tw__subset *ss, struct tw_str s,
+    void (*fn)(void *arg, uint32_t item), void *arg);
 
 /* An address or network as patterns write it. */
 struct tw__patip {

@@ -132,3 +132,31 @@ tw__subset_find(const struct tw__subset *ss, struct tw_str s)
 			return i + 1;
 	return 0;
 }
+
+static void
+each_hashed(const struct tw__subset *ss, struct tw_str s,
+    void (*fn)(void *arg, uint32_t item), void *arg)
+{
+	for (size_t at = 0; at + ss->width <= s.len; at++) {
+		uint32_t i = ss->head[tw__strset_hash(s.p + at, ss->width) & ss->mask];
+		for (; i != 0; i = ss->next[i - 1]) {
+			const struct tw_str x = ss->set->item[i - 1];
+			if (x.len <= s.len - at && memcmp(s.p + at, x.p, x.len) == 0 &&
+			    stands_alone(ss, s, at, x.len))
+				fn(arg, i - 1);
+		}
+	}
+}
+
+void
+tw__subset_each(const struct tw__subset *ss, struct tw_str s,
+    void (*fn)(void *arg, uint32_t item), void *arg)
+{
+	if (ss->width != 0) {
+		each_hashed(ss, s, fn, arg);
+		return;
+	}
+	for (uint32_t i = 0; i < ss->set->n; i++)
+		if (is_inside(ss, s, ss->set->item[i]))
+			fn(arg, i);
+}

@@ -222,9 +222,12 @@ tw_gen_find(struct tw_gen *gen, const char *name, enum tw_side side)
 	struct tw_proxy *px;
 
 	TAILQ_FOREACH(px, &gen->proxies, link) {
-		if (px->name_hash == hash && tw_proxy_has(px, side) &&
-		    strcmp(px->name, name) == 0)
-			return px;
+		if (px->name_hash != hash || !tw_proxy_has(px, side) ||
+		    strcmp(px->name, name) != 0)
+			continue;
+		if (gen->conf.report != NULL) /* it is being built: for hints.c */
+			px->named |= side == TW_BACKEND;
+		return px;
 	}
 	return NULL;
 }

@@ -13,7 +13,6 @@
 
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
-#include "core/proxy/use_run.h"
 
 static const char *
 mode_name(const struct tw_proxy *px)
@@ -75,7 +74,6 @@ frontend_check_routes(struct tw_gen *gen, struct tw_proxy *px)
 			rc = -1;
 		frontend_counted(use->backend, px);
 	}
-	tw__use_runs(tw_gen_arena(gen), &px->uses);
 	if (c->default_backend == NULL) {
 		px->default_backend = tw__is_be(px) ? px : NULL;
 		px->default_origin = (struct tw_origin){ "listen", px->file, px->line };
@@ -109,6 +107,25 @@ timeouts_check(struct tw_gen *gen, const struct tw_proxy *px)
 	    "   | timeouts are set to a non-zero value: 'client', 'connect', "
 	    "'server'.",
 	    tw__proxy_type(px), px->name);
+}
+
+/* What only mode http has, in HAProxy's words. */
+static void
+mode_check(struct tw_gen *gen, const struct tw_proxy *px)
+{
+	const struct {
+		const char *name;
+		bool on;
+	} options[] = {
+		{ "http-pretend-keepalive", tw__is_be(px) && px->c.pretend_keepalive },
+		{ "http-ignore-probes", tw__is_fe(px) && px->c.ignore_probes },
+	};
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(options) && px->c.mode == TW_MODE_TCP; i++)
+		if (options[i].on)
+			tw_gen_warn(gen, px->file, px->line,
+			    "'option %s' ignored for %s '%s' as it requires HTTP mode.",
+			    options[i].name, tw__proxy_type(px), px->name);
 }
 
 static int
@@ -442,6 +459,7 @@ tw__proxies_check(struct tw_gen *gen)
 			rc = -1;
 		if (!px->c.disabled)
 			timeouts_check(gen, px);
+		mode_check(gen, px);
 	}
 	bind_keys_make(gen);
 	if (tw__servers_resolve(gen) < 0)

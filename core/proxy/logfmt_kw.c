@@ -75,6 +75,8 @@ set_format(struct tw_line *ln, enum format_kind kind, int i, const char *text)
 		return -1;
 	c->logfmt = f;
 	c->logfmt_kind = (uint8_t)kind;
+	c->logfmt_file = ln->file;
+	c->logfmt_line = ln->number;
 	c->logfmt_text = tw_arena_strdup(tw_gen_arena(ln->gen), text);
 	return 0;
 }
@@ -338,7 +340,7 @@ fall_back(struct tw_gen *gen, struct tw_proxy *px)
 	const char *const option =
 	    px->c.logfmt_kind == KIND_HTTPS ? "httpslog" : "httplog";
 
-	tw_gen_warn(gen, px->file, px->line,
+	tw_gen_warn(gen, px->c.logfmt_file, px->c.logfmt_line,
 	    "'option %s' not usable with %s '%s' (needs 'mode http'). Falling "
 	    "back to 'option tcplog'",
 	    option, tw__proxy_type(px), px->name);
@@ -378,8 +380,11 @@ check_mode(struct tw_gen *gen, struct tw_proxy *px)
 static void
 warn_unused(struct tw_gen *gen, const struct tw_proxy *px)
 {
-	if (px->c.logfmt_kind == KIND_DEFAULT || px->c.log_global ||
-	    !SLIST_EMPTY(&px->c.loggers))
+	const bool has_address = !SLIST_EMPTY(&px->c.loggers) ||
+	    (px->c.log_global && !SLIST_EMPTY(&gen->global.loggers));
+
+	if (has_address ||
+	    (px->c.logfmt_kind == KIND_DEFAULT && px->c.logfmt_sd == NULL))
 		return;
 	tw_gen_warn(gen, px->file, px->line,
 	    "log format ignored for %s '%s' "

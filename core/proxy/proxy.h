@@ -127,6 +127,8 @@ struct tw__proxy_conf {
 	uint32_t count_every;  /* bytes that may pass uncounted */
 	uint32_t rate_limit;   /* sessions a second; 0: none */
 	uint32_t session_conns; /* max-session-srv-conns */
+	const char *logfmt_file; /* where logfmt was said */
+	int logfmt_line;
 };
 #define TW__COUNT_EVERY (1u << 20)
 
@@ -138,7 +140,8 @@ struct tw__use {
 	const struct tw_logfmt *fmt; /* a name made for each request; NULL: fixed */
 	struct tw_proxy *backend; /* NULL: see fmt */
 	struct tw_origin origin; /* "use_backend", file, line */
-	struct tw__use_run *run; /* that begins here; NULL: none (use_run.c) */
+	const struct tw__use_run *run; /* it is of; NULL: none (use_run.c) */
+	int nth;                       /* .. its place there */
 };
 STAILQ_HEAD(tw__use_list, tw__use);
 
@@ -209,6 +212,9 @@ struct tw_proxy {
 	 * deleted, the former retired. `server` and `n_servers` are the control
 	 * thread's then. NULL: not started. shared: one writer, control. */
 	struct tw__servers *_Atomic now;
+	bool named;             /* as a backend, somewhere in the files */
+	bool used_by_name, used_as_last; /* defaults: by proxies */
+	bool memo_routes;       /* its use_backend rules ask for something twice */
 };
 
 /* Worker threads; bit i: the one with number i + 1. */

@@ -28,24 +28,38 @@ by_made_name(const struct tw_proxy *fe, const struct tw__use *use, struct tw_req
 	return be != NULL && be->c.mode == fe->c.mode ? be : NULL;
 }
 
+/* The rule that applies; NULL: none does. */
+static const struct tw__use *
+rule_of(const struct tw_proxy *fe, struct tw_req *req)
+{
+	struct tw_cond_hits hits;
+	const struct tw__use *use = STAILQ_FIRST(&fe->uses);
+
+	hits.run = NULL;
+	for (; use != NULL; use = STAILQ_NEXT(use, link)) {
+		if (use->run != NULL && (use = tw__use_skip(use, req, &hits)) == NULL)
+			break;
+		if (use->cond == NULL || tw_cond_eval(use->cond, req))
+			break;
+	}
+	return use;
+}
+
 struct tw_proxy *
 tw__route(
     const struct tw_proxy *fe, struct tw_req *req, const struct tw_origin **origin)
 {
-	const struct tw__use *use;
-
-	STAILQ_FOREACH(use, &fe->uses, link) {
-		if (use->run != NULL && (use = tw__use_skip(use, req)) == NULL)
-			break;
-		if (use->cond != NULL && !tw_cond_eval(use->cond, req))
-			continue;
+	if (fe->memo_routes)
+		tw_memo_begin(req);
+	const struct tw__use *const use = rule_of(fe, req);
+	if (fe->memo_routes)
+		tw_memo_end(req);
+	if (use != NULL) {
+		struct tw_proxy *const be =
+		    use->backend != NULL ? use->backend : by_made_name(fe, use, req);
 		*origin = &use->origin;
-		if (use->backend != NULL)
-			return use->backend;
-		struct tw_proxy *const be = by_made_name(fe, use, req);
 		if (be != NULL)
 			return be;
-		break;
 	}
 	*origin = &fe->default_origin;
 	return fe->default_backend;

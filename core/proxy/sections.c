@@ -196,14 +196,33 @@ defaults_named(struct tw_line *ln, const char *name)
 	return found;
 }
 
+/* HAProxy's complaint about a named section that some proxies name and others get
+ * because it is the last one. */
+static void
+warn_mixed(struct tw_line *ln, struct tw_proxy *d, bool by_name)
+{
+	if (d == NULL || d->name[0] == '\0')
+		return;
+	*(by_name ? &d->used_by_name : &d->used_as_last) = true;
+	if (d->used_by_name && d->used_as_last)
+		tw_line_warn(ln, -1,
+		    "defaults section '%s' (declared at %s:%d) is explicitly referenced "
+		    "by another proxy and implicitly used here. To avoid any ambiguity "
+		    "don't mix both usage. Add a last defaults section not explicitly "
+		    "used or always use explicit references.",
+		    d->name, d->file, d->line);
+}
+
 /* `from NAME` as words i and i + 1. out: from, NULL: no section applies. */
 static int
 from_parse(struct tw_line *ln, int i, bool last_is_default, struct tw_proxy **from)
 {
 	*from = NULL;
 	if (i >= ln->n_words) {
-		if (last_is_default)
+		if (last_is_default) {
 			*from = TAILQ_LAST(&ln->gen->defaults, tw__proxy_list);
+			warn_mixed(ln, *from, false);
+		}
 		return 0;
 	}
 	if (strcmp(ln->word[i], "from") != 0)
@@ -221,6 +240,8 @@ from_parse(struct tw_line *ln, int i, bool last_is_default, struct tw_proxy **fr
 		    "'%s'",
 		    ln->word[0], ln->word[i + 2]);
 	*from = defaults_named(ln, ln->word[i + 1]);
+	if (last_is_default)
+		warn_mixed(ln, *from, true);
 	return *from != NULL ? 0 : -1;
 }
 

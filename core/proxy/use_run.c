@@ -1,71 +1,90 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * use_run.c - runs of use_backend rules that one look answers (expr/condrun.h).
+ * use_run.c - use_backend rules, compiled.
  *
- * The first rule of a run knows the others; the rules between it and the first
- * that may apply are passed over. The order and the outcome stay those of the
- * file. Found by the control thread, used by workers.
+ * Of a run that asks for the same text (tw_cond_run_new), each rule knows its
+ * place; rules that cannot apply are passed over. The order and the outcome
+ * stay those of the file. Found by the control thread, used by workers.
  */
 #include "config.h"
 
-#include "core/expr/condrun.h"
+#include <stdlib.h>
+
 #include "core/proxy/proxy_int.h"
 #include "core/proxy/use_run.h"
 
 struct tw__use_run {
-	const struct tw__condrun *conds;
+	const struct tw_cond_run *conds;
 	const struct tw__use *use[]; /* its rules, and the one behind (or NULL) */
 };
 
-static struct tw__use_run *
-run_from(struct tw_arena *arena, struct tw__use *const *use, int n)
+/* The rules from `use` on, if they begin a run. returns: how many they are. */
+static int
+run_from(struct tw_gen *gen, struct tw__use *const *use,
+    const struct tw_cond *const *cond, int n)
 {
-	struct tw_cond **const cond =
-	    tw_arena_alloc(arena, sizeof(struct tw_cond *) * (size_t)n);
+	const struct tw_cond_run *const conds = tw_cond_run_new(gen, cond, n);
 
-	for (int i = 0; i < n; i++)
-		cond[i] = use[i]->cond;
-	struct tw__condrun *const conds = tw__condrun_new(arena, cond, n);
 	if (conds == NULL)
-		return NULL;
-	const int len = tw__condrun_length(conds);
+		return 1;
+	const int len = tw_cond_run_length(conds);
 	struct tw__use_run *const run = tw_arena_zalloc(
-	    arena, sizeof(*run) + sizeof(run->use[0]) * ((size_t)len + 1));
+	    tw_gen_arena(gen), sizeof(*run) + sizeof(run->use[0]) * ((size_t)len + 1));
 	run->conds = conds;
 	for (int i = 0; i <= len && i < n; i++)
 		run->use[i] = use[i];
-	return run;
+	for (int i = 0; i < len; i++) {
+		use[i]->run = run;
+		use[i]->nth = i;
+	}
+	return len;
+}
+
+static void
+use_runs(struct tw_gen *gen, struct tw_proxy *px)
+{
+	struct tw__use *use;
+	size_t n = 0, i = 0;
+
+	STAILQ_FOREACH(use, &px->uses, link)
+		n++;
+	if (n == 0)
+		return;
+	struct tw__use **const all = malloc(n * sizeof(struct tw__use *));
+	const struct tw_cond **const cond = malloc(n * sizeof(struct tw_cond *));
+	if (all == NULL || cond == NULL)
+		TW_WRONG("out of memory for rules");
+	STAILQ_FOREACH(use, &px->uses, link) {
+		if (tw_cond_constant(use->cond) == 1)
+			use->cond = NULL;
+		px->memo_routes |= tw_memo_wanted(use->cond);
+		cond[i] = use->cond;
+		all[i++] = use;
+	}
+	for (i = 0; i < n;)
+		i += (size_t)run_from(gen, all + i, cond + i, (int)(n - i));
+	free(all);
+	free(cond);
 }
 
 void
-tw__use_runs(struct tw_arena *arena, struct tw__use_list *list)
+tw__routes_compile(struct tw_gen *gen)
 {
-	struct tw__use *use;
-	int n = 0, i = 0;
+	struct tw_proxy *px;
 
-	STAILQ_FOREACH(use, list, link)
-		n++;
-	if (n < 2)
-		return;
-	struct tw__use **const all =
-	    tw_arena_alloc(arena, sizeof(struct tw__use *) * (size_t)n);
-	STAILQ_FOREACH(use, list, link)
-		all[i++] = use;
-	for (i = 0; i < n;) {
-		all[i]->run = run_from(arena, all + i, n - i);
-		i += all[i]->run != NULL ? tw__condrun_length(all[i]->run->conds) : 1;
-	}
+	TAILQ_FOREACH(px, &gen->proxies, link)
+		use_runs(gen, px);
 }
 
 const struct tw__use *
-tw__use_skip(const struct tw__use *use, struct tw_req *req)
+tw__use_skip(const struct tw__use *use, struct tw_req *req, struct tw_cond_hits *hits)
 {
 	while (use != NULL && use->run != NULL) {
 		const struct tw__use_run *const run = use->run;
-		const int i = tw__condrun_first(run->conds, req);
+		const int i = tw_cond_run_next(run->conds, req, use->nth, hits);
 		use = run->use[i];
-		if (i < tw__condrun_length(run->conds))
+		if (i < tw_cond_run_length(run->conds))
 			break; /* one of the run: it is asked itself */
 	}
 	return use;

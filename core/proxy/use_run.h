@@ -8,11 +8,15 @@
 
 #include "core/proxy/proxy.h"
 
-/** tw__use_runs - finds the runs among a frontend's rules, when all files are
- * read. */
-void tw__use_runs(struct tw_arena *arena, struct tw__use_list *list);
+/** tw__routes_compile - finds the runs among the frontends' rules, when all files
+ * are read and what is constant is folded. */
+void tw__routes_compile(struct tw_gen *gen);
+/** tw__proxies_hint - hints.c: notices of -c, after all checks. */
+void tw__proxies_hint(struct tw_gen *gen);
 /** tw__use_skip - from this rule on, the first that may apply: itself, or when
- * it begins a run, one further down. returns: NULL: none is left. */
-const struct tw__use *tw__use_skip(const struct tw__use *use, struct tw_req *req);
+ * it is of a run, perhaps one further down. in: hits, of the same walk; .run NULL
+ * to begin with. returns: NULL: none is left. */
+const struct tw__use *tw__use_skip(const struct tw__use *use, struct tw_req *req,
+    struct tw_cond_hits *hits);
 
 #endif

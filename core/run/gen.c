@@ -18,11 +18,12 @@
 #include <tideway/assert.h>
 #include "core/conf/env.h"
 #include "core/conf/path.h"
-#include "core/expr/expr_int.h"
+#include "core/expr/cond.h"
 #include "core/module/module_int.h"
 #include "core/net/conn.h"
 #include "core/proxy/logger.h"
 #include "core/proxy/proxy.h"
+#include "core/proxy/use_run.h"
 #include "core/run/run.h"
 #include "core/run/worker.h"
 
@@ -125,7 +126,13 @@ gen_check(struct tw_gen *gen, const struct tw_report *report)
 	if (tw__expr_check(gen) != 0 || tw__log_check(gen) != 0 || !is_sound ||
 	    report->n_errors > 0)
 		return false;
-	return tw__modules_check(gen) == 0 && report->n_errors == 0;
+	tw__exprs_fold(gen);
+	tw__exprs_memo(gen);
+	tw__routes_compile(gen);
+	if (tw__modules_check(gen) != 0 || report->n_errors > 0)
+		return false;
+	tw__proxies_hint(gen);
+	return true;
 }
 
 static void

@@ -237,7 +237,8 @@ config_use(struct tw__run *run, const struct tw_report *report)
 static int
 config_run(struct tw__run *run)
 {
-	struct tw_report report = { .to = run->opt.quiet ? NULL : stderr };
+	struct tw_report report = { .to = run->opt.quiet ? NULL : stderr,
+		.wants_hints = run->opt.todo == TW__DO_CHECK };
 	struct tw_err err = { "" };
 
 	if (modules_load(&run->opt, &err) != 0)

@@ -97,6 +97,11 @@ TW_API int tw_gen_fail(struct tw_gen *gen, const char *file, int line,
     const char *fmt, ...) TW_PRINTF(4, 5);
 TW_API int tw_gen_warn(struct tw_gen *gen, const char *file, int line,
     const char *fmt, ...) TW_PRINTF(4, 5);
+/** tw_gen_hint - for check(): a notice of -c about what has no effect; counted as
+ * neither error nor warning. tw_gen_wants_hints - somebody hears it. */
+TW_API void tw_gen_hint(struct tw_gen *gen, const char *file, int line,
+    const char *fmt, ...) TW_PRINTF(4, 5);
+TW_API bool tw_gen_wants_hints(const struct tw_gen *gen);
 /** tw_gen_arena - memory that lives as long as the generation. */
 TW_API struct tw_arena *tw_gen_arena(struct tw_gen *gen);
 

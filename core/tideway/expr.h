@@ -121,5 +121,46 @@ TW_API bool tw_expr_gives(const struct tw_expr *e, enum tw_type type);
 /** tw_check_proxy - while a fetch's or converter's check() runs: in whose section
  * the expression stands. returns: NULL: in no proxy's. */
 TW_API const struct tw_proxy *tw_check_proxy(void);
+/** tw_cond_constant - when all files are read (check() and later): 1 it always
+ * holds, as NULL does; 0 it never does; -1 that depends. */
+TW_API int tw_cond_constant(const struct tw_cond *c);
+/** tw_cond_implies - whenever `a` holds, so does `b`, if nothing is edited between
+ * asking for one and the other. false: not that one could tell. */
+TW_API bool tw_cond_implies(const struct tw_cond *a, const struct tw_cond *b);
+/** tw_cond_reads - some fetch or converter of it has this text in it. */
+TW_API bool tw_cond_reads(const struct tw_cond *c, const char *what);
+
+/** tw_memo_wanted - the condition asks for what others of its section ask for,
+ * too; while a list of such is gone through, each is evaluated once:
+ * tw_memo_begin - from now on, until something may have changed,
+ * tw_memo_forget - it has, tw_memo_end - the list is over. context: worker. */
+TW_API bool tw_memo_wanted(const struct tw_cond *c);
+TW_API void tw_memo_begin(struct tw_req *req);
+TW_API void tw_memo_forget(struct tw_req *req);
+TW_API void tw_memo_end(struct tw_req *req);
+
+/* Neighbouring conditions that compare one fetch with fixed text: a run. One look
+ * tells which of them may hold. */
+struct tw_cond_run;
+#define TW_COND_HITS 14
+/* What the last look has found; .run NULL: nothing, or it is out of date. */
+struct tw_cond_hits {
+	const struct tw_cond_run *run;
+	uint16_t n, at;
+	bool more; /* than there is room for */
+	uint32_t i[TW_COND_HITS];
+};
+/** tw_cond_run_new - as many of the conditions, from the first on, as ask for the
+ * same. in: cond, NULL ones always hold and end a run. returns: gen memory; NULL:
+ * too few. context: control, in check(). tw_cond_run_length - how many. */
+TW_API struct tw_cond_run *tw_cond_run_new(struct tw_gen *gen,
+    const struct tw_cond *const *cond, int n);
+TW_API int tw_cond_run_length(const struct tw_cond_run *run);
+/** tw_cond_run_next - the first that may hold, from `from` on, it must be asked
+ * itself; the length: none does. in: hits, of the same run or with .run NULL,
+ * which it must be as soon as an edit may have changed something. context:
+ * worker. */
+TW_API int tw_cond_run_next(const struct tw_cond_run *run, struct tw_req *req,
+    int from, struct tw_cond_hits *hits);
 
 #endif

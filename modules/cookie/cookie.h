@@ -98,7 +98,7 @@ struct tw_server *tw__cookie_server(const struct cookie_proxy *conf,
 /** tw__cookie_request - reads the cookie, fills `r`, edits the request. errors:
  * -1: out of memory. */
 int tw__cookie_request(struct tw_req *req, struct cookie_req *r,
-    const struct cookie_proxy *conf);
+    const struct cookie_proxy *conf, enum tw_persistence how);
 /** tw__cookie_response - edits the response. returns: the log's letter; 0: out
  * of memory or fields. */
 char tw__cookie_response(struct tw_req *req, const struct cookie_req *r,

@@ -50,6 +50,51 @@ cookie_stop(struct tw_gen *gen)
 	}
 }
 
+/* A backend of mode tcp reads no cookies. */
+static void
+warn_mode(
+    struct tw_gen *gen, const struct tw_proxy *px, const struct cookie_proxy *conf)
+{
+	const char *const kind = tw_proxy_has(px, TW_FRONTEND) ? "proxy" : "backend";
+	const struct tw_server *srv;
+	int line;
+	const char *const file = tw_proxy_where(px, &line);
+
+	if (conf->name.p != NULL)
+		tw_gen_warn(gen, file, line,
+		    "cookie will be ignored for %s '%s' (needs 'mode http').", kind,
+		    tw_proxy_name(px));
+	for (int i = 0; (srv = tw_proxy_server(px, i)) != NULL; i++)
+		if (tw__cookie_value(srv).p != NULL)
+			tw_gen_warn(gen, file, line,
+			    "%s '%s' : ignoring cookie for server '%s' as HTTP mode is "
+			    "disabled.",
+			    kind, tw_proxy_name(px), tw_server_name(srv));
+}
+
+/* One side without the other does nothing. */
+static void
+hint_values(
+    struct tw_gen *gen, const struct tw_proxy *px, const struct cookie_proxy *conf)
+{
+	const struct tw_server *srv;
+	int line, with = 0, n = 0;
+	const char *const file = tw_proxy_where(px, &line);
+
+	for (; (srv = tw_proxy_server(px, n)) != NULL; n++)
+		with += tw__cookie_value(srv).p != NULL;
+	if (with > 0 && conf->name.p == NULL)
+		tw_gen_hint(gen, file, line,
+		    "servers of '%s' have cookie values, but it has no 'cookie' line "
+		    "that gives the cookie's name.",
+		    tw_proxy_name(px));
+	else if (with < n && conf->name.p != NULL && conf->on && !conf->dynamic)
+		tw_gen_hint(gen, conf->origin.file, conf->origin.line,
+		    "%d of the %d servers of '%s' have no cookie value: clients do not "
+		    "stay with them.",
+		    n - with, n, tw_proxy_name(px));
+}
+
 static int
 cookie_check(struct tw_gen *gen)
 {
@@ -58,6 +103,10 @@ cookie_check(struct tw_gen *gen)
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		const struct cookie_proxy *conf = tw_proxy_block(px, tw__cookie_self);
 
+		if (tw_proxy_has(px, TW_BACKEND) && tw_proxy_mode(px) != TW_MODE_HTTP)
+			warn_mode(gen, px, conf);
+		else if (tw_proxy_has(px, TW_BACKEND) && tw_gen_wants_hints(gen))
+			hint_values(gen, px, conf);
 		if (conf->on && conf->dynamic && conf->key == NULL &&
 		    tw_proxy_has(px, TW_BACKEND))
 			tw_gen_warn(gen, conf->origin.file, conf->origin.line,
@@ -84,7 +133,8 @@ cookie_on_pick(struct tw_req *req, void *state)
 	const struct cookie_proxy *conf =
 	    tw_proxy_block(tw_req_backend(req), tw__cookie_self);
 
-	if (r->conf != conf && tw__cookie_request(req, r, conf) != 0)
+	if (r->conf != conf &&
+	    tw__cookie_request(req, r, conf, tw_req_persistence(req)) != 0)
 		return tw_req_fail(
 		    req, 503, "out of memory for a cookie", &conf->origin);
 	tw_req_cookie_state(req, r->in, 'N');
@@ -96,6 +146,24 @@ cookie_on_pick(struct tw_req *req, void *state)
 	tw_decide_server(req, r->server, &conf->origin);
 	tw_req_persist(req);
 	return TW_DONE;
+}
+
+/* A rule has chosen the server before it was this hook's turn to: the cookie does
+ * not count, but the server does not see it either. */
+static enum tw_verdict
+cookie_on_send(struct tw_req *req, void *state)
+{
+	struct cookie_req *r = state;
+	const struct cookie_proxy *conf =
+	    tw_proxy_block(tw_req_backend(req), tw__cookie_self);
+
+	if (TW_LIKELY(r->conf == conf))
+		return TW_NEXT;
+	if (tw__cookie_request(req, r, conf, TW_PERSIST_IGNORE) != 0)
+		return tw_req_fail(
+		    req, 503, "out of memory for a cookie", &conf->origin);
+	tw_req_cookie_state(req, r->in, 'N');
+	return TW_NEXT;
 }
 
 static enum tw_verdict
@@ -121,6 +189,7 @@ cookie_on_response(struct tw_req *req, void *state)
 
 static const struct tw_hook hooks[] = {
 	{ TW_ON_PICK, cookie_on_pick, "cookie_on_pick", cookie_wants },
+	{ TW_ON_SEND, cookie_on_send, "cookie_on_send", cookie_wants },
 	{ TW_ON_RESPONSE, cookie_on_response, "cookie_on_response", cookie_wants },
 	{ .fn = NULL },
 };

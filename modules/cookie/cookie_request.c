@@ -139,17 +139,15 @@ edit(struct tw_req *req, struct tw_hdr *h, const struct cookie_proxy *conf)
 }
 
 int
-tw__cookie_request(
-    struct tw_req *req, struct cookie_req *r, const struct cookie_proxy *conf)
+tw__cookie_request(struct tw_req *req, struct cookie_req *r,
+    const struct cookie_proxy *conf, enum tw_persistence how)
 {
 	struct tw_msg *msg = tw_req_request(req);
 	const bool edits = conf->mode == COOKIE_PREFIX ||
 	    (conf->mode == COOKIE_INSERT && conf->indirect);
 	bool decided = false;
 
-	*r = (struct cookie_req){
-		.conf = conf, .in = 'N', .how = (uint8_t)tw_req_persistence(req)
-	};
+	*r = (struct cookie_req){ .conf = conf, .in = 'N', .how = (uint8_t)how };
 	for (struct tw_hdr *h = tw_msg_first(msg, TW_H_COOKIE); h;
 	     h = tw_msg_next(msg, h)) {
 		if (search(r, conf, tw_hdr_value(h), &decided) && edits &&

@@ -61,6 +61,12 @@ struct http_req {
 	bool identified; /* the same, of unique-id-header */
 };
 
+/** tw__http_warn_mode - of what mode tcp ignores (http_warn.c). */
+void tw__http_warn_mode(struct tw_gen *gen, const struct tw_proxy *px,
+    const struct http_proxy *conf);
+/** tw__http_captures_cookie - `capture cookie` was said. */
+bool tw__http_captures_cookie(const struct http_proxy *conf);
+
 struct http_errors;
 struct http_errors_ref;
 

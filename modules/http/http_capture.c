@@ -97,6 +97,12 @@ response_cookie(struct tw_msg *msg, struct tw_str prefix)
 	return found;
 }
 
+bool
+tw__http_captures_cookie(const struct http_proxy *conf)
+{
+	return conf->captures != NULL && conf->captures->cookie.p != NULL;
+}
+
 static const struct http_captures *
 captures_of(struct tw_req *req)
 {

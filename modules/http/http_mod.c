@@ -61,6 +61,7 @@ http_check(struct tw_gen *gen)
 		is_any_adding |= is_adding(conf);
 		rc |= tw__http_check_errors(gen, px);
 		tw__http_check_monitor(gen, px);
+		tw__http_warn_mode(gen, px, conf);
 	}
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		struct http_proxy *conf = tw_proxy_block(px, tw__http_self);

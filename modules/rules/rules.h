@@ -21,17 +21,27 @@
 #include <tideway/worker.h>
 
 struct rule {
-	const struct rule *next;
+	struct rule *next;
 	const struct tw_cond *cond; /* NULL: always */
 	const struct tw_action *action;
 	const void *conf;
 	struct tw_origin origin;
+	const struct rule_run *run; /* it is of; NULL: none */
+	int nth;                    /* .. its place there */
+	bool edits; /* other conditions may have another outcome after it */
+};
+
+/* Neighbours whose conditions ask for the same text (rules_compile.c). */
+struct rule_run {
+	const struct tw_cond_run *conds;
+	const struct rule *rule[]; /* its rules, and the one behind (or NULL) */
 };
 
 struct rule_list {
-	const struct rule *first;
+	struct rule *first;
 	struct rule *last;
 	bool waits; /* some action may answer WAIT */
+	bool memo;  /* its conditions ask for something twice */
 };
 
 /* One rule of `use-server`. */
@@ -56,6 +66,7 @@ struct rules_conf {
 	uint32_t inspect_ms[2];         /* of requests, of responses; 0: none */
 	struct use_server *servers, **servers_end;
 	const struct tw_origin *used_in; /* a defaults section's first rule */
+	bool compiled;
 };
 
 /* What an exchange that waits, or whose addresses were changed, keeps. */
@@ -97,6 +108,11 @@ const char *rules_set_name(unsigned set);
  * returns: -1 reported. */
 int rules_parse_cond(struct tw_line *ln, int i, unsigned where, const char *what,
     const struct tw_cond **cond);
+
+/* rules_compile.c */
+/** rules_compile - hints about a section's rules, then drops those that never
+ * apply and finds runs. in: px, may be a defaults section. */
+void rules_compile(struct tw_gen *gen, const struct tw_proxy *px);
 
 /* rules_run.c */
 bool rules_any(const struct tw_proxy *px, unsigned set);

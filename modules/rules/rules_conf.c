@@ -223,6 +223,21 @@ warn_order(struct tw_line *ln, const struct rules_conf *c, unsigned set)
 		    short_name(set), later[0] == 'h' ? "an" : "a", later);
 }
 
+/* In HAProxy's words, and like it not of tcp-request rules. */
+static void
+warn_final(struct tw_line *ln, const struct rules_conf *c, unsigned set)
+{
+	const struct rule *const last = c->own[set].last;
+
+	if (last == NULL || !sets[set].http || set == SET_REDIRECT ||
+	    last->cond != NULL || !(last->action->flags & TW_ACTION_FINAL))
+		return;
+	tw_line_warn(ln, -1,
+	    "previous '%s' action is final and has no condition attached, further "
+	    "entries are NOOP.",
+	    sets[set].word);
+}
+
 static struct rule *
 rule_new(struct tw_line *ln, const struct tw_action *act, const char *who)
 {
@@ -257,6 +272,7 @@ rule_parse(struct tw_line *ln, unsigned set, struct tw_action_line *a,
 	if (is_in_defaults(ln) && c->used_in == NULL)
 		c->used_in = &r->origin;
 	warn_order(ln, c, set);
+	warn_final(ln, c, set);
 	list_append(&c->own[set], r);
 	return 0;
 }
@@ -348,6 +364,7 @@ rules_inherit(struct tw_gen *gen, void *block)
 	c->servers = NULL;
 	c->servers_end = NULL;
 	c->used_in = NULL;
+	c->compiled = false;
 	return 0;
 }
 

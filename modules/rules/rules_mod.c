@@ -320,6 +320,7 @@ rules_check(struct tw_gen *gen)
 	any_after = any_state = false;
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		rc |= rules_check_proxy(gen, px);
+		rules_compile(gen, px);
 		any_after |= rules_any(px, TW_HTTP_AFTER);
 		any_state |= keeps_state(px);
 	}

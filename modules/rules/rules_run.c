@@ -109,13 +109,43 @@ out_of_memory(struct tw_req *req, const struct rule *r)
 	return TW_ACT_FAIL;
 }
 
+/* From this rule on, the first that may apply: itself, or when it is of a run,
+ * perhaps one further down. returns: NULL: none is left. */
+static const struct rule *
+skip(const struct rule *r, struct tw_req *req, struct tw_cond_hits *hits)
+{
+	while (r != NULL && r->run != NULL) {
+		const struct rule_run *const run = r->run;
+		const int i = tw_cond_run_next(run->conds, req, r->nth, hits);
+		r = run->rule[i];
+		if (i < tw_cond_run_length(run->conds))
+			break; /* one of the run: it is asked itself */
+	}
+	return r;
+}
+
+static enum tw_act
+run_rule(struct tw_req *req, const struct rule *r, unsigned set, bool again)
+{
+	const struct tw_action_call call = { r->conf, &r->origin,
+		set == SET_REDIRECT ? TW_HTTP_REQUEST : (enum tw_rules)set, again };
+
+	return r->action->run(req, &call);
+}
+
 /* One list; in: at, where it waited. out: strict, as strict-mode left it. */
 static enum tw_act
 run_list(struct tw_req *req, const struct rule *r, const struct rule *at, unsigned set,
     bool *strict)
 {
+	struct tw_cond_hits hits;
+
+	hits.run = NULL;
 	for (r = at != NULL ? at : r; r != NULL; r = r->next) {
 		const bool again = r == at;
+		if (r->run != NULL && !again && tw_req_final(req) &&
+		    (r = skip(r, req, &hits)) == NULL)
+			break;
 		const int applies = again ? 1 : rule_applies(r, req);
 		if (applies < 0)
 			return TW_ACT_WAIT;
@@ -125,18 +155,33 @@ run_list(struct tw_req *req, const struct rule *r, const struct rule *at, unsign
 			*strict = strict_mode_is_on(r->conf);
 			continue;
 		}
-		const struct tw_action_call call = { r->conf, &r->origin,
-			set == SET_REDIRECT ? TW_HTTP_REQUEST : (enum tw_rules)set,
-			again };
-		enum tw_act next = r->action->run(req, &call);
+		enum tw_act next = run_rule(req, r, set, again);
 		if (next == TW_ACT_ERROR)
 			next = failed_rewrite(req, r, set, *strict);
 		if (next == TW_ACT_WAIT && !remember(req, r, set))
 			return out_of_memory(req, r);
 		if (next != TW_ACT_NEXT)
 			return next;
+		hits.run = NULL; /* it may have set what they ask for */
+		if (r->edits)
+			tw_memo_forget(req);
 	}
 	return TW_ACT_NEXT;
+}
+
+/* The same, each ACL and fetch once while nothing is edited. */
+static enum tw_act
+run_once(struct tw_req *req, const struct rule_list *list, const struct rule *at,
+    unsigned set, bool *strict)
+{
+	const bool memo = list->memo && tw_req_final(req);
+
+	if (memo)
+		tw_memo_begin(req);
+	const enum tw_act act = run_list(req, list->first, at, set, strict);
+	if (memo)
+		tw_memo_end(req);
+	return act;
 }
 
 /* The rule that waited is of this list? */
@@ -165,7 +210,7 @@ run_conf(struct tw_req *req, const struct rules_conf *c, unsigned set,
 		from = *at;
 		*at = NULL;
 	}
-	return run_list(req, c->own[set].first, from, set, strict);
+	return run_once(req, &c->own[set], from, set, strict);
 }
 
 enum tw_act
