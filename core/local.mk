@@ -82,6 +82,7 @@ core_libcore_a_SOURCES = \
 	core/flow/debug.c \
 	core/flow/edit.c \
 	core/flow/exchange.c \
+	core/flow/filter.c \
 	core/flow/hooks.c \
 	core/flow/latency.c \
 	core/flow/log.c \
