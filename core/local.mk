@@ -135,6 +135,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/forward_kw.c \
 	core/proxy/forward_msg.c \
 	core/proxy/guid.c \
+	core/proxy/compressed.c \
 	core/proxy/follow.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
