@@ -77,6 +77,7 @@ core_libcore_a_SOURCES = \
 	core/flow/check_req.c \
 	core/expr/subset.c \
 	core/flow/body_now.c \
+	core/flow/body_res.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \

@@ -39,6 +39,7 @@ struct stage {
 struct tw__filters {
 	struct tw_timer timer; /* the first field: see on_timer() */
 	struct tw_req *req;
+	struct tw__gathered gathered;
 	int n;
 	bool used;     /* something has passed through them */
 	bool finished; /* the last one has given everything */
@@ -267,7 +268,16 @@ stages_flush(struct tw__filters *f, struct sink *sink)
 static bool
 reads(struct tw_req *req, struct tw__half *h, enum tw__pump *p)
 {
+	struct tw__gathered *const g = &h->filters->gathered;
 	struct stage *const first = &h->filters->stage[0];
+
+	if (g->p != NULL && !g->given) {
+		g->given = true;
+		first->held = (struct tw_str){ g->p, g->len };
+		first->last = g->whole;
+		if (g->len > 0 || g->whole)
+			return true;
+	}
 	const bool eof = tw__half_sender(req, h)->eof;
 	const enum tw_io io = tw__half_read(req, h, &first->held);
 
@@ -438,6 +448,39 @@ int
 tw_req_filter(struct tw_req *req, const struct tw_filter *filter, bool response)
 {
 	return tw_req_filter_line(req, filter, NULL, response);
+}
+
+/* --- gathering --- */
+
+static int
+gather_begin(struct tw_req *req, struct tw_msg *msg, void *state)
+{
+	(void)req;
+	(void)msg;
+	(void)state;
+	return 0;
+}
+
+static const struct tw_filter gather = {
+	.name = "gather",
+	.begin = gather_begin,
+	.flags = TW_FILTER_SAME_LENGTH | TW_FILTER_TUNNEL | TW_FILTER_TCP,
+};
+
+struct tw__gathered *
+tw__filters_gather(struct tw_req *req, struct tw__half *h)
+{
+	if (h->filters == NULL && tw_req_filter(req, &gather, h == &req->down) != 0)
+		return NULL;
+	return h->begun ? NULL : &h->filters->gathered;
+}
+
+struct tw_str
+tw__filters_gathered(const struct tw__half *h)
+{
+	if (h->filters == NULL || h->begun)
+		return (struct tw_str){ NULL, 0 };
+	return (struct tw_str){ h->filters->gathered.p, h->filters->gathered.len };
 }
 
 void

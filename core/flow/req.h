@@ -252,6 +252,18 @@ enum tw__pump tw__half_finish(struct tw_req *req, struct tw__half *h);
 enum tw__pump tw__filtered_begin(
     struct tw_req *req, struct tw__half *h, struct tw_str head);
 enum tw__pump tw__filtered_pump(struct tw_req *req, struct tw__half *h);
+/* A body's beginning that was gathered before its head left. */
+struct tw__gathered {
+	char *p;       /* arena; NULL: none was */
+	size_t len, room;
+	bool whole;    /* that is all of it */
+	bool given;    /* it is on its way */
+};
+/** tw__filters_gather - room for it; it will come first. returns: NULL: too late,
+ * or out of memory. */
+struct tw__gathered *tw__filters_gather(struct tw_req *req, struct tw__half *h);
+/** tw__filters_gathered - returns: p NULL: none was. */
+struct tw_str tw__filters_gathered(const struct tw__half *h);
 /** tw__filters_tunnel - from now on bytes are opaque. */
 void tw__filters_tunnel(struct tw_req *req, struct tw__half *h);
 /** tw__filters_fini - detaches them. */
