@@ -24,7 +24,7 @@
 /* Longer pieces are not copied. */
 #define GATHER_MAX 4096u
 
-struct stage {
+struct tw__stage {
 	const struct tw_filter *filter;
 	void *state;
 	struct tw_str held; /* came to it and was not taken yet */
@@ -34,16 +34,6 @@ struct stage {
 	bool ended;         /* it has given everything */
 	bool dirty;         /* has taken something since its `flush` */
 	bool off;           /* left out: all passes */
-};
-
-struct tw__filters {
-	struct tw_timer timer; /* the first field: see on_timer() */
-	struct tw_req *req;
-	struct tw__gathered gathered;
-	int n;
-	bool used;     /* something has passed through them */
-	bool finished; /* the last one has given everything */
-	struct stage stage[MAX_FILTERS];
 };
 
 /* What is on its way to the receiver, at the start of the scratch memory. */
@@ -136,7 +126,7 @@ wait_for(struct tw__filters *f, uint32_t ms)
 }
 
 static enum tw_io
-stage_take(struct tw__filters *f, struct stage *st, struct tw_str *out)
+stage_take(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
 {
 	const struct tw_filter *const filter = st->filter;
 	struct tw_str piece = st->held;
@@ -160,7 +150,7 @@ stage_take(struct tw__filters *f, struct stage *st, struct tw_str *out)
 }
 
 static enum tw_io
-stage_end(struct tw__filters *f, struct stage *st, struct tw_str *out)
+stage_end(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
 {
 	enum tw_io io = TW_IO_OK;
 
@@ -173,7 +163,7 @@ stage_end(struct tw__filters *f, struct stage *st, struct tw_str *out)
 
 /* One call of one filter. returns: OK; END: it waits; ERR. */
 static enum tw_io
-stage_run(struct tw__filters *f, struct stage *st, struct tw_str *out)
+stage_run(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
 {
 	const struct tw_str none = { NULL, 0 };
 	enum tw_io io;
@@ -193,7 +183,7 @@ static int
 stage_busy(const struct tw__filters *f)
 {
 	for (int i = f->n - 1; i >= 0; i--) {
-		const struct stage *const st = &f->stage[i];
+		const struct tw__stage *const st = &f->stage[i];
 		if (st->held.len > 0 || st->more || (st->last && !st->ended))
 			return i;
 	}
@@ -245,7 +235,7 @@ static enum tw__pump
 stages_flush(struct tw__filters *f, struct sink *sink)
 {
 	for (int i = 0; i < f->n; i++) {
-		struct stage *const st = &f->stage[i];
+		struct tw__stage *const st = &f->stage[i];
 		struct tw_str out = { NULL, 0 };
 
 		if (!st->dirty || st->off || st->filter->flush == NULL)
@@ -269,7 +259,7 @@ static bool
 reads(struct tw_req *req, struct tw__half *h, enum tw__pump *p)
 {
 	struct tw__gathered *const g = &h->filters->gathered;
-	struct stage *const first = &h->filters->stage[0];
+	struct tw__stage *const first = &h->filters->stage[0];
 
 	if (g->p != NULL && !g->given) {
 		g->given = true;
@@ -320,10 +310,10 @@ static void
 begin_again(struct tw_req *req, struct tw__filters *f)
 {
 	for (int i = 0; i < f->n; i++) {
-		struct stage *const st = &f->stage[i];
+		struct tw__stage *const st = &f->stage[i];
 		if (st->filter->again != NULL)
 			st->filter->again(req, st->state);
-		*st = (struct stage){
+		*st = (struct tw__stage){
 			.filter = st->filter, .state = st->state, .off = st->off
 		};
 	}
@@ -386,14 +376,17 @@ filters_of(struct tw_req *req, struct tw__half *h)
 {
 	if (h->filters != NULL)
 		return h->filters;
-	struct tw__filters *const f = tw_arena_try(tw_req_arena(req), sizeof(*f));
+	struct tw__filters *const f = tw_arena_try(
+	    tw_req_arena(req), sizeof(*f) + MAX_FILTERS * sizeof(struct tw__stage));
 	if (f == NULL)
 		return NULL;
-	*f = (struct tw__filters){ .req = req, .timer.fn = on_timer };
+	*f = (struct tw__filters){
+		.req = req, .timer.fn = on_timer, .stage = (struct tw__stage *)(f + 1)
+	};
 	return h->filters = f;
 }
 
-static struct stage *
+static struct tw__stage *
 stage_new(struct tw_req *req, struct tw__half *h, const struct tw_filter *filter)
 {
 	const size_t size = filter->state_size + 1;
@@ -405,7 +398,7 @@ stage_new(struct tw_req *req, struct tw__half *h, const struct tw_filter *filter
 	if (state == NULL)
 		return NULL;
 	memset(state, 0, size);
-	f->stage[f->n] = (struct stage){ .filter = filter, .state = state };
+	f->stage[f->n] = (struct tw__stage){ .filter = filter, .state = state };
 	return &f->stage[f->n];
 }
 
@@ -426,7 +419,7 @@ tw_req_filter_line(
 
 	if (h->begun || (!same && !can_change(msg, response)))
 		return -1;
-	struct stage *const st = stage_new(req, h, filter);
+	struct tw__stage *const st = stage_new(req, h, filter);
 	if (st == NULL)
 		return -1;
 	if (conf != NULL) {
@@ -475,14 +468,6 @@ tw__filters_gather(struct tw_req *req, struct tw__half *h)
 	return h->begun ? NULL : &h->filters->gathered;
 }
 
-struct tw_str
-tw__filters_gathered(const struct tw__half *h)
-{
-	if (h->filters == NULL || h->begun)
-		return (struct tw_str){ NULL, 0 };
-	return (struct tw_str){ h->filters->gathered.p, h->filters->gathered.len };
-}
-
 void
 tw__filters_tunnel(struct tw_req *req, struct tw__half *h)
 {
@@ -490,8 +475,8 @@ tw__filters_tunnel(struct tw_req *req, struct tw__half *h)
 
 	(void)req;
 	for (int i = 0; i < f->n; i++) {
-		struct stage *const st = &f->stage[i];
-		*st = (struct stage){ .filter = st->filter,
+		struct tw__stage *const st = &f->stage[i];
+		*st = (struct tw__stage){ .filter = st->filter,
 			.state = st->state,
 			.off = !(st->filter->flags & TW_FILTER_TUNNEL) };
 	}

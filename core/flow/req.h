@@ -34,7 +34,24 @@ enum tw__next {
 	TW__GONE, /* the connection is gone, too */
 };
 
-struct tw__filters; /* filter.c */
+/* A body's beginning that was gathered before its head left. */
+struct tw__gathered {
+	char *p;       /* arena; NULL: none was */
+	size_t len, room;
+	bool whole;    /* that is all of it */
+	bool given;    /* it is on its way */
+};
+
+struct tw__stage; /* filter.c */
+struct tw__filters {
+	struct tw_timer timer; /* the first field: its function looks from there */
+	struct tw_req *req;
+	struct tw__gathered gathered;
+	int n;
+	bool used;     /* something has passed through them */
+	bool finished; /* the last one has given everything */
+	struct tw__stage *stage; /* arena: [n], with room */
+};
 
 struct tw__half {
 	struct tw_stream in, out;
@@ -252,18 +269,17 @@ enum tw__pump tw__half_finish(struct tw_req *req, struct tw__half *h);
 enum tw__pump tw__filtered_begin(
     struct tw_req *req, struct tw__half *h, struct tw_str head);
 enum tw__pump tw__filtered_pump(struct tw_req *req, struct tw__half *h);
-/* A body's beginning that was gathered before its head left. */
-struct tw__gathered {
-	char *p;       /* arena; NULL: none was */
-	size_t len, room;
-	bool whole;    /* that is all of it */
-	bool given;    /* it is on its way */
-};
 /** tw__filters_gather - room for it; it will come first. returns: NULL: too late,
  * or out of memory. */
 struct tw__gathered *tw__filters_gather(struct tw_req *req, struct tw__half *h);
-/** tw__filters_gathered - returns: p NULL: none was. */
-struct tw_str tw__filters_gathered(const struct tw__half *h);
+/** tw__filters_gathered - returns: p NULL: none was, or it has left. */
+static inline struct tw_str
+tw__filters_gathered(const struct tw__half *h)
+{
+	if (h->filters == NULL || h->begun)
+		return (struct tw_str){ NULL, 0 };
+	return (struct tw_str){ h->filters->gathered.p, h->filters->gathered.len };
+}
 /** tw__filters_tunnel - from now on bytes are opaque. */
 void tw__filters_tunnel(struct tw_req *req, struct tw__half *h);
 /** tw__filters_fini - detaches them. */
