@@ -364,6 +364,9 @@ frontend web
     bind {BIND:web}
     log-format \"%[res.comp] %[res.comp_algo] %ST\"
     compression algo gzip
+    stats enable
+    stats uri /stats
+    http-request use-service prometheus-exporter if { path /metrics }
     default_backend b
 backend b
     server s ${\ $o->addr}
@@ -389,6 +392,16 @@ backend b
 	my $n = length $body{lines};
 	is($fields->()->{"$_"}, "$n $packed 0 1", "$_: its counters") for 'web/FRONTEND', 'b/BACKEND';
 	is($fields->()->{'b/s'}, '   ', 'a server has none');
+	my $savings = int(($n - $packed) * 100 / $n);
+	my $page = $p->get('web', '/stats')->body;
+	is(scalar(() = $page =~ m{<dt>Savings</dt><dd>$savings%</dd>}g), 2, 'on the page');
+	$log->next_line;
+	my $metrics = $p->get('web', '/metrics')->body;
+	like($metrics, qr/^haproxy_process_http_comp_bytes_in_total $n$/m, 'the exporter');
+	like($metrics, qr/^haproxy_frontend_http_comp_bytes_out_total\{proxy="web"\} $packed$/m,
+	    'and of a frontend');
+	like($metrics, qr/^haproxy_process_limit_http_comp 102400000$/m, 'the limit');
+	$log->next_line;
 
 	like($cli->('show info'), qr/CompressBpsRateLim: 102400000\n/, 'the limit, in bytes');
 	is($cli->('set rate-limit http-compression global 1'), "\n", 'another limit');

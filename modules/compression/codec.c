@@ -385,6 +385,7 @@ ctx_tune(struct comp_ctx *ctx, const struct comp_tune *t, uint8_t level)
 	ctx->level = ctx->applied = level;
 	ctx->mem_level = t->mem_level != 0 ? t->mem_level : COMP_MEM_LEVEL;
 	ctx->window = t->window != 0 ? t->window : COMP_WINDOW;
+	ctx->max_bytes = t->max_bytes;
 	ctx->in = (struct tw_str){ NULL, 0 };
 	ctx->op = COMP_RUN;
 }
@@ -426,6 +427,15 @@ comp_get(struct comp_worker *w, const struct comp_algo *algo, const struct comp_
 	return ctx_new(algo, t, level);
 }
 
+/* One that is made anew each time is not worth its memory; nor is one that others
+ * may need. */
+static bool
+is_worth_keeping(const struct comp_ctx *ctx)
+{
+	return strcmp(ctx->algo->name, "br") != 0 &&
+	    (ctx->max_bytes == 0 || tw_process_comp_memory(0) < ctx->max_bytes / 2);
+}
+
 void
 comp_put(struct comp_worker *w, struct comp_ctx **pctx)
 {
@@ -434,8 +444,7 @@ comp_put(struct comp_worker *w, struct comp_ctx **pctx)
 	if (ctx == NULL)
 		return;
 	const size_t i = (size_t)(ctx->algo - algos);
-	/* one that is made anew each time is not worth its memory */
-	if (w->pool[i].n >= COMP_KEPT || strcmp(ctx->algo->name, "br") == 0) {
+	if (w->pool[i].n >= COMP_KEPT || !is_worth_keeping(ctx)) {
 		ctx_free(pctx);
 		return;
 	}

@@ -64,6 +64,7 @@ struct comp_ctx {
 	uint8_t level;          /* may be changed while it works */
 	uint8_t applied;        /* the one in force */
 	uint8_t mem_level, window;
+	uint64_t max_bytes;     /* maxzlibmem; 0: no limit */
 	char out[COMP_OUT_BYTES];
 };
 

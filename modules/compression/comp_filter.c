@@ -184,8 +184,6 @@ adapt(struct tw_req *req, struct comp_ctx *ctx)
 {
 	const struct comp_tune *const t = tune_of(req);
 
-	if (t->max_rate == 0 && t->max_cpu == 0 && ctx->level == max_level(t))
-		return;
 	if (!has_leave(t))
 		ctx->level -= ctx->level > 0;
 	else
