@@ -68,7 +68,7 @@ struct comp_ctx {
 	char out[COMP_OUT_BYTES];
 };
 
-#define COMP_KEPT 16 /* contexts, of each algorithm and worker */
+#define COMP_KEPT 8 /* contexts, of each algorithm and worker */
 struct comp_worker {
 	struct {
 		struct comp_ctx *free; /* owns */

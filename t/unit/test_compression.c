@@ -21,6 +21,7 @@
 #include <zlib.h>
 #endif
 
+#include "../../core/proxy/process.h"
 #include "../../modules/compression/comp.h"
 #include "../../modules/filter/filter.h"
 
@@ -242,6 +243,21 @@ memory(void **state)
 	assert_int_equal(tw_process_comp_memory(0), 0);
 }
 
+/* The share of processor time that is in use. */
+static void
+processor(void **state)
+{
+	(void)state;
+	assert_true(tw_process_may_compress(0)); /* not looked at yet: idle */
+	atomic_store(&tw__process.idle_pct, 30);
+	assert_true(tw_process_may_compress(100));
+	assert_true(tw_process_may_compress(70));
+	assert_false(tw_process_may_compress(69));
+	atomic_store(&tw__process.idle_pct, 0);
+	assert_true(tw_process_may_compress(100));
+	assert_false(tw_process_may_compress(99));
+}
+
 /* --- bandwidth limits --- */
 
 /* Takes what it can, for a while. out: the most in any period. */
@@ -303,6 +319,7 @@ main(void)
 		cmocka_unit_test(compressors),
 		cmocka_unit_test(levels),
 		cmocka_unit_test(memory),
+		cmocka_unit_test(processor),
 		cmocka_unit_test(bandwidth),
 	};
 
