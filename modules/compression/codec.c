@@ -29,6 +29,7 @@
 #define WINDOW_BROTLI 18
 #define WINDOW_ZSTD 19
 
+#if defined(HAVE_ZLIB) || defined(HAVE_BROTLI) || defined(HAVE_ZSTD)
 /* Each block begins with its size. */
 #define BLOCK_HEAD 16
 
@@ -53,6 +54,7 @@ block_put(void *block)
 	tw_process_comp_memory(-(int64_t) * (size_t *)(void *)p);
 	free(p);
 }
+#endif
 
 /* ---- identity ----------------------------------------------------------- */
 

@@ -82,6 +82,8 @@ accept_encoding(void **state)
 	};
 
 	(void)state;
+	if (comp_algo_find("gzip") == NULL)
+		skip();
 	for (size_t i = 0; i < TW_N_ELEMENTS(cases); i++)
 		assert_string_equal(
 		    choice("gzip deflate", cases[i].fields), cases[i].want);
