@@ -81,11 +81,13 @@ core_libcore_a_SOURCES = \
 	core/flow/check_req.c \
 	core/expr/subset.c \
 	core/flow/body_now.c \
+	core/flow/body_res.c \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
 	core/flow/edit.c \
 	core/flow/exchange.c \
+	core/flow/filter.c \
 	core/flow/hooks.c \
 	core/flow/latency.c \
 	core/flow/log.c \
@@ -141,6 +143,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/forward_kw.c \
 	core/proxy/forward_msg.c \
 	core/proxy/guid.c \
+	core/proxy/compressed.c \
 	core/proxy/follow.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \

@@ -185,6 +185,36 @@ modules/stats/assets.c: $(stats_assets) $(srcdir)/contrib/dev/embed.sh
 		st_page_css=$(srcdir)/modules/stats/page.css \
 		st_page_js=$(srcdir)/modules/stats/page.js > $@.tmp && mv $@.tmp $@
 
+# ---- filter
+noinst_LTLIBRARIES += modules/filter/libfilter.la
+modules_filter_libfilter_la_SOURCES = \
+	modules/filter/bwlim.c \
+	modules/filter/bwlim_rate.c \
+	modules/filter/filter_kw.c \
+	modules/filter/filter_mod.c \
+	modules/filter/trace.c
+module_LTLIBRARIES += modules/filter.la
+modules_filter_la_SOURCES =
+modules_filter_la_LIBADD = modules/filter/libfilter.la
+modules_filter_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- compression
+noinst_LTLIBRARIES += modules/compression/libcompression.la
+modules_compression_libcompression_la_SOURCES = \
+	modules/compression/accept.c \
+	modules/compression/codec.c \
+	modules/compression/comp_filter.c \
+	modules/compression/comp_kw.c \
+	modules/compression/compression_mod.c \
+	modules/compression/head.c
+modules_compression_libcompression_la_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS) \
+	$(BROTLI_CFLAGS) $(ZSTD_CFLAGS)
+module_LTLIBRARIES += modules/compression.la
+modules_compression_la_SOURCES =
+modules_compression_la_LIBADD = modules/compression/libcompression.la \
+	$(ZLIB_LIBS) $(BROTLI_LIBS) $(ZSTD_LIBS)
+modules_compression_la_LDFLAGS = $(MODULE_LINK)
+
 # ---- ctl
 noinst_LTLIBRARIES += modules/ctl/libctl.la
 modules_ctl_libctl_la_SOURCES = \

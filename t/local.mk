@@ -17,6 +17,7 @@ UNIT_TESTS = \
 	t/unit/test_balance_hash \
 	t/unit/test_balance_more \
 	t/unit/test_cli_line \
+	t/unit/test_compression \
 	t/unit/test_cond \
 	t/unit/test_condrun \
 	t/unit/test_cookie_edit \
@@ -96,6 +97,7 @@ EXTRA_PROGRAMS += $(UNIT_TESTS)
 # A fuzz target is one function. Without libFuzzer the driver is its main():
 # it replays files and varies them a little, so make check always has a run.
 FUZZ_TARGETS = \
+	t/fuzz/fuzz_accept \
 	t/fuzz/fuzz_balance \
 	t/fuzz/fuzz_check \
 	t/fuzz/fuzz_check_rules \
@@ -190,6 +192,11 @@ t_unit_test_table_LDADD = modules/table/libtable.la $(LDADD)
 t_fuzz_fuzz_table_LDADD = modules/table/libtable.la $(FUZZ_LINK)
 t_fuzz_fuzz_check_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
 t_fuzz_fuzz_check_rules_LDADD = modules/healthcheck/libhealthcheck.la $(FUZZ_LINK)
+COMPRESSION_LINK = modules/compression/libcompression.la \
+	$(ZLIB_LIBS) $(BROTLI_LIBS) $(ZSTD_LIBS)
+t_unit_test_compression_CFLAGS = $(AM_CFLAGS) $(ZLIB_CFLAGS)
+t_unit_test_compression_LDADD = modules/filter/libfilter.la $(COMPRESSION_LINK) $(LDADD)
+t_fuzz_fuzz_accept_LDADD = $(COMPRESSION_LINK) $(FUZZ_LINK)
 
 VRRP_LINK = modules/vrrp/libvrrp.la $(LIBMNL_LIBS) $(OPENSSL_LIBS) $(JANSSON_LIBS)
 t_unit_test_vrrp_conf_LDADD = $(VRRP_LINK) $(LDADD)

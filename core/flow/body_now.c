@@ -34,5 +34,9 @@ tw_req_body_now(struct tw_req *req)
 struct tw_str
 tw_res_body_now(struct tw_req *req)
 {
+	const struct tw_str gathered = tw__filters_gathered(&req->down);
+
+	if (gathered.p != NULL)
+		return gathered;
 	return not_passed_on(&req->down, req->srvc, &req->res);
 }

@@ -74,6 +74,8 @@ tunnel_begin(struct tw_req *req)
 	req->up.in = req->up.out = (struct tw_stream){ .body = TW_BODY_TUNNEL };
 	req->down.in.body = req->down.out.body = TW_BODY_TUNNEL;
 	req->up.done = false;
+	if (req->up.filters != NULL)
+		tw__filters_tunnel(req, &req->up);
 }
 
 enum tw__next
@@ -227,6 +229,7 @@ response_restart(struct tw_req *req)
 		return tw__flow_fail(
 		    req, 500, 'I', 'H', "no restart: the body is not kept");
 	tw__msg_clear(&req->res);
+	tw__filters_fini(req, &req->down);
 	req->down = (struct tw__half){ .bytes = req->down.bytes };
 	req->up.begun = req->up.done = req->reused = req->body_sent = false;
 	req->t_connect = req->t_response = 0;
@@ -382,7 +385,7 @@ deliver_head(struct tw_req *req)
 		tw__watch_head(req, (size_t)(out.p - start));
 	const enum tw__pump p = tw__half_begin(
 	    req, &req->down, (struct tw_str){ start, (size_t)(out.p - start) });
-	if (p == TW__P_IN_BAD && req->down.n_filters == 0) /* nothing has left yet */
+	if (p == TW__P_IN_BAD && req->down.filters == NULL) /* nothing has left yet */
 		return response_bad(req, req->down.in.why);
 	req->answered = true;
 	req->sub = p == TW__P_OUT_ERR ? CLIENT_GONE

@@ -5,8 +5,9 @@
  *
  * A half reads its sender's buffer through the codec, frames what comes for
  * its receiver and sends it. When the receiver has a backlog the half stops
- * reading, so a slow peer holds back a fast one. Long plain bodies without
- * filters go through a pipe inside the kernel (splice) and are never seen.
+ * reading, so a slow peer holds back a fast one. Long plain bodies go through a
+ * pipe inside the kernel (splice) and are never seen. Halves with filters are
+ * filter.c's.
  * Steps `send`, `response` and `deliver`. One worker's thread.
  */
 #include "config.h"
@@ -87,6 +88,18 @@ receiver(const struct tw_req *req, const struct tw__half *h)
 	return is_up(req, h) ? req->srvc : req->cli;
 }
 
+struct tw_conn *
+tw__half_sender(const struct tw_req *req, const struct tw__half *h)
+{
+	return sender(req, h);
+}
+
+struct tw_conn *
+tw__half_receiver(const struct tw_req *req, const struct tw__half *h)
+{
+	return receiver(req, h);
+}
+
 static size_t
 iov_bytes(const struct iovec *iov, int n)
 {
@@ -136,74 +149,12 @@ half_send(struct tw_req *req, struct tw__half *h, struct tw_str head,
 	return tw__conn_send(receiver(req, h), iov, n);
 }
 
-/* Passes payload through the filters in the order they were attached. returns:
- * END when one of them ends the transfer. */
-static enum tw_io
-filters_data(struct tw_req *req, struct tw__half *h, struct tw_str *data)
-{
-	for (int i = 0; i < h->n_filters && data->len > 0; i++) {
-		const struct tw__attached *const a = &h->filters[i];
-		struct tw_str out = { NULL, 0 };
-		if (a->filter->data(req, a->state, *data, &out) == TW_IO_ERR)
-			return TW_IO_END;
-		*data = out;
-	}
-	return TW_IO_OK;
-}
-
-/* What each filter has left at the end passes through those behind it. */
-static enum tw_io
-filters_end(struct tw_req *req, struct tw__half *h)
-{
-	for (int i = 0; i < h->n_filters; i++) {
-		struct tw_str rest = { NULL, 0 };
-		if (h->filters[i].filter->end(req, h->filters[i].state, &rest) ==
-		    TW_IO_ERR)
-			return TW_IO_END;
-		for (int j = i + 1; j < h->n_filters && rest.len > 0; j++) {
-			struct tw_str out = { NULL, 0 };
-			if (h->filters[j].filter->data(
-				req, h->filters[j].state, rest, &out) == TW_IO_ERR)
-				return TW_IO_END;
-			rest = out;
-		}
-		if (rest.len > 0 &&
-		    half_send(req, h, (struct tw_str){ NULL, 0 }, rest, false) ==
-			TW_IO_ERR)
-			return TW_IO_ERR;
-	}
-	return TW_IO_OK;
-}
-
-static enum tw_io
-half_filter(struct tw_req *req, struct tw__half *h, struct tw_str head,
-    struct tw_str data, bool end)
-{
-	const struct tw_str none = { NULL, 0 };
-	enum tw_io io;
-
-	if (filters_data(req, h, &data) == TW_IO_END)
-		return TW_IO_END;
-	io = half_send(req, h, head, data, false);
-	if (io == TW_IO_ERR || !end)
-		return io;
-	io = filters_end(req, h);
-	if (io == TW_IO_ERR || io == TW_IO_END)
-		return io;
-	return half_send(req, h, none, none, true);
-}
-
 static enum tw__pump
 half_pass(struct tw_req *req, struct tw__half *h, struct tw_str head,
     struct tw_str data, bool end)
 {
-	const enum tw_io io = TW_UNLIKELY(h->n_filters > 0)
-	    ? half_filter(req, h, head, data, end)
-	    : half_send(req, h, head, data, end);
-
-	return io == TW_IO_ERR ? TW__P_OUT_ERR
-	    : io == TW_IO_END  ? TW__P_IN_BAD
-			       : TW__P_DONE;
+	return half_send(req, h, head, data, end) == TW_IO_ERR ? TW__P_OUT_ERR
+							       : TW__P_DONE;
 }
 
 /* What tw_req_body() gathered goes first; it may be only a part. */
@@ -271,6 +222,9 @@ enum tw__pump
 tw__half_begin(struct tw_req *req, struct tw__half *h, struct tw_str head)
 {
 	struct tw_str data;
+
+	if (TW_UNLIKELY(h->filters != NULL))
+		return tw__filtered_begin(req, h, head);
 	const enum tw_io io = half_read(req, h, &data);
 
 	if (io == TW_IO_ERR)
@@ -289,8 +243,8 @@ can_splice(const struct tw_req *req, const struct tw__half *h)
 
 	if (h->pipe != NULL && h->pipe->held > 0)
 		return true;
-	return from->in.head == from->in.tail && h->n_filters == 0 &&
-	    tw__conn_splices(from) && tw__conn_splices(to);
+	return from->in.head == from->in.tail && tw__conn_splices(from) &&
+	    tw__conn_splices(to);
 }
 
 /* Bytes worth a pipe: a known long rest; for an unknown one, only after a
@@ -434,6 +388,8 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 
 	if (h->done)
 		return TW__P_DONE;
+	if (TW_UNLIKELY(h->filters != NULL))
+		return tw__filtered_pump(req, h);
 	for (;;) {
 		if (tw__conn_backlog(to) && tw__flow_flush(req, to) != TW_IO_OK)
 			return to->failed ? TW__P_OUT_ERR : TW__P_WAIT;
@@ -450,24 +406,22 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 	}
 }
 
-int
-tw_req_filter(struct tw_req *req, const struct tw_filter *filter, bool response)
-{
-	struct tw__half *const h = response ? &req->down : &req->up;
-	struct tw_msg *const msg = response ? &req->res : &req->req;
+/* --- for halves with filters --- */
 
-	if (h->begun || h->n_filters == TW__MAX_FILTERS)
-		return -1;
-	if (!response && msg->minor == 0 && msg->first[TW_H_HOST] == 0)
-		return -1; /* goes out as HTTP/1.0, which has no chunks */
-	void *const state = tw_arena_try(tw_req_arena(req), filter->state_size + 1);
-	if (state == NULL)
-		return -1;
-	memset(state, 0, filter->state_size + 1);
-	if (filter->begin(req, msg, state) != 0)
-		return 0;
-	if (msg->body == TW_BODY_LENGTH)
-		msg->body = TW_BODY_CHUNKED;
-	h->filters[h->n_filters++] = (struct tw__attached){ filter, state };
-	return 0;
+enum tw_io
+tw__half_read(struct tw_req *req, struct tw__half *h, struct tw_str *data)
+{
+	return half_read(req, h, data);
+}
+
+enum tw__pump
+tw__half_recv(struct tw_req *req, struct tw__half *h)
+{
+	return half_recv(req, h);
+}
+
+enum tw__pump
+tw__half_finish(struct tw_req *req, struct tw__half *h)
+{
+	return half_finish(req, h);
 }

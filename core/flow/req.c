@@ -130,8 +130,13 @@ tw__req_free(struct tw_req **preq)
 	tw_timer_del(&req->timer);
 	if (req->reply_buf != NULL)
 		tw__pool_put(&req->worker->net->bufs, req->reply_buf);
-	if (req->arena != NULL)
+	if (req->arena != NULL) {
+		if (TW_UNLIKELY(req->up.filters != NULL || req->down.filters != NULL)) {
+			tw__filters_fini(req, &req->up);
+			tw__filters_fini(req, &req->down);
+		}
 		tw_arena_reset(req->arena);
+	}
 	req->magic = 0;
 	tw__pool_put(&req->worker->flow->reqs, req);
 }

@@ -34,11 +34,23 @@ enum tw__next {
 	TW__GONE, /* the connection is gone, too */
 };
 
-#define TW__MAX_FILTERS 4
+/* A body's beginning that was gathered before its head left. */
+struct tw__gathered {
+	char *p;       /* arena; NULL: none was */
+	size_t len, room;
+	bool whole;    /* that is all of it */
+	bool given;    /* it is on its way */
+};
 
-struct tw__attached {
-	const struct tw_filter *filter;
-	void *state;
+struct tw__stage; /* filter.c */
+struct tw__filters {
+	struct tw_timer timer; /* the first field: its function looks from there */
+	struct tw_req *req;
+	struct tw__gathered gathered;
+	int n;
+	bool used;     /* something has passed through them */
+	bool finished; /* the last one has given everything */
+	struct tw__stage *stage; /* arena: [n], with room */
 };
 
 struct tw__half {
@@ -49,8 +61,7 @@ struct tw__half {
 	bool begun;                /* its head has left */
 	bool done;                 /* all of it was handed to the receiver */
 	bool shut;                 /* FIN was passed on */
-	uint8_t n_filters;
-	struct tw__attached filters[TW__MAX_FILTERS];
+	struct tw__filters *filters; /* arena; NULL: none is attached */
 };
 
 /* What a rule has set in place of the proxies' settings; UINT32_MAX: nothing. */
@@ -257,6 +268,35 @@ enum tw__pump tw__half_pump(struct tw_req *req, struct tw__half *h);
 enum tw_io tw__flow_flush(struct tw_req *req, struct tw_conn *conn);
 void tw__half_end(struct tw_req *req, struct tw__half *h);
 extern const struct tw_proto tw__raw_proto;
+/* What both ways of moving bytes need. */
+struct tw_conn *tw__half_sender(const struct tw_req *req, const struct tw__half *h);
+struct tw_conn *tw__half_receiver(const struct tw_req *req, const struct tw__half *h);
+/** tw__half_read - the next payload: gathered earlier, or from the buffer. */
+enum tw_io tw__half_read(struct tw_req *req, struct tw__half *h, struct tw_str *data);
+/** tw__half_recv - more into the sender's buffer. returns: DONE: there is some. */
+enum tw__pump tw__half_recv(struct tw_req *req, struct tw__half *h);
+/** tw__half_finish - all of it was handed on. */
+enum tw__pump tw__half_finish(struct tw_req *req, struct tw__half *h);
+
+/* filter.c: a half with filters */
+enum tw__pump tw__filtered_begin(
+    struct tw_req *req, struct tw__half *h, struct tw_str head);
+enum tw__pump tw__filtered_pump(struct tw_req *req, struct tw__half *h);
+/** tw__filters_gather - room for it; it will come first. returns: NULL: too late,
+ * or out of memory. */
+struct tw__gathered *tw__filters_gather(struct tw_req *req, struct tw__half *h);
+/** tw__filters_gathered - returns: p NULL: none was, or it has left. */
+static inline struct tw_str
+tw__filters_gathered(const struct tw__half *h)
+{
+	if (h->filters == NULL || h->begun)
+		return (struct tw_str){ NULL, 0 };
+	return (struct tw_str){ h->filters->gathered.p, h->filters->gathered.len };
+}
+/** tw__filters_tunnel - from now on bytes are opaque. */
+void tw__filters_tunnel(struct tw_req *req, struct tw__half *h);
+/** tw__filters_fini - detaches them. */
+void tw__filters_fini(struct tw_req *req, struct tw__half *h);
 
 /* retry.c */
 /** tw__retry_keep - the body will be needed once more, perhaps. */

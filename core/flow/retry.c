@@ -73,6 +73,7 @@ tw__retry(struct tw_req *req)
 	if (req->srvc != NULL)
 		tw__conn_free(&req->srvc);
 	tw__msg_clear(&req->res);
+	tw__filters_fini(req, &req->down);
 	req->down = (struct tw__half){ .bytes = req->down.bytes };
 	req->up.out = (struct tw_stream){ 0 };
 	req->up.begun = req->up.done = req->reused = req->body_sent = false;

@@ -26,6 +26,14 @@ struct tw__process {
 	uint32_t maxconn_conf;   /* configured when maxconn was set; control */
 	uint32_t conn_limit_conf, sess_limit_conf; /* the same */
 	_Atomic bool stopping;
+	/* By compressed.c. */
+	_Atomic uint64_t comp_in, comp_out, comp_memory;
+	_Atomic uint64_t comp_limit, comp_memory_limit; /* 0: none */
+	_Atomic uint64_t comp_second; /* of the two below */
+	_Atomic uint64_t comp_now, comp_before; /* taken in that second, and in the
+						 * one before it */
+	uint64_t comp_limit_conf; /* configured when comp_limit was set; control */
+	struct tw__rate comp_in_rate, comp_out_rate;
 };
 
 extern struct tw__process tw__process;

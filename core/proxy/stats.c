@@ -23,7 +23,7 @@
 
 #define TIME_SAMPLES 1024u
 
-struct tw__process tw__process;
+struct tw__process tw__process = { .idle_pct = 100 }; /* not looked at yet */
 
 static int
 own_cell(void)
@@ -385,6 +385,8 @@ tw__live_tick(void)
 	total_sample(&tw__process.sess, t.sess);
 	total_sample(&tw__process.conn, t.conn);
 	total_sample(&tw__process.bytes_out, t.bytes_out);
+	total_sample(&tw__process.comp_in_rate, atomic_load(&tw__process.comp_in));
+	total_sample(&tw__process.comp_out_rate, atomic_load(&tw__process.comp_out));
 }
 
 /* ---- the process ---- */
@@ -453,6 +455,13 @@ tw_process_info(struct tw_process_info *out)
 		.released = TW_RELEASE_DATE,
 		.heap = heap.arena + heap.hblkhd,
 		.heap_used = heap.uordblks + heap.hblkhd,
+		.comp_in_rate = atomic_load(&p->comp_in_rate.now),
+		.comp_out_rate = atomic_load(&p->comp_out_rate.now),
+		.comp_in = atomic_load(&p->comp_in),
+		.comp_out = atomic_load(&p->comp_out),
+		.comp_rate_limit = atomic_load(&p->comp_limit),
+		.comp_memory = atomic_load(&p->comp_memory),
+		.comp_memory_limit = atomic_load(&p->comp_memory_limit),
 	};
 	if (out->maxsock == 0)
 		out->maxsock = (uint32_t)out->ulimit_n;

@@ -131,7 +131,11 @@ static const struct {
 	{ "THREAD", true },
 	{ "TPROXY", false },
 	{ "WURFL", false },
+#ifdef HAVE_ZLIB
+	{ "ZLIB", true },
+#else
 	{ "ZLIB", false },
+#endif
 	{ "SENDMMSG", true },
 #ifdef HAVE_XXHASH
 	{ "XXHASH", true },

@@ -145,6 +145,9 @@ TW_API void tw_req_count_latency(const struct tw_req *req);
 TW_API struct tw_str tw_req_unique_id(struct tw_req *req);
 /** tw_req_unlogged - no line of the log shall tell of it. */
 TW_API void tw_req_unlogged(struct tw_req *req);
+/** tw_res_body - the response's body, gathered in memory; as tw_req_body. After
+ * ERR, too, what was gathered is passed on. context: RESPONSE. */
+TW_API enum tw_io tw_res_body(struct tw_req *req, size_t max, struct tw_str *body);
 
 /** tw_req_is_persistent - something keeps it on its server, and that one was not
  * given up since. */

@@ -116,6 +116,10 @@ struct tw_process_info {
 	uint64_t uptime_us;
 	const char *released; /* "2026/01/31" */
 	uint64_t heap, heap_used; /* bytes taken from the system, and in use */
+	uint64_t comp_in_rate, comp_out_rate; /* compressors: bytes in the last second */
+	uint64_t comp_in, comp_out;           /* so far */
+	uint64_t comp_rate_limit;             /* of comp_in_rate; 0: none */
+	uint64_t comp_memory, comp_memory_limit; /* bytes; 0: no limit */
 };
 TW_API void tw_process_info(struct tw_process_info *out);
 
@@ -143,5 +147,21 @@ TW_API void tw_histograms_begin(void);
 TW_API bool tw_proxy_histogram(
     const struct tw_proxy *px, enum tw_side side, struct tw_histogram *out);
 TW_API bool tw_server_histogram(const struct tw_server *srv, struct tw_histogram *out);
+
+/* Compressors, of whatever module, share the process's limits. */
+/** tw_process_compressed - they took and gave so many bytes. context: worker. */
+TW_API void tw_process_compressed(uint64_t in, uint64_t out);
+/** tw_process_comp_memory - they took, or gave back, so many bytes of memory.
+ * returns: how many they have. */
+TW_API uint64_t tw_process_comp_memory(int64_t delta);
+/** tw_process_may_compress - neither bytes nor processor time are at their limit.
+ * in: cpu_pct, the most the traffic threads may use; 100: no limit. */
+TW_API bool tw_process_may_compress(uint32_t cpu_pct);
+/** tw_process_comp_limits - as configured: bytes a second, and of memory; 0: none.
+ * What an operator has set stays until the configured one changes. context:
+ * start. */
+TW_API void tw_process_comp_limits(uint64_t rate, uint64_t memory);
+/** tw_process_set_comp_rate - by an operator. context: control. */
+TW_API void tw_process_set_comp_rate(uint64_t rate);
 
 #endif

@@ -49,9 +49,9 @@ F(SslBackendKeyRate, "MRP", 0, "TLS keys made for servers in the last second")
 U(SslBackendMaxKeyRate, "MMP", 0, "Highest SslBackendKeyRate so far")
 U(SslCacheLookups, "MCP", 0, "TLS sessions looked for in the cache")
 U(SslCacheMisses, "MCP", 0, "TLS sessions not found in the cache")
-F(CompressBpsIn, "MRP", 0, "Bytes given to the compressor in the last second")
-F(CompressBpsOut, "MRP", 0, "Bytes made by the compressor in the last second")
-U(CompressBpsRateLim, "CLP", 0, "Limit of CompressBpsOut, 0: none")
+F(CompressBpsIn, "MRP", p->comp_in_rate, "Bytes given to the compressor in the last second")
+F(CompressBpsOut, "MRP", p->comp_out_rate, "Bytes made by the compressor in the last second")
+U(CompressBpsRateLim, "CLP", p->comp_rate_limit, "Limit of CompressBpsIn, 0: none")
 NONE
 NONE
 U(Tasks, "MGP", p->n_tasks, "Tasks")

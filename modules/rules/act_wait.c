@@ -94,6 +94,16 @@ parse_body(struct tw_action_line *a, const void **conf)
 #define BUFFER_BYTES 15360 /* what a buffer holds besides what rules may add */
 
 static enum tw_act
+body_overdue(struct tw_req *req, const struct tw_action_call *call)
+{
+	const bool response = call->rules == TW_HTTP_RESPONSE;
+
+	tw_req_set_term(req, response ? 's' : 'c', response ? 'R' : 'D');
+	tw_req_fail(req, response ? 504 : 408, "the body did not come", call->origin);
+	return TW_ACT_FAIL;
+}
+
+static enum tw_act
 run_body(struct tw_req *req, const struct tw_action_call *call)
 {
 	const struct wait *const v = call->conf;
@@ -105,16 +115,15 @@ run_body(struct tw_req *req, const struct tw_action_call *call)
 		return TW_ACT_NEXT;
 	if (v->at_least > 0 && v->at_least < max)
 		max = (size_t)v->at_least - 1; /* one more than that is enough */
-	if (tw_req_body(req, max, &body) != TW_IO_AGAIN) {
+	const enum tw_io io = call->rules == TW_HTTP_RESPONSE
+	    ? tw_res_body(req, max, &body)
+	    : tw_req_body(req, max, &body);
+	if (io != TW_IO_AGAIN) {
 		tw_timer_set(&w->timer, 0);
 		return TW_ACT_NEXT;
 	}
-	if (is_over(req, w, v->ms, call->again)) {
-		tw_req_set_term(req, 'c', 'D');
-		tw_req_fail(req, 408, "the body did not come", call->origin);
-		return TW_ACT_FAIL;
-	}
-	return TW_ACT_WAIT;
+	return is_over(req, w, v->ms, call->again) ? body_overdue(req, call)
+						   : TW_ACT_WAIT;
 }
 
 /* clang-format off */
@@ -122,10 +131,11 @@ const struct tw_action act_wait[] = {
 	{ "pause", S(HTTP_REQUEST) | S(HTTP_RESPONSE), parse_pause, run_pause,
 		"{<time> | <expr>}", "The message goes on after that time.",
 		TW_ACTION_WAITS },
-	{ "wait-for-body", S(HTTP_REQUEST), parse_body, run_body,
+	{ "wait-for-body", S(HTTP_REQUEST) | S(HTTP_RESPONSE), parse_body, run_body,
 		"time <time> [at-least <bytes>]",
-		"The request goes on when its body is there, or as much of it as a "
-		"buffer holds; with 408 when the time is over.", TW_ACTION_WAITS },
+		"The message goes on when its body is there, or as much of it as a "
+		"buffer holds; else, when the time is over, the client gets 408 for a "
+		"request, 504 for a response.", TW_ACTION_WAITS },
 	{ .name = NULL },
 };
 /* clang-format on */

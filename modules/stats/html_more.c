@@ -91,6 +91,25 @@ more_answers(const struct st_row *row, struct tw_out *o)
 	list_end(o);
 }
 
+/* What was saved, of all that passed, as HAProxy has it. */
+static void
+more_compression(const struct st_row *row, struct tw_out *o)
+{
+	const uint64_t in = st_num(row, ST_F_comp_in), out = st_num(row, ST_F_comp_out);
+
+	if (row->v[ST_F_comp_in].type == ST_NONE ||
+	    (in == 0 && st_num(row, ST_F_comp_byp) == 0))
+		return;
+	list_begin(o, "Compression");
+	field(row, o, ST_F_comp_rsp, "Responses", "");
+	field(row, o, ST_F_comp_in, "In", " bytes");
+	field(row, o, ST_F_comp_out, "Out", " bytes");
+	field(row, o, ST_F_comp_byp, "Passed by", " bytes");
+	tw_out_printf(o, "<dt>Savings</dt><dd>%u%%</dd>",
+	    (unsigned)(in > out ? (in - out) * 100 / in : 0));
+	list_end(o);
+}
+
 static void
 time_item(const struct st_row *row, struct tw_out *o, const char *label,
     enum st_field max, enum st_field avg)
@@ -175,6 +194,7 @@ st_html_more(struct st_report *rp, struct tw_out *o)
 		more_rates(row, o);
 	more_totals(row, o);
 	more_answers(row, o);
+	more_compression(row, o);
 	more_times(row, o);
 	more_aborts(row, o);
 }
