@@ -146,7 +146,7 @@ sub served_by
 	};
 }
 
-my $CHECK = 'inter 50ms fall 1 rise 1';
+my $CHECK = 'inter 500ms fall 1 rise 1'; # the origins fork for each
 my @rows = (
 # --- addresses of binds
 { f => ['bind address: :::port (IPv6)', 'bind v6only'], bind => ":::$port v6only", ask => sub {
@@ -312,7 +312,7 @@ my @rows = (
 	is(join(' ', map { $r && $r->header($_) // '-' } qw(Host X-C)) . " $r->{raw_body}", 'h.example 1 data', 'as written');
     } },
 { f => ['http-check expect string', 'http-check expect rstatus'], be => "option httpchk\nhttp-check send meth GET uri /s hdr Host x\nhttp-check expect rstatus ^20[0-9]\nhttp-check expect string \"server a\"\nserver good {A} check $CHECK\nserver bad {B} check $CHECK", ask => checked() },
-{ f => ['http-check disable-on-404'], be => "option httpchk\nhttp-check disable-on-404\nhttp-check send meth GET uri / hdr Host x hdr X-Status 404\nserver good {A} check inter 50ms fall 99", ask => sub { server_is("be$_[2]", 'good', qr/^NOLB/) } },
+{ f => ['http-check disable-on-404'], be => "option httpchk\nhttp-check disable-on-404\nhttp-check send meth GET uri / hdr Host x hdr X-Status 404\nserver good {A} check inter 500ms fall 99", ask => sub { server_is("be$_[2]", 'good', qr/^NOLB/) } },
 { f => ['option tcp-check', 'tcp-check connect', 'tcp-check send', 'tcp-check expect string'], be => "option tcp-check\ntcp-check connect\ntcp-check send PING\\r\\n\ntcp-check expect string +PONG\nserver good ${\ $pong->addr} check $CHECK\nserver bad ${\ $nopong->addr} check $CHECK", ask => checked() },
 { f => ['tcp-check send-binary', 'tcp-check expect binary'], be => "option tcp-check\ntcp-check send-binary 00\ntcp-check expect binary 010203\nserver good ${\ $bin->addr} check $CHECK\nserver bad ${\ $wrong->addr} check $CHECK", ask => checked() },
 { f => ['option mysql-check'], be => "option mysql-check user haproxy\nserver good ${\ $mysql->addr} check $CHECK\nserver bad ${\ $wrong->addr} check $CHECK", ask => checked() },
