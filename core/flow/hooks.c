@@ -58,12 +58,10 @@ hook_call(struct tw_req *req, const struct tw__hook_entry *e, enum tw_point poin
 }
 
 enum tw__hooks
-tw__hooks_run(struct tw_req *req, struct tw_proxy *px, enum tw_point point)
+tw__hooks_chain(struct tw_req *req, struct tw_proxy *px, enum tw_point point)
 {
 	const struct tw__hook_entry *e = px->chain[point];
 
-	if (TW_LIKELY(e == NULL))
-		return TW__H_NEXT;
 	bool waited = req->hook_at != NULL;
 	if (waited && req->timed_out)
 		return overdue(req);

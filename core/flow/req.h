@@ -247,8 +247,13 @@ const char *tw__step_name(unsigned step);
 /* hooks.c */
 enum tw__hooks { TW__H_NEXT, TW__H_DONE, TW__H_WAIT, TW__H_RESTART, TW__H_FAIL };
 /** tw__hooks_run - the rest of a proxy's chain at a point. After H_FAIL the
- * caller returns tw__hooks_fail(req). */
-enum tw__hooks tw__hooks_run(struct tw_req *req, struct tw_proxy *px, enum tw_point point);
+ * caller returns tw__hooks_fail(req). tw__hooks_chain - the same; there is one. */
+enum tw__hooks tw__hooks_chain(struct tw_req *req, struct tw_proxy *px, enum tw_point point);
+static inline enum tw__hooks
+tw__hooks_run(struct tw_req *req, struct tw_proxy *px, enum tw_point point)
+{
+	return px->chain[point] == NULL ? TW__H_NEXT : tw__hooks_chain(req, px, point);
+}
 enum tw__next tw__hooks_fail(struct tw_req *req);
 
 /* relay.c */
