@@ -33,6 +33,7 @@ core_libcore_a_SOURCES = \
 	core/conf/units.c \
 	core/conf/unknown.c \
 	core/expr/acl.c \
+	core/expr/acl_told.c \
 	core/expr/arg_var.c \
 	core/expr/cast.c \
 	core/expr/cond.c \
@@ -104,6 +105,11 @@ core_libcore_a_SOURCES = \
 	core/flow/sessions.c \
 	core/flow/shut.c \
 	core/flow/stick.c \
+	core/flow/trail.c \
+	core/flow/trail_diff.c \
+	core/flow/trail_json.c \
+	core/flow/trail_live.c \
+	core/flow/trail_text.c \
 	core/flow/unique_id.c \
 	core/flow/watch.c \
 	core/module/find.c \
@@ -187,6 +193,10 @@ core_libcore_a_SOURCES = \
 	core/run/control.c \
 	core/run/control_conf.c \
 	core/run/daemon.c \
+	core/run/explain.c \
+	core/run/explain_drive.c \
+	core/run/explain_opt.c \
+	core/run/explain_print.c \
 	core/run/gen.c \
 	core/run/global.c \
 	core/run/limits.c \

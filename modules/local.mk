@@ -363,6 +363,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/rules_mod.c \
 	modules/rules/rules_run.c \
 	modules/rules/rules_text.c \
+	modules/rules/rules_trail.c \
 	modules/rules/rules_use.c
 module_LTLIBRARIES += modules/rules.la
 modules_rules_la_SOURCES =

@@ -9,6 +9,9 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
+
+#include <tideway/trail.h>
 #include "core/conf/parser.h"
 
 FILE *tw__conf_dump_to;
@@ -37,31 +40,31 @@ fits_single_quotes(const char *word)
 }
 
 static void
-dump_double_quoted(const char *word)
+dump_double_quoted(FILE *to, const char *word)
 {
-	fputc('"', tw__conf_dump_to);
+	fputc('"', to);
 	for (; *word != '\0'; word++) {
 		const unsigned char c = (unsigned char)*word;
 
 		if (c < ' ' || c == 0x7f)
-			fprintf(tw__conf_dump_to, "\\x%02x", c);
+			fprintf(to, "\\x%02x", c);
 		else if (strchr("\"\\$", c) != NULL)
-			fprintf(tw__conf_dump_to, "\\%c", c);
+			fprintf(to, "\\%c", c);
 		else
-			fputc(c, tw__conf_dump_to);
+			fputc(c, to);
 	}
-	fputc('"', tw__conf_dump_to);
+	fputc('"', to);
 }
 
 static void
-dump_word(const char *word)
+dump_word(FILE *to, const char *word)
 {
 	if (is_plain(word))
-		fputs(word, tw__conf_dump_to);
+		fputs(word, to);
 	else if (fits_single_quotes(word))
-		fprintf(tw__conf_dump_to, "'%s'", word);
+		fprintf(to, "'%s'", word);
 	else
-		dump_double_quoted(word);
+		dump_double_quoted(to, word);
 }
 
 void
@@ -76,7 +79,59 @@ tw__conf_dump_line(char *const *word, int n_words, bool is_section)
 	any = true;
 	for (int i = 0; i < n_words; i++) {
 		fputs(i > 0 ? " " : is_section ? "" : "\t", tw__conf_dump_to);
-		dump_word(word[i]);
+		dump_word(tw__conf_dump_to, word[i]);
 	}
 	fputc('\n', tw__conf_dump_to);
+}
+
+/* As most lines are: nothing in them needs quotes. returns: NULL: something does. */
+static const char *
+plain_text(const struct tw_line *ln)
+{
+	size_t len = 0;
+
+	for (int i = ln->pos; i < ln->n_words; i++) {
+		if (!is_plain(ln->word[i]))
+			return NULL;
+		len += strlen(ln->word[i]) + 1;
+	}
+	char *const text = tw_arena_alloc(tw_gen_arena(ln->gen), len + 1);
+	char *p = text;
+	for (int i = ln->pos; i < ln->n_words; i++) {
+		const size_t n = strlen(ln->word[i]);
+
+		memcpy(p, ln->word[i], n);
+		p[n] = ' ';
+		p += n + 1;
+	}
+	p[p > text ? -1 : 0] = '\0';
+	return text;
+}
+
+static const char *
+quoted_text(const struct tw_line *ln)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *const to = open_memstream(&text, &len);
+
+	if (to == NULL)
+		return NULL;
+	for (int i = ln->pos; i < ln->n_words; i++) {
+		if (i > ln->pos)
+			fputc(' ', to);
+		dump_word(to, ln->word[i]);
+	}
+	fclose(to);
+	const char *const kept = tw_arena_strdup(tw_gen_arena(ln->gen), text);
+	free(text);
+	return kept;
+}
+
+const char *
+tw_trail_text(const struct tw_line *ln)
+{
+	const char *const text = plain_text(ln);
+
+	return text != NULL ? text : quoted_text(ln);
 }

@@ -14,6 +14,7 @@
 
 #include <ctype.h>
 
+#include "expr/acl_told.h"
 #include "expr/cond.h"
 #include "expr/patref.h"
 
@@ -209,6 +210,23 @@ read_flag(struct reader *r)
 
 /* ---- tests -------------------------------------------------------------- */
 
+/* Patterns as they are written. */
+static void
+keep_words(struct reader *r)
+{
+	struct tw_arena *const arena = tw_gen_arena(r->cx->gen);
+	const int n = r->n - r->i;
+	const char **const word =
+	    tw_arena_alloc(arena, sizeof(*word) * (size_t)(n + 1));
+
+	for (int i = 0; i < n; i++)
+		word[i] = tw_arena_strdup(arena, r->word[r->i + i]);
+	r->test->word = word;
+	r->test->n_words = n;
+	r->test->fold = r->fold;
+	r->test->resolve = !r->no_resolve;
+}
+
 static int
 read_patterns(struct reader *r)
 {
@@ -219,6 +237,7 @@ read_patterns(struct reader *r)
 			return -1;
 	if (need_method(r) != 0)
 		return -1;
+	keep_words(r);
 	for (; r->i < r->n; r->i++) {
 		if (r->word[r->i][0] == '\0')
 			continue; /* matches nothing, as in HAProxy */
@@ -258,6 +277,8 @@ test_new(const struct tw__ectx *cx, char *const *word, int n)
 
 	if (cx->bad != NULL)
 		*cx->bad = 0;
+	test->file = cx->file;
+	test->line = cx->line;
 	test->expr = tw__expr_parse(cx, &text, &r.by_name);
 	if (test->expr == NULL)
 		return NULL;
@@ -420,7 +441,7 @@ tw__acl_builtin(const struct tw__ectx *cx, struct tw__acl **list, const char *na
 	return NULL;
 }
 
-static bool
+static inline __attribute__((always_inline)) bool
 patterns_match(
     const struct tw__acl_test *t, struct tw_req *req, const struct tw_sample *s)
 {
@@ -432,22 +453,34 @@ patterns_match(
 	return false;
 }
 
-bool
-tw__acl_test_ask(const struct tw__acl_test *t, struct tw_req *req)
+/* in: told, NULL: the request has no trail; then it costs nothing here. */
+static inline __attribute__((always_inline)) bool
+test_ask(const struct tw__acl_test *t, struct tw_req *req, struct tw__acl_telling *told)
 {
 	struct tw_cursor cur = { .more = false };
 	struct tw_sample s;
 	int got;
 
 	while ((got = tw__expr_once(t->expr, req, &cur, &s)) >= 0) {
+		if (told != NULL && got > 0)
+			tw__acl_saw(told, req, &s);
 		if (got > 0 &&
 		    (t->present ||
-			(tw__cast(req, &s, t->cast) && patterns_match(t, req, &s))))
+			(tw__cast(req, &s, t->cast) && patterns_match(t, req, &s)))) {
+			if (told != NULL)
+				tw__acl_matched(told, req, &s);
 			return true;
+		}
 		if (!cur.more)
 			return false;
 	}
 	return false;
+}
+
+bool
+tw__acl_test_ask(const struct tw__acl_test *t, struct tw_req *req)
+{
+	return test_ask(t, req, NULL);
 }
 
 bool
@@ -457,6 +490,38 @@ tw__acl_ask(const struct tw__acl *acl, struct tw_req *req)
 		if (tw__acl_test_ask(t, req))
 			return true;
 	return false;
+}
+
+/* What trails show of a test's patterns. */
+static struct tw__acl_patterns
+patterns_of(const struct tw__acl_test *t)
+{
+	return (struct tw__acl_patterns){ .match = t->match,
+		.word = t->word,
+		.n_words = t->n_words,
+		.fold = t->fold,
+		.resolve = t->resolve,
+		.file = t->files != NULL ? tw__patview_ref(t->files->view) : NULL };
+}
+
+bool
+tw__acl_eval_told(const struct tw__acl *acl, struct tw_req *req, bool negated)
+{
+	bool is_true = false;
+
+	for (const struct tw__acl_test *t = acl->tests; t && !is_true; t = t->next) {
+		const struct tw__acl_patterns pats = patterns_of(t);
+		struct tw__acl_telling told = { .pats = &pats,
+			.t = { .name = acl->name,
+			    .expr = t->expr->text,
+			    .file = t->file,
+			    .line = t->line,
+			    .negated = negated } };
+
+		is_true = test_ask(t, req, &told);
+		tw__acl_tell(&told, req, is_true);
+	}
+	return is_true;
 }
 
 bool

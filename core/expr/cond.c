@@ -12,7 +12,7 @@
 #include <tideway/text.h>
 
 #include "expr/cond.h"
-#include "flow/req.h"
+#include "flow/trail.h"
 
 struct parser {
 	const struct tw__ectx *cx;
@@ -201,12 +201,20 @@ tw_cond_compile(struct tw_line *ln, int i, unsigned where)
 	return c;
 }
 
-bool
-tw_cond_eval(const struct tw_cond *c, struct tw_req *req)
+static inline __attribute__((always_inline)) bool
+term_holds(const struct tw__term *t, struct tw_req *req, bool told)
+{
+	return told ? tw__acl_eval_told(t->acl, req, t->negated)
+		    : tw__acl_eval(t->acl, req);
+}
+
+/* One text for both: with a trail and, without any cost of it, for all others. */
+static inline __attribute__((always_inline)) bool
+eval(const struct tw_cond *c, struct tw_req *req, const bool told)
 {
 	for (uint16_t i = 0; i < c->n;) {
 		const struct tw__term *const t = &c->term[i];
-		if (tw__acl_eval(t->acl, req) == t->negated) {
+		if (term_holds(t, req, told) == t->negated) {
 			i = t->skip;
 			continue;
 		}
@@ -217,25 +225,31 @@ tw_cond_eval(const struct tw_cond *c, struct tw_req *req)
 	return c->unless;
 }
 
+bool
+tw_cond_eval(const struct tw_cond *c, struct tw_req *req)
+{
+	return eval(c, req, false);
+}
+
 /* One ACL: 1, 0; -1: a fetch of it waits for more. */
-static int
-try_acl(const struct tw__acl *acl, struct tw_req *req)
+static inline __attribute__((always_inline)) int
+try_term(const struct tw__term *t, struct tw_req *req, bool told)
 {
 	req->undecided = false;
-	if (tw__acl_eval(acl, req))
+	if (term_holds(t, req, told))
 		return 1;
 	return req->undecided ? -1 : 0;
 }
 
 /* What is false stays so whatever is open beside it; what is true decides. */
-int
-tw_cond_try(const struct tw_cond *c, struct tw_req *req)
+static inline __attribute__((always_inline)) int
+try(const struct tw_cond *c, struct tw_req *req, const bool told)
 {
 	bool open = false, group_open = false;
 
 	for (uint16_t i = 0; i < c->n;) {
 		const struct tw__term *const t = &c->term[i];
-		const int r = try_acl(t->acl, req);
+		const int r = try_term(t, req, told);
 		if (r >= 0 && (r == 1) == t->negated) {
 			i = t->skip;
 			group_open = false;
@@ -253,6 +267,20 @@ tw_cond_try(const struct tw_cond *c, struct tw_req *req)
 		i = t->skip;
 	}
 	return open ? -1 : c->unless ? 1 : 0;
+}
+
+int
+tw_cond_try(const struct tw_cond *c, struct tw_req *req)
+{
+	return try(c, req, false);
+}
+
+int
+tw_trail_cond(struct tw_req *req, const struct tw_cond *c)
+{
+	if (req->record == NULL)
+		return tw_req_final(req) ? tw_cond_eval(c, req) : tw_cond_try(c, req);
+	return tw_req_final(req) ? eval(c, req, true) : try(c, req, true);
 }
 
 int

@@ -29,6 +29,12 @@ struct tw__acl_test {
 	enum tw__match match;
 	enum tw_type cast; /* before matching; TW_ANY: none */
 	bool present;      /* -m found: patterns do not matter */
+	/* for trails (acl_told.c) */
+	const char *const *word; /* the patterns as written; gen */
+	int n_words;
+	bool fold, resolve;
+	const char *file; /* where it stands; gen */
+	int line;
 };
 
 struct tw__term {

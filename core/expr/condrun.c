@@ -14,6 +14,7 @@
 #include "config.h"
 
 #include "expr/cond.h"
+#include "flow/trail.h"
 
 #define RUN_MIN 4 /* fewer are as quick one by one */
 
@@ -332,4 +333,18 @@ tw_cond_run_next(
 		return from; /* let it be tried */
 	}
 	return h->n > 0 ? (int)h->i[0] : (int)run->n;
+}
+
+void
+tw_trail_cond_run(struct tw_req *req, const struct tw_cond_run *run)
+{
+	struct tw__acl_told t = { .expr = run->expr->text,
+		.verb = "is none of their texts" };
+	struct tw_sample s;
+
+	if (req->record == NULL)
+		return;
+	if (tw_expr_eval(run->expr, req, &s))
+		t.value = tw__trail_sample(req, &s);
+	tw__trail_acl(req, &t);
 }

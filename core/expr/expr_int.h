@@ -160,6 +160,8 @@ struct tw__acl *tw__acl_builtin(const struct tw__ectx *cx,
 struct tw__acl *tw__acl_anonymous(const struct tw__ectx *cx,
     char *const *word, int n);
 bool tw__acl_eval(const struct tw__acl *acl, struct tw_req *req);
+/** tw__acl_eval_told - the same, and adds what it saw to the request's trail. */
+bool tw__acl_eval_told(const struct tw__acl *acl, struct tw_req *req, bool negated);
 
 /* Provided by core/proxy: the head of a proxy's list of ACLs. */
 struct tw__acl **tw__proxy_acls(struct tw_proxy *px);

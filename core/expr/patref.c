@@ -30,6 +30,7 @@ struct form {
 
 struct tw__patview {
 	struct tw__patview *next;
+	const struct tw__patref *ref; /* gen; contains this */
 	struct tw__patkind kind;
 	_Atomic(struct form *) form; /* shared: the control thread replaces it */
 	struct form *fresh;          /* owns: while a change is being made */
@@ -276,6 +277,7 @@ tw__patref_view(
 		return NULL;
 	struct tw__patview *const v =
 	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*v));
+	v->ref = ref;
 	v->kind = *kind;
 	atomic_init(&v->form, f);
 	v->next = ref->views;
@@ -287,6 +289,12 @@ const struct tw__pats *
 tw__patview_pats(const struct tw__patview *v)
 {
 	return atomic_load_explicit(&v->form, memory_order_acquire)->pats;
+}
+
+const struct tw__patref *
+tw__patview_ref(const struct tw__patview *v)
+{
+	return v->ref;
 }
 
 const struct tw__mapidx *

@@ -57,6 +57,8 @@ struct tw__patview *tw__patref_view(const struct tw__ectx *cx,
     struct tw__patref *ref, const struct tw__patkind *kind);
 /** tw__patview_pats - the form in force, for ACLs. context: any. */
 const struct tw__pats *tw__patview_pats(const struct tw__patview *v);
+/** tw__patview_ref - the list that it shows. */
+const struct tw__patref *tw__patview_ref(const struct tw__patview *v);
 /** tw__patview_map - the same for maps. */
 const struct tw__mapidx *tw__patview_map(const struct tw__patview *v);
 /** tw__patref_fini - frees all lists of a generation and their forms. */

@@ -19,7 +19,7 @@
 #include <tideway/var.h>
 
 #include "expr/expr_int.h"
-#include "flow/req.h"
+#include "flow/trail.h"
 
 enum scope { PROC, SESS, TXN, REQ, RES, CHECK, N_SCOPES };
 
@@ -247,6 +247,24 @@ tw_var_exists(struct tw_req *req, const struct tw_var *var)
 	if (var->scope == PROC) /* made when the configuration is read */
 		return true;
 	return find(list_of(req, var->scope), var) != NULL;
+}
+
+const char *
+tw__var_each(struct tw_req *req, int i, struct tw_sample *s)
+{
+	const struct tw__var_value *v = req->vars;
+
+	while (v != NULL && i-- > 0)
+		v = v->next;
+	if (v == NULL)
+		for (v = req->cli->vars; v != NULL && i-- > 0;)
+			v = v->next;
+	if (v == NULL)
+		return NULL;
+	*s = v->s;
+	if (!v->set)
+		s->type = TW_ANY;
+	return v->var->name;
 }
 
 void

@@ -144,6 +144,8 @@ tw__flow_accepted(struct tw_conn *cli)
 		return;
 	}
 	req->step = TW__ACCEPT;
+	if (TW_UNLIKELY(tw__debug_on))
+		tw__debug_conn(req);
 	tw__flow_run(req);
 }
 
@@ -477,7 +479,9 @@ tw__step_route(struct tw_req *req)
 	enum tw__hooks v = TW__H_NEXT;
 
 	if (req->sub == 0) {
-		struct tw_proxy *const be = tw__route(req->fe, req, &origin);
+		struct tw_proxy *const be = TW_LIKELY(req->record == NULL)
+		    ? tw__route(req->fe, req, &origin)
+		    : tw__route_told(req->fe, req, &origin);
 		if (be != NULL)
 			tw_decide_backend(req, be, origin);
 		req->sub = 1;

@@ -18,16 +18,29 @@
 #include <unistd.h>
 
 #include "core/flow/debug.h"
+#include "core/flow/trail.h"
 #include "core/flow/watch.h"
 
 #define EVENT_BYTES 65536
 
-bool tw__debug_on;
+_Atomic unsigned tw__debug_bits;
+
+static bool
+is_shown(void)
+{
+	return (tw__debug_on & TW__DEBUG_SHOW) != 0;
+}
+
+static bool
+has_trails(void)
+{
+	return (tw__debug_on & TW__DEBUG_TRAILS) != 0;
+}
 
 void
 tw__debug_up(void)
 {
-	tw__debug_on = true;
+	tw__debug_bits |= TW__DEBUG_SHOW;
 	tw__watch_for(TW__WATCH_DEBUG);
 	puts("Using epoll() as the polling mechanism.");
 	fflush(stdout);
@@ -104,12 +117,22 @@ fields_out(struct tw_out *o, const struct tw_msg *msg, struct tw_str prefix)
 }
 
 void
+tw__debug_conn(struct tw_req *req)
+{
+	if (has_trails())
+		tw__trail_conn(req);
+}
+
+void
 tw__debug_accept(const struct tw_req *req)
 {
 	const struct tw_conn *const cli = req->cli;
 	const struct tw_addr *const src = tw_conn_src(cli);
 	char mem[512];
 	struct tw_out o = tw_out_of(mem, sizeof(mem));
+
+	if (!is_shown())
+		return;
 
 	event_head(&o, req, req->fe, "accept");
 	tw_out_printf(&o, "(%04x)=%04x from [",
@@ -146,7 +169,10 @@ head_show(const struct tw_req *req, const struct tw_msg *msg, struct tw_str line
 void
 tw__debug_request(struct tw_req *req)
 {
-	head_show(req, &req->req, req->start_line, true);
+	if (has_trails())
+		tw__trail_request(req);
+	if (is_shown())
+		head_show(req, &req->req, req->start_line, true);
 }
 
 void
@@ -158,7 +184,8 @@ tw__debug_server(struct tw_req *req)
 void
 tw__debug_response(struct tw_req *req)
 {
-	head_show(req, &req->res, req->res.raw, false);
+	if (is_shown())
+		head_show(req, &req->res, req->res.raw, false);
 }
 
 static void
@@ -169,8 +196,8 @@ close_out(struct tw_out *o, const struct tw_req *req, const char *what)
 	    req->debug_fd != 0 ? (uint16_t)req->debug_fd : 0xffffu);
 }
 
-void
-tw__debug_end(const struct tw_req *req)
+static void
+end_show(const struct tw_req *req)
 {
 	char mem[1024];
 	struct tw_out o = tw_out_of(mem, sizeof(mem));
@@ -182,4 +209,13 @@ tw__debug_end(const struct tw_req *req)
 	close_out(&o, req, "clicls");
 	close_out(&o, req, "closed");
 	event_write(mem, (size_t)(o.p - mem));
+}
+
+void
+tw__debug_end(struct tw_req *req)
+{
+	if (is_shown())
+		end_show(req);
+	if (has_trails())
+		tw__trail_end(req);
 }

@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/net/conn.h"
@@ -116,4 +117,35 @@ tw__bind_listens(int fd, const struct tw_bind *b)
 	if (b->addr.family != AF_UNIX)
 		set_opt(fd, IPPROTO_TCP, TCP_QUICKACK, b->proxy->c.smart_accept == 2);
 	return fd;
+}
+
+/* --- unix sockets --- */
+
+int
+tw__bind_unix_permissions(const struct tw_bind *b)
+{
+	const char *const path = b->addr.u.path;
+
+	if (b->mode != 0 && chmod(path, b->mode) != 0)
+		return -1;
+	if ((b->uid != UINT32_MAX || b->gid != UINT32_MAX) &&
+	    chown(path, b->uid, b->gid) != 0)
+		return -1;
+	return 0;
+}
+
+/* What another program left at the path is replaced, as HAProxy does. */
+int
+tw__bind_unix(int fd, const struct tw_bind *b)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = tw_addr_to_sockaddr(&b->addr, &ss);
+	struct sockaddr_un *const un = (struct sockaddr_un *)&ss;
+
+	if (b->addr.u.path[0] == '@')
+		return bind(fd, (struct sockaddr *)&ss, len);
+	unlink(un->sun_path);
+	if (bind(fd, (struct sockaddr *)&ss, len) != 0)
+		return -1;
+	return tw__bind_unix_permissions(b);
 }

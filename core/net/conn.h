@@ -223,6 +223,10 @@ struct tw_conn *tw__upstream_connect(struct tw_worker *w, const struct tw_server
 /** tw__upstream_lost - an idle connection had an event: closes it. */
 void tw__upstream_lost(struct tw_conn **conn);
 void tw__upstream_close_all(struct tw_worker *w);
+/** tw__upstream_instead - gives a connected socket in the server's place; NULL:
+ * servers are connected to. Set at start-up (explain). */
+extern int (*tw__upstream_instead)(const struct tw_server *srv,
+    const struct sockaddr_storage *ss);
 /** tw__upstream_purge - closes idle connections nobody needed, and those of
  * servers that are gone. */
 void tw__upstream_purge(struct tw_worker *w);
@@ -254,6 +258,9 @@ int tw__bind_transparent(int fd, int family);
 /** tw__bind_listens - what listen() would forget. returns: fd. */
 int tw__bind_listens(int fd, const struct tw_bind *b);
 int tw__bind_backlog(const struct tw_bind *b);
+/** tw__bind_unix - to the line's path, with its owner and mode. */
+int tw__bind_unix(int fd, const struct tw_bind *b);
+int tw__bind_unix_permissions(const struct tw_bind *b);
 
 /* listeners (listener.c) */
 int tw__listeners_open(struct tw_gen *gen, struct tw_err *err);
@@ -285,6 +292,10 @@ void tw__listener_room(struct tw_worker *w);
 /** tw__listener_fd - the socket that this worker accepts on. returns: -1 when
  * it does not any more. */
 int tw__listener_fd(const struct tw_worker *w, const struct tw__bind_live *live);
+/** tw__client_new - a client that no listener has accepted; then
+ * tw__flow_accepted(). in: fd, taken. returns: NULL: out of memory. */
+struct tw_conn *tw__client_new(struct tw_worker *w, struct tw_bind *bind, int fd,
+    const struct tw_addr *src);
 /** tw__client_closed - counts a client connection out. */
 void tw__client_closed(struct tw_conn *conn);
 extern _Atomic uint32_t tw__n_conns;

@@ -60,35 +60,6 @@ tw__conns_active(void)
 /* --- opening --- */
 
 static int
-unix_permissions(const struct tw_bind *b)
-{
-	const char *const path = b->addr.u.path;
-
-	if (b->mode != 0 && chmod(path, b->mode) != 0)
-		return -1;
-	if ((b->uid != UINT32_MAX || b->gid != UINT32_MAX) &&
-	    chown(path, b->uid, b->gid) != 0)
-		return -1;
-	return 0;
-}
-
-/* What another program left at the path is replaced, as HAProxy does. */
-static int
-bind_unix(int fd, const struct tw_bind *b)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = tw_addr_to_sockaddr(&b->addr, &ss);
-	struct sockaddr_un *const un = (struct sockaddr_un *)&ss;
-
-	if (b->addr.u.path[0] == '@')
-		return bind(fd, (struct sockaddr *)&ss, len);
-	unlink(un->sun_path);
-	if (bind(fd, (struct sockaddr *)&ss, len) != 0)
-		return -1;
-	return unix_permissions(b);
-}
-
-static int
 bind_inet(int fd, const struct tw_bind *b)
 {
 	struct sockaddr_storage ss;
@@ -111,7 +82,8 @@ open_new(const struct tw_bind *b, struct tw_err *err)
 	    b->netns, b->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd >= 0 &&
-	    (b->addr.family == AF_UNIX ? bind_unix(fd, b) : bind_inet(fd, b)) == 0 &&
+	    (b->addr.family == AF_UNIX ? tw__bind_unix(fd, b) : bind_inet(fd, b)) ==
+		0 &&
 	    listen(fd, tw__bind_backlog(b)) == 0)
 		return tw__bind_listens(fd, b);
 	tw_err_errno(err, "[%s:%d] : Starting frontend %s: cannot bind socket [%s]",
@@ -155,7 +127,8 @@ open_handed_over(const struct tw_bind *b)
 	if (fd < 0)
 		return -1;
 	if (b->addr.family == AF_UNIX)
-		unix_permissions(b); /* best effort: they may be right already */
+		tw__bind_unix_permissions(
+		    b); /* best effort: they may be right already */
 	else
 		tw__bind_options(fd, b);
 	listen(fd, tw__bind_backlog(b));
@@ -350,8 +323,8 @@ count_out(struct tw_worker *w, struct tw_bind *bind)
 }
 
 /* in: bind, counted and its generation referred to. */
-static void
-conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_addr *src)
+static inline struct tw_conn *
+conn_make(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_addr *src)
 {
 	struct tw_conn *const conn = tw__conn_new(w, fd);
 
@@ -359,7 +332,7 @@ conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_ad
 		close(fd);
 		count_out(w, bind);
 		tw__gen_unref(bind->proxy->gen);
-		return;
+		return NULL;
 	}
 	conn->bind = bind;
 	conn->gen = bind->proxy->gen;
@@ -374,7 +347,25 @@ conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_ad
 	tw__cnt(&bind->live->s, w->id, TW_CNT_CONN, 1);
 	tw__cnt(&bind->proxy->live->fe, w->id, TW_CNT_SESS, 1);
 	tw__cnt(&bind->live->s, w->id, TW_CNT_SESS, 1);
-	tw__flow_accepted(conn);
+	return conn;
+}
+
+static void
+conn_begin(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_addr *src)
+{
+	struct tw_conn *const conn = conn_make(w, bind, fd, src);
+
+	if (conn != NULL)
+		tw__flow_accepted(conn);
+}
+
+struct tw_conn *
+tw__client_new(
+    struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_addr *src)
+{
+	count_in(w, bind);
+	tw__gen_ref(bind->proxy->gen);
+	return conn_make(w, bind, fd, src);
 }
 
 static void
@@ -703,6 +694,8 @@ tw__listeners_published(struct tw_gen *gen)
 		for (int i = 0; !px->c.disabled && i < px->n_binds; i++) {
 			l = px->bind[i]->live->net;
 			atomic_store(&px->bind[i]->live->bind, px->bind[i]);
+			if (l == NULL) /* `tideway explain` listens nowhere */
+				continue;
 			l->wanted = true;
 			if (px->bind[i]->addr.family != AF_UNIX)
 				tw__socket_tune(l->fd, &gen->global.tune, true);

@@ -375,6 +375,9 @@ address_of(const struct tw_server *srv, const struct tw_conn *client,
 	return len;
 }
 
+int (*tw__upstream_instead)(
+    const struct tw_server *srv, const struct sockaddr_storage *ss);
+
 struct tw_conn *
 tw__upstream_connect(
     struct tw_worker *w, const struct tw_server *srv, const struct tw_conn *client)
@@ -383,11 +386,13 @@ tw__upstream_connect(
 	const uint32_t epoch = atomic_load_explicit(&srv->epoch, memory_order_acquire);
 	struct sockaddr_storage ss;
 	const socklen_t len = address_of(srv, client, &ss);
-	const int fd = socket_for(w, srv, ss.ss_family, client);
+	const bool instead = tw__upstream_instead != NULL;
+	const int fd = TW_UNLIKELY(instead) ? tw__upstream_instead(srv, &ss)
+					    : socket_for(w, srv, ss.ss_family, client);
 
 	if (fd < 0)
 		return NULL;
-	int rc = connect_once(fd, &ss, len);
+	int rc = TW_UNLIKELY(instead) ? 0 : connect_once(fd, &ss, len);
 	if (rc != 0 && errno == EINPROGRESS && is_here(&ss))
 		rc = connect_once(fd, &ss, len);
 	if (rc != 0 && errno == EALREADY)

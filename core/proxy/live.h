@@ -112,6 +112,7 @@ struct tw_proxy_live {
 	_Atomic int n_active, n_backup;       /* usable ones */
 	_Atomic uint32_t weight;     /* of the active ones */
 	uint32_t n_ramps;            /* servers that grow; control */
+	_Atomic int32_t trails;      /* the next so many requests get one; -1: all */
 };
 
 struct tw__bind_live {           /* a listener; the socket is in core/net */

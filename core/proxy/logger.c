@@ -570,6 +570,15 @@ tw_proxy_log(const struct tw_proxy *px, enum tw_level level, const char *fmt, ..
 }
 
 void
+tw__log_trail(const struct tw_proxy *px, struct tw_str text)
+{
+	struct line l = { .level = TW_DEBUG, .text = text };
+
+	if (line_of(px, &l))
+		emit(tw__self->log, &l);
+}
+
+void
 tw__log_open(struct tw_gen *gen)
 {
 	const struct tw__logger *lg;

@@ -121,6 +121,9 @@ bool tw__log_is_sampled(const struct tw__logger *lg);
 /** tw__log_message - a message with its header, without newline, as it is.
  * context: worker. */
 void tw__log_message(const struct tw__logger *lg, struct tw_str text);
+/** tw__log_trail - a line of a trail to a frontend's targets, level debug. context:
+ * worker. */
+void tw__log_trail(const struct tw_proxy *px, struct tw_str text);
 /** tw__log_line - a `log` line's arguments: one more logger in the list. */
 int tw__log_line(struct tw_line *ln, struct tw__logger_list *list);
 /** tw__log_sink - for tw__oplog_sink_set(): to the global targets. */

@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include <tideway/trail.h>
 #include "core/proxy/proxy_int.h"
 
 static int
@@ -25,6 +26,8 @@ rule_add(struct tw_line *ln, enum tw_persistence what)
 		    ln->kw->word);
 	rule = tw_arena_zalloc(ln->gen->conf.arena, sizeof(*rule));
 	rule->what = what;
+	rule->origin = (struct tw_origin){ ln->kw->word, ln->file, ln->number };
+	rule->text = tw_trail_text(ln);
 	rule->cond = tw_cond_compile(ln, 0, TW_AT_CONN | TW_AT_REQUEST);
 	if (rule->cond == NULL)
 		return -1;
@@ -50,7 +53,10 @@ tw__persist_rules(const struct tw_proxy *be, struct tw_req *req)
 	const struct tw__persist_rule *rule;
 
 	STAILQ_FOREACH(rule, &be->persists, link) {
-		if (tw_cond_eval(rule->cond, req))
+		tw_trail_rule(req, &rule->origin, rule->text);
+		const bool is = tw_trail_cond(req, rule->cond) == 1;
+		tw_trail_result(req, is ? TW_TOLD_LAST : TW_TOLD_NO);
+		if (is)
 			return rule->what;
 	}
 	return be->c.persist ? TW_PERSIST_DOWN : TW_PERSIST_USUAL;

@@ -142,6 +142,7 @@ struct tw__use {
 	struct tw_origin origin; /* "use_backend", file, line */
 	const struct tw__use_run *run; /* it is of; NULL: none (use_run.c) */
 	int nth;                       /* .. its place there */
+	const char *text;              /* the line, for trails; gen */
 };
 STAILQ_HEAD(tw__use_list, tw__use);
 
@@ -150,6 +151,8 @@ struct tw__persist_rule {
 	STAILQ_ENTRY(tw__persist_rule) link;
 	struct tw_cond *cond;
 	enum tw_persistence what;
+	struct tw_origin origin;
+	const char *text;        /* the line, for trails; gen */
 };
 STAILQ_HEAD(tw__persist_list, tw__persist_rule);
 
@@ -350,6 +353,9 @@ bool tw__bind_runs_on(const struct tw_bind *b, int worker);
 /** tw__route - runs the use_backend rules, then default_backend. returns: NULL
  * when none applies; *origin says who. */
 struct tw_proxy *tw__route(const struct tw_proxy *fe, struct tw_req *req,
+    const struct tw_origin **origin);
+/** tw__route_told - the same for a request with a trail. */
+struct tw_proxy *tw__route_told(const struct tw_proxy *fe, struct tw_req *req,
     const struct tw_origin **origin);
 /** tw__balance_pick - by the backend's algorithm. returns: NULL: all full or
  * none usable (*any tells which: true when some server is usable). */

@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #include <tideway/text.h>
-
+#include <tideway/trail.h>
 #include "core/proxy/proxy_int.h"
 
 /* The proxy of the line; core keywords find it in `state`. */
@@ -198,6 +198,7 @@ proxy_add_use_backend(struct tw_line *ln)
 	}
 	use->name = tw_arena_strdup(arena, name);
 	use->origin = (struct tw_origin){ "use_backend", ln->file, ln->number };
+	use->text = tw_trail_text(ln);
 	STAILQ_INSERT_TAIL(&px->uses, use, link);
 	return 0;
 }

@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include <tideway/trail.h>
 #include "core/proxy/proxy_int.h"
 #include "core/proxy/use_run.h"
 
@@ -28,18 +29,38 @@ by_made_name(const struct tw_proxy *fe, const struct tw__use *use, struct tw_req
 	return be != NULL && be->c.mode == fe->c.mode ? be : NULL;
 }
 
-/* The rule that applies; NULL: none does. */
-static const struct tw__use *
-rule_of(const struct tw_proxy *fe, struct tw_req *req)
+static inline __attribute__((always_inline)) bool
+applies(const struct tw__use *use, struct tw_req *req, bool told)
+{
+	if (!told)
+		return use->cond == NULL || tw_cond_eval(use->cond, req);
+	tw_trail_rule(req, &use->origin, use->text);
+	if (use->cond == NULL || tw_trail_cond(req, use->cond) == 1)
+		return true;
+	tw_trail_result(req, TW_TOLD_NO);
+	return false;
+}
+
+/* The rule that applies; NULL: none does. One text for both: with a trail and,
+ * without any cost of it, for all others. */
+static inline __attribute__((always_inline)) const struct tw__use *
+rule_of(const struct tw_proxy *fe, struct tw_req *req, const bool told)
 {
 	struct tw_cond_hits hits;
 	const struct tw__use *use = STAILQ_FIRST(&fe->uses);
 
 	hits.run = NULL;
 	for (; use != NULL; use = STAILQ_NEXT(use, link)) {
-		if (use->run != NULL && (use = tw__use_skip(use, req, &hits)) == NULL)
-			break;
-		if (use->cond == NULL || tw_cond_eval(use->cond, req))
+		if (use->run != NULL) {
+			const struct tw__use *const first = use;
+
+			use = tw__use_skip(use, req, &hits);
+			if (told)
+				tw__use_tell(first, use, req);
+			if (use == NULL)
+				break;
+		}
+		if (applies(use, req, told))
 			break;
 	}
 	return use;
@@ -51,7 +72,7 @@ tw__route(
 {
 	if (fe->memo_routes)
 		tw_memo_begin(req);
-	const struct tw__use *const use = rule_of(fe, req);
+	const struct tw__use *const use = rule_of(fe, req, false);
 	if (fe->memo_routes)
 		tw_memo_end(req);
 	if (use != NULL) {
@@ -63,4 +84,35 @@ tw__route(
 	}
 	*origin = &fe->default_origin;
 	return fe->default_backend;
+}
+
+/* The rule that was taken, and those behind it. */
+static void
+taken_tell(const struct tw__use *use, const struct tw_proxy *be, struct tw_req *req)
+{
+	if (be == NULL)
+		tw_trail_note(
+		    req, "there is no backend of that name and mode: default_backend");
+	else if (use->backend == NULL)
+		tw_trail_note(req, "the name is %s", be->name);
+	tw_trail_result(req, TW_TOLD_LAST);
+	while ((use = STAILQ_NEXT(use, link)) != NULL) {
+		tw_trail_rule(req, &use->origin, use->text);
+		tw_trail_result(req, TW_TOLD_UNREACHED);
+	}
+}
+
+struct tw_proxy *
+tw__route_told(
+    const struct tw_proxy *fe, struct tw_req *req, const struct tw_origin **origin)
+{
+	const struct tw__use *const use = rule_of(fe, req, true);
+	struct tw_proxy *be = NULL;
+
+	if (use != NULL) {
+		be = use->backend != NULL ? use->backend : by_made_name(fe, use, req);
+		taken_tell(use, be, req);
+	}
+	*origin = be != NULL ? &use->origin : &fe->default_origin;
+	return be != NULL ? be : fe->default_backend;
 }

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include <tideway/trail.h>
 #include "core/proxy/proxy_int.h"
 #include "core/proxy/use_run.h"
 
@@ -88,4 +89,25 @@ tw__use_skip(const struct tw__use *use, struct tw_req *req, struct tw_cond_hits 
 			break; /* one of the run: it is asked itself */
 	}
 	return use;
+}
+
+/* Neighbours of one run are told together. */
+void
+tw__use_tell(const struct tw__use *use, const struct tw__use *end, struct tw_req *req)
+{
+	while (use != NULL && use != end) {
+		const struct tw__use *const first = use, *last = use;
+		int n = 0;
+
+		for (; use != NULL && use != end && use->run == first->run; n++) {
+			last = use;
+			use = STAILQ_NEXT(use, link);
+		}
+		tw_trail_rule(req, &first->origin, first->text);
+		if (n > 1)
+			tw_trail_note(req, "and the next %d, to line %d, asked at once",
+			    n - 1, last->origin.line);
+		tw_trail_cond_run(req, first->run->conds);
+		tw_trail_result(req, TW_TOLD_NO);
+	}
 }

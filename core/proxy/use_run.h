@@ -19,4 +19,9 @@ void tw__proxies_hint(struct tw_gen *gen);
 const struct tw__use *tw__use_skip(const struct tw__use *use, struct tw_req *req,
     struct tw_cond_hits *hits);
 
+/** tw__use_tell - the rules from `use` to before `end` were passed over: tells the
+ * request's trail. in: end, NULL: all of them. */
+void tw__use_tell(
+    const struct tw__use *use, const struct tw__use *end, struct tw_req *req);
+
 #endif

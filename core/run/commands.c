@@ -231,6 +231,7 @@ const struct tw_command tw__commands_common[] = {
 };
 
 extern const struct tw_command tw__commands_patref[]; /* core/expr */
+extern const struct tw_command tw__trail_commands[];  /* core/flow */
 
 static const struct tw_command of_worker[] = {
 	{ "_getsocks", TW_CLI_USER, TW_CMD_HIDDEN, cmd_getsocks, "",
@@ -263,6 +264,8 @@ tw__command_worker(int i)
 		c = of_table(tw__log_commands, &i);
 	if (c == NULL)
 		c = of_table(tw__commands_patref, &i);
+	if (c == NULL)
+		c = of_table(tw__trail_commands, &i);
 	for (int m = 0; c == NULL && (self = tw__module_at(m)) != NULL; m++)
 		c = of_table(self->module->commands, &i);
 	return c;

@@ -27,6 +27,7 @@
 #include "core/net/handover.h"
 #include "core/proxy/proxy.h"
 #include "core/run/cli.h"
+#include "core/run/explain.h"
 #include "core/run/limits.h"
 #include "core/run/run.h"
 
@@ -229,6 +230,8 @@ config_use(struct tw__run *run, const struct tw_report *report)
 	case TW__DO_CHAINS:
 		tw__chains_print(stdout, run->first);
 		return 0;
+	case TW__DO_EXPLAIN:
+		return tw__explain_run(run);
 	default:
 		return daemon_run(run);
 	}
@@ -238,7 +241,8 @@ static int
 config_run(struct tw__run *run)
 {
 	struct tw_report report = { .to = run->opt.quiet ? NULL : stderr,
-		.wants_hints = run->opt.todo == TW__DO_CHECK };
+		.wants_hints = run->opt.todo == TW__DO_CHECK,
+		.quiet_warnings = run->opt.todo == TW__DO_EXPLAIN };
 	struct tw_err err = { "" };
 
 	if (modules_load(&run->opt, &err) != 0)
@@ -287,7 +291,11 @@ main(int argc, char **argv)
 	struct tw_err err = { "" };
 
 	tw__panic_init();
-	if (tw__options_parse(&run.opt, argc, argv, &err) != 0)
+	if (argc > 1 && strcmp(argv[1], "explain") == 0) {
+		const int status = tw__explain_options(&run, argc, argv);
+		if (status >= 0)
+			return status;
+	} else if (tw__options_parse(&run.opt, argc, argv, &err) != 0)
 		return err.text[0] != '\0' ? fail(&err) : usage(argv[0]);
 	tw__oplog_quiet(run.opt.quiet);
 	if (dir_enter(run.opt.dir, &err) != 0 || core_register(&err) != 0)
@@ -296,5 +304,6 @@ main(int argc, char **argv)
 	const int status = todo_run(&run);
 	tw__gen_free(&run.first);
 	tw__options_fini(&run.opt);
+	tw__explain_free(&run.explain);
 	tw__run_end(&run, status);
 }

@@ -22,6 +22,7 @@ enum tw__todo {
 	TW__DO_CONDITION,  /* -cc */
 	TW__DO_CHAINS,     /* -T */
 	TW__DO_MANUAL,     /* -K */
+	TW__DO_EXPLAIN,    /* explain */
 };
 
 struct tw__options {

@@ -25,6 +25,7 @@ struct tw__run {
 	int end_signal;        /* the signal that ended the run; 0: none */
 	bool daemon, master, quiet;
 	bool is_confined;      /* user, group or root were changed */
+	struct tw__explain *explain; /* owns; NULL: something else is done */
 };
 
 /* What a worker process tells its master, one byte each. */

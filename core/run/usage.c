@@ -51,6 +51,7 @@ static const struct {
 	{ "-st [PID...]", "once started, tell these to stop (SIGTERM)" },
 	{ "--peer FILE", "with -c: compare with the other node's keepalived.conf" },
 	{ "-S ADDRESS", "the master's command line" },
+	{ "explain ...", "what rules do with a request; explain --help tells more" },
 	{ "-x SOCKET", "take the listening sockets from who is at this stats socket" },
 };
 

@@ -363,6 +363,40 @@ tw__worker_run(struct tw_worker *w)
 	turn_end(w);
 }
 
+void
+tw__worker_poll(struct tw_worker *w)
+{
+	tw__self = w;
+	tw_now_ms(); /* reads the clock once */
+	event_base_loop(w->base, EVLOOP_NONBLOCK);
+	posts_run(w);
+	for (struct tw__turn_hook *h = w->turn_hooks; h != NULL; h = h->next)
+		h->fn(w, h->arg);
+}
+
+void
+tw__worker_messages(struct tw_worker *w)
+{
+	tw__self = w;
+	posts_run(w);
+}
+
+bool
+tw__worker_skip(struct tw_worker *w)
+{
+	const uint64_t next = tw__wheel_next(&w->wheel);
+
+	if (next == UINT64_MAX)
+		return false;
+	tw__self = w;
+	if (next * 1000 > w->now_us)
+		w->now_us = next * 1000;
+	w->wheel_armed_ms = 0; /* as in on_wheel() */
+	tw__wheel_advance(&w->wheel, tw_now_ms());
+	w->wheel_armed_ms = UINT64_MAX;
+	return true;
+}
+
 struct start {
 	struct tw_worker *w;
 	int (*up)(struct tw_worker *);

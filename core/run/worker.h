@@ -82,6 +82,14 @@ int tw__workers_start(int (*up)(struct tw_worker *), void (*down)(struct tw_work
     struct tw_err *err);
 /** tw__worker_run - the control worker's loop; returns after tw__workers_stop. */
 void tw__worker_run(struct tw_worker *w);
+/** tw__worker_poll - one turn of a loop on the calling thread, as that worker: what
+ * is ready now. tw__worker_skip - its clock goes on to the next timer, which
+ * fires. returns: false: none is set. Both leave the clock where it is: time
+ * passes by skips alone. context: explain; no threads. */
+void tw__worker_poll(struct tw_worker *w);
+/** tw__worker_messages - on the calling thread, as that worker. context: explain. */
+void tw__worker_messages(struct tw_worker *w);
+bool tw__worker_skip(struct tw_worker *w);
 /** tw__workers_stop - asks all loops to end. context: any. */
 void tw__workers_stop(void);
 /** tw__workers_wait - after tw__worker_run: until all threads have ended. */

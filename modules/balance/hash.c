@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include <tideway/assert.h>
+#include <tideway/trail.h>
 
 #include "hash.h"
 
@@ -129,8 +130,12 @@ hash_pick(void *state, const void *conf, struct tw_req *req)
 	const struct hash_conf *c = conf;
 	uint32_t hash;
 
-	if (!hash_key(c, req, &hash))
+	if (!hash_key(c, req, &hash)) {
+		tw_trail_note(req, "the request has no key to hash: round robin");
 		return roundrobin_pick(s->turns, NULL, req);
+	}
+	if (tw_trail_on(req))
+		tw_trail_note(req, "the hash of its key is %08x", hash);
 	return s->ring != NULL ? ring_pick(s->ring, hash, c, req)
 			       : map_pick(s->map, hash, c, req);
 }

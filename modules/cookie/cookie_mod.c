@@ -9,6 +9,8 @@
  */
 #include "config.h"
 
+#include <tideway/trail.h>
+
 #include "cookie.h"
 
 const struct tw_self *tw__cookie_self;
@@ -126,6 +128,25 @@ cookie_wants(const struct tw_proxy *px)
 	    tw_proxy_mode(px) == TW_MODE_HTTP;
 }
 
+/* Why there is a server, or none. */
+static void
+tell(struct tw_req *req, const struct cookie_req *r, const struct cookie_proxy *conf)
+{
+	static const struct {
+		char in;
+		const char *text;
+	} why[] = { { 'N', "is not there" }, { 'I', "names no server of this backend" },
+		{ 'D', "names a server that is down" }, { 'V', "names a server" },
+		{ 'E', "was not used for too long" }, { 'O', "is too old" },
+		{ 'U', "does not count here (ignore-persist)" } };
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(why); i++)
+		if (why[i].in == r->in)
+			tw_trail_note(req, "cookie %.*s %s%s%s", TW_STR_FMT(conf->name),
+			    why[i].text, r->server != NULL ? ": " : "",
+			    r->server != NULL ? tw_server_name(r->server) : "");
+}
+
 static enum tw_verdict
 cookie_on_pick(struct tw_req *req, void *state)
 {
@@ -138,6 +159,8 @@ cookie_on_pick(struct tw_req *req, void *state)
 		return tw_req_fail(
 		    req, 503, "out of memory for a cookie", &conf->origin);
 	tw_req_cookie_state(req, r->in, 'N');
+	if (tw_trail_on(req))
+		tell(req, r, conf);
 	/* It may have died since this request was read. */
 	if (!r->server ||
 	    (r->in == 'V' && r->how != TW_PERSIST_FORCE &&

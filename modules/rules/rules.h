@@ -17,6 +17,7 @@
 #include <tideway/proxy.h>
 #include <tideway/server_run.h>
 #include <tideway/text.h>
+#include <tideway/trail.h>
 #include <tideway/var.h>
 #include <tideway/worker.h>
 
@@ -29,6 +30,7 @@ struct rule {
 	const struct rule_run *run; /* it is of; NULL: none */
 	int nth;                    /* .. its place there */
 	bool edits; /* other conditions may have another outcome after it */
+	const char *text; /* the line, for trails */
 };
 
 /* Neighbours whose conditions ask for the same text (rules_compile.c). */
@@ -52,6 +54,7 @@ struct use_server {
 	const struct tw_logfmt *fmt; /* NULL: a fixed name */
 	struct tw_server *server;   /* of a fixed name; after check() */
 	struct tw_origin origin;
+	const char *text; /* the line, for trails */
 };
 
 /* The sets of a proxy; enum tw_rules, and the old `redirect` lines. */
@@ -67,6 +70,7 @@ struct rules_conf {
 	struct use_server *servers, **servers_end;
 	const struct tw_origin *used_in; /* a defaults section's first rule */
 	bool compiled;
+	struct trail_wish *trails, **trails_end; /* `trail` lines (rules_trail.c) */
 };
 
 /* What an exchange that waits, or whose addresses were changed, keeps. */
@@ -146,6 +150,12 @@ int action_missing(struct tw_action_line *a, const char *what);
 int rules_use_server(struct tw_line *ln);
 int rules_check_servers(struct tw_gen *gen, struct tw_proxy *px);
 enum tw_verdict rules_on_pick(struct tw_req *req, void *state);
+
+/* rules_trail.c */
+int rules_set_trail(struct tw_line *ln);
+bool rules_wants_trail(const struct tw_proxy *px);
+int rules_check_trails(struct tw_gen *gen, const struct tw_proxy *px);
+enum tw_verdict rules_on_trail(struct tw_req *req, void *state);
 
 /* act_*.c: tables end with name NULL */
 #define ACTION_TABLES(X)                                                      \

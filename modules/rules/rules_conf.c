@@ -245,6 +245,7 @@ rule_new(struct tw_line *ln, const struct tw_action *act, const char *who)
 
 	r->action = act;
 	r->origin = (struct tw_origin){ who, ln->file, ln->number };
+	r->text = tw_trail_text(ln);
 	return r;
 }
 
@@ -363,6 +364,8 @@ rules_inherit(struct tw_gen *gen, void *block)
 	c->owner = NULL;
 	c->servers = NULL;
 	c->servers_end = NULL;
+	c->trails = NULL;
+	c->trails_end = NULL;
 	c->used_in = NULL;
 	c->compiled = false;
 	return 0;
@@ -416,7 +419,8 @@ rules_check_proxy(struct tw_gen *gen, struct tw_proxy *px)
 
 	if (tw_proxy_mode(px) != TW_MODE_HTTP)
 		warn_mode(gen, px, c);
-	return check_defaults(gen, px, c) | rules_check_servers(gen, px);
+	return check_defaults(gen, px, c) | rules_check_servers(gen, px) |
+	    rules_check_trails(gen, px);
 }
 
 /* ---- the table ---------------------------------------------------------- */
@@ -467,6 +471,13 @@ const struct tw_kw rules_keywords[] = {
 	{ "use-server", TW_SC_LISTEN | TW_SC_BACKEND, 1, -1, rules_use_server,
 		"<server> {if | unless} <condition>",
 		"A request that meets the condition goes to that server, if it is up.",
+		NULL, TW_KW_REST, 0, 0, 0, NULL },
+	{ "trail", TW_SC_PROXY, 0, -1, rules_set_trail,
+		"[log] [ring <name>]" COND,
+		"Keeps a trail of the requests that meet the condition: which rules "
+		"were applied, what their ACLs saw and what they changed. The command "
+		"'show trail' prints the last ones; 'log' sends each to the frontend's "
+		"log servers at level debug, 'ring' to a ring, line by line.",
 		NULL, TW_KW_REST, 0, 0, 0, NULL },
 	{ .word = "group", .scopes = TW_SC_SECTION, .min_args = 1, .max_args = 3,
 		.set = auth_set_group, .usage = "<name> [users <user>,...]",

@@ -328,6 +328,8 @@ rules_check(struct tw_gen *gen)
 }
 
 static const struct tw_hook hooks[] = {
+	{ TW_ON_REQUEST, rules_on_trail, "rules_on_trail", rules_wants_trail },
+	{ TW_ON_CONTENT, rules_on_trail, "rules_on_trail", rules_wants_trail },
 	{ TW_ON_CONN, rules_on_conn, "rules_on_conn", wants_conn },
 	{ TW_ON_SESSION, rules_on_session, "rules_on_session", wants_session },
 	{ TW_ON_CONTENT, rules_on_content, "rules_on_content", wants_content },

@@ -66,14 +66,24 @@ rules_any(const struct tw_proxy *px, unsigned set)
 	return false;
 }
 
+/* A set while it is run. */
+struct run {
+	unsigned set;
+	bool strict; /* as strict-mode left it */
+	bool final;  /* nothing more will be waited for */
+};
+
 /* 1, 0; -1 when bytes that are still to come will tell. */
-static int
-rule_applies(const struct rule *r, struct tw_req *req)
+static inline __attribute__((always_inline)) int
+rule_applies(const struct rule *r, struct tw_req *req, const struct run *run, bool told)
 {
+	if (told)
+		tw_trail_rule(req, &r->origin, r->text);
 	if (r->cond == NULL)
 		return 1;
-	return tw_req_final(req) ? tw_cond_eval(r->cond, req)
-				 : tw_cond_try(r->cond, req);
+	if (told)
+		return tw_trail_cond(req, r->cond);
+	return run->final ? tw_cond_eval(r->cond, req) : tw_cond_try(r->cond, req);
 }
 
 static enum tw_act
@@ -124,61 +134,130 @@ skip(const struct rule *r, struct tw_req *req, struct tw_cond_hits *hits)
 	return r;
 }
 
-static enum tw_act
-run_rule(struct tw_req *req, const struct rule *r, unsigned set, bool again)
+/* Those that were passed over; neighbours of one run together. */
+static void
+skip_tell(const struct rule *r, const struct rule *end, struct tw_req *req)
 {
-	const struct tw_action_call call = { r->conf, &r->origin,
-		set == SET_REDIRECT ? TW_HTTP_REQUEST : (enum tw_rules)set, again };
+	while (r != NULL && r != end) {
+		const struct rule *const first = r, *last = r;
+		int n = 0;
 
-	return r->action->run(req, &call);
+		for (; r != NULL && r != end && r->run == first->run; n++) {
+			last = r;
+			r = r->next;
+		}
+		tw_trail_rule(req, &first->origin, first->text);
+		if (n > 1)
+			tw_trail_note(req, "and the next %d, to line %d, asked at once",
+			    n - 1, last->origin.line);
+		tw_trail_cond_run(req, first->run->conds);
+		tw_trail_result(req, TW_TOLD_NO);
+	}
 }
 
-/* One list; in: at, where it waited. out: strict, as strict-mode left it. */
+/* The rules behind the one that has ended the set. */
+static void
+rest_tell(struct tw_req *req, const struct rule *r)
+{
+	while ((r = r->next) != NULL) {
+		tw_trail_rule(req, &r->origin, r->text);
+		tw_trail_result(req, TW_TOLD_UNREACHED);
+	}
+}
+
+static void
+outcome_tell(struct tw_req *req, const struct rule *r, enum tw_act next)
+{
+	switch (next) {
+	case TW_ACT_NEXT:
+		tw_trail_result(req, TW_TOLD_YES);
+		return;
+	case TW_ACT_WAIT:
+		tw_trail_result(req, TW_TOLD_WAITS);
+		return;
+	default:
+		tw_trail_result(req, TW_TOLD_LAST);
+		rest_tell(req, r);
+	}
+}
+
 static enum tw_act
-run_list(struct tw_req *req, const struct rule *r, const struct rule *at, unsigned set,
-    bool *strict)
+rule_run(struct tw_req *req, const struct rule *r, struct run *run, bool again)
+{
+	if (TW_UNLIKELY(r->action->run == strict_mode_run)) {
+		run->strict = strict_mode_is_on(r->conf);
+		return TW_ACT_NEXT;
+	}
+	const struct tw_action_call call = { r->conf, &r->origin,
+		run->set == SET_REDIRECT ? TW_HTTP_REQUEST : (enum tw_rules)run->set,
+		again };
+	enum tw_act next = r->action->run(req, &call);
+	if (next == TW_ACT_ERROR) {
+		tw_trail_note(req, "the rewrite failed");
+		next = failed_rewrite(req, r, run->set, run->strict);
+	}
+	if (next == TW_ACT_WAIT && !remember(req, r, run->set))
+		return out_of_memory(req, r);
+	return next;
+}
+
+/* One list; in: at, where it waited. One text for both: with a trail and,
+ * without any cost of it, for all others. */
+static inline __attribute__((always_inline)) enum tw_act
+list_run(struct tw_req *req, const struct rule *r, const struct rule *at,
+    struct run *run, const bool told)
 {
 	struct tw_cond_hits hits;
 
 	hits.run = NULL;
 	for (r = at != NULL ? at : r; r != NULL; r = r->next) {
 		const bool again = r == at;
-		if (r->run != NULL && !again && tw_req_final(req) &&
-		    (r = skip(r, req, &hits)) == NULL)
-			break;
-		const int applies = again ? 1 : rule_applies(r, req);
-		if (applies < 0)
-			return TW_ACT_WAIT;
-		if (applies == 0)
-			continue;
-		if (TW_UNLIKELY(r->action->run == strict_mode_run)) {
-			*strict = strict_mode_is_on(r->conf);
+
+		if (r->run != NULL && !again && run->final) {
+			const struct rule *const first = r;
+
+			r = skip(r, req, &hits);
+			if (told)
+				skip_tell(first, r, req);
+			if (r == NULL)
+				break;
+		}
+		const int applies = again ? 1 : rule_applies(r, req, run, told);
+		if (applies <= 0) {
+			if (told)
+				tw_trail_result(
+				    req, applies < 0 ? TW_TOLD_WAITS : TW_TOLD_NO);
+			if (applies < 0)
+				return TW_ACT_WAIT;
 			continue;
 		}
-		enum tw_act next = run_rule(req, r, set, again);
-		if (next == TW_ACT_ERROR)
-			next = failed_rewrite(req, r, set, *strict);
-		if (next == TW_ACT_WAIT && !remember(req, r, set))
-			return out_of_memory(req, r);
+		const enum tw_act next = rule_run(req, r, run, again);
+		if (told)
+			outcome_tell(req, r, next);
 		if (next != TW_ACT_NEXT)
 			return next;
 		hits.run = NULL; /* it may have set what they ask for */
-		if (r->edits)
+		if (!told && r->edits)
 			tw_memo_forget(req);
 	}
 	return TW_ACT_NEXT;
 }
 
-/* The same, each ACL and fetch once while nothing is edited. */
+/* Each ACL and fetch once while nothing is edited; a trail shows each anew. */
 static enum tw_act
 run_once(struct tw_req *req, const struct rule_list *list, const struct rule *at,
-    unsigned set, bool *strict)
+    struct run *run)
 {
-	const bool memo = list->memo && tw_req_final(req);
+	if (list->first == NULL)
+		return TW_ACT_NEXT;
+	run->final = tw_req_final(req);
+	if (TW_UNLIKELY(tw_trail_on(req)))
+		return list_run(req, list->first, at, run, true);
+	const bool memo = list->memo && run->final;
 
 	if (memo)
 		tw_memo_begin(req);
-	const enum tw_act act = run_list(req, list->first, at, set, strict);
+	const enum tw_act act = list_run(req, list->first, at, run, false);
 	if (memo)
 		tw_memo_end(req);
 	return act;
@@ -195,22 +274,22 @@ list_holds(const struct rule_list *list, const struct rule *at)
 }
 
 static enum tw_act
-run_conf(struct tw_req *req, const struct rules_conf *c, unsigned set,
-    const struct rule **at, bool *strict)
+run_conf(struct tw_req *req, const struct rules_conf *c, struct run *run,
+    const struct rule **at)
 {
 	if (c->above != NULL) {
-		const enum tw_act next = run_conf(req, c->above, set, at, strict);
+		const enum tw_act next = run_conf(req, c->above, run, at);
 		if (next != TW_ACT_NEXT)
 			return next;
 	}
 	const struct rule *from = NULL;
 	if (*at != NULL) { /* lists before the one that waited are done */
-		if (!list_holds(&c->own[set], *at))
+		if (!list_holds(&c->own[run->set], *at))
 			return TW_ACT_NEXT;
 		from = *at;
 		*at = NULL;
 	}
-	return run_once(req, &c->own[set], from, set, strict);
+	return run_once(req, &c->own[run->set], from, run);
 }
 
 enum tw_act
@@ -218,11 +297,11 @@ rules_run(struct tw_req *req, const struct tw_proxy *px, unsigned set)
 {
 	struct rules_wait *const w = waiting(req);
 	const struct rule *at = NULL;
-	bool strict = true;
+	struct run run = { .set = set, .strict = true };
 
 	if (w != NULL && w->at != NULL && w->set == set) {
 		at = w->at;
 		w->at = NULL;
 	}
-	return run_conf(req, rules_of(px), set, &at, &strict);
+	return run_conf(req, rules_of(px), &run, &at);
 }

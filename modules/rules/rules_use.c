@@ -23,6 +23,7 @@ rules_use_server(struct tw_line *ln)
 		    "condition.");
 	u->name = gen_dup(ln, name);
 	u->origin = (struct tw_origin){ "use-server", ln->file, ln->number };
+	u->text = tw_trail_text(ln);
 	if (strchr(name, '%') != NULL &&
 	    (u->fmt = tw_text_compile(ln, 0, name, WHERE, false)) == NULL)
 		return -1;
@@ -68,21 +69,48 @@ server_of(struct tw_req *req, const struct use_server *u)
 	return o.over ? NULL : tw_proxy_find_server(tw_req_proxy(req), name);
 }
 
+static bool
+applies(const struct use_server *u, struct tw_req *req, bool told)
+{
+	if (!told)
+		return u->cond == NULL || tw_cond_eval(u->cond, req);
+	tw_trail_rule(req, &u->origin, u->text);
+	return u->cond == NULL || tw_trail_cond(req, u->cond) == 1;
+}
+
+static bool
+is_taken(const struct use_server *u, struct tw_req *req, const struct tw_server *srv)
+{
+	if (tw_server_is_alive(srv) && srv != tw_req_avoid(req))
+		return true;
+	tw_trail_note(req, "server %s is not used: it %s", u->name,
+	    tw_server_is_alive(srv) ? "has just failed this request" : "is down");
+	return false;
+}
+
 enum tw_verdict
 rules_on_pick(struct tw_req *req, void *state)
 {
+	const bool told = tw_trail_on(req);
+
 	(void)state;
 	for (const struct use_server *u = rules_of(tw_req_proxy(req))->servers;
 	     u != NULL; u = u->next) {
-		if (u->cond != NULL && !tw_cond_eval(u->cond, req))
-			continue;
-		struct tw_server *const srv = server_of(req, u);
-		if (srv == NULL) /* a made name that is nobody's ends it */
+		const bool is = applies(u, req, told);
+		struct tw_server *const srv = is ? server_of(req, u) : NULL;
+		const bool taken = srv != NULL && is_taken(u, req, srv);
+
+		if (told)
+			tw_trail_result(req,
+			    taken    ? TW_TOLD_LAST
+				: is ? TW_TOLD_YES
+				     : TW_TOLD_NO);
+		if (taken) {
+			tw_decide_server(req, srv, &u->origin);
+			return TW_DONE;
+		}
+		if (is && srv == NULL) /* a made name that is nobody's ends it */
 			return TW_NEXT;
-		if (!tw_server_is_alive(srv) || srv == tw_req_avoid(req))
-			continue;
-		tw_decide_server(req, srv, &u->origin);
-		return TW_DONE;
 	}
 	return TW_NEXT;
 }

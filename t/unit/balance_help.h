@@ -19,6 +19,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <tideway/trail.h>
 #include <tideway/worker.h>
 
 #include "modules/balance/ewma.h"
@@ -254,6 +255,21 @@ make(int n, const uint32_t *weights)
 		choices[i] =
 		    (struct tw_choice){ &servers[i], weights != NULL ? weights[i] : 1, 1 };
 	}
+}
+
+/* No request here has a trail. */
+bool
+tw_trail_on(const struct tw_req *req)
+{
+	(void)req;
+	return false;
+}
+
+void
+tw_trail_note(struct tw_req *req, const char *fmt, ...)
+{
+	(void)req;
+	(void)fmt;
 }
 
 #endif
