@@ -172,6 +172,15 @@ subtest 'a small number without a unit' => sub {
 	unlike($r->{all}, qr/suspicious/, 'not with a unit');
 };
 
+subtest 'a named defaults section that is also the last one' => sub {
+	my $named = $D =~ s/defaults/defaults d/r;
+	my $r = check_config("$named$F default_backend b\nbackend b from d\n server s 127.0.0.1:2\n");
+	is($r->{code}, 0, 'valid');
+	like($r->{all}, qr/check\.cfg:9\].*'d' .*explicitly referenced by another proxy and implicitly used/, 'a warning');
+	$r = check_config("$named\n" . ($F =~ s/ f/ f from d/r) . " default_backend b\nbackend b from d\n server s 127.0.0.1:2\n");
+	unlike($r->{all}, qr/implicitly/, 'not when all name it');
+};
+
 subtest 'ten mistakes, told at once' => sub {
 	my @text = map { "$_\n" } split /\n/, <<'CFG';
 global
