@@ -40,6 +40,15 @@
 
 static uint32_t buf_bytes; /* set before threads start */
 
+/* In the control thread's first turn: what is timed from here begins then. */
+static void
+first_running(void *arg)
+{
+	(void)arg;
+	if (tw__gen_current() != NULL)
+		tw__modules_running(tw__gen_current());
+}
+
 static int
 worker_up(struct tw_worker *w)
 {
@@ -52,7 +61,7 @@ worker_up(struct tw_worker *w)
 	if (tw__modules_worker_init(w, w->block) != 0)
 		return -1;
 	if (w->id == 0) /* published before there were threads */
-		tw__modules_running(tw__gen_current());
+		tw_worker_post(w, first_running, NULL);
 	return 0;
 }
 

@@ -180,7 +180,6 @@ struct tw_server_saved {
 	uint32_t weight;     /* UINT32_MAX: as configured */
 	uint32_t changed_s;  /* seconds since its health changed */
 	enum tw_chk what;    /* of its last check */
-	/* What names and addresses were; checked against the line of now. */
 	struct tw_addr addr; /* family 0: not told */
 	uint32_t port;       /* 0: as configured */
 	const char *host;    /* NULL: as configured; else a person chose it */
