@@ -307,6 +307,32 @@ backend all
 	stop_proxy($p);
 };
 
+subtest 'bytes of a session that goes on' => sub {
+	my $p = start_proxy("global\n    stats socket $dir/tw.sock level admin\n" . defaults() . "
+listen tcp
+    mode tcp
+    bind {BIND:tcp}
+    stick-table type ip size 1k store bytes_in_cnt,bytes_out_cnt
+    tcp-request connection track-sc0 src
+    server s ${\ $o->addr}
+");
+	my $c = $p->client('tcp');
+	my $n = 4 << 20;
+	$c->send("POST /ok HTTP/1.1\r\nHost: h\r\nContent-Length: $n\r\n\r\n");
+	$c->send('x' x 65536) for 1 .. 60;
+	ok(wait_until {
+		my ($in) = cli_ask("$dir/tw.sock", 'show table tcp') =~ / bytes_in_cnt=(\d+)/;
+		($in // 0) > 2 << 20;
+	}, 'while it lasts');
+	$c->send('x' x 65536) for 1 .. 4;
+	is($c->read_response->status, 200, 'it ends');
+	$c->shutdown_write;
+	$c->read_all;
+	ok(wait_until { cli_ask("$dir/tw.sock", 'show table tcp') =~ /use=0 .*bytes_in_cnt=419435\d bytes_out_cnt=39$/m },
+	    'all of it, once') or diag(cli_ask("$dir/tw.sock", 'show table tcp'));
+	stop_proxy($p);
+};
+
 subtest 'limits that follow' => sub {
 	my $p = start_proxy(defaults() . "
 frontend web

@@ -156,8 +156,7 @@ print_action(FILE *to, const struct tw_action *a, const struct tw_self *owner)
 	const bool digits = (a->flags & TW_ACTION_DIGITS) != 0;
 
 	fprintf(to, "%s%s%s%s\n", a->name, digits ? "<N>" : "",
-	    !paren && a->usage && *a->usage ? " " : "",
-	    a->usage ? a->usage : "");
+	    !paren && a->usage && *a->usage ? " " : "", a->usage ? a->usage : "");
 	if (a->help != NULL)
 		print_wrapped(to, a->help);
 	print_action_sets(to, a, owner);

@@ -154,9 +154,12 @@ tw__flow_timers(struct tw_req *req)
 	tw_timer_set(&req->cli->timer, cli);
 	if (req->srvc != NULL)
 		tw_timer_set(&req->srvc->timer, srv);
-	if (req->up.bytes + req->down.bytes - req->counted_in - req->counted_out >
+	if (req->up.bytes + req->down.bytes - req->counted_in - req->counted_out <=
 	    req->fe->c.count_every)
-		tw__flow_count_bytes(req);
+		return;
+	tw__flow_count_bytes(req);
+	if (req->hook_at == NULL) /* no chain is under way */
+		tw__hooks_run(req, req->fe, TW_ON_MOVED);
 }
 
 /* --- counters --- */

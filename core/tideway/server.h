@@ -194,7 +194,6 @@ TW_API bool tw_server_is_new(const struct tw_server *srv);
 TW_API bool tw_server_restore(
     struct tw_server *srv, const struct tw_server_saved *saved);
 
-/** tw_server_is_non_stick - stick rules do not learn it (`non-stick`). */
-TW_API bool tw_server_is_non_stick(const struct tw_server *srv);
+TW_API bool tw_server_is_non_stick(const struct tw_server *srv); /* its line says so */
 
 #endif

@@ -93,6 +93,7 @@ struct tb_req {
 	bool is_accept;    /* no request yet: rules for connections ran */
 	bool is_counted;   /* among the connection's requests */
 	bool has_response; /* a server's */
+	uint64_t bytes[2]; /* in, out: counted so far */
 };
 
 static inline struct tb_proxy *
@@ -145,6 +146,7 @@ bool tb_wants_response(const struct tw_proxy *px);
 enum tw_verdict tb_on_session(struct tw_req *req, void *state);
 enum tw_verdict tb_on_request(struct tw_req *req, void *state);
 enum tw_verdict tb_on_response(struct tw_req *req, void *state);
+enum tw_verdict tb_on_moved(struct tw_req *req, void *state);
 enum tw_verdict tb_on_log(struct tw_req *req, void *state);
 enum tw_verdict tb_on_reset(struct tw_req *req, void *state);
 /** tb_tracks_check - remembers whether some proxy tracks at all. */

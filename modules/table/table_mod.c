@@ -50,6 +50,7 @@ static const struct tw_hook hooks[] = {
 	{ TW_ON_RESPONSE, tb_on_response, "table_on_response", tb_wants_response },
 	{ TW_ON_RESPONSE, tb_on_learn, "table_on_learn", tb_wants_learn },
 	{ TW_ON_RESPONSE_CONTENT, tb_on_learn, "table_on_learn", tb_wants_learn_tcp },
+	{ TW_ON_MOVED, tb_on_moved, "table_on_moved", tb_any_tracks },
 	{ TW_ON_LOG, tb_on_log, "table_on_log", tb_any_tracks },
 	{ TW_ON_RESET, tb_on_reset, "table_on_reset", tb_any_tracks },
 	{ .fn = NULL },

@@ -452,26 +452,49 @@ count_bytes(struct tb_hold *h, struct tb_track *t, const void *arg)
 	}
 }
 
+/* What has passed since it was counted last. */
+static void
+count_moved(struct tw_req *req, struct tb_req *r)
+{
+	const struct tb_conn *const c = conn_of(req);
+	const uint64_t in = tw_req_bytes_in(req), out = tw_req_bytes_out(req);
+	const struct moved m = { { in - r->bytes[0], out - r->bytes[1] } };
+
+	r->bytes[0] = in;
+	r->bytes[1] = out;
+	each(r->sc, r->n, count_bytes, &m);
+	if (c != NULL)
+		each(c->sc, c->n, count_bytes, &m);
+}
+
+enum tw_verdict
+tb_on_moved(struct tw_req *req, void *state)
+{
+	count_moved(req, state);
+	return TW_NEXT;
+}
+
+static void
+count_request(struct tw_req *req, struct tb_req *r)
+{
+	tb_on_request(req, r);
+	if (!r->has_response)
+		count_fault(req);
+	if (tw_req_request(req)->raw.len > 0) /* else it was never understood */
+		count_moved(req, r);
+}
+
 enum tw_verdict
 tb_on_log(struct tw_req *req, void *state)
 {
 	struct tb_req *const r = state;
-	const struct tb_conn *const c = conn_of(req);
-	const bool http = tw_proxy_mode(tw_req_frontend(req)) == TW_MODE_HTTP;
-	struct moved m = { { tw_req_bytes_in(req), tw_req_bytes_out(req) } };
 
-	if ((r->sc == NULL && c == NULL) || (http && r->is_accept))
+	if (r->sc == NULL && conn_of(req) == NULL)
 		return TW_NEXT;
-	if (http) {
-		tb_on_request(req, r);
-		if (!r->has_response)
-			count_fault(req);
-		if (tw_req_request(req)->raw.len == 0) /* it was never understood */
-			m = (struct moved){ { 0, 0 } };
-	}
-	each(r->sc, r->n, count_bytes, &m);
-	if (c != NULL)
-		each(c->sc, c->n, count_bytes, &m);
+	if (tw_proxy_mode(tw_req_frontend(req)) != TW_MODE_HTTP)
+		count_moved(req, r);
+	else if (!r->is_accept)
+		count_request(req, r);
 	return TW_NEXT;
 }
 
