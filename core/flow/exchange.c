@@ -172,6 +172,8 @@ response_missing(struct tw_req *req)
 {
 	const bool nothing = req->srvc->in.head == req->srvc->in.tail;
 
+	if (TW_UNLIKELY(req->srvc->refused))
+		return tw__server_refused(req);
 	if (req->reused && nothing && tw__can_replay(req))
 		return tw__server_failed(req, false);
 	if (tw__retry_wanted(req, nothing ? TW__RETRY_EMPTY : TW__RETRY_JUNK))

@@ -179,6 +179,14 @@ give_up(struct tw_req *req, bool timed_out)
 	    req, 503, timed_out ? 's' : 'S', 'C', "server unreachable");
 }
 
+/* The request was on its way with the first packet, which nobody took. */
+enum tw__next
+tw__server_refused(struct tw_req *req)
+{
+	return tw__retry_wanted(req, TW__RETRY_CONN) ? tw__retry(req)
+						     : give_up(req, false);
+}
+
 enum tw__next
 tw__server_failed(struct tw_req *req, bool timed_out)
 {

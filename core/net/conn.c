@@ -220,6 +220,7 @@ recv_error(struct tw_conn *conn)
 	conn->readable = false;
 	if (errno == EAGAIN)
 		return TW_IO_AGAIN;
+	conn->refused = errno == ECONNREFUSED;
 	conn->failed = true;
 	return TW_IO_ERR;
 }

@@ -91,6 +91,7 @@ struct tw_conn {
 	                            * again; borrow: gen; NULL: none */
 	struct tw_str pp_tlvs;     /* owns: what came with a PROXY header; p NULL */
 	bool pp_received;          /* it began with a PROXY header */
+	bool refused;              /* server side: was never connected (tfo) */
 	struct tw__var_value *vars; /* owns: scope sess; NULL: none is set */
 	struct tw_conn_end *ends;  /* client side: who is told; NULL: nobody */
 };

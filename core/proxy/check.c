@@ -417,7 +417,7 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 	const struct tw__keepalive *k = &px->c.keepalive_server;
 	struct tw__how *how;
 
-	if (source == NULL && srv->netns == NULL && srv->tcp_ut_ms == 0 &&
+	if (source == NULL && srv->netns == NULL && srv->tcp_ut_ms == 0 && !srv->tfo &&
 	    !px->c.smart_connect && (k->cnt | k->idle_s | k->intvl_s) == 0)
 		return;
 	how = tw_arena_alloc(px->gen->conf.arena, sizeof(*how));
@@ -427,6 +427,7 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 		.keepalive = *k,
 		.tcp_ut_ms = srv->tcp_ut_ms,
 		.smart_connect = px->c.smart_connect,
+		.tfo = srv->tfo,
 	};
 	srv->how = how;
 }

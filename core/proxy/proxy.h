@@ -75,6 +75,7 @@ struct tw__how {
 	struct tw__keepalive keepalive;
 	uint32_t tcp_ut_ms;
 	bool smart_connect;
+	bool tfo;
 };
 
 /* Settings that a defaults section hands on: copied as bytes. */
@@ -323,6 +324,7 @@ struct tw_server {
 	bool named;             /* something in the configuration names it */
 	const char *guid;       /* NULL: none */
 	struct tw_arena *arena; /* owns: of a server added at run time; NULL: gen */
+	bool tfo;               /* the first bytes go with the first packet */
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */

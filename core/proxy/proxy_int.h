@@ -195,6 +195,9 @@ void tw__balance_now(struct tw_proxy *be);
 void tw__live_server_new(struct tw_server *srv);
 void tw__live_server_hide(struct tw_server *srv);
 void tw__live_server_drop(struct tw_server_live *l);
+/** tw__server_clear_flag - setter of "no-check" and the like: the flag of their
+ * twin is cleared. */
+int tw__server_clear_flag(struct tw_line *ln);
 
 /* turn.c */
 extern const struct tw_kw tw__turn_kw[];

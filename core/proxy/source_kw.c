@@ -257,6 +257,13 @@ const struct tw_kw tw__source_kw[] = {
 	{ "tcp-ut", TW_SC_SERVER, 1, 1, tw_set_ms, "<time>",
 		"How long sent bytes may wait for the server's acknowledgement.",
 		"as the system", 0, AT(tcp_ut_ms), 0, 0, NULL },
+	{ "tfo", TW_SC_SERVER, 0, 0, tw_set_flag, "",
+		"A request's first bytes go with the first packet of its connection "
+		"(TCP Fast Open); should that fail, 'retry-on conn-failure "
+		"empty-response response-timeout' tries again.", "off", 0, AT(tfo), 0,
+		0, NULL },
+	{ "no-tfo", TW_SC_SERVER, 0, 0, tw__server_clear_flag, "",
+		"Undoes 'tfo'.", NULL, 0, AT(tfo), 0, 0, NULL },
 	{ "redir", TW_SC_SERVER, 1, 1, server_set_redir, "<prefix>",
 		"GET and HEAD requests for it are answered with a redirection to "
 		"<prefix> and their path.", NULL, TW_KW_HTTP, 0, 0, 0, NULL },
