@@ -347,6 +347,19 @@ first_line(const struct tw_buf *in)
 	return (struct tw_str){ p, len };
 }
 
+/* For who asks what was wrong with it. in: bytes. */
+static void
+request_keep(struct tw_req *req, struct tw_str bytes)
+{
+	tw__bad_keep(req->fe, TW_FRONTEND,
+	    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
+		.src = req->cli->src,
+		.why = req->up.in.why,
+		.bytes = bytes,
+		.at = tw__bad_at(&req->up.in, bytes) },
+	    NULL, NULL);
+}
+
 static enum tw__next
 bad_request(struct tw_req *req)
 {
@@ -354,13 +367,7 @@ bad_request(struct tw_req *req)
 
 	req->start_line = first_line(&req->cli->in);
 	tw__count_client(req, TW_CNT_EREQ);
-	tw__bad_keep(req->fe, TW_FRONTEND,
-	    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
-		.src = req->cli->src,
-		.why = req->up.in.why,
-		.bytes = tw__buf_str(&req->cli->in),
-		.at = tw__bad_at(&req->up.in, tw__buf_str(&req->cli->in)) },
-	    NULL, NULL);
+	request_keep(req, tw__buf_str(&req->cli->in));
 	req->cli->linger_wanted = true;
 	return tw__flow_fail(req, status, 'P', 'R', req->up.in.why);
 }
@@ -399,6 +406,10 @@ head_read(struct tw_req *req)
 	while (req->start_line.len > 0 &&
 	    req->start_line.p[req->start_line.len - 1] == '\r')
 		req->start_line.len--;
+	if (TW_UNLIKELY(req->start_line.len > req->fe->c.log_uri_max))
+		req->start_line.len = req->fe->c.log_uri_max;
+	if (TW_UNLIKELY(req->up.in.why != NULL)) /* tolerated */
+		request_keep(req, req->req.raw);
 	if (TW_UNLIKELY(tw__debug_on))
 		tw__debug_request(req);
 	req->up.keep = req->cli->in.head;

@@ -62,6 +62,7 @@ send_head(struct tw_req *req)
 		return tw__flow_fail(
 		    req, 500, 'I', 'L', "the answer's head is too long");
 	tw__hooks_run(req, req->fe, TW_ON_OWN_RESPONSE);
+	req->down.out.px = req->fe;
 	if (req->proto->write_head(
 		&req->down.out, &req->res, &out, tw__response_how(req)) != 0)
 		return tw__flow_fail(

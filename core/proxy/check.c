@@ -454,6 +454,9 @@ tw__proxies_check(struct tw_gen *gen)
 	int rc = proxy_ids_check(gen);
 
 	TAILQ_FOREACH(px, &gen->proxies, link) {
+		px->c.log_uri_max = gen->global.tune.logurilen != 0
+		    ? gen->global.tune.logurilen
+		    : UINT32_MAX;
 		if (tw__is_fe(px) && frontend_check(gen, px) < 0)
 			rc = -1;
 		if (tw__is_be(px) && backend_check(gen, px) < 0)

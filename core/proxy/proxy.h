@@ -130,6 +130,7 @@ struct tw__proxy_conf {
 	uint32_t session_conns; /* max-session-srv-conns */
 	const char *logfmt_file; /* where logfmt was said */
 	int logfmt_line;
+	uint32_t log_uri_max;  /* bytes of a request line in logs; set by the check */
 };
 #define TW__COUNT_EVERY (1u << 20)
 

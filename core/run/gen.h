@@ -36,6 +36,7 @@ struct tw__tune {
 	int renice;
 	uint64_t caps; /* bits: CAP_x */
 	const char *localpeer;
+	uint32_t logurilen; /* 0: as long as they are */
 };
 
 /* The global section. */

@@ -285,6 +285,10 @@ static const struct tw_kw keywords[] = {
 	  .def = "the host's name",
 	  .help = "This process's name among its peers, as -L, which is stronger." },
 
+	{ .word = "tune.http.logurilen", ONE, .set = tw_set_uint, AT(logurilen),
+	  .min = 1, .max = INT32_MAX, .usage = "<number>", .def = "no limit",
+	  .help = "Bytes of a request's first line that logs have, be it whole or "
+		  "by its parts." },
 	{ .word = "quick-exit", .scopes = TW_SC_GLOBAL, .set = nothing_flag,
 	  .help = NOTHING },
 	{ .word = "nopoll", .scopes = TW_SC_GLOBAL, .set = nothing_flag,
