@@ -154,6 +154,14 @@ void tw__socket_tune(int fd, const struct tw__tune *t, bool client);
 /** tw__pipes_set - tune.pipesize (0: the usual), maxpipes (0: no limit) and
  * nosplice, from now on. context: control. */
 void tw__pipes_set(uint32_t bytes, uint32_t most, bool none);
+/** tw__idle_fds_set - tune.pool-low-fd-ratio and -high-, in percent of what the
+ * process may have; 0: none. context: control. */
+void tw__idle_fds_set(uint32_t low_pct, uint32_t high_pct);
+/* Descriptors are given out from the lowest free number on: one that is as high
+ * as this tells that so many were in use. */
+extern _Atomic int tw__idle_fd_low, tw__idle_fd_high;
+/** tw__dgram_tune - buffers of a socket that receives datagrams. */
+void tw__dgram_tune(int fd, const struct tw__tune *t);
 /** tw__memory_keep - no-memory-trimming. context: control. */
 void tw__memory_keep(bool keep);
 

@@ -129,6 +129,13 @@ is_surplus(const struct tw__idle *idle)
 	return idle->n + idle->used >= peak;
 }
 
+/* tune.pool-low-fd-ratio */
+static bool
+is_crowded(const struct tw_conn *conn)
+{
+	return conn->fd >= atomic_load_explicit(&tw__idle_fd_low, memory_order_relaxed);
+}
+
 /* All workers' idle connections are counted only where that matters. */
 static bool
 is_full(const struct tw_server_live *l)
@@ -186,8 +193,8 @@ tw__upstream_put(struct tw_conn **pconn)
 	struct tw__idle *const idle = idle_of(net, conn->server->number, true);
 
 	tw__upstream_unuse(conn);
-	if (idle == NULL || is_full(conn->server) || is_surplus(idle) ||
-	    !tw__upstream_is_clean(conn)) {
+	if (idle == NULL || is_crowded(conn) || is_full(conn->server) ||
+	    is_surplus(idle) || !tw__upstream_is_clean(conn)) {
 		tw__conn_free(pconn);
 		return;
 	}
@@ -316,6 +323,9 @@ socket_for(struct tw_worker *w, const struct tw_server *srv, int family,
 		fd = tw__outgoing_socket(srv, family, client);
 	while (
 	    fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
+	if (TW_UNLIKELY(
+		fd >= atomic_load_explicit(&tw__idle_fd_high, memory_order_relaxed)))
+		idle_sacrifice(w->net);
 	if (fd >= 0 && srv->proxy->c.tcpka_server)
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	if (fd >= 0)

@@ -318,6 +318,8 @@ tw__gen_publish(struct tw_gen *gen)
 	tw__pipes_set(gen->global.tune.pipesize, gen->global.tune.maxpipes,
 	    gen->global.tune.nosplice);
 	tw__memory_keep(gen->global.tune.no_trimming);
+	tw__idle_fds_set(gen->global.tune.pool_low_pct, gen->global.tune.pool_high_pct);
+	atomic_store(&tw__busy_polling, gen->global.tune.busy_polling);
 	struct tw_gen *const former =
 	    atomic_exchange_explicit(&current, gen, memory_order_acq_rel);
 	tw__proxies_published(gen);

@@ -37,6 +37,10 @@ struct tw__tune {
 	uint64_t caps; /* bits: CAP_x */
 	const char *localpeer;
 	uint32_t logurilen; /* 0: as long as they are */
+	uint32_t pool_low_pct, pool_high_pct; /* of all descriptors; 0: no matter */
+	uint32_t rcvbuf_frontend, sndbuf_frontend; /* of sockets for datagrams */
+	uint32_t vars_sess, vars_txn, vars_reqres; /* bytes; 0: no limit */
+	bool busy_polling;
 };
 
 /* The global section. */

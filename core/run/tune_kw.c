@@ -289,6 +289,38 @@ static const struct tw_kw keywords[] = {
 	  .min = 1, .max = INT32_MAX, .usage = "<number>", .def = "no limit",
 	  .help = "Bytes of a request's first line that logs have, be it whole or "
 		  "by its parts." },
+	{ .word = "tune.pool-low-fd-ratio", ONE, .set = tw_set_uint,
+	  AT(pool_low_pct), .min = 1, .max = 100, .usage = "<percent>",
+	  .def = "100",
+	  .help = "A server's connection that was opened while more of the "
+		  "descriptors than this were in use is not kept idle." },
+	{ .word = "tune.pool-high-fd-ratio", ONE, .set = tw_set_uint,
+	  AT(pool_high_pct), .min = 1, .max = 100, .usage = "<percent>",
+	  .def = "100",
+	  .help = "With more of the descriptors in use than this, a new server "
+		  "connection takes the place of an idle one." },
+	{ .word = "tune.rcvbuf.frontend", ONE, .set = tune_set_bytes,
+	  AT(rcvbuf_frontend), .usage = "<size>", .def = "the system's",
+	  .help = "Bytes of the kernel's receive buffer of 'dgram-bind'." },
+	{ .word = "tune.sndbuf.frontend", ONE, .set = tune_set_bytes,
+	  AT(sndbuf_frontend), .usage = "<size>", .def = "the system's",
+	  .help = "Bytes of the kernel's send buffer of 'dgram-bind'." },
+	{ .word = "tune.vars.sess-max-size", ONE, .set = tune_set_bytes,
+	  AT(vars_sess), .usage = "<size>", .def = "0, no limit",
+	  .help = "Bytes that the variables of a session, its exchange's "
+		  "included, may have; one that finds no room is unset." },
+	{ .word = "tune.vars.txn-max-size", ONE, .set = tune_set_bytes,
+	  AT(vars_txn), .usage = "<size>", .def = "0, no limit",
+	  .help = "Bytes that the variables of an exchange (txn, req, res) may "
+		  "have; one that finds no room is unset." },
+	{ .word = "tune.vars.reqres-max-size", ONE, .set = tune_set_bytes,
+	  AT(vars_reqres), .usage = "<size>", .def = "0, no limit",
+	  .help = "Bytes that the variables of a request, or of a response, may "
+		  "have; one that finds no room is unset." },
+	{ .word = "busy-polling", .scopes = TW_SC_GLOBAL, .set = tw_set_flag,
+	  AT(busy_polling), .def = "off", .flags = TW_KW_NO,
+	  .help = "Worker threads look for events without ever sleeping, which "
+		  "saves some microseconds and costs whole CPUs." },
 	{ .word = "quick-exit", .scopes = TW_SC_GLOBAL, .set = nothing_flag,
 	  .help = NOTHING },
 	{ .word = "nopoll", .scopes = TW_SC_GLOBAL, .set = nothing_flag,
