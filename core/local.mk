@@ -142,6 +142,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/capture_kw.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
+	core/proxy/direct.c \
 	core/proxy/dynamic.c \
 	core/proxy/hints.c \
 	core/proxy/histogram.c \

@@ -285,6 +285,61 @@ listen web
 	sh('iptables -t mangle -F');
 };
 
+# a backend without a server, which goes where the client wanted to
+subtest 'option transparent, server 0.0.0.0' => sub {
+	plan skip_all => 'no REDIRECT here' unless sh('iptables -t nat -A PREROUTING -i w1 -p tcp -d 10.3.0.0/24 '
+	    . '-j REDIRECT --to-ports 8080');
+	my @how = (['option transparent', 'listen'], ['transparent', 'deprecated word'], ['server s 0.0.0.0', 'a server'],
+	    ['server s *', 'the same']);
+	for my $how (@how) {
+		my $p = start_proxy(defaults('retries 0') . "
+listen web
+    bind {BIND:web}
+    bind 10.1.0.1:8080
+    http-response set-header X-Dst %[dst]:%[dst_port]
+    $how->[0]
+");
+		my $c = reach('client', '10.3.0.2', $from->port);
+		ok($c, "$how->[0]: a client of another address") or next;
+		my $r = $c->request($get);
+		is($r->status, 200, 'is served');
+		is($r->header('X-Local'), '10.3.0.2:' . $from->port, 'by the one it asked for');
+		is($r->header('X-Dst'), '10.3.0.2:' . $from->port, 'dst is that, too');
+		is($r->body, '10.3.0.1', 'from an address of the proxy');
+		is($c->request($get)->status, 200, 'and once more');
+		is($p->get('web', '/')->status, 503, 'who asks for the proxy itself gets no circle');
+		my $one = reach('client', '10.3.0.2', 1);
+		is($one && $one->request($get)->status, 503, 'nobody there: 503');
+		stop_proxy($p);
+	}
+	sh('iptables -t nat -F');
+};
+
+# the namespace that a PROXY header names
+subtest 'server ... namespace *' => sub {
+	my ($known, $other) = map { netns_name($_) } 'server', 'other';
+	my $p = start_proxy(defaults('retries 0', 'http-reuse always') . "
+listen web
+    bind {BIND:web} accept-proxy
+    bind 127.0.0.1:1 namespace $known
+    server s 10.3.0.2:${\ $from->port} namespace *
+");
+	my $ask = sub {
+		my ($ns) = @_;
+		my $tlv = defined $ns ? pack('Cn/a*', 0x30, $ns) : '';
+		my $c = $p->client('web');
+		$c->send("\r\n\r\n\0\r\nQUIT\n" . pack('CCn', 0x21, 0x11, 12 + length $tlv)
+		    . inet_aton('10.1.0.2') . inet_aton('10.1.0.1') . pack('nn', 1, 80) . $tlv . $get);
+		return $c->read_response;
+	};
+	is($ask->($known)->body, '10.3.0.2', 'inside of it the server is a neighbour of itself');
+	is($ask->(undef)->body, '10.3.0.1', 'without a name: from here');
+	is($ask->('no-such')->body, '10.3.0.1', 'a name that the configuration has not: from here');
+	is($ask->($other)->body, '10.3.0.1', 'be it one of the system\'s');
+	is($ask->($known)->body, '10.3.0.2', 'no connection is taken for another\'s');
+	stop_proxy($p);
+};
+
 subtest 'source ... interface' => sub {
 	my $p = start_proxy(defaults('timeout connect 300ms', 'retries 0') . "
 listen ok

@@ -249,7 +249,6 @@ subtest 'errors' => sub {
 	    [ 'bind', 'shards 0', qr/'shards' expects/ ], [ 'bind', 'shards x', qr/'shards' expects/ ],
 	    [ 'bind', 'accept-netscaler-cip 1', qr/not supported by tideway yet/ ],
 	    [ 'server', 'namespace no-such-one', qr/cannot open namespace/ ],
-	    [ 'server', 'namespace *', qr/not supported by tideway yet/ ],
 	    [ '', 'clitcpka-cnt 0', qr/clitcpka-cnt/ ], [ '', 'clitcpka-idle 0', qr/1 to 32767/ ],
 	    [ '', 'srvtcpka-intvl x', qr/srvtcpka-intvl/ ]) {
 		my ($where, $words, $re) = @$case;

@@ -197,9 +197,20 @@ by_algorithm(struct tw_req *req)
 	return any ? enqueue(req, NULL) : no_server(req);
 }
 
+/* Nothing is balanced: dispatch, option transparent. */
+static enum tw__next
+directly(struct tw_req *req)
+{
+	struct tw_server *const srv = req->be->direct;
+
+	return tw__server_take(srv) ? taken(req, srv) : no_server(req);
+}
+
 /* This client's requests go to one server, while that can be. */
 static enum tw__next __attribute__((noinline)) by_preference(struct tw_req *req)
 {
+	if (req->be->direct != NULL)
+		return directly(req);
 	struct tw_server *const srv = preferred(req);
 	const enum tw__next next = srv != NULL ? taken(req, srv) : by_algorithm(req);
 

@@ -251,6 +251,8 @@ void tw__keepalive_set(int fd, const struct tw__keepalive *k);
 /* namespaces (netns.c) */
 /** tw__netns_get - opened, if it is not yet. returns: NULL: err. control. */
 struct tw__netns *tw__netns_get(const char *name, struct tw_err *err);
+/** tw__netns_find - one that is open. returns: NULL: it is not. context: any. */
+const struct tw__netns *tw__netns_find(struct tw_str name);
 const char *tw__netns_name(const struct tw__netns *ns);
 /** tw__netns_socket - socket(), there. in: ns NULL: here. */
 int tw__netns_socket(const struct tw__netns *ns, int family, int type);

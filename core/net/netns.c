@@ -32,8 +32,9 @@ struct tw__netns {
 	char name[];
 };
 
-static struct tw__netns *known; /* owns; control thread; only grows */
-static int own_fd = -1;         /* where the process began */
+/* owns; shared: only grows, by the control thread */
+static struct tw__netns *_Atomic known;
+static int own_fd = -1; /* where the process began */
 
 static uint64_t
 cookie_of(int fd)
@@ -70,15 +71,25 @@ netns_open(const char *name, struct tw_err *err)
 	TW_ASSERT(ns != NULL);
 	strcpy(ns->name, name);
 	ns->fd = fd;
-	ns->next = known;
-	known = ns;
+	ns->next = atomic_load(&known);
+	atomic_store_explicit(&known, ns, memory_order_release);
+	return ns;
+}
+
+const struct tw__netns *
+tw__netns_find(struct tw_str name)
+{
+	const struct tw__netns *ns = atomic_load_explicit(&known, memory_order_acquire);
+
+	while (ns != NULL && !tw_str_eq(tw_str_of(ns->name), name))
+		ns = ns->next;
 	return ns;
 }
 
 struct tw__netns *
 tw__netns_get(const char *name, struct tw_err *err)
 {
-	for (struct tw__netns *ns = known; ns != NULL; ns = ns->next) {
+	for (struct tw__netns *ns = atomic_load(&known); ns != NULL; ns = ns->next) {
 		if (strcmp(ns->name, name) == 0)
 			return ns;
 	}

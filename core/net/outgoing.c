@@ -186,6 +186,16 @@ source_apply(
 
 /* --- the socket --- */
 
+static const struct tw__netns *
+netns_of(const struct tw__how *how, const struct tw_conn *client)
+{
+	if (TW_LIKELY(!how->netns_of_client))
+		return how->netns;
+	if (client == NULL || client->pp_tlvs.p == NULL)
+		return NULL;
+	return tw__netns_find(tw__proxy_tlv_find(client->pp_tlvs, TW__PP_NETNS));
+}
+
 /* The connection begins with its first bytes: there must be some, else nothing
  * would ever leave. In mode tcp it may be the server that speaks first. */
 static bool
@@ -222,7 +232,7 @@ tw__outgoing_socket(
 
 	if (TW_LIKELY(how == NULL))
 		return socket(family, type, 0);
-	const int fd = tw__netns_socket(how->netns, family, type);
+	const int fd = tw__netns_socket(netns_of(how, client), family, type);
 	if (fd < 0 || family == AF_UNIX)
 		return fd;
 	options_apply(fd, how, client);

@@ -365,7 +365,25 @@ is_here(const struct sockaddr_storage *ss)
 	    IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)ss)->sin6_addr);
 }
 
-/* The one found at run time, the line's, or the one that the client asked for. */
+/* The client asked for this program itself, and no redirection brought it here:
+ * to connect there would go round in circles. */
+static bool
+is_loop(const struct tw_conn *client, const struct sockaddr_storage *ss)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct tw_addr a, b;
+
+	if (client->bind == NULL || client->bind->transparent ||
+	    getsockname(client->fd, (struct sockaddr *)&own, &len) != 0)
+		return false;
+	tw_addr_from_sockaddr(&a, (struct sockaddr *)&own, len);
+	tw_addr_from_sockaddr(&b, (const struct sockaddr *)ss, sizeof(*ss));
+	return tw_addr_eq(&a, &b);
+}
+
+/* The one found at run time, the line's, or the one that the client asked for.
+ * returns: 0: errno. */
 static socklen_t
 address_of(const struct tw_server *srv, const struct tw_conn *client,
     struct sockaddr_storage *ss)
@@ -382,6 +400,10 @@ address_of(const struct tw_server *srv, const struct tw_conn *client,
 		len = tw_addr_to_sockaddr(dst, ss);
 	port_map(ss,
 	    srv->map_port != 0 ? dst->port + (int16_t)srv->addr.port : srv->addr.port);
+	if (srv->map_addr && is_loop(client, ss)) {
+		errno = ELOOP;
+		return 0;
+	}
 	return len;
 }
 
@@ -397,6 +419,8 @@ tw__upstream_connect(
 	struct sockaddr_storage ss;
 	const socklen_t len = address_of(srv, client, &ss);
 	const bool instead = tw__upstream_instead != NULL;
+	if (len == 0)
+		return NULL;
 	const int fd = TW_UNLIKELY(instead) ? tw__upstream_instead(srv, &ss)
 					    : socket_for(w, srv, ss.ss_family, client);
 

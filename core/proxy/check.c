@@ -298,6 +298,7 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 		    "server '%s/%s' has the same 'id' %u as "
 		    "another server",
 		    px->name, px->server[clash]->name, px->server[clash]->id);
+	tw__direct_make(gen, px);
 	return balance_check(gen, px) < 0 ? -1 : rc;
 }
 
@@ -418,7 +419,8 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 	struct tw__how *how;
 
 	if (source == NULL && srv->netns == NULL && srv->tcp_ut_ms == 0 && !srv->tfo &&
-	    !px->c.smart_connect && (k->cnt | k->idle_s | k->intvl_s) == 0)
+	    !srv->netns_of_client && !px->c.smart_connect &&
+	    (k->cnt | k->idle_s | k->intvl_s) == 0)
 		return;
 	how = tw_arena_alloc(px->gen->conf.arena, sizeof(*how));
 	*how = (struct tw__how){
@@ -428,6 +430,7 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 		.tcp_ut_ms = srv->tcp_ut_ms,
 		.smart_connect = px->c.smart_connect,
 		.tfo = srv->tfo,
+		.netns_of_client = srv->netns_of_client,
 	};
 	srv->how = how;
 }
@@ -444,7 +447,8 @@ tw__server_finish(struct tw_proxy *px, struct tw_server *srv)
 		srv->ss_len = tw_addr_to_sockaddr(&srv->addr, &srv->ss);
 	how_make(px, srv);
 	srv->per_client = srv->send_proxy || srv->send_proxy2 || srv->map_addr ||
-	    srv->map_port || srv->redir != NULL || is_of_client(srv);
+	    srv->map_port || srv->redir != NULL || srv->netns_of_client ||
+	    is_of_client(srv);
 }
 
 int
@@ -471,5 +475,7 @@ tw__proxies_check(struct tw_gen *gen)
 	TAILQ_FOREACH(px, &gen->proxies, link)
 		for (int i = 0; i < px->n_servers; i++)
 			tw__server_finish(px, px->server[i]);
+		if (px->direct != NULL)
+			tw__server_finish(px, px->direct);
 	return rc;
 }

@@ -76,6 +76,7 @@ struct tw__how {
 	uint32_t tcp_ut_ms;
 	bool smart_connect;
 	bool tfo;
+	bool netns_of_client; /* the one that its PROXY header names */
 };
 
 /* Settings that a defaults section hands on: copied as bytes. */
@@ -115,7 +116,7 @@ struct tw__proxy_conf {
 	uint8_t log_steps;     /* bits by enum tw__log_step; 0: as usual */
 	const char *description;
 	const char *cookie;    /* its name, for reports; NULL: none */
-	bool prefer_last;      /* option prefer-last-server */
+	bool prefer_last;      /* option prefer-last-server; or not to balance at all */
 	bool persist;          /* option persist */
 	uint32_t retry_on;     /* TW__RETRY_... */
 	const struct tw__source *source; /* gen; NULL: none */
@@ -131,6 +132,8 @@ struct tw__proxy_conf {
 	const char *logfmt_file; /* where logfmt was said */
 	int logfmt_line;
 	uint32_t log_uri_max;  /* bytes of a request line in logs; set by the check */
+	const struct tw_addr *dispatch; /* gen; NULL: none */
+	bool transparent;      /* option transparent */
 };
 #define TW__COUNT_EVERY (1u << 20)
 
@@ -220,6 +223,7 @@ struct tw_proxy {
 	bool named;             /* as a backend, somewhere in the files */
 	bool used_by_name, used_as_last; /* defaults: by proxies */
 	bool memo_routes;       /* its use_backend rules ask for something twice */
+	struct tw_server *direct; /* dispatch, option transparent; NULL: none */
 };
 
 /* Worker threads; bit i: the one with number i + 1. */
@@ -326,6 +330,7 @@ struct tw_server {
 	const char *guid;       /* NULL: none */
 	struct tw_arena *arena; /* owns: of a server added at run time; NULL: gen */
 	bool tfo;               /* the first bytes go with the first packet */
+	bool netns_of_client;   /* namespace * */
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */

@@ -199,6 +199,11 @@ void tw__live_server_drop(struct tw_server_live *l);
  * twin is cleared. */
 int tw__server_clear_flag(struct tw_line *ln);
 
+/* direct.c */
+extern const struct tw_kw tw__direct_kw[];
+/** tw__direct_make - the server that is in no list, where a backend wants one. */
+void tw__direct_make(struct tw_gen *gen, struct tw_proxy *px);
+
 /* turn.c */
 extern const struct tw_kw tw__turn_kw[];
 /** tw__server_turned - it runs, or no more: sessions, slowstart. */

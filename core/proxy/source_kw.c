@@ -156,10 +156,10 @@ server_set_namespace(struct tw_line *ln)
 	struct tw_server *srv = ln->state;
 	struct tw_err err;
 
-	if (strcmp(tw_arg(ln, 0), "*") == 0)
-		return tw_line_fail(ln, 0,
-		    "'namespace *', the one that a PROXY header names, is known to "
-		    "HAProxy 3.4 but not supported by tideway yet");
+	srv->netns_of_client = strcmp(tw_arg(ln, 0), "*") == 0;
+	srv->netns = NULL;
+	if (srv->netns_of_client)
+		return 0;
 	srv->netns = tw__netns_get(tw_arg(ln, 0), &err);
 	return srv->netns != NULL ? 0 : tw_line_fail(ln, 0, "%s", err.text);
 }
@@ -251,9 +251,10 @@ const struct tw_kw tw__source_kw[] = {
 		TW_KW_REST, 0, 0, 0, NULL },
 	{ .word = "source", .scopes = TW_SC_FRONTEND, .max_args = -1,
 		.set = tw__kw_ignored, .help = "Ignored here, with a warning." },
-	{ "namespace", TW_SC_SERVER, 1, 1, server_set_namespace, "<name>",
-		"The network namespace that connections to it are made in.", NULL,
-		0, 0, 0, 0, NULL },
+	{ "namespace", TW_SC_SERVER, 1, 1, server_set_namespace, "{ <name> | * }",
+		"The network namespace that connections to it are made in; *: the "
+		"one that the client's PROXY header names, when some line of the "
+		"configuration names it, too.", NULL, 0, 0, 0, 0, NULL },
 	{ "tcp-ut", TW_SC_SERVER, 1, 1, tw_set_ms, "<time>",
 		"How long sent bytes may wait for the server's acknowledgement.",
 		"as the system", 0, AT(tcp_ut_ms), 0, 0, NULL },
