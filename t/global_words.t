@@ -40,6 +40,7 @@ subtest 'cpu-map' => sub {
 	);
 	push @cases, ["thread-groups 2\n    cpu-map auto:1-2 $a $b", 3, [$a, $a, $b], 'groups of threads'],
 	    ["max-threads-per-group 1\n    cpu-map 2/1 $b", 2, [$mine, $b], 'small groups'],
+	    ["thread-groups 2\n    thread-group 1 2-3\n    cpu-map 1 $a\n    cpu-map 2/1 $b", 3, [$b, $a, $a], 'thread-group'],
 	    ["cpu-set only-cpu $b", 2, [$b, $b], 'cpu-set only-cpu'],
 	    ["cpu-set drop-cpu $a", 1, [undef], 'cpu-set drop-cpu']
 	    if is_tideway();
@@ -267,6 +268,9 @@ subtest 'bad arguments' => sub {
 	    ['tune.maxaccept x', qr/tune\.maxaccept/, 1], ['tune.maxaccept 0', qr/from 1 on/, 1],
 	    ['tune.idletimer 5q', qr/tune\.idletimer/], ['tune.fd.edge-triggered maybe', qr/on/],
 	    ['setcap cap_chown', qr/'cap_chown'.*cap_net_raw/, 1], ['cpu-policy group-by-ccx', qr/known to HAProxy/, 1],
+	    ['thread-group', qr/thread-group/], ['thread-group 0 1', qr/thread-group/], ['thread-group 1 x', qr/expects numbers of threads.*'x'/, 1],
+	    ['thread-group 1 3-2', qr/'3-2'/, 1], ["thread-group 1 1-2\n    thread-group 2 2", qr/thread 2 is in another group/, 1, 3],
+	    ["thread-group 1 1\n    nbthread 2", qr/thread 2 is in no group/, 1], ["thread-group 3 1\n    thread-groups 2", qr/names group 3, but there are 2/, 1],
 	    ['unix-bind mode', qr/unix-bind/, 1], ['unix-bind mode 9', qr/'9'.*octal/, 1],
 	    ['unix-bind prefix', qr/unix-bind/, 1], ['unix-bind what x', qr/'what'/, 1],
 	    ['unix-bind user no-such-user', qr/no-such-user/], ['unix-bind mode 600 uid', qr/'uid' expects/, 1],
@@ -276,7 +280,7 @@ subtest 'bad arguments' => sub {
 		next if $bad->[2] && !is_tideway();
 		my $r = check_config("global\n    $bad->[0]\n" . defaults() . "listen a\n    bind 127.0.0.1:1\n");
 		is($r->{code}, 1, "$bad->[0]: refused") or diag $r->{all};
-		like($r->{all}, qr/check\.cfg:2\]/, 'where');
+		like($r->{all}, qr/check\.cfg:${\ ($bad->[3] \/\/ 2)}\]/, 'where');
 		like($r->{all}, $bad->[1], 'and why');
 	}
 };

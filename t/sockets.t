@@ -197,6 +197,39 @@ frontend web
 	stop_proxy($p);
 };
 
+subtest 'threads of groups' => sub {
+	my @by = map { origin(name => "t$_") } 1 .. 4;
+	my %p = map { $_ => port() } qw(first second all by);
+	my $text = sub {
+		my ($groups) = @_;
+		return "global\n    nbthread 4\n    $groups\n" . defaults() . "
+frontend web
+    bind {BIND:web}
+    bind $HOST:$p{first} thread 1/1
+    bind $HOST:$p{second} thread 2/2-3,1/2
+    bind $HOST:$p{all} thread 2/all
+    bind $HOST:$p{by} shards by-group
+" . join('', map { "    use_backend b$_ if { thread " . ($_ - 1) . " }\n" } 1 .. 4)
+		    . join '', map { "backend b$_\n    server s ${\ $by[$_ - 1]->addr}\n" } 1 .. 4;
+	};
+	my $p = start_proxy($text->('thread-groups 2'));
+	is(threads_at($p{first}, 8), 't1', 'the first of the first group');
+	like(threads_at($p{second}, 30), qr/^(?:t2 t4|t2|t4)$/, 'some of both');
+	like(threads_at($p{all}, 30), qr/^(?:t3 t4|t3|t4)$/, 'a whole group');
+	unlike(threads_at($p{by}, 30), qr/-|refused/, 'by-group: all are served');
+	is(scalar(sockets_of($p->pid, listen => $p{by})), 2, 'with a socket for each group');
+	$p->write_config($text->("thread-groups 2\n    thread-group 1 4\n    thread-group 2 1-3"));
+	$p->signal('USR2');
+	ok(wait_until { threads_at($p{first}, 4) eq 't4' }, 'thread-group: other ones');
+	like(threads_at($p{second}, 30), qr/^(?:t2 t3|t2|t3)$/, 'as the lines say');
+	like(threads_at($p{all}, 30), qr/^t[123](?: t[123])*$/, 'a whole group');
+	$p->write_config($text->("thread-groups 2\n    thread-group 2 2\n    thread-group 2 1"));
+	$p->signal('USR2');
+	ok(wait_until { threads_at($p{all}, 4) eq 't1' }, 'the last line of a group counts');
+	is(threads_at($p{first}, 8), 't2', 'those that no line names go where no line names any');
+	stop_proxy($p);
+};
+
 subtest 'namespaces' => sub {
 	my $ns = "twns$$";
 	my $ok = $> == 0 && system("ip netns add $ns 2>/dev/null && ip -n $ns link set lo up") == 0;
@@ -245,7 +278,9 @@ subtest 'errors' => sub {
 	    [ 'bind', 'namespace no-such-one', qr/cannot open namespace 'no-such-one'/ ],
 	    [ 'bind', 'namespace ../x', qr/cannot open namespace/ ],
 	    [ 'bind', 'thread 0', qr/'thread' expects/ ], [ 'bind', 'thread 4-2', qr/'thread' expects/ ],
-	    [ 'bind', 'thread 2/1', qr/'thread' expects/ ], [ 'bind', 'thread 200', qr/none of the threads/ ],
+	    [ 'bind', 'thread 2/1', qr/none of the threads/ ], [ 'bind', 'thread 0/1', qr/'thread' expects/ ],
+	    [ 'bind', 'thread 1/65', qr/'thread' expects/ ], [ 'bind', 'thread 65/1', qr/'thread' expects/ ],
+	    [ 'bind', 'thread 1/', qr/'thread' expects/ ], [ 'bind', 'thread 200', qr/none of the threads/ ],
 	    [ 'bind', 'shards 0', qr/'shards' expects/ ], [ 'bind', 'shards x', qr/'shards' expects/ ],
 	    [ 'bind', 'accept-netscaler-cip 1', qr/not supported by tideway yet/ ],
 	    [ 'server', 'namespace no-such-one', qr/cannot open namespace/ ],

@@ -13,6 +13,7 @@
 
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
+#include "core/run/affinity.h"
 
 static const char *
 mode_name(const struct tw_proxy *px)
@@ -457,6 +458,9 @@ tw__proxies_check(struct tw_gen *gen)
 	struct tw_proxy *px;
 	int rc = proxy_ids_check(gen);
 
+	if (tw__groups_check(gen, tw__threads_planned(gen)) < 0)
+		rc = -1;
+
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		px->c.log_uri_max = gen->global.tune.logurilen != 0
 		    ? gen->global.tune.logurilen
@@ -472,10 +476,11 @@ tw__proxies_check(struct tw_gen *gen)
 	bind_keys_make(gen);
 	if (tw__servers_resolve(gen) < 0)
 		rc = -1;
-	TAILQ_FOREACH(px, &gen->proxies, link)
+	TAILQ_FOREACH(px, &gen->proxies, link) {
 		for (int i = 0; i < px->n_servers; i++)
 			tw__server_finish(px, px->server[i]);
 		if (px->direct != NULL)
 			tw__server_finish(px, px->direct);
+	}
 	return rc;
 }

@@ -229,6 +229,7 @@ struct tw_proxy {
 /* Worker threads; bit i: the one with number i + 1. */
 struct tw__threads {
 	uint64_t bits[4];
+	const uint64_t *in_group; /* gen; "2/1-4", until the check; NULL: none */
 };
 
 #define TW__TURN_BYTES (1024u * 1024) /* moved by a connection in its turn */
@@ -260,6 +261,7 @@ struct tw_bind {
 	struct tw__netns *netns; /* NULL: the process's */
 	const struct tw__threads *threads; /* gen; NULL: all */
 	uint16_t n_shards, shard; /* 0 or 1: one; from 0 */
+	bool shards_by_group;
 };
 
 /* What a PROXY header, version 2, has beside the addresses. */

@@ -199,6 +199,9 @@ void tw__live_server_drop(struct tw_server_live *l);
  * twin is cleared. */
 int tw__server_clear_flag(struct tw_line *ln);
 
+/** tw__threads_planned - worker threads that run, or will run. control. */
+int tw__threads_planned(const struct tw_gen *gen);
+
 /* direct.c */
 extern const struct tw_kw tw__direct_kw[];
 /** tw__direct_make - the server that is in no list, where a backend wants one. */

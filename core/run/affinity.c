@@ -151,36 +151,17 @@ map_cpus(const struct tw__cpu_map *m, int group, int thread, cpu_set_t *out)
 		cpu_at(&m->cpus, rank_of(m->threads, thread), out);
 }
 
-/* Threads go to groups evenly, the first ones get one more. */
-static void
-place_of(const struct tw__cpu_conf *c, int i, int n, int *group, int *thread)
-{
-	const int most = c->per_group != 0 ? (int)c->per_group : TW__GROUP_THREADS;
-	const int groups = c->groups != 0 ? (int)c->groups : (n + most - 1) / most;
-	int left = n;
-
-	for (*group = 1; *group < groups; ++*group) {
-		const int size = (left + groups - *group) / (groups - *group + 1);
-
-		if (i <= size)
-			break;
-		i -= size;
-		left -= size;
-	}
-	*thread = i;
-}
-
 bool
 tw__affinity_of(const struct tw__global *g, int i, int n, cpu_set_t *cpus)
 {
 	const struct tw__cpu_map *of_group = NULL, *of_thread = NULL;
-	int group, thread;
 	cpu_set_t more;
 
 	if (g->cpu == NULL)
 		return false;
-	place_of(g->cpu, i, n, &group, &thread);
-	if (group > TW__MAX_GROUPS || thread > TW__GROUP_THREADS)
+	const struct tw__place at = tw__place_of(g->cpu, i, n);
+	const int group = at.group, thread = at.thread;
+	if (group < 1 || group > TW__MAX_GROUPS || thread > TW__GROUP_THREADS)
 		return false;
 	for (const struct tw__cpu_map *m = g->cpu->maps; m != NULL; m = m->next) {
 		if ((m->groups >> (group - 1) & 1) == 0)

@@ -285,6 +285,12 @@ cpu_set_groups(struct tw_line *ln)
 }
 
 static int
+cpu_set_group(struct tw_line *ln)
+{
+	return tw__group_set(ln, conf_of(ln));
+}
+
+static int
 cpu_set_per_group(struct tw_line *ln)
 {
 	return number_set(ln, &conf_of(ln)->per_group, TW__GROUP_THREADS);
@@ -334,7 +340,16 @@ static const struct tw_kw keywords[] = {
 	    .set = cpu_set_groups,
 	    .usage = "<number>",
 	    .def = "one for each 64 threads",
-	    .help = "How threads are numbered for cpu-map: evenly in so many groups." },
+	    .help = "How threads are numbered for cpu-map, 'bind ... thread' and "
+		    "'shards by-group': evenly in so many groups." },
+	{ .word = "thread-group",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = cpu_set_group,
+	    .usage = "<group> [<number>[-<number>]...]",
+	    .help = "The threads of a group; others go evenly to the groups that no "
+		    "such line names." },
 	{ .word = "max-threads-per-group",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,
