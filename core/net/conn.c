@@ -186,6 +186,8 @@ tw__conn_free(struct tw_conn **pconn)
 		free((void *)(uintptr_t)conn->pp_tlvs.p);
 	if (TW_UNLIKELY(conn->vars != NULL))
 		tw__vars_free(&conn->vars);
+	if (TW_UNLIKELY(conn->pool_name.p != NULL))
+		free((void *)(uintptr_t)conn->pool_name.p);
 	conn->magic = 0;
 	struct tw__net *const net = conn->worker->net;
 	tw__pool_put(&net->conns, conn);

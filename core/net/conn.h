@@ -92,6 +92,8 @@ struct tw_conn {
 	struct tw_str pp_tlvs;     /* owns: what came with a PROXY header; p NULL */
 	bool pp_received;          /* it began with a PROXY header */
 	bool refused;              /* server side: was never connected (tfo) */
+	struct tw_str pool_name;   /* owns: pool-conn-name, when it began; p NULL: its
+	                            * server has none */
 	struct tw__var_value *vars; /* owns: scope sess; NULL: none is set */
 	struct tw_conn_end *ends;  /* client side: who is told; NULL: nobody */
 };
@@ -214,9 +216,9 @@ void tw__conn_linger(struct tw_conn **conn);
 
 /* upstream (upstream.c) */
 /** tw__upstream_get - an idle connection to the server, or NULL. in: proven,
- * only one that was used again before. */
+ * only one that was used again before; name, of that pool-conn-name. */
 struct tw_conn *tw__upstream_get(struct tw_worker *w, const struct tw_server *srv,
-    bool proven);
+    bool proven, struct tw_str name);
 /** tw__upstream_use - a request begins on it; tw__upstream_unuse - ends. */
 void tw__upstream_use(struct tw_conn *conn);
 void tw__upstream_unuse(struct tw_conn *conn);

@@ -66,15 +66,31 @@ idle_remove(struct tw__idle *idle, struct tw_conn *conn)
 	idle_tell(conn, idle);
 }
 
+/* Connections of other names are not for this request. */
+static struct tw_conn *__attribute__((noinline))
+first_named(const struct tw__idle *idle, struct tw_str name)
+{
+	struct tw_conn *conn;
+
+	TAILQ_FOREACH(conn, &idle->list, link) {
+		if (tw_str_eq(conn->pool_name, name))
+			return conn;
+	}
+	return NULL;
+}
+
 struct tw_conn *
-tw__upstream_get(struct tw_worker *w, const struct tw_server *srv, bool proven)
+tw__upstream_get(
+    struct tw_worker *w, const struct tw_server *srv, bool proven, struct tw_str name)
 {
 	struct tw__idle *const idle = idle_of(w->net, srv->live->number, false);
 
 	if (idle == NULL)
 		return NULL;
 	for (;;) {
-		struct tw_conn *conn = TAILQ_FIRST(&idle->list);
+		struct tw_conn *conn = TW_LIKELY(srv->pool_name == NULL)
+		    ? TAILQ_FIRST(&idle->list)
+		    : first_named(idle, name);
 		if (conn == NULL || (proven && conn->n_requests < 2))
 			return NULL;
 		idle_remove(idle, conn);
@@ -119,7 +135,8 @@ tw__upstream_unuse(struct tw_conn *conn)
 	conn->worker->net->idle[conn->server->number]->used--;
 }
 
-/* As many as were busy at once are worth keeping. */
+/* As many as were busy at once are worth keeping; how many names they may have is
+ * another matter. */
 static bool
 is_surplus(const struct tw__idle *idle)
 {
@@ -194,7 +211,8 @@ tw__upstream_put(struct tw_conn **pconn)
 
 	tw__upstream_unuse(conn);
 	if (idle == NULL || is_crowded(conn) || is_full(conn->server) ||
-	    is_surplus(idle) || !tw__upstream_is_clean(conn)) {
+	    (is_surplus(idle) && conn->pool_name.p == NULL) ||
+	    !tw__upstream_is_clean(conn)) {
 		tw__conn_free(pconn);
 		return;
 	}

@@ -134,6 +134,7 @@ struct tw__proxy_conf {
 	uint32_t log_uri_max;  /* bytes of a request line in logs; set by the check */
 	const struct tw_addr *dispatch; /* gen; NULL: none */
 	bool transparent;      /* option transparent */
+	uint32_t ka_queue;     /* max-keep-alive-queue, plus 1; 0: no limit */
 };
 #define TW__COUNT_EVERY (1u << 20)
 
@@ -333,6 +334,7 @@ struct tw_server {
 	struct tw_arena *arena; /* owns: of a server added at run time; NULL: gen */
 	bool tfo;               /* the first bytes go with the first packet */
 	bool netns_of_client;   /* namespace * */
+	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */

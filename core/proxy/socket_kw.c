@@ -251,7 +251,8 @@ shards_by_group(struct tw_proxy *px, struct tw_bind *b, int n)
 		int able = 0;
 
 		for (int i = 1; i <= n; i++) {
-			if (!has_thread(&all, i - 1) || tw__place_of(c, i, n).group != g)
+			if (!has_thread(&all, i - 1) ||
+			    tw__place_of(c, i, n).group != g)
 				continue;
 			threads_add(t, i - 1, i - 1, 1);
 			able++;

@@ -176,6 +176,16 @@ server_set_redir(struct tw_line *ln)
 }
 
 static int
+server_set_pool_name(struct tw_line *ln)
+{
+	struct tw_server *srv = ln->state;
+
+	srv->pool_name =
+	    tw_expr_compile(ln, 0, tw_arg(ln, 0), TW_AT_CONN | TW_AT_REQUEST);
+	return srv->pool_name != NULL ? 0 : -1;
+}
+
+static int
 server_set_pool_max(struct tw_line *ln)
 {
 	struct tw_server *srv = ln->state;
@@ -271,6 +281,10 @@ const struct tw_kw tw__source_kw[] = {
 	{ "pool-max-conn", TW_SC_SERVER, 1, 1, server_set_pool_max, "<number>",
 		"Most idle connections that are kept for it; -1: no limit.", "-1",
 		0, 0, 0, 0, NULL },
+	{ "pool-conn-name", TW_SC_SERVER, 1, 1, server_set_pool_name, "<expression>",
+		"A connection has the name that this gave when it was made; a "
+		"request uses only idle ones of its own.", NULL, TW_KW_HTTP, 0, 0, 0,
+		NULL },
 	{ "pool-purge-delay", TW_SC_SERVER, 1, 1, tw_set_ms, "<time>",
 		"How often half of the idle connections that nobody needed are "
 		"closed; 0: none are kept.", "5s", 0, AT(pool_purge_ms), 0, 0, NULL },
