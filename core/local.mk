@@ -131,6 +131,7 @@ core_libcore_a_SOURCES = \
 	core/net/proxy_hdr.c \
 	core/net/rate.c \
 	core/net/trim.c \
+	core/net/spread.c \
 	core/net/tune.c \
 	core/net/upstream.c \
 	core/proxy/access.c \

@@ -141,9 +141,50 @@ frontend web
 	stop_proxy($p);
 };
 
+# how many of ten idle clients are still there when the first has gone
+sub left_at_stop
+{
+	my ($word, $do) = @_;
+	my $o = origin(name => 'o');
+	my $p = start_proxy("global\n    nbthread 2\n    $word\n" . defaults('timeout http-keep-alive 4s') . "listen web\n    bind {BIND:web}\n    server s ${\ $o->addr}\n");
+	my @c = map { $p->client('web') } 1 .. 10;
+	is($_->request($get)->status, 200, 'idle') for @c[0, 9];
+	$_->request($get) for @c[1 .. 8];
+	$p->signal('USR1');
+	my @closed;
+	$do->(\@c) if $do;
+	wait_until { @closed = grep { !$_->is_quiet(0) } @c };
+	my $n = @c - @closed;
+	ok($_->is_closed, 'closed in the end') for @c[0, 9];
+	ok($_->is_closed) || last for @c[1 .. 8];
+	ok(defined $p->wait_exit, 'and the process ends');
+	return $n;
+}
+
+subtest 'close-spread-time' => sub {
+	cmp_ok(left_at_stop('close-spread-time 3s'), '>', 0, 'some stay when others have gone');
+	my ($n, @told);
+	left_at_stop('close-spread-time infinite', sub {
+		my ($c) = @_;
+		wait_until { $n = grep { !$_->is_quiet(0) } @$c; 1 };
+		for my $one (@$c) {
+			my $r = $one->request($get);
+			push @told, $r->status . ' ' . ($r->header('Connection') // '-');
+		}
+	});
+	is($n, 0, 'infinite: nobody is sent away');
+	is(join(',', @told), join(',', ('200 -') x 10), 'and answers do not tell that they are the last');
+	@told = ();
+	left_at_stop('close-spread-time 1ms', sub {
+		my ($c) = @_;
+		wait_until { grep { !$_->is_quiet(0) } @$c };
+	});
+	pass('a short one');
+};
+
 subtest 'bad arguments' => sub {
 	for my $bad (['tune.pool-low-fd-ratio 101', qr/pool-low-fd-ratio/], ['tune.pool-high-fd-ratio 0', qr/pool-high-fd-ratio/],
-	    ['tune.vars.sess-max-size x', qr/sess-max-size/], ['busy-polling on', qr/busy-polling/],
+	    ['tune.vars.sess-max-size x', qr/sess-max-size/], ['busy-polling on', qr/busy-polling/], ['close-spread-time x', qr/close-spread-time.*'infinite'/], ['close-spread-time', qr/close-spread-time/],
 	    ['tune.rcvbuf.frontend -1', qr/rcvbuf\.frontend/],
 	    ['noepoll', qr/'noepoll' .*not supported/], ['tune.vars.proc-max-size 1', qr/proc-max-size.*not supported/]) {
 		my $r = check_config("global\n    $bad->[0]\n" . defaults() . "listen a\n    bind 127.0.0.1:1\n");

@@ -37,6 +37,8 @@ tw__client_idle(struct tw_conn *cli)
 	    : first_of(t->http_keep_alive, t->http_request, t->client);
 
 	tw_timer_set(&cli->timer, ms != 0 ? tw_now_ms() + ms : 0);
+	if (TW_UNLIKELY(atomic_load_explicit(&tw__stopping, memory_order_relaxed) != 0))
+		tw_timer_set(&cli->timer, tw__stop_due(cli->timer.due_ms));
 	tw__conn_watch(cli);
 }
 
@@ -83,7 +85,7 @@ follow_generation(struct tw_conn *cli)
 	if (TW_LIKELY(bind == cli->bind))
 		return;
 	if (bind == NULL || !same_frontend(bind, cli->bind)) {
-		cli->last = true;
+		cli->last = !tw__spread_is_on();
 		return;
 	}
 	tw__gen_ref(bind->proxy->gen);
@@ -150,6 +152,15 @@ tw__flow_accepted(struct tw_conn *cli)
 }
 
 static void
+idle_end(struct tw_conn *cli, bool hard)
+{
+	if (hard || !tw__spread_is_on())
+		tw__client_end(cli);
+	else
+		tw_timer_set(&cli->timer, tw__stop_due(cli->timer.due_ms));
+}
+
+static void
 close_each(struct tw_worker *w, bool hard)
 {
 	struct tw_conn *cli, *next;
@@ -160,7 +171,7 @@ close_each(struct tw_worker *w, bool hard)
 		    (hard ||
 			(cli->n_requests > 0 && !cli->readable &&
 			    !cli->bind->proxy->c.idle_close_on_response)))
-			tw__client_end(cli);
+			idle_end(cli, hard);
 		else if (hard)
 			tw__req_abort(cli->req);
 	}

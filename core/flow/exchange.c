@@ -387,7 +387,7 @@ deliver_head(struct tw_req *req)
 
 	if (!req->up.done && !is_tunnel(req))
 		req->keep = req->srv_keep = false; /* answered early */
-	if (atomic_load_explicit(&tw__stopping, memory_order_relaxed))
+	if (tw__stop_closes())
 		req->keep = false;
 	req->down.out.px = req->fe;
 	if (req->proto->write_head(

@@ -56,7 +56,7 @@ send_head(struct tw_req *req)
 		req->keep = false;
 		req->cli->linger_wanted = true;
 	}
-	if (req->reply.close || atomic_load(&tw__stopping))
+	if (req->reply.close || tw__stop_closes())
 		req->keep = false;
 	if (fill_response(req) != 0)
 		return tw__flow_fail(

@@ -316,6 +316,25 @@ extern uint32_t tw__maxconn; /* the process's limit in force; set before start *
 extern _Atomic unsigned tw__stopping; /* drains under way (drain.c): connections
                                        * end when idle */
 
+/* close-spread-time (spread.c) */
+#define TW__SPREAD_EVER UINT32_MAX /* infinite: connections end by themselves */
+/** tw__spread_begin - a soft stop begins. in: ms, 0: all end at once. control. */
+void tw__spread_begin(uint32_t ms);
+bool tw__spread_is_on(void);
+/** tw__stop_closes_now - of a process that stops: whether this exchange is its
+ * connection's last. */
+bool tw__stop_closes_now(void);
+/** tw__stop_due - when an idle connection has to end. in: due_ms, as its time-out
+ * has it; 0: never. */
+uint64_t tw__stop_due(uint64_t due_ms);
+static inline bool
+tw__stop_closes(void)
+{
+	return TW_UNLIKELY(
+		   atomic_load_explicit(&tw__stopping, memory_order_relaxed) != 0) &&
+	    tw__stop_closes_now();
+}
+
 /* PROXY protocol (proxy_hdr.c) */
 /** tw__proxy_hdr_read - a v1 or v2 header at the start of `in`. out: src, dst
  * (family 0: LOCAL or UNKNOWN, keep the real ones). returns: OK (consumed),

@@ -41,6 +41,7 @@ struct tw__tune {
 	uint32_t rcvbuf_frontend, sndbuf_frontend; /* of sockets for datagrams */
 	uint32_t vars_sess, vars_txn, vars_reqres; /* bytes; 0: no limit */
 	bool busy_polling;
+	uint32_t close_spread_ms; /* 0: none; UINT32_MAX: infinite */
 };
 
 /* The global section. */

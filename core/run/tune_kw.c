@@ -107,6 +107,22 @@ tune_set_dumpable(struct tw_line *ln)
 }
 
 static int
+tune_set_close_spread(struct tw_line *ln)
+{
+	struct tw_err err;
+	uint32_t ms;
+
+	tune_of(ln)->close_spread_ms = UINT32_MAX;
+	if (strcmp(tw_arg(ln, 0), "infinite") == 0)
+		return 0;
+	if (tw_parse_ms(tw_arg(ln, 0), 1000, &ms, &err) != 0)
+		return tw_line_fail(
+		    ln, 0, "'close-spread-time': %s, or write 'infinite'", err.text);
+	tune_of(ln)->close_spread_ms = ms;
+	return 0;
+}
+
+static int
 tune_set_localpeer(struct tw_line *ln)
 {
 	tune_of(ln)->localpeer = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
@@ -321,6 +337,10 @@ static const struct tw_kw keywords[] = {
 	  AT(busy_polling), .def = "off", .flags = TW_KW_NO,
 	  .help = "Worker threads look for events without ever sleeping, which "
 		  "saves some microseconds and costs whole CPUs." },
+	{ .word = "close-spread-time", ONE, .set = tune_set_close_spread,
+	  .usage = "{ <time> | infinite }", .def = "0, at once",
+	  .help = "Over which time clients' connections end at a soft stop; "
+		  "infinite: by themselves only." },
 	{ .word = "quick-exit", .scopes = TW_SC_GLOBAL, .set = nothing_flag,
 	  .help = NOTHING },
 	{ .word = "nopoll", .scopes = TW_SC_GLOBAL, .set = nothing_flag,
