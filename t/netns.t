@@ -45,8 +45,9 @@ sub free_port
 # what a counter of the kernel has, in our namespace
 sub counter
 {
-	my ($name) = @_;
-	my ($head, $line) = grep { /^TcpExt:/ } split /\n/, slurp('/proc/net/netstat');
+	my ($name, $of) = @_;
+	$of //= 'TcpExt';
+	my ($head, $line) = grep { /^$of:/ } split /\n/, slurp('/proc/net/netstat');
 	my @names = split ' ', $head;
 	my @v = split ' ', $line;
 
@@ -313,6 +314,64 @@ listen web
 		stop_proxy($p);
 	}
 	sh('iptables -t nat -F');
+};
+
+subtest 'mptcp@' => sub {
+	use constant MPTCP => 262;
+	socket(my $try, AF_INET, SOCK_STREAM, MPTCP) or plan skip_all => 'no Multipath TCP here';
+	my $got = sub { counter("MPCapable$_[0]", 'MPTcpExt') };
+	my $fast;
+	socket($fast, AF_INET, SOCK_STREAM, MPTCP) && bind($fast, pack_sockaddr_in(0, INADDR_LOOPBACK))
+	    && listen($fast, 9) or plan skip_all => 'no server';
+	my ($srv_port) = unpack_sockaddr_in(getsockname $fast);
+	my $l = bless { sock => (bless $fast, 'IO::Socket::INET'), host => '127.0.0.1', port => $srv_port }, 'Tideway::Listener';
+	my @port = map { free_port() } 1 .. 3;
+	my $text = sub { defaults('http-reuse never') . "
+listen in
+    bind {BIND:web}
+    bind mptcp\@127.0.0.1:$port[0]
+    bind mptcp4\@127.0.0.1:$port[1],$_[0]127.0.0.1:$port[2]
+    server s ${\ $from->addr}
+listen out
+    bind {BIND:out}
+    server s mptcp4\@127.0.0.1:$srv_port
+" };
+	my $p = start_proxy($text->(''));
+	my $ask = sub {
+		my ($port, $proto) = @_;
+		my $c;
+		socket($c, AF_INET, SOCK_STREAM, $proto) && connect($c, pack_sockaddr_in($port, INADDR_LOOPBACK)) or return 0;
+		return Tideway::Peer->new(bless $c, 'IO::Socket::INET')->request($get)->status;
+	};
+	for my $n (0, 1) {
+		my $before = $got->('SYNACKRX');
+		is($ask->($port[$n], MPTCP), 200, 'a client of several paths');
+		is($got->('SYNACKRX'), $before + 1, 'is answered as one');
+		is($ask->($port[$n], IPPROTO_TCP), 200, 'and one of plain TCP is served, too');
+	}
+	my $before = $got->('SYNACKRX');
+	is($ask->($port[2], MPTCP), 200, 'another address of the line');
+	is($got->('SYNACKRX'), $before, 'is plain TCP');
+	my $c = $p->client('out');
+	$c->send($get);
+	my $s = $l->accept;
+	is($got->('ACKRX') > 0 && $s->read_head->method, 'GET', 'a server');
+	is($got->('SYNACKRX'), $before + 1, 'of several paths');
+	my $n = 3_000_000;
+	my $pid = fork // die;
+	if ($pid == 0) {
+		$s->send("HTTP/1.1 200 OK\r\nContent-Length: $n\r\n\r\n" . 'x' x $n);
+		POSIX::_exit(0);
+	}
+	is(length $c->read_response->body, $n, 'whose long answers pass');
+	waitpid $pid, 0;
+	$p->write_config($text->('mptcp@'));
+	$p->signal('HUP');
+	ok(wait_until { ;
+		my $n = $got->('SYNACKRX');
+		$ask->($port[2], MPTCP) == 200 && $got->('SYNACKRX') > $n;
+	}, 'a reload makes a socket of the other kind');
+	stop_proxy($p);
 };
 
 # the namespace that a PROXY header names

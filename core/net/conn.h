@@ -92,6 +92,7 @@ struct tw_conn {
 	struct tw_str pp_tlvs;     /* owns: what came with a PROXY header; p NULL */
 	bool pp_received;          /* it began with a PROXY header */
 	bool refused;              /* server side: was never connected (tfo) */
+	bool mptcp;                /* several paths: no splice() */
 	struct tw_str pool_name;   /* owns: pool-conn-name, when it began; p NULL: its
 	                            * server has none */
 	struct tw__var_value *vars; /* owns: scope sess; NULL: none is set */
@@ -200,7 +201,8 @@ enum tw_io tw__conn_splice(struct tw_conn *from, struct tw_conn *to,
 static inline bool
 tw__conn_splices(const struct tw_conn *conn)
 {
-	return conn->transport == NULL || conn->transport->splices;
+	return !conn->mptcp &&
+	    (conn->transport == NULL || conn->transport->splices);
 }
 /** tw__conn_shut - FIN to the peer, once the backlog is gone. */
 void tw__conn_shut(struct tw_conn *conn);
@@ -257,7 +259,10 @@ struct tw__netns *tw__netns_get(const char *name, struct tw_err *err);
 const struct tw__netns *tw__netns_find(struct tw_str name);
 const char *tw__netns_name(const struct tw__netns *ns);
 /** tw__netns_socket - socket(), there. in: ns NULL: here. */
-int tw__netns_socket(const struct tw__netns *ns, int family, int type);
+int tw__netns_socket(const struct tw__netns *ns, int family, int type, int protocol);
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 /** tw__netns_is - whether a socket is of that namespace. */
 bool tw__netns_is(const struct tw__netns *ns, int fd);
 

@@ -103,15 +103,15 @@ tw__netns_name(const struct tw__netns *ns)
 }
 
 int
-tw__netns_socket(const struct tw__netns *ns, int family, int type)
+tw__netns_socket(const struct tw__netns *ns, int family, int type, int protocol)
 {
 	int fd, e;
 
 	if (TW_LIKELY(ns == NULL))
-		return socket(family, type, 0);
+		return socket(family, type, protocol);
 	if (setns(ns->fd, CLONE_NEWNET) != 0)
 		return -1;
-	fd = socket(family, type, 0);
+	fd = socket(family, type, protocol);
 	e = errno;
 	if (setns(own_fd, CLONE_NEWNET) != 0)
 		TW_WRONG("cannot leave a network namespace");
@@ -122,7 +122,7 @@ tw__netns_socket(const struct tw__netns *ns, int family, int type)
 bool
 tw__netns_is(const struct tw__netns *ns, int fd)
 {
-	const int other = tw__netns_socket(ns, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC);
+	const int other = tw__netns_socket(ns, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const uint64_t want = other >= 0 ? cookie_of(other) : 0;
 
 	if (other >= 0)

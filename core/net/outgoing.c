@@ -232,7 +232,8 @@ tw__outgoing_socket(
 
 	if (TW_LIKELY(how == NULL))
 		return socket(family, type, 0);
-	const int fd = tw__netns_socket(netns_of(how, client), family, type);
+	const int fd = tw__netns_socket(netns_of(how, client), family, type,
+	    how->mptcp && family != AF_UNIX ? IPPROTO_MPTCP : 0);
 	if (fd < 0 || family == AF_UNIX)
 		return fd;
 	options_apply(fd, how, client);

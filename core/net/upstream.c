@@ -462,6 +462,7 @@ tw__upstream_connect(
 		return NULL;
 	}
 	conn->server_side = true;
+	conn->mptcp = srv->mptcp;
 	conn->connecting = rc != 0;
 	conn->writable = rc == 0;
 	conn->server = srv->live;

@@ -317,6 +317,8 @@ bind_make_key(struct tw_gen *gen, struct tw_bind *b, int nth)
 		tw_addr_port_out(&o, &b->addr);
 	if (b->interface != NULL)
 		tw_out_printf(&o, "@%s", b->interface);
+	if (b->mptcp)
+		tw_out_lit(&o, "@mptcp");
 	if (b->netns != NULL)
 		tw_out_printf(&o, "@ns=%s", tw__netns_name(b->netns));
 	if (nth > 0)
@@ -420,7 +422,7 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 	struct tw__how *how;
 
 	if (source == NULL && srv->netns == NULL && srv->tcp_ut_ms == 0 && !srv->tfo &&
-	    !srv->netns_of_client && !px->c.smart_connect &&
+	    !srv->netns_of_client && !srv->mptcp && !px->c.smart_connect &&
 	    (k->cnt | k->idle_s | k->intvl_s) == 0)
 		return;
 	how = tw_arena_alloc(px->gen->conf.arena, sizeof(*how));
@@ -432,6 +434,7 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 		.smart_connect = px->c.smart_connect,
 		.tfo = srv->tfo,
 		.netns_of_client = srv->netns_of_client,
+		.mptcp = srv->mptcp,
 	};
 	srv->how = how;
 }

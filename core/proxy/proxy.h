@@ -77,6 +77,7 @@ struct tw__how {
 	bool smart_connect;
 	bool tfo;
 	bool netns_of_client; /* the one that its PROXY header names */
+	bool mptcp;
 };
 
 /* Settings that a defaults section hands on: copied as bytes. */
@@ -263,6 +264,7 @@ struct tw_bind {
 	const struct tw__threads *threads; /* gen; NULL: all */
 	uint16_t n_shards, shard; /* 0 or 1: one; from 0 */
 	bool shards_by_group;
+	bool mptcp;             /* mptcp@ */
 };
 
 /* What a PROXY header, version 2, has beside the addresses. */
@@ -334,6 +336,7 @@ struct tw_server {
 	struct tw_arena *arena; /* owns: of a server added at run time; NULL: gen */
 	bool tfo;               /* the first bytes go with the first packet */
 	bool netns_of_client;   /* namespace * */
+	bool mptcp;             /* mptcp@ */
 	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
 };
 

@@ -29,14 +29,15 @@ server_set_addr(struct tw_line *ln, struct tw_server *srv, const char *text)
 	struct tw__addr_spec spec;
 	struct tw_err err;
 
-	if (tw__addr_parse(ln->gen->conf.arena, text, TW__ADDR_RELATIVE, &spec, &err) <
-	    0)
+	if (tw__addr_parse(ln->gen->conf.arena, text,
+		TW__ADDR_RELATIVE | TW__ADDR_MPTCP, &spec, &err) < 0)
 		return tw_line_fail(
 		    ln, 1, "'server %s/%s' : %s", ln->proxy->name, srv->name, err.text);
 	srv->addr = spec.addr;
 	srv->map_addr = spec.any ||
 	    (spec.addr.family == AF_INET && is_zero(spec.addr.u.v4, 4)) ||
 	    (spec.addr.family == AF_INET6 && is_zero(spec.addr.u.v6, 16));
+	srv->mptcp = spec.mptcp;
 	srv->host = spec.host;
 	srv->family = (uint16_t)spec.family;
 	srv->has_addr = spec.host == NULL;
