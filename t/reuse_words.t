@@ -49,6 +49,39 @@ listen web
 	}
 };
 
+subtest 'max-reuse' => sub {
+	plan(skip_all => 'HAProxy 2.6 has none') unless is_tideway();
+	my $origin = origin(name => 'o', respond => sub {
+		my ($q, $c) = @_;
+		return response(200, $c->sock->peerport);
+	});
+	my $ports = sub {
+		my ($max, $mode, $n) = @_;
+		my $p = start_proxy("global\n    nbthread 1\n" . defaults("http-reuse $mode") . "
+listen web
+    bind {BIND:web}
+    default-server max-reuse $max
+    server s ${\ $origin->addr}
+");
+		my $c = $p->client('web');
+		my (@ports, %no);
+		push @ports, $c->request(req('/'))->body for 1 .. $n;
+		stop_proxy($p);
+		my $i = 0;
+		return join '', map { $no{$_} //= ++$i } @ports;
+	};
+	for my $mode ('always', 'never') {
+		is($ports->(-1, $mode, 6), '111111', "$mode: without a limit");
+		is($ports->(0, $mode, 4), '1234', '0: each request has a connection');
+		is($ports->(2, $mode, 7), '1112223', '2: twice more');
+	}
+	for my $bad ('', '-2', 'x') {
+		my $r = check_config(defaults() . "backend b\n    server s 127.0.0.1:1 max-reuse $bad\n");
+		is($r->{code}, 1, "'$bad': refused");
+		like($r->{all}, qr/max-reuse/, 'by its word');
+	}
+};
+
 # A client that was served by `a`, which another one now occupies: where does the
 # next request go?
 sub next_of

@@ -61,6 +61,42 @@ listen web
 	stop_proxy($p);
 };
 
+subtest 'cc' => sub {
+	my ($usual) = slurp('/proc/sys/net/ipv4/tcp_congestion_control') =~ /(\S+)/;
+	my ($cc) = grep { $_ ne $usual } split ' ', slurp('/proc/sys/net/ipv4/tcp_allowed_congestion_control');
+	plan skip_all => 'the system has one only' unless defined $cc;
+	plan skip_all => 'HAProxy 2.6 has none' unless is_tideway();
+	my %p = map { $_ => port() } qw(plain other);
+	my $p = start_proxy(defaults('http-reuse never') . "
+listen web
+    bind {BIND:web}
+    bind $HOST:$p{plain}
+    bind $HOST:$p{other} cc $cc
+    default-server cc $cc
+    server s ${\ $o->addr}
+");
+	my $of = sub { unpack 'Z*', getsockopt($_[0], IPPROTO_TCP, 13) };
+	my %s = map { $_ => (sockets_of($p->pid, listen => $p{$_}))[0] } keys %p;
+	is($of->($s{plain}), $usual, 'a listener as the system has it');
+	is($of->($s{other}), $cc, 'and another one');
+	$o->unset('go');
+	my $before = $o->requests;
+	my $c = IO::Socket::INET->new(PeerHost => $HOST, PeerPort => $p{other});
+	my $peer = Tideway::Peer->new($c);
+	$peer->send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+	ok(wait_until { $o->requests > $before }, 'a request is under way');
+	is($of->((sockets_of($p->pid, peer => $c->sockport))[0]), $cc, "the client's connection has it");
+	is($of->((sockets_of($p->pid, peer => $o->{port}))[0]), $cc, "the server's, too");
+	$o->set('go');
+	is($peer->read_response->status, 200, 'answered');
+	stop_proxy($p);
+	for my $line ('bind 127.0.0.1:1 cc nosuch', 'server s 127.0.0.1:1 cc nosuch') {
+		my $r = check_config(defaults() . "listen l\n    $line\n");
+		is($r->{code}, 1, "$line: refused");
+		like($r->{all}, qr/'cc': this system has no congestion control 'nosuch'/, 'and why');
+	}
+};
+
 subtest 'proxies' => sub {
 	my %p = map { $_ => port() } qw(plain ka tcp);
 	my $p = start_proxy(defaults() . "
@@ -106,6 +142,7 @@ listen tcp
 	is(sockopt($srv, IPPROTO_TCP, USER_TIMEOUT), 20000, 'tcp-ut of the server');
 	$o->set('go');
 	is($peer->read_response->status, 200, 'answered');
+	$o->unset('go');
 	my %s = map { $_ => (sockets_of($p->pid, listen => $p{$_}))[0] } keys %p;
 	is(sockopt($s{plain}, IPPROTO_TCP, QUICKACK), 0, 'tcp-smart-accept in mode http');
 	is(sockopt($s{ka}, IPPROTO_TCP, QUICKACK), 1, 'unless told not to');

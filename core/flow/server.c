@@ -83,6 +83,9 @@ connection_leave(struct tw_req *req, bool reuse)
 
 	tw__half_end(req, &req->up);
 	tw__half_end(req, &req->down);
+	if (TW_UNLIKELY(req->srv->max_reuse != 0) &&
+	    req->srvc->n_requests >= req->srv->max_reuse)
+		reuse = false;
 	if (reuse && own && req->keep && req->srv->redir == NULL &&
 	    req->fe->c.session_conns > 0 && tw__upstream_is_clean(req->srvc))
 		keep_private(req);

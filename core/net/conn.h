@@ -157,6 +157,8 @@ void tw__socket_tune(int fd, const struct tw__tune *t, bool client);
 /** tw__pipes_set - tune.pipesize (0: the usual), maxpipes (0: no limit) and
  * nosplice, from now on. context: control. */
 void tw__pipes_set(uint32_t bytes, uint32_t most, bool none);
+/** tw__congestion_set - an algorithm that the system has. returns: 0; -1: errno. */
+int tw__congestion_set(int fd, const char *name);
 /** tw__idle_fds_set - tune.pool-low-fd-ratio and -high-, in percent of what the
  * process may have; 0: none. context: control. */
 void tw__idle_fds_set(uint32_t low_pct, uint32_t high_pct);

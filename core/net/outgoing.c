@@ -219,6 +219,8 @@ options_apply(int fd, const struct tw__how *how, const struct tw_conn *client)
 	if (how->tcp_ut_ms != 0)
 		set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)how->tcp_ut_ms);
 	tw__keepalive_set(fd, &how->keepalive);
+	if (how->cc != NULL)
+		tw__congestion_set(fd, how->cc);
 	if (how->smart_connect)
 		set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 }

@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "core/net/conn.h"
@@ -41,6 +42,13 @@ tw__dgram_tune(int fd, const struct tw__tune *t)
 {
 	set_if(fd, SOL_SOCKET, SO_RCVBUF, t->rcvbuf_frontend);
 	set_if(fd, SOL_SOCKET, SO_SNDBUF, t->sndbuf_frontend);
+}
+
+int
+tw__congestion_set(int fd, const char *name)
+{
+	return setsockopt(
+	    fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name));
 }
 
 static int

@@ -423,7 +423,7 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 
 	if (source == NULL && srv->netns == NULL && srv->tcp_ut_ms == 0 && !srv->tfo &&
 	    !srv->netns_of_client && !srv->mptcp && !px->c.smart_connect &&
-	    (k->cnt | k->idle_s | k->intvl_s) == 0)
+	    srv->cc == NULL && (k->cnt | k->idle_s | k->intvl_s) == 0)
 		return;
 	how = tw_arena_alloc(px->gen->conf.arena, sizeof(*how));
 	*how = (struct tw__how){
@@ -435,6 +435,7 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 		.tfo = srv->tfo,
 		.netns_of_client = srv->netns_of_client,
 		.mptcp = srv->mptcp,
+		.cc = srv->cc,
 	};
 	srv->how = how;
 }

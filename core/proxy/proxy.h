@@ -78,6 +78,7 @@ struct tw__how {
 	bool tfo;
 	bool netns_of_client; /* the one that its PROXY header names */
 	bool mptcp;
+	const char *cc;
 };
 
 /* Settings that a defaults section hands on: copied as bytes. */
@@ -265,6 +266,7 @@ struct tw_bind {
 	uint16_t n_shards, shard; /* 0 or 1: one; from 0 */
 	bool shards_by_group;
 	bool mptcp;             /* mptcp@ */
+	const char *cc;         /* gen; congestion control; NULL: as the system */
 };
 
 /* What a PROXY header, version 2, has beside the addresses. */
@@ -337,6 +339,8 @@ struct tw_server {
 	bool tfo;               /* the first bytes go with the first packet */
 	bool netns_of_client;   /* namespace * */
 	bool mptcp;             /* mptcp@ */
+	const char *cc;         /* gen; congestion control; NULL: as the system */
+	uint32_t max_reuse;     /* max-reuse, plus 1; 0: no limit */
 	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
 };
 

@@ -199,6 +199,8 @@ void tw__live_server_drop(struct tw_server_live *l);
  * twin is cleared. */
 int tw__server_clear_flag(struct tw_line *ln);
 
+/** tw__line_congestion - "cc <algorithm>". out: gen. */
+int tw__line_congestion(struct tw_line *ln, const char **out);
 /** tw__threads_planned - worker threads that run, or will run. control. */
 int tw__threads_planned(const struct tw_gen *gen);
 

@@ -9,6 +9,8 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
@@ -344,6 +346,31 @@ bind_set_namespace(struct tw_line *ln)
 	return b->netns != NULL ? 0 : tw_line_fail(ln, 0, "%s", err.text);
 }
 
+/* Asked of a socket now: the module may have to be loaded, which needs root. */
+int
+tw__line_congestion(struct tw_line *ln, const char **out)
+{
+	const char *const name = tw_arg(ln, 0);
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const bool known = fd < 0 || tw__congestion_set(fd, name) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (!known)
+		return tw_line_fail(ln, 0,
+		    "'cc': this system has no congestion control '%s', or does not "
+		    "allow it; see /proc/sys/net/ipv4/tcp_allowed_congestion_control",
+		    name);
+	*out = tw_arena_strdup(ln->gen->conf.arena, name);
+	return 0;
+}
+
+static int
+bind_set_cc(struct tw_line *ln)
+{
+	return tw__line_congestion(ln, &((struct tw_bind *)ln->state)->cc);
+}
+
 #define PX(field) offsetof(struct tw_proxy, field)
 #define B(field) offsetof(struct tw_bind, field)
 #define IGNORED(text, scope)                                                          \
@@ -418,6 +445,9 @@ const struct tw_kw tw__socket_kw[] = {
 	{ "mss", TW_SC_BIND, 1, 1, bind_set_mss, "<bytes>",
 		"The largest segment that clients are told; negative: by how much it "
 		"is lowered.", "as the system", 0, 0, 0, 0, NULL },
+	{ "cc", TW_SC_BIND, 1, 1, bind_set_cc, "<algorithm>",
+		"The congestion control of its connections, such as bbr.",
+		"as the system", 0, 0, 0, 0, NULL },
 	{ "nice", TW_SC_BIND, 1, 1, bind_set_nice, "<-1024..1024>",
 		"Connections with a higher number move fewer bytes before others "
 		"have their turn.", "0", 0, 0, 0, 0, NULL },

@@ -186,6 +186,29 @@ server_set_pool_name(struct tw_line *ln)
 }
 
 static int
+server_set_cc(struct tw_line *ln)
+{
+	return tw__line_congestion(ln, &((struct tw_server *)ln->state)->cc);
+}
+
+static int
+server_set_max_reuse(struct tw_line *ln)
+{
+	struct tw_server *srv = ln->state;
+	struct tw_err err;
+	uint64_t n;
+
+	srv->max_reuse = 0;
+	if (strcmp(tw_arg(ln, 0), "-1") == 0)
+		return 0;
+	if (tw_parse_uint(tw_arg(ln, 0), 0, INT32_MAX, &n, &err) < 0)
+		return tw_line_fail(ln, 0,
+		    "'max-reuse' expects -1 (no limit) or a number: %s", err.text);
+	srv->max_reuse = (uint32_t)n + 1;
+	return 0;
+}
+
+static int
 server_set_pool_max(struct tw_line *ln)
 {
 	struct tw_server *srv = ln->state;
@@ -281,6 +304,12 @@ const struct tw_kw tw__source_kw[] = {
 	{ "pool-max-conn", TW_SC_SERVER, 1, 1, server_set_pool_max, "<number>",
 		"Most idle connections that are kept for it; -1: no limit.", "-1",
 		0, 0, 0, 0, NULL },
+	{ "cc", TW_SC_SERVER, 1, 1, server_set_cc, "<algorithm>",
+		"The congestion control of connections to it, such as bbr.",
+		"as the system", 0, 0, 0, 0, NULL },
+	{ "max-reuse", TW_SC_SERVER, 1, 1, server_set_max_reuse, "<number>",
+		"How often a connection is used again for another request; -1: no "
+		"limit.", "-1", TW_KW_HTTP, 0, 0, 0, NULL },
 	{ "pool-conn-name", TW_SC_SERVER, 1, 1, server_set_pool_name, "<expression>",
 		"A connection has the name that this gave when it was made; a "
 		"request uses only idle ones of its own.", NULL, TW_KW_HTTP, 0, 0, 0,

@@ -361,6 +361,12 @@ static const struct tw_kw keywords[] = {
 	{ .word = "mworker-max-reloads", ONE, .set = nothing_number,
 	  .usage = "<number>",
 	  .help = "Accepted: a reload leaves no former worker behind." },
+	{ .word = "h1-do-not-close-on-insecure-transfer-encoding",
+	  .scopes = TW_SC_GLOBAL, .set = nothing_flag,
+	  .help = "Accepted: requests with both a length and a transfer coding are "
+		  "refused." },
+	{ .word = "tune.defaults.purge", .scopes = TW_SC_GLOBAL,
+	  .set = nothing_flag, .help = NOTHING },
 	{ .word = "tune.runqueue-depth", ONE, .set = nothing_number,
 	  .usage = "<number>", .help = NOTHING },
 	{ .word = "tune.maxpollevents", ONE, .set = nothing_number, .min = 1,
