@@ -189,6 +189,7 @@ core_libcore_a_SOURCES = \
 	core/run/affinity.c \
 	core/run/affinity_kw.c \
 	core/run/groups.c \
+	core/run/topology.c \
 	core/run/boot.c \
 	core/run/cli.c \
 	core/run/cli_line.c \

@@ -88,6 +88,17 @@ subtest 'how many threads' => sub {
 	$n->("cpu-set only-cpu $have[0]", 1);
 	$n->("nbthread 4\n    thread-hard-limit 2", 2);
 	$n->('cpu-policy none', scalar @have);
+	# of what kind this machine's CPUs are is another matter: t/unit/test_topology
+	for my $policy (qw(performance group-by-cluster group-by-2-clusters group-by-ccx)) {
+		my $p = start_proxy("global\n    cpu-policy $policy\n$web");
+		my @got;
+		wait_until { (@got = cpus($p)) >= 1 && !grep { !defined } @got };
+		cmp_ok(scalar @got, '<=', scalar @have, "$policy: a thread for each CPU at most");
+		my %of = map { my ($a, $b) = split /-/; map { $_ => 1 } $a .. $b // $a } map { split /,/ } @got;
+		is(scalar keys %of, scalar @got, 'bound to those CPUs');
+		stop_proxy($p);
+	}
+	$n->("nbthread 3\n    cpu-policy performance", 3);
 	return if -e '/sys/devices/system/node/node1';
 	$n->('cpu-policy first-usable-node', scalar @have);
 	$n->('numa-cpu-mapping', scalar @have);
@@ -267,7 +278,7 @@ subtest 'bad arguments' => sub {
 	    ['default-path origin', qr/origin/], ['default-path origin /no/such', qr{/no/such}],
 	    ['tune.maxaccept x', qr/tune\.maxaccept/, 1], ['tune.maxaccept 0', qr/from 1 on/, 1],
 	    ['tune.idletimer 5q', qr/tune\.idletimer/], ['tune.fd.edge-triggered maybe', qr/on/],
-	    ['setcap cap_chown', qr/'cap_chown'.*cap_net_raw/, 1], ['cpu-policy group-by-ccx', qr/known to HAProxy/, 1],
+	    ['setcap cap_chown', qr/'cap_chown'.*cap_net_raw/, 1], ['cpu-policy group-by-5-ccx', qr/unknown CPU policy/, 1],
 	    ['thread-group', qr/thread-group/], ['thread-group 0 1', qr/thread-group/], ['thread-group 1 x', qr/expects numbers of threads.*'x'/, 1],
 	    ['thread-group 1 3-2', qr/'3-2'/, 1], ["thread-group 1 1-2\n    thread-group 2 2", qr/thread 2 is in another group/, 1, 3],
 	    ["thread-group 1 1\n    nbthread 2", qr/thread 2 is in no group/, 1], ["thread-group 3 1\n    thread-groups 2", qr/names group 3, but there are 2/, 1],

@@ -462,6 +462,7 @@ tw__proxies_check(struct tw_gen *gen)
 	struct tw_proxy *px;
 	int rc = proxy_ids_check(gen);
 
+	tw__policy_make(gen);
 	if (tw__groups_check(gen, tw__threads_planned(gen)) < 0)
 		rc = -1;
 

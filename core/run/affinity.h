@@ -10,6 +10,7 @@
 
 #include "core/proxy/proxy.h"
 #include "core/run/gen.h"
+#include "core/run/topology.h"
 
 #define TW__GROUP_THREADS 64 /* at most, in a thread group */
 #define TW__MAX_GROUPS 64
@@ -35,6 +36,8 @@ struct tw__cpu_conf {
 					     * NULL: there are none */
 	const char *file; /* of the last such line */
 	int line;
+	const struct tw__policy *policy; /* cpu-policy; NULL: none that makes groups */
+	const struct tw__topology *chosen; /* by it; NULL: it has no say */
 };
 
 /* Where a thread is; from 1. Group 0: in none. */
@@ -53,6 +56,9 @@ int tw__group_set(struct tw_line *ln, struct tw__cpu_conf *c);
 
 /** tw__cpus_register - cpu-map, cpu-policy, cpu-set and the words on threads. */
 int tw__cpus_register(struct tw_err *err);
+/** tw__policy_make - what cpu-policy chooses: CPUs, groups and their threads. in:
+ * the whole global section has been read. context: control. */
+void tw__policy_make(struct tw_gen *gen);
 /** tw__threads_wanted - nbthread, or one for each CPU that may be used.
  * context: start-up. */
 uint32_t tw__threads_wanted(const struct tw__global *g);
