@@ -154,13 +154,13 @@ listen tcp
 # pipes of the process while a long answer is on its way
 sub pipes
 {
-	my ($defaults) = @_;
+	my ($defaults, @args) = @_;
 	my $l = listener();
 	my $p = start_proxy(defaults($defaults) . "
 listen web
     bind {BIND:web}
     server s ${\ $l->addr}
-");
+", args => ['-db', @args]);
 	my $count = sub { scalar grep { (readlink $_ // '') =~ /^pipe:/ } glob '/proc/' . $p->pid . '/fd/*' };
 	my $before = $count->();
 	my $c = $p->client('web', RcvBuf => 4096);
@@ -187,6 +187,23 @@ subtest 'splice' => sub {
 	is(pipes('no option splice-response'), 'copied', 'no option splice-response');
 	is(pipes('no option splice-request'), 'pipe', 'only requests are copied');
 	is(pipes('option splice-auto'), 'pipe', 'option splice-auto');
+	is(pipes('option splice-auto', '-dS'), 'copied', '-dS');
+};
+
+subtest '-dR, -dr and what means nothing here' => sub {
+	for my $args ([], ['-dR'], ['-dk', '-dp', '-dv', '-dF', '-dZ']) {
+		next if @$args > 1 && !is_tideway();
+		my $port = port();
+		my $p = start_proxy(defaults() . "listen web\n    bind {BIND:web}\n    bind $HOST:$port\n    server s ${\ $o->addr}\n",
+		    args => ['-db', @$args]);
+		is(status_at($port), 200, "@$args: serves");
+		my ($s) = sockets_of($p->pid, listen => $port);
+		is(sockopt($s, SOL_SOCKET, 15), "@$args" eq '-dR' ? 0 : 1, 'SO_REUSEPORT') if is_tideway();
+		stop_proxy($p);
+	}
+	my $f = spew('dr.cfg', defaults() . "listen web\n    bind 127.0.0.1:1\n    server s no-such-name.invalid:1\n");
+	is(run_cmd('-c', '-f', $f)->{code}, 1, 'a name without an address');
+	is(run_cmd('-c', '-dr', '-f', $f)->{code}, 0, '-dr: is no error');
 };
 
 # which of four threads answered

@@ -344,6 +344,9 @@ struct tw_server {
 	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
 };
 
+/* How a server without init-addr finds its first one; set before files are read. */
+extern const char *tw__init_addr_default;
+
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */
 int tw__proxy_register(struct tw_err *err);
 /** tw__proxies_check - after all files are read: names resolved, modes and
