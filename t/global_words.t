@@ -140,6 +140,9 @@ subtest 'limits and priority' => sub {
 	};
 	my $files = sub { slurp("/proc/$_[0]/limits") =~ /^Max open files\s+(\d+)/m ? $1 : 0 };
 	cmp_ok($of->('fd-hard-limit 500', $files), '<=', 500, 'fd-hard-limit');
+	my $table = sub { slurp("/proc/$_[0]/status") =~ /^FDSize:\s+(\d+)/m ? $1 : 0 };
+	cmp_ok($of->('ulimit-n 3000', $table), '<', 2000, 'the table of descriptors grows by and by');
+	cmp_ok($of->("ulimit-n 3000\n    prealloc-fd", $table), '>=', 3000, 'prealloc-fd: it is there');
 	my $nice = sub { (split ' ', slurp("/proc/$_[0]/stat") =~ s/.*\)//r)[16] };
 	is($of->('tune.renice.runtime 15', $nice), 15, 'tune.renice.runtime');
 	my ($nr_open) = slurp('/proc/sys/fs/nr_open') =~ /(\d+)/;

@@ -284,6 +284,24 @@ frontend web
 	stop_proxy($p);
 };
 
+subtest 'tune.listener.default-shards' => sub {
+	my %p = map { $_ => port() } qw(none own);
+	for my $c (['by-thread', 4, 2], ['by-process', 1, 2], ['by-group', 2, 2]) {
+		my ($how, $none, $own) = @$c;
+		my $p = start_proxy("global\n    nbthread 4\n    thread-groups 2\n    tune.listener.default-shards $how\n" . defaults() . "
+listen web
+    bind {BIND:web}
+    bind $HOST:$p{none}
+    bind $HOST:$p{own} shards 2
+    server s ${\ $o->addr}
+");
+		is(status_at($_), 200, "$how: serves") for ($p{none}) x 4;
+		is(scalar(sockets_of($p->pid, listen => $p{none})), $none, 'so many sockets');
+		is(scalar(sockets_of($p->pid, listen => $p{own})), $own, 'a line may say something else');
+		stop_proxy($p);
+	}
+};
+
 subtest 'namespaces' => sub {
 	my $ns = "twns$$";
 	my $ok = $> == 0 && system("ip netns add $ns 2>/dev/null && ip -n $ns link set lo up") == 0;

@@ -278,6 +278,10 @@ tw__binds_shard(struct tw_gen *gen, struct tw_proxy *px)
 		int able = 0;
 
 		groups_resolve(gen, b, n_threads);
+		if (b->n_shards == 0 && gen->global.tune.shards_by_thread)
+			b->n_shards = TW__MAX_THREADS;
+		if (b->n_shards == 0 && gen->global.tune.shards_by_group)
+			b->shards_by_group = true;
 		if (b->threads == NULL && b->n_shards <= 1 && !b->shards_by_group)
 			continue;
 		for (int t = 0; t < n_threads; t++)

@@ -106,6 +106,35 @@ tune_set_dumpable(struct tw_line *ln)
 	return 0;
 }
 
+static const char word_chars[] = "abcdefghijklmnopqrstuvwxyz-";
+
+/* One of the words between braces in the usage: "{ on | off }". */
+static int
+nothing_word(struct tw_line *ln)
+{
+	const char *const word = tw_arg(ln, 0), *at = ln->kw->usage;
+	const size_t len = strlen(word);
+	const bool is_word = len > 0 && word[strspn(word, word_chars)] == '\0';
+
+	while (is_word && (at = strstr(at, word)) != NULL) {
+		if (at[-1] == ' ' && at[len] == ' ')
+			return 0;
+		at += len;
+	}
+	return tw_line_fail(ln, 0, "'%s' expects one of %s, not '%s'", ln->kw->word,
+	    ln->kw->usage, word);
+}
+
+static int
+tune_set_shards(struct tw_line *ln)
+{
+	if (nothing_word(ln) < 0)
+		return -1;
+	tune_of(ln)->shards_by_thread = strcmp(tw_arg(ln, 0), "by-thread") == 0;
+	tune_of(ln)->shards_by_group = strcmp(tw_arg(ln, 0), "by-group") == 0;
+	return 0;
+}
+
 static int
 tune_set_close_spread(struct tw_line *ln)
 {
@@ -191,7 +220,8 @@ nothing_number(struct tw_line *ln)
 {
 	long n;
 
-	return integer_parse(ln, ln->kw->min, INT32_MAX, &n);
+	return integer_parse(
+	    ln, ln->kw->min, ln->kw->max != 0 ? ln->kw->max : INT32_MAX, &n);
 }
 
 static int
@@ -214,25 +244,6 @@ nothing_time(struct tw_line *ln)
 	if (tw_parse_ms(tw_arg(ln, 0), 1000, &ms, &err) != 0)
 		return tw_line_fail(ln, 0, "'%s': %s", ln->kw->word, err.text);
 	return 0;
-}
-
-static const char word_chars[] = "abcdefghijklmnopqrstuvwxyz-";
-
-/* One of the words between braces in the usage: "{ on | off }". */
-static int
-nothing_word(struct tw_line *ln)
-{
-	const char *const word = tw_arg(ln, 0), *at = ln->kw->usage;
-	const size_t len = strlen(word);
-	const bool is_word = len > 0 && word[strspn(word, word_chars)] == '\0';
-
-	while (is_word && (at = strstr(at, word)) != NULL) {
-		if (at[-1] == ' ' && at[len] == ' ')
-			return 0;
-		at += len;
-	}
-	return tw_line_fail(ln, 0, "'%s' expects one of %s, not '%s'", ln->kw->word,
-	    ln->kw->usage, word);
 }
 
 #define ONE .scopes = TW_SC_GLOBAL, .min_args = 1, .max_args = 1
@@ -367,6 +378,10 @@ static const struct tw_kw keywords[] = {
 		  "refused." },
 	{ .word = "tune.defaults.purge", .scopes = TW_SC_GLOBAL,
 	  .set = nothing_flag, .help = NOTHING },
+	{ .word = "tune.fail-alloc", ONE, .set = nothing_number, .max = 100,
+	  .usage = "<percent>",
+	  .help = "Accepted: as in HAProxy, allocations fail only where that was "
+		  "asked for at the start." },
 	{ .word = "tune.runqueue-depth", ONE, .set = nothing_number,
 	  .usage = "<number>", .help = NOTHING },
 	{ .word = "tune.maxpollevents", ONE, .set = nothing_number, .min = 1,
@@ -406,9 +421,14 @@ static const struct tw_kw keywords[] = {
 	  .usage = "{ on | fair | off }",
 	  .help = "Accepted: a connection always goes to the thread with the "
 		  "fewest." },
-	{ .word = "tune.listener.default-shards", ONE, .set = nothing_word,
-	  .usage = "{ by-process | by-thread | by-group }",
-	  .help = "Accepted: all threads share a listener's socket." },
+	{ .word = "tune.listener.default-shards", ONE, .set = tune_set_shards,
+	  .usage = "{ by-process | by-thread | by-group }", .def = "by-process",
+	  .help = "The 'shards' of bind lines that have none; by-process: all "
+		  "threads share a socket." },
+	{ .word = "prealloc-fd", .scopes = TW_SC_GLOBAL, .set = tw_set_flag,
+	  AT(prealloc_fd), .def = "off", .flags = TW_KW_NO,
+	  .help = "The kernel's table of descriptors has its full size from the "
+		  "start." },
 	{ .word = "tune.disable-fast-forward", .scopes = TW_SC_GLOBAL,
 	  .set = nothing_flag, .help = NOTHING },
 	{ .word = "tune.disable-zero-copy-forwarding", .scopes = TW_SC_GLOBAL,
