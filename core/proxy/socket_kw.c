@@ -454,7 +454,8 @@ const struct tw_kw tw__socket_kw[] = {
 		"as the system", 0, 0, 0, 0, NULL },
 	{ "nice", TW_SC_BIND, 1, 1, bind_set_nice, "<-1024..1024>",
 		"Connections with a higher number move fewer bytes before others "
-		"have their turn.", "0", 0, 0, 0, 0, NULL },
+		"have their turn: a megabyte, halved or doubled by each 256. Requests "
+		"are served as they come, whatever it is.", "0", 0, 0, 0, 0, NULL },
 	{ "namespace", TW_SC_BIND, 1, 1, bind_set_namespace, "<name>",
 		"The network namespace to listen in.", NULL, 0, 0, 0, 0, NULL },
 	{ "thread", TW_SC_BIND, 1, 1, bind_set_thread,
