@@ -147,6 +147,7 @@ tw__policy_make(struct tw_gen *gen)
 	struct tw__cpu_conf *const c = g->cpu;
 	cpu_set_t cpus;
 
+	cpus_at_start(); /* now: threads read it */
 	if (c == NULL || c->policy == NULL || g->nbthread != 0 || c->groups != 0 ||
 	    c->members != NULL || c->maps != NULL)
 		return;

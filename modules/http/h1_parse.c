@@ -11,6 +11,8 @@
  */
 #include "config.h"
 
+#include <stdatomic.h>
+
 #include "h1.h"
 #include "http.h"
 
@@ -258,7 +260,9 @@ meaning(struct tw_stream *st, struct tw_msg *msg, const struct tw_msg *request,
     struct tw_str raw)
 {
 	msg->raw = raw;
-	if (TW_UNLIKELY(tw__http_is_limited) && tw__http_has_too_many(st->px, msg))
+	if (TW_UNLIKELY(
+		atomic_load_explicit(&tw__http_is_limited, memory_order_relaxed)) &&
+	    tw__http_has_too_many(st->px, msg))
 		return tw__h1_refuse(st, 431, "too many fields");
 	return tw__h1_meaning(st, msg, request);
 }

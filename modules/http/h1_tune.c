@@ -10,7 +10,7 @@
 #include "h1.h"
 #include "http.h"
 
-bool tw__http_is_limited, tw__http_is_adjusting;
+_Atomic bool tw__http_is_limited, tw__http_is_adjusting; /* shared: only set */
 
 bool
 tw__h1_is_loose(const struct tw_stream *st)

@@ -11,6 +11,8 @@
  */
 #include "config.h"
 
+#include <stdatomic.h>
+
 #include <tideway/assert.h>
 
 #include "h1.h"
@@ -327,7 +329,9 @@ tw__h1_write_head(
 	}
 	connection(out, msg, close, interim ? 0 : how);
 	tw_out_lit(out, "\r\n");
-	if (TW_UNLIKELY(tw__http_is_adjusting) && !out->over && st->px != NULL)
+	if (TW_UNLIKELY(
+		atomic_load_explicit(&tw__http_is_adjusting, memory_order_relaxed)) &&
+	    !out->over && st->px != NULL)
 		tw__http_case_adjust(st->px, !is_response(msg), begin, out->p);
 	if (!out->over)
 		return 0;

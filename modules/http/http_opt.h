@@ -94,7 +94,7 @@ const struct http_case *tw__http_case_find(
     const struct http_case *list, struct tw_str name);
 /* Some generation has tune.http.maxhdr, or some proxy names to adjust: only then
  * is it worth asking which. Set by check, for good. */
-extern bool tw__http_is_limited, tw__http_is_adjusting;
+extern _Atomic bool tw__http_is_limited, tw__http_is_adjusting;
 struct tw_msg;
 struct tw_stream;
 bool tw__http_has_too_many(const struct tw_proxy *px, const struct tw_msg *msg);
