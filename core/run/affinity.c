@@ -27,7 +27,9 @@ static bool at_start_known;
 static const cpu_set_t *
 cpus_at_start(void)
 {
-	if (!at_start_known && sched_getaffinity(0, sizeof(at_start), &at_start) != 0)
+	if (at_start_known)
+		return &at_start;
+	if (sched_getaffinity(0, sizeof(at_start), &at_start) != 0)
 		CPU_SET(0, &at_start);
 	at_start_known = true;
 	return &at_start;
