@@ -437,7 +437,7 @@ tw__upstream_connect(
 	struct sockaddr_storage ss;
 	const socklen_t len = address_of(srv, client, &ss);
 	const bool instead = tw__upstream_instead != NULL;
-	if (len == 0)
+	if (len == 0 && !instead)
 		return NULL;
 	const int fd = TW_UNLIKELY(instead) ? tw__upstream_instead(srv, &ss)
 					    : socket_for(w, srv, ss.ss_family, client);
