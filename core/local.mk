@@ -131,6 +131,7 @@ core_libcore_a_SOURCES = \
 	core/net/proxy_hdr.c \
 	core/net/rate.c \
 	core/net/trim.c \
+	core/net/spread.c \
 	core/net/tune.c \
 	core/net/upstream.c \
 	core/proxy/access.c \
@@ -142,6 +143,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/capture_kw.c \
 	core/proxy/check.c \
 	core/proxy/check_pause.c \
+	core/proxy/direct.c \
 	core/proxy/dynamic.c \
 	core/proxy/hints.c \
 	core/proxy/histogram.c \
@@ -186,6 +188,8 @@ core_libcore_a_SOURCES = \
 	core/proxy/watch.c \
 	core/run/affinity.c \
 	core/run/affinity_kw.c \
+	core/run/groups.c \
+	core/run/topology.c \
 	core/run/boot.c \
 	core/run/cli.c \
 	core/run/cli_line.c \

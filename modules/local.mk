@@ -32,9 +32,11 @@ noinst_LTLIBRARIES += modules/http/libhttp.la
 modules_http_libhttp_la_SOURCES = \
 	modules/http/h1_body.c \
 	modules/http/h1_head.c \
+	modules/http/h1_loose.c \
 	modules/http/h1_parse.c \
 	modules/http/h1_scan.c \
 	modules/http/h1_target.c \
+	modules/http/h1_tune.c \
 	modules/http/h1_write.c \
 	modules/http/http_capture.c \
 	modules/http/http_answer.c \
@@ -52,6 +54,7 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/http_mod.c \
 	modules/http/http_monitor.c \
 	modules/http/http_pages.c \
+	modules/http/http_tune.c \
 	modules/http/http_warn.c
 module_LTLIBRARIES += modules/http.la
 modules_http_la_SOURCES =

@@ -166,9 +166,16 @@ listen tight
 	is(scalar(grep { /\@$name$/ } @listed) > 0, 1, 'one as it is');
 	is(scalar(grep { /\@$name\@+$/ } @listed) > 0, 1, 'and one filled up');
 	stop_proxy($p);
-	for my $prefix (qw(quic4 udp mptcp rhttp sockpair)) {
+	for my $prefix (qw(quic4 udp rhttp sockpair)) {
 		my $r = check_config(defaults() . "listen l\n bind $prefix\@:1\n server s 127.0.0.1:1\n");
 		like($r->{all}, qr/'$prefix\@' addresses are known to HAProxy 3.4 but not supported/, "$prefix\@");
+	}
+};
+
+subtest 'where Multipath TCP is not possible' => sub {
+	for my $l ("backend b\n    source mptcp\@127.0.0.1", "backend b\n    server s 127.0.0.1:1 addr mptcp\@127.0.0.1",
+	    "backend b\n    server s mptcp5\@127.0.0.1:1") {
+		is(check_config(defaults() . "$l\n")->{code}, 1, $l =~ s/\n\s*/: /r);
 	}
 };
 

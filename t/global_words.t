@@ -40,6 +40,7 @@ subtest 'cpu-map' => sub {
 	);
 	push @cases, ["thread-groups 2\n    cpu-map auto:1-2 $a $b", 3, [$a, $a, $b], 'groups of threads'],
 	    ["max-threads-per-group 1\n    cpu-map 2/1 $b", 2, [$mine, $b], 'small groups'],
+	    ["thread-groups 2\n    thread-group 1 2-3\n    cpu-map 1 $a\n    cpu-map 2/1 $b", 3, [$b, $a, $a], 'thread-group'],
 	    ["cpu-set only-cpu $b", 2, [$b, $b], 'cpu-set only-cpu'],
 	    ["cpu-set drop-cpu $a", 1, [undef], 'cpu-set drop-cpu']
 	    if is_tideway();
@@ -87,6 +88,17 @@ subtest 'how many threads' => sub {
 	$n->("cpu-set only-cpu $have[0]", 1);
 	$n->("nbthread 4\n    thread-hard-limit 2", 2);
 	$n->('cpu-policy none', scalar @have);
+	# of what kind this machine's CPUs are is another matter: t/unit/test_topology
+	for my $policy (qw(performance group-by-cluster group-by-2-clusters group-by-ccx)) {
+		my $p = start_proxy("global\n    cpu-policy $policy\n$web");
+		my @got;
+		wait_until { (@got = cpus($p)) >= 1 && !grep { !defined } @got };
+		cmp_ok(scalar @got, '<=', scalar @have, "$policy: a thread for each CPU at most");
+		my %of = map { my ($a, $b) = split /-/; map { $_ => 1 } $a .. $b // $a } map { split /,/ } @got;
+		is(scalar keys %of, scalar @got, 'bound to those CPUs');
+		stop_proxy($p);
+	}
+	$n->("nbthread 3\n    cpu-policy performance", 3);
 	return if -e '/sys/devices/system/node/node1';
 	$n->('cpu-policy first-usable-node', scalar @have);
 	$n->('numa-cpu-mapping', scalar @have);
@@ -128,6 +140,9 @@ subtest 'limits and priority' => sub {
 	};
 	my $files = sub { slurp("/proc/$_[0]/limits") =~ /^Max open files\s+(\d+)/m ? $1 : 0 };
 	cmp_ok($of->('fd-hard-limit 500', $files), '<=', 500, 'fd-hard-limit');
+	my $table = sub { slurp("/proc/$_[0]/status") =~ /^FDSize:\s+(\d+)/m ? $1 : 0 };
+	cmp_ok($of->('ulimit-n 3000', $table), '<', 2000, 'the table of descriptors grows by and by');
+	cmp_ok($of->("ulimit-n 3000\n    prealloc-fd", $table), '>=', 3000, 'prealloc-fd: it is there');
 	my $nice = sub { (split ' ', slurp("/proc/$_[0]/stat") =~ s/.*\)//r)[16] };
 	is($of->('tune.renice.runtime 15', $nice), 15, 'tune.renice.runtime');
 	my ($nr_open) = slurp('/proc/sys/fs/nr_open') =~ /(\d+)/;
@@ -266,7 +281,10 @@ subtest 'bad arguments' => sub {
 	    ['default-path origin', qr/origin/], ['default-path origin /no/such', qr{/no/such}],
 	    ['tune.maxaccept x', qr/tune\.maxaccept/, 1], ['tune.maxaccept 0', qr/from 1 on/, 1],
 	    ['tune.idletimer 5q', qr/tune\.idletimer/], ['tune.fd.edge-triggered maybe', qr/on/],
-	    ['setcap cap_chown', qr/'cap_chown'.*cap_net_raw/, 1], ['cpu-policy group-by-ccx', qr/known to HAProxy/, 1],
+	    ['setcap cap_chown', qr/'cap_chown'.*cap_net_raw/, 1], ['cpu-policy group-by-5-ccx', qr/unknown CPU policy/, 1],
+	    ['thread-group', qr/thread-group/], ['thread-group 0 1', qr/thread-group/], ['thread-group 1 x', qr/expects numbers of threads.*'x'/, 1],
+	    ['thread-group 1 3-2', qr/'3-2'/, 1], ["thread-group 1 1-2\n    thread-group 2 2", qr/thread 2 is in another group/, 1, 3],
+	    ["thread-group 1 1\n    nbthread 2", qr/thread 2 is in no group/, 1], ["thread-group 3 1\n    thread-groups 2", qr/names group 3, but there are 2/, 1],
 	    ['unix-bind mode', qr/unix-bind/, 1], ['unix-bind mode 9', qr/'9'.*octal/, 1],
 	    ['unix-bind prefix', qr/unix-bind/, 1], ['unix-bind what x', qr/'what'/, 1],
 	    ['unix-bind user no-such-user', qr/no-such-user/], ['unix-bind mode 600 uid', qr/'uid' expects/, 1],
@@ -276,7 +294,7 @@ subtest 'bad arguments' => sub {
 		next if $bad->[2] && !is_tideway();
 		my $r = check_config("global\n    $bad->[0]\n" . defaults() . "listen a\n    bind 127.0.0.1:1\n");
 		is($r->{code}, 1, "$bad->[0]: refused") or diag $r->{all};
-		like($r->{all}, qr/check\.cfg:2\]/, 'where');
+		like($r->{all}, qr/check\.cfg:${\ ($bad->[3] \/\/ 2)}\]/, 'where');
 		like($r->{all}, $bad->[1], 'and why');
 	}
 };

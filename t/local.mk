@@ -55,6 +55,7 @@ UNIT_TESTS = \
 	t/unit/test_stats_text \
 	t/unit/test_table \
 	t/unit/test_str \
+	t/unit/test_topology \
 	t/unit/test_trail_text \
 	t/unit/test_tune \
 	t/unit/test_units \

@@ -162,7 +162,7 @@ subtest '-K' => sub {
 };
 
 subtest 'refused by name' => sub {
-	for my $opt (['-dr'], ['-dM']) {
+	for my $opt (['-de'], ['-dM']) {
 		my $r = cli('-db', '-f', $cfg, @$opt);
 		is($r->{code}, 1, "$opt->[0]: exit code 1");
 		like($r->{err}, qr/\Q$opt->[0]\E.*not supported/, 'and why');

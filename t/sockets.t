@@ -61,6 +61,42 @@ listen web
 	stop_proxy($p);
 };
 
+subtest 'cc' => sub {
+	my ($usual) = slurp('/proc/sys/net/ipv4/tcp_congestion_control') =~ /(\S+)/;
+	my ($cc) = grep { $_ ne $usual } split ' ', slurp('/proc/sys/net/ipv4/tcp_allowed_congestion_control');
+	plan skip_all => 'the system has one only' unless defined $cc;
+	plan skip_all => 'HAProxy 2.6 has none' unless is_tideway();
+	my %p = map { $_ => port() } qw(plain other);
+	my $p = start_proxy(defaults('http-reuse never') . "
+listen web
+    bind {BIND:web}
+    bind $HOST:$p{plain}
+    bind $HOST:$p{other} cc $cc
+    default-server cc $cc
+    server s ${\ $o->addr}
+");
+	my $of = sub { unpack 'Z*', getsockopt($_[0], IPPROTO_TCP, 13) };
+	my %s = map { $_ => (sockets_of($p->pid, listen => $p{$_}))[0] } keys %p;
+	is($of->($s{plain}), $usual, 'a listener as the system has it');
+	is($of->($s{other}), $cc, 'and another one');
+	$o->unset('go');
+	my $before = $o->requests;
+	my $c = IO::Socket::INET->new(PeerHost => $HOST, PeerPort => $p{other});
+	my $peer = Tideway::Peer->new($c);
+	$peer->send("GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+	ok(wait_until { $o->requests > $before }, 'a request is under way');
+	is($of->((sockets_of($p->pid, peer => $c->sockport))[0]), $cc, "the client's connection has it");
+	is($of->((sockets_of($p->pid, peer => $o->{port}))[0]), $cc, "the server's, too");
+	$o->set('go');
+	is($peer->read_response->status, 200, 'answered');
+	stop_proxy($p);
+	for my $line ('bind 127.0.0.1:1 cc nosuch', 'server s 127.0.0.1:1 cc nosuch') {
+		my $r = check_config(defaults() . "listen l\n    $line\n");
+		is($r->{code}, 1, "$line: refused");
+		like($r->{all}, qr/'cc': this system has no congestion control 'nosuch'/, 'and why');
+	}
+};
+
 subtest 'proxies' => sub {
 	my %p = map { $_ => port() } qw(plain ka tcp);
 	my $p = start_proxy(defaults() . "
@@ -106,6 +142,7 @@ listen tcp
 	is(sockopt($srv, IPPROTO_TCP, USER_TIMEOUT), 20000, 'tcp-ut of the server');
 	$o->set('go');
 	is($peer->read_response->status, 200, 'answered');
+	$o->unset('go');
 	my %s = map { $_ => (sockets_of($p->pid, listen => $p{$_}))[0] } keys %p;
 	is(sockopt($s{plain}, IPPROTO_TCP, QUICKACK), 0, 'tcp-smart-accept in mode http');
 	is(sockopt($s{ka}, IPPROTO_TCP, QUICKACK), 1, 'unless told not to');
@@ -117,13 +154,13 @@ listen tcp
 # pipes of the process while a long answer is on its way
 sub pipes
 {
-	my ($defaults) = @_;
+	my ($defaults, @args) = @_;
 	my $l = listener();
 	my $p = start_proxy(defaults($defaults) . "
 listen web
     bind {BIND:web}
     server s ${\ $l->addr}
-");
+", args => ['-db', @args]);
 	my $count = sub { scalar grep { (readlink $_ // '') =~ /^pipe:/ } glob '/proc/' . $p->pid . '/fd/*' };
 	my $before = $count->();
 	my $c = $p->client('web', RcvBuf => 4096);
@@ -150,6 +187,23 @@ subtest 'splice' => sub {
 	is(pipes('no option splice-response'), 'copied', 'no option splice-response');
 	is(pipes('no option splice-request'), 'pipe', 'only requests are copied');
 	is(pipes('option splice-auto'), 'pipe', 'option splice-auto');
+	is(pipes('option splice-auto', '-dS'), 'copied', '-dS');
+};
+
+subtest '-dR, -dr and what means nothing here' => sub {
+	for my $args ([], ['-dR'], ['-dk', '-dp', '-dv', '-dF', '-dZ']) {
+		next if @$args > 1 && !is_tideway();
+		my $port = port();
+		my $p = start_proxy(defaults() . "listen web\n    bind {BIND:web}\n    bind $HOST:$port\n    server s ${\ $o->addr}\n",
+		    args => ['-db', @$args]);
+		is(status_at($port), 200, "@$args: serves");
+		my ($s) = sockets_of($p->pid, listen => $port);
+		is(sockopt($s, SOL_SOCKET, 15), "@$args" eq '-dR' ? 0 : 1, 'SO_REUSEPORT') if is_tideway();
+		stop_proxy($p);
+	}
+	my $f = spew('dr.cfg', defaults() . "listen web\n    bind 127.0.0.1:1\n    server s no-such-name.invalid:1\n");
+	is(run_cmd('-c', '-f', $f)->{code}, 1, 'a name without an address');
+	is(run_cmd('-c', '-dr', '-f', $f)->{code}, 0, '-dr: is no error');
 };
 
 # which of four threads answered
@@ -195,6 +249,57 @@ frontend web
 	unlike(threads_at($p{each}, 20), qr/t1|-|refused/, 'the others as before');
 	is(scalar(sockets_of($p->pid, listen => $p{each})), 3, 'with the same sockets');
 	stop_proxy($p);
+};
+
+subtest 'threads of groups' => sub {
+	my @by = map { origin(name => "t$_") } 1 .. 4;
+	my %p = map { $_ => port() } qw(first second all by);
+	my $text = sub {
+		my ($groups) = @_;
+		return "global\n    nbthread 4\n    $groups\n" . defaults() . "
+frontend web
+    bind {BIND:web}
+    bind $HOST:$p{first} thread 1/1
+    bind $HOST:$p{second} thread 2/2-3,1/2
+    bind $HOST:$p{all} thread 2/all
+    bind $HOST:$p{by} shards by-group
+" . join('', map { "    use_backend b$_ if { thread " . ($_ - 1) . " }\n" } 1 .. 4)
+		    . join '', map { "backend b$_\n    server s ${\ $by[$_ - 1]->addr}\n" } 1 .. 4;
+	};
+	my $p = start_proxy($text->('thread-groups 2'));
+	is(threads_at($p{first}, 8), 't1', 'the first of the first group');
+	like(threads_at($p{second}, 30), qr/^(?:t2 t4|t2|t4)$/, 'some of both');
+	like(threads_at($p{all}, 30), qr/^(?:t3 t4|t3|t4)$/, 'a whole group');
+	unlike(threads_at($p{by}, 30), qr/-|refused/, 'by-group: all are served');
+	is(scalar(sockets_of($p->pid, listen => $p{by})), 2, 'with a socket for each group');
+	$p->write_config($text->("thread-groups 2\n    thread-group 1 4\n    thread-group 2 1-3"));
+	$p->signal('USR2');
+	ok(wait_until { threads_at($p{first}, 4) eq 't4' }, 'thread-group: other ones');
+	like(threads_at($p{second}, 30), qr/^(?:t2 t3|t2|t3)$/, 'as the lines say');
+	like(threads_at($p{all}, 30), qr/^t[123](?: t[123])*$/, 'a whole group');
+	$p->write_config($text->("thread-groups 2\n    thread-group 2 2\n    thread-group 2 1"));
+	$p->signal('USR2');
+	ok(wait_until { threads_at($p{all}, 4) eq 't1' }, 'the last line of a group counts');
+	is(threads_at($p{first}, 8), 't2', 'those that no line names go where no line names any');
+	stop_proxy($p);
+};
+
+subtest 'tune.listener.default-shards' => sub {
+	my %p = map { $_ => port() } qw(none own);
+	for my $c (['by-thread', 4, 2], ['by-process', 1, 2], ['by-group', 2, 2]) {
+		my ($how, $none, $own) = @$c;
+		my $p = start_proxy("global\n    nbthread 4\n    thread-groups 2\n    tune.listener.default-shards $how\n" . defaults() . "
+listen web
+    bind {BIND:web}
+    bind $HOST:$p{none}
+    bind $HOST:$p{own} shards 2
+    server s ${\ $o->addr}
+");
+		is(status_at($_), 200, "$how: serves") for ($p{none}) x 4;
+		is(scalar(sockets_of($p->pid, listen => $p{none})), $none, 'so many sockets');
+		is(scalar(sockets_of($p->pid, listen => $p{own})), $own, 'a line may say something else');
+		stop_proxy($p);
+	}
 };
 
 subtest 'namespaces' => sub {
@@ -245,11 +350,12 @@ subtest 'errors' => sub {
 	    [ 'bind', 'namespace no-such-one', qr/cannot open namespace 'no-such-one'/ ],
 	    [ 'bind', 'namespace ../x', qr/cannot open namespace/ ],
 	    [ 'bind', 'thread 0', qr/'thread' expects/ ], [ 'bind', 'thread 4-2', qr/'thread' expects/ ],
-	    [ 'bind', 'thread 2/1', qr/'thread' expects/ ], [ 'bind', 'thread 200', qr/none of the threads/ ],
+	    [ 'bind', 'thread 2/1', qr/none of the threads/ ], [ 'bind', 'thread 0/1', qr/'thread' expects/ ],
+	    [ 'bind', 'thread 1/65', qr/'thread' expects/ ], [ 'bind', 'thread 65/1', qr/'thread' expects/ ],
+	    [ 'bind', 'thread 1/', qr/'thread' expects/ ], [ 'bind', 'thread 200', qr/none of the threads/ ],
 	    [ 'bind', 'shards 0', qr/'shards' expects/ ], [ 'bind', 'shards x', qr/'shards' expects/ ],
 	    [ 'bind', 'accept-netscaler-cip 1', qr/not supported by tideway yet/ ],
 	    [ 'server', 'namespace no-such-one', qr/cannot open namespace/ ],
-	    [ 'server', 'namespace *', qr/not supported by tideway yet/ ],
 	    [ '', 'clitcpka-cnt 0', qr/clitcpka-cnt/ ], [ '', 'clitcpka-idle 0', qr/1 to 32767/ ],
 	    [ '', 'srvtcpka-intvl x', qr/srvtcpka-intvl/ ]) {
 		my ($where, $words, $re) = @$case;

@@ -162,6 +162,53 @@ store(struct tw_req *req, struct tw__var_value *v, const struct tw_sample *s)
 	return true;
 }
 
+/* --- tune.vars.*-max-size: only where there is one --- */
+
+static uint64_t
+bytes_of(const struct tw_sample *s)
+{
+	return is_text(s) ? s->u.str.len : s->type == TW_IPV6 ? 16 : 8;
+}
+
+/* Of all that are set, but for the one that is about to change. in: scope,
+ * N_SCOPES: all. */
+static uint64_t
+sum_of(const struct tw__var_value *v, enum scope scope, const struct tw_var *but)
+{
+	uint64_t n = 0;
+
+	for (; v != NULL; v = v->next) {
+		if (v->set && v->var != but &&
+		    (scope == N_SCOPES || v->var->scope == scope))
+			n += bytes_of(&v->s);
+	}
+	return n;
+}
+
+static bool
+is_above(uint64_t n, uint32_t most)
+{
+	return most != 0 && n > most;
+}
+
+/* The limit of a scope holds for those inside of it, too. */
+static __attribute__((noinline)) bool
+has_room(const struct tw_req *req, const struct tw_var *var, const struct tw_sample *s,
+    const struct tw__tune *t)
+{
+	const enum scope scope = var->scope;
+	const uint64_t more = bytes_of(s);
+	const uint64_t txn = sum_of(req->vars, N_SCOPES, var);
+
+	if (scope >= REQ &&
+	    is_above(sum_of(req->vars, scope, var) + more, t->vars_reqres))
+		return false;
+	if (scope >= TXN && is_above(txn + more, t->vars_txn))
+		return false;
+	return !is_above(
+	    txn + sum_of(req->cli->vars, N_SCOPES, var) + more, t->vars_sess);
+}
+
 static bool
 set_in(struct tw_req *req, struct tw__var_value **list, const struct tw_var *var,
     const struct tw_sample *s)
@@ -185,8 +232,16 @@ tw_var_set(struct tw_req *req, const struct tw_var *var, const struct tw_sample 
 
 	if (list == NULL)
 		return false;
-	if (var->scope != PROC)
+	if (var->scope != PROC) {
+		const struct tw__tune *const t = &req->fe->gen->global.tune;
+
+		if (TW_UNLIKELY((t->vars_sess | t->vars_txn | t->vars_reqres) != 0) &&
+		    !has_room(req, var, s, t)) {
+			tw_var_unset(req, var);
+			return false;
+		}
 		return set_in(req, list, var, s);
+	}
 	pthread_rwlock_wrlock(&proc_lock);
 	const bool done = set_in(req, list, var, s);
 	pthread_rwlock_unlock(&proc_lock);

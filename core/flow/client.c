@@ -37,6 +37,8 @@ tw__client_idle(struct tw_conn *cli)
 	    : first_of(t->http_keep_alive, t->http_request, t->client);
 
 	tw_timer_set(&cli->timer, ms != 0 ? tw_now_ms() + ms : 0);
+	if (TW_UNLIKELY(atomic_load_explicit(&tw__stopping, memory_order_relaxed) != 0))
+		tw_timer_set(&cli->timer, tw__stop_due(cli->timer.due_ms));
 	tw__conn_watch(cli);
 }
 
@@ -83,7 +85,7 @@ follow_generation(struct tw_conn *cli)
 	if (TW_LIKELY(bind == cli->bind))
 		return;
 	if (bind == NULL || !same_frontend(bind, cli->bind)) {
-		cli->last = true;
+		cli->last = !tw__spread_is_on();
 		return;
 	}
 	tw__gen_ref(bind->proxy->gen);
@@ -150,6 +152,15 @@ tw__flow_accepted(struct tw_conn *cli)
 }
 
 static void
+idle_end(struct tw_conn *cli, bool hard)
+{
+	if (hard || !tw__spread_is_on())
+		tw__client_end(cli);
+	else
+		tw_timer_set(&cli->timer, tw__stop_due(cli->timer.due_ms));
+}
+
+static void
 close_each(struct tw_worker *w, bool hard)
 {
 	struct tw_conn *cli, *next;
@@ -160,7 +171,7 @@ close_each(struct tw_worker *w, bool hard)
 		    (hard ||
 			(cli->n_requests > 0 && !cli->readable &&
 			    !cli->bind->proxy->c.idle_close_on_response)))
-			tw__client_end(cli);
+			idle_end(cli, hard);
 		else if (hard)
 			tw__req_abort(cli->req);
 	}
@@ -347,6 +358,19 @@ first_line(const struct tw_buf *in)
 	return (struct tw_str){ p, len };
 }
 
+/* For who asks what was wrong with it. in: bytes. */
+static void
+request_keep(struct tw_req *req, struct tw_str bytes)
+{
+	tw__bad_keep(req->fe, TW_FRONTEND,
+	    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
+		.src = req->cli->src,
+		.why = req->up.in.why,
+		.bytes = bytes,
+		.at = tw__bad_at(&req->up.in, bytes) },
+	    NULL, NULL);
+}
+
 static enum tw__next
 bad_request(struct tw_req *req)
 {
@@ -354,13 +378,7 @@ bad_request(struct tw_req *req)
 
 	req->start_line = first_line(&req->cli->in);
 	tw__count_client(req, TW_CNT_EREQ);
-	tw__bad_keep(req->fe, TW_FRONTEND,
-	    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
-		.src = req->cli->src,
-		.why = req->up.in.why,
-		.bytes = tw__buf_str(&req->cli->in),
-		.at = tw__bad_at(&req->up.in, tw__buf_str(&req->cli->in)) },
-	    NULL, NULL);
+	request_keep(req, tw__buf_str(&req->cli->in));
 	req->cli->linger_wanted = true;
 	return tw__flow_fail(req, status, 'P', 'R', req->up.in.why);
 }
@@ -399,6 +417,10 @@ head_read(struct tw_req *req)
 	while (req->start_line.len > 0 &&
 	    req->start_line.p[req->start_line.len - 1] == '\r')
 		req->start_line.len--;
+	if (TW_UNLIKELY(req->start_line.len > req->fe->c.log_uri_max))
+		req->start_line.len = req->fe->c.log_uri_max;
+	if (TW_UNLIKELY(req->up.in.why != NULL)) /* tolerated */
+		request_keep(req, req->req.raw);
 	if (TW_UNLIKELY(tw__debug_on))
 		tw__debug_request(req);
 	req->up.keep = req->cli->in.head;

@@ -209,7 +209,7 @@ tw__own_page(
     struct tw_req *req, struct tw_str page, struct tw_out *out, struct tw_str *body)
 {
 	char *const mem = tw_arena_try(tw_req_arena(req), page.len);
-	struct tw_stream st = { 0 }, to = { 0 };
+	struct tw_stream st = { 0 }, to = { .px = req->fe };
 
 	if (mem == NULL || page.len == 0)
 		return false;

@@ -33,6 +33,7 @@ request_head(struct tw_req *req, struct tw_out *out)
 		return -1;
 	if (!req->http)
 		return 0;
+	req->up.out.px = req->be;
 	return req->proto->write_head(
 	    &req->up.out, &req->req, out, close ? TW_HEAD_CLOSE : 0);
 }
@@ -172,6 +173,8 @@ response_missing(struct tw_req *req)
 {
 	const bool nothing = req->srvc->in.head == req->srvc->in.tail;
 
+	if (TW_UNLIKELY(req->srvc->refused))
+		return tw__server_refused(req);
 	if (req->reused && nothing && tw__can_replay(req))
 		return tw__server_failed(req, false);
 	if (tw__retry_wanted(req, nothing ? TW__RETRY_EMPTY : TW__RETRY_JUNK))
@@ -185,7 +188,7 @@ static enum tw__next
 interim(struct tw_req *req)
 {
 	struct tw_out out = tw__head_out(req);
-	struct tw_stream st = { 0 };
+	struct tw_stream st = { .px = req->fe };
 	struct iovec iov = { out.p, 0 };
 
 	/* a client that takes nothing cannot make us gather them */
@@ -275,12 +278,29 @@ client_left(struct tw_req *req)
 	return tw__flow_fail(req, 400, 'C', 'H', "client left");
 }
 
+/* For who asks what was wrong with it. */
+static void
+response_keep(struct tw_req *req)
+{
+	const struct tw_str head =
+	    req->res.raw.p != NULL ? req->res.raw : tw__buf_str(&req->srvc->in);
+
+	tw__bad_keep(req->be, TW_BACKEND,
+	    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
+		.src = req->cli->src,
+		.why = req->down.in.why,
+		.bytes = head,
+		.at = tw__bad_at(&req->down.in, head) },
+	    req->fe, req->srv);
+}
+
 static enum tw__next
 response_read(struct tw_req *req)
 {
 	struct tw_conn *const srvc = req->srvc;
 
 	for (;;) {
+		req->down.in.px = req->be;
 		const enum tw_io io = srvc->in.base == NULL
 		    ? TW_IO_AGAIN
 		    : req->proto->read_head(
@@ -291,6 +311,8 @@ response_read(struct tw_req *req)
 			if (TW_UNLIKELY(
 				req->res.raw.len > req->cli->gen->global.head_max))
 				return response_bad(req, "head too large");
+			if (TW_UNLIKELY(req->down.in.why != NULL)) /* tolerated */
+				response_keep(req);
 			if (req->res.status >= 200 || req->res.status == 101)
 				break;
 			const enum tw__next next = interim(req);
@@ -299,14 +321,7 @@ response_read(struct tw_req *req)
 			continue;
 		}
 		if (io == TW_IO_ERR) {
-			tw__bad_keep(req->be, TW_BACKEND,
-			    &(struct tw_bad_message){ .wall_us = tw_wall_us(),
-				.src = req->cli->src,
-				.why = req->down.in.why,
-				.bytes = tw__buf_str(&srvc->in),
-				.at =
-				    tw__bad_at(&req->down.in, tw__buf_str(&srvc->in)) },
-			    req->fe, req->srv);
+			response_keep(req);
 			return tw__retry_wanted(req, TW__RETRY_JUNK)
 			    ? tw__retry(req)
 			    : response_bad(req, req->down.in.why);
@@ -372,8 +387,9 @@ deliver_head(struct tw_req *req)
 
 	if (!req->up.done && !is_tunnel(req))
 		req->keep = req->srv_keep = false; /* answered early */
-	if (atomic_load_explicit(&tw__stopping, memory_order_relaxed))
+	if (tw__stop_closes())
 		req->keep = false;
+	req->down.out.px = req->fe;
 	if (req->proto->write_head(
 		&req->down.out, &req->res, &out, tw__response_how(req)) != 0)
 		return response_bad(req, "the edited head is too long");

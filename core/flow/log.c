@@ -332,7 +332,8 @@ tw__step_log(struct tw_req *req)
 	if (TW_LIKELY(!req->logged))
 		tw__flow_log(req);
 	const bool keep = req->keep && !cli->failed && !cli->shut &&
-	    !atomic_load_explicit(&tw__stopping, memory_order_relaxed);
+	    (TW_LIKELY(!atomic_load_explicit(&tw__stopping, memory_order_relaxed)) ||
+		tw__spread_is_on());
 	if (!keep)
 		tw__hooks_run(req, req->fe, TW_ON_CLOSE);
 	reset(req);

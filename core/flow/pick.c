@@ -166,7 +166,18 @@ preferred(const struct tw_req *req)
 	if (kept != NULL ? kept->server != srv->live
 			 : tw_server_idle_at(srv, req->worker->id) == 0)
 		return NULL;
-	return tw__server_take(srv) ? srv : NULL;
+	return srv;
+}
+
+/* It has no room. What a login asked for is waited for in any case. */
+static bool
+is_waited_for(const struct tw_req *req, const struct tw_server *srv)
+{
+	const uint32_t most = req->be->c.ka_queue;
+
+	return !req->be->c.prefer_last || most == 0 ||
+	    atomic_load_explicit(&srv->live->queue.len, memory_order_relaxed) + 1 <
+	    most;
 }
 
 static inline enum tw__next
@@ -197,11 +208,25 @@ by_algorithm(struct tw_req *req)
 	return any ? enqueue(req, NULL) : no_server(req);
 }
 
+/* Nothing is balanced: dispatch, option transparent. */
+static enum tw__next
+directly(struct tw_req *req)
+{
+	struct tw_server *const srv = req->be->direct;
+
+	return tw__server_take(srv) ? taken(req, srv) : no_server(req);
+}
+
 /* This client's requests go to one server, while that can be. */
 static enum tw__next __attribute__((noinline)) by_preference(struct tw_req *req)
 {
+	if (req->be->direct != NULL)
+		return directly(req);
 	struct tw_server *const srv = preferred(req);
-	const enum tw__next next = srv != NULL ? taken(req, srv) : by_algorithm(req);
+	const enum tw__next next = srv == NULL ? by_algorithm(req)
+	    : tw__server_take(srv)             ? taken(req, srv)
+	    : is_waited_for(req, srv)          ? queue_at(req, srv)
+					       : by_algorithm(req);
 
 	if (req->step == TW__CONNECT)
 		tw_req_stay(req);

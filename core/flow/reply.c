@@ -56,12 +56,13 @@ send_head(struct tw_req *req)
 		req->keep = false;
 		req->cli->linger_wanted = true;
 	}
-	if (req->reply.close || atomic_load(&tw__stopping))
+	if (req->reply.close || tw__stop_closes())
 		req->keep = false;
 	if (fill_response(req) != 0)
 		return tw__flow_fail(
 		    req, 500, 'I', 'L', "the answer's head is too long");
 	tw__hooks_run(req, req->fe, TW_ON_OWN_RESPONSE);
+	req->down.out.px = req->fe;
 	if (req->proto->write_head(
 		&req->down.out, &req->res, &out, tw__response_how(req)) != 0)
 		return tw__flow_fail(

@@ -331,6 +331,8 @@ void tw__server_leave(struct tw_req *req, bool reuse);
 /** tw__server_failed - the connection attempt, or a reused connection, broke before
  * anything came back: retry, redispatch or give up. */
 enum tw__next tw__server_failed(struct tw_req *req, bool timed_out);
+/** tw__server_refused - the same, when the request has been sent with tfo. */
+enum tw__next tw__server_refused(struct tw_req *req);
 /** tw__server_retry - counts a retry, and redispatches when it is time for that.
  * in: pause, the same server is tried after a while. */
 enum tw__next tw__server_retry(struct tw_req *req, bool pause);

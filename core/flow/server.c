@@ -14,10 +14,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include <tideway/assert.h>
+#include <tideway/text.h>
 #include "core/flow/req.h"
 
 #define TURN_AROUND_MS 1000
@@ -81,6 +83,9 @@ connection_leave(struct tw_req *req, bool reuse)
 
 	tw__half_end(req, &req->up);
 	tw__half_end(req, &req->down);
+	if (TW_UNLIKELY(req->srv->max_reuse != 0) &&
+	    req->srvc->n_requests >= req->srv->max_reuse)
+		reuse = false;
 	if (reuse && own && req->keep && req->srv->redir == NULL &&
 	    req->fe->c.session_conns > 0 && tw__upstream_is_clean(req->srvc))
 		keep_private(req);
@@ -179,6 +184,14 @@ give_up(struct tw_req *req, bool timed_out)
 	    req, 503, timed_out ? 's' : 'S', 'C', "server unreachable");
 }
 
+/* The request was on its way with the first packet, which nobody took. */
+enum tw__next
+tw__server_refused(struct tw_req *req)
+{
+	return tw__retry_wanted(req, TW__RETRY_CONN) ? tw__retry(req)
+						     : give_up(req, false);
+}
+
 enum tw__next
 tw__server_failed(struct tw_req *req, bool timed_out)
 {
@@ -252,6 +265,34 @@ wants_proven(const struct tw_req *req)
 	    !tw__can_replay(req);
 }
 
+/* What pool-conn-name says of a request. returns: arena; p NULL: nothing. */
+static struct tw_str
+conn_name(struct tw_req *req)
+{
+	struct tw_sample s;
+
+	if (req->srv->pool_name == NULL ||
+	    !tw_expr_eval(req->srv->pool_name, req, &s) ||
+	    !tw_sample_cast(req, &s, TW_STRING))
+		return (struct tw_str){ NULL, 0 };
+	return s.u.str;
+}
+
+/* Without memory it is for this client only. */
+static void __attribute__((noinline))
+name_keep(struct tw_conn *srvc, struct tw_str name)
+{
+	char *const copy = malloc(name.len + 1);
+
+	if (copy == NULL) {
+		srvc->private = true;
+		return;
+	}
+	if (name.len > 0)
+		memcpy(copy, name.p, name.len);
+	srvc->pool_name = (struct tw_str){ copy, name.len };
+}
+
 static struct tw_conn *
 take_kept(struct tw_req *req)
 {
@@ -261,7 +302,9 @@ take_kept(struct tw_req *req)
 		return NULL;
 	req->cli->kept = NULL;
 	srvc->kept_by = NULL;
-	if (srvc->server == req->srv->live && !req->fresh)
+	if (srvc->server == req->srv->live && !req->fresh &&
+	    (TW_LIKELY(req->srv->pool_name == NULL) ||
+		tw_str_eq(srvc->pool_name, conn_name(req))))
 		return srvc;
 	tw__conn_free(&srvc);
 	return NULL;
@@ -271,9 +314,12 @@ static struct tw_conn *
 idle_connection(struct tw_req *req)
 {
 	struct tw_conn *srvc = take_kept(req);
+	const struct tw_str name = TW_LIKELY(req->srv->pool_name == NULL)
+	    ? (struct tw_str){ NULL, 0 }
+	    : conn_name(req);
 
 	while (srvc == NULL && may_reuse(req)) {
-		srvc = tw__upstream_get(req->worker, req->srv, wants_proven(req));
+		srvc = tw__upstream_get(req->worker, req->srv, wants_proven(req), name);
 		if (srvc == NULL)
 			return NULL;
 		if (!tw__can_replay(req) && !looks_open(srvc))
@@ -347,6 +393,8 @@ begin(struct tw_req *req)
 	srvc = tw__upstream_connect(req->worker, req->srv, req->cli);
 	if (srvc == NULL)
 		return tw__server_failed(req, false);
+	if (TW_UNLIKELY(req->srv->pool_name != NULL))
+		name_keep(srvc, conn_name(req));
 	attach(req, srvc);
 	req->sub = CONNECTING;
 	if (!srvc->connecting)

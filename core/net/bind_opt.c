@@ -81,6 +81,8 @@ tw__bind_tcp_options(int fd, const struct tw_bind *b)
 	set_opt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, b->defer_accept);
 	set_opt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)b->tcp_ut_ms);
 	tw__socket_tune(fd, &b->proxy->gen->global.tune, true); /* inherited, too */
+	if (b->cc != NULL)
+		tw__congestion_set(fd, b->cc);
 	if (b->mss != 0)
 		mss_set(fd, b->mss);
 	if (b->tfo)

@@ -24,6 +24,9 @@
 #include <tideway/assert.h>
 #include "core/net/conn.h"
 
+#ifndef SO_ORIGINAL_DST
+#define SO_ORIGINAL_DST 80 /* and IP6T_SO_ORIGINAL_DST */
+#endif
 #define LINGER_MS 2000
 #define LINGER_READS 64
 
@@ -183,6 +186,8 @@ tw__conn_free(struct tw_conn **pconn)
 		free((void *)(uintptr_t)conn->pp_tlvs.p);
 	if (TW_UNLIKELY(conn->vars != NULL))
 		tw__vars_free(&conn->vars);
+	if (TW_UNLIKELY(conn->pool_name.p != NULL))
+		free((void *)(uintptr_t)conn->pool_name.p);
 	conn->magic = 0;
 	struct tw__net *const net = conn->worker->net;
 	tw__pool_put(&net->conns, conn);
@@ -220,6 +225,7 @@ recv_error(struct tw_conn *conn)
 	conn->readable = false;
 	if (errno == EAGAIN)
 		return TW_IO_AGAIN;
+	conn->refused = errno == ECONNREFUSED;
 	conn->failed = true;
 	return TW_IO_ERR;
 }
@@ -539,17 +545,39 @@ tw_conn_src(const struct tw_conn *conn)
 	return &conn->src;
 }
 
+/* Where the client wanted to go, before netfilter sent it here (REDIRECT, DNAT).
+ * An IPv4 address in an IPv6 socket has none. source: linux/netfilter_ipv4.h. */
+static bool
+original_dst(int fd, int family, struct sockaddr_storage *ss, socklen_t *len)
+{
+	*len = sizeof(*ss);
+	return (family == AF_INET || family == AF_INET6) &&
+	    getsockopt(fd, family == AF_INET ? IPPROTO_IP : IPPROTO_IPV6,
+		SO_ORIGINAL_DST, ss, len) == 0 &&
+	    ss->ss_family == family;
+}
+
+static void
+dst_find(struct tw_conn *conn)
+{
+	struct sockaddr_storage ss, before;
+	socklen_t len = sizeof(ss), before_len;
+
+	conn->dst_known = true;
+	if (getsockname(conn->fd, (struct sockaddr *)&ss, &len) != 0)
+		return;
+	if (original_dst(conn->fd, ss.ss_family, &before, &before_len))
+		tw_addr_from_sockaddr(
+		    &conn->dst, (struct sockaddr *)&before, before_len);
+	else
+		tw_addr_from_sockaddr(&conn->dst, (struct sockaddr *)&ss, len);
+}
+
 const struct tw_addr *
 tw_conn_dst(struct tw_conn *conn)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-
-	if (!conn->dst_known) {
-		conn->dst_known = true;
-		if (getsockname(conn->fd, (struct sockaddr *)&ss, &len) == 0)
-			tw_addr_from_sockaddr(&conn->dst, (struct sockaddr *)&ss, len);
-	}
+	if (!conn->dst_known)
+		dst_find(conn);
 	return &conn->dst;
 }
 

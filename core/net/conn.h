@@ -91,6 +91,10 @@ struct tw_conn {
 	                            * again; borrow: gen; NULL: none */
 	struct tw_str pp_tlvs;     /* owns: what came with a PROXY header; p NULL */
 	bool pp_received;          /* it began with a PROXY header */
+	bool refused;              /* server side: was never connected (tfo) */
+	bool mptcp;                /* several paths: no splice() */
+	struct tw_str pool_name;   /* owns: pool-conn-name, when it began; p NULL: its
+	                            * server has none */
 	struct tw__var_value *vars; /* owns: scope sess; NULL: none is set */
 	struct tw_conn_end *ends;  /* client side: who is told; NULL: nobody */
 };
@@ -153,6 +157,16 @@ void tw__socket_tune(int fd, const struct tw__tune *t, bool client);
 /** tw__pipes_set - tune.pipesize (0: the usual), maxpipes (0: no limit) and
  * nosplice, from now on. context: control. */
 void tw__pipes_set(uint32_t bytes, uint32_t most, bool none);
+/** tw__congestion_set - an algorithm that the system has. returns: 0; -1: errno. */
+int tw__congestion_set(int fd, const char *name);
+/** tw__idle_fds_set - tune.pool-low-fd-ratio and -high-, in percent of what the
+ * process may have; 0: none. context: control. */
+void tw__idle_fds_set(uint32_t low_pct, uint32_t high_pct);
+/* Descriptors are given out from the lowest free number on: one that is as high
+ * as this tells that so many were in use. */
+extern _Atomic int tw__idle_fd_low, tw__idle_fd_high;
+/** tw__dgram_tune - buffers of a socket that receives datagrams. */
+void tw__dgram_tune(int fd, const struct tw__tune *t);
 /** tw__memory_keep - no-memory-trimming. context: control. */
 void tw__memory_keep(bool keep);
 
@@ -189,7 +203,8 @@ enum tw_io tw__conn_splice(struct tw_conn *from, struct tw_conn *to,
 static inline bool
 tw__conn_splices(const struct tw_conn *conn)
 {
-	return conn->transport == NULL || conn->transport->splices;
+	return !conn->mptcp &&
+	    (conn->transport == NULL || conn->transport->splices);
 }
 /** tw__conn_shut - FIN to the peer, once the backlog is gone. */
 void tw__conn_shut(struct tw_conn *conn);
@@ -205,9 +220,9 @@ void tw__conn_linger(struct tw_conn **conn);
 
 /* upstream (upstream.c) */
 /** tw__upstream_get - an idle connection to the server, or NULL. in: proven,
- * only one that was used again before. */
+ * only one that was used again before; name, of that pool-conn-name. */
 struct tw_conn *tw__upstream_get(struct tw_worker *w, const struct tw_server *srv,
-    bool proven);
+    bool proven, struct tw_str name);
 /** tw__upstream_use - a request begins on it; tw__upstream_unuse - ends. */
 void tw__upstream_use(struct tw_conn *conn);
 void tw__upstream_unuse(struct tw_conn *conn);
@@ -242,9 +257,14 @@ void tw__keepalive_set(int fd, const struct tw__keepalive *k);
 /* namespaces (netns.c) */
 /** tw__netns_get - opened, if it is not yet. returns: NULL: err. control. */
 struct tw__netns *tw__netns_get(const char *name, struct tw_err *err);
+/** tw__netns_find - one that is open. returns: NULL: it is not. context: any. */
+const struct tw__netns *tw__netns_find(struct tw_str name);
 const char *tw__netns_name(const struct tw__netns *ns);
 /** tw__netns_socket - socket(), there. in: ns NULL: here. */
-int tw__netns_socket(const struct tw__netns *ns, int family, int type);
+int tw__netns_socket(const struct tw__netns *ns, int family, int type, int protocol);
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 /** tw__netns_is - whether a socket is of that namespace. */
 bool tw__netns_is(const struct tw__netns *ns, int fd);
 
@@ -302,6 +322,25 @@ extern _Atomic uint32_t tw__n_conns;
 extern uint32_t tw__maxconn; /* the process's limit in force; set before start */
 extern _Atomic unsigned tw__stopping; /* drains under way (drain.c): connections
                                        * end when idle */
+
+/* close-spread-time (spread.c) */
+#define TW__SPREAD_EVER UINT32_MAX /* infinite: connections end by themselves */
+/** tw__spread_begin - a soft stop begins. in: ms, 0: all end at once. control. */
+void tw__spread_begin(uint32_t ms);
+bool tw__spread_is_on(void);
+/** tw__stop_closes_now - of a process that stops: whether this exchange is its
+ * connection's last. */
+bool tw__stop_closes_now(void);
+/** tw__stop_due - when an idle connection has to end. in: due_ms, as its time-out
+ * has it; 0: never. */
+uint64_t tw__stop_due(uint64_t due_ms);
+static inline bool
+tw__stop_closes(void)
+{
+	return TW_UNLIKELY(
+		   atomic_load_explicit(&tw__stopping, memory_order_relaxed) != 0) &&
+	    tw__stop_closes_now();
+}
 
 /* PROXY protocol (proxy_hdr.c) */
 /** tw__proxy_hdr_read - a v1 or v2 header at the start of `in`. out: src, dst

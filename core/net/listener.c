@@ -78,8 +78,8 @@ bind_inet(int fd, const struct tw_bind *b)
 static int
 open_new(const struct tw_bind *b, struct tw_err *err)
 {
-	const int fd = tw__netns_socket(
-	    b->netns, b->addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int fd = tw__netns_socket(b->netns, b->addr.family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, b->mptcp ? IPPROTO_MPTCP : 0);
 
 	if (fd >= 0 &&
 	    (b->addr.family == AF_UNIX ? tw__bind_unix(fd, b) : bind_inet(fd, b)) ==
@@ -338,6 +338,7 @@ conn_make(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_add
 	conn->gen = bind->proxy->gen;
 	conn->src = *src;
 	conn->proxy_wanted = bind->accept_proxy;
+	conn->mptcp = bind->mptcp;
 	tw_now_ms(); /* reads this turn's clock */
 	conn->accepted_us = w->now_us;
 	conn->idle_us = conn->accepted_us;

@@ -32,8 +32,9 @@ struct tw__netns {
 	char name[];
 };
 
-static struct tw__netns *known; /* owns; control thread; only grows */
-static int own_fd = -1;         /* where the process began */
+/* owns; shared: only grows, by the control thread */
+static struct tw__netns *_Atomic known;
+static int own_fd = -1; /* where the process began */
 
 static uint64_t
 cookie_of(int fd)
@@ -70,15 +71,25 @@ netns_open(const char *name, struct tw_err *err)
 	TW_ASSERT(ns != NULL);
 	strcpy(ns->name, name);
 	ns->fd = fd;
-	ns->next = known;
-	known = ns;
+	ns->next = atomic_load(&known);
+	atomic_store_explicit(&known, ns, memory_order_release);
+	return ns;
+}
+
+const struct tw__netns *
+tw__netns_find(struct tw_str name)
+{
+	const struct tw__netns *ns = atomic_load_explicit(&known, memory_order_acquire);
+
+	while (ns != NULL && !tw_str_eq(tw_str_of(ns->name), name))
+		ns = ns->next;
 	return ns;
 }
 
 struct tw__netns *
 tw__netns_get(const char *name, struct tw_err *err)
 {
-	for (struct tw__netns *ns = known; ns != NULL; ns = ns->next) {
+	for (struct tw__netns *ns = atomic_load(&known); ns != NULL; ns = ns->next) {
 		if (strcmp(ns->name, name) == 0)
 			return ns;
 	}
@@ -92,15 +103,15 @@ tw__netns_name(const struct tw__netns *ns)
 }
 
 int
-tw__netns_socket(const struct tw__netns *ns, int family, int type)
+tw__netns_socket(const struct tw__netns *ns, int family, int type, int protocol)
 {
 	int fd, e;
 
 	if (TW_LIKELY(ns == NULL))
-		return socket(family, type, 0);
+		return socket(family, type, protocol);
 	if (setns(ns->fd, CLONE_NEWNET) != 0)
 		return -1;
-	fd = socket(family, type, 0);
+	fd = socket(family, type, protocol);
 	e = errno;
 	if (setns(own_fd, CLONE_NEWNET) != 0)
 		TW_WRONG("cannot leave a network namespace");
@@ -111,7 +122,7 @@ tw__netns_socket(const struct tw__netns *ns, int family, int type)
 bool
 tw__netns_is(const struct tw__netns *ns, int fd)
 {
-	const int other = tw__netns_socket(ns, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC);
+	const int other = tw__netns_socket(ns, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	const uint64_t want = other >= 0 ? cookie_of(other) : 0;
 
 	if (other >= 0)

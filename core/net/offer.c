@@ -256,7 +256,8 @@ is_wanted(const struct offer *o, const struct tw_bind *b)
 	if (b->addr.family == AF_UNIX)
 		return is_at_path(o, &b->addr);
 	tw_addr_from_sockaddr(&addr, (const struct sockaddr *)&o->ss, o->len);
-	return o->protocol == IPPROTO_TCP && tw_addr_eq(&addr, &b->addr) &&
+	return o->protocol == (b->mptcp ? IPPROTO_MPTCP : IPPROTO_TCP) &&
+	    tw_addr_eq(&addr, &b->addr) &&
 	    strcmp(o->interface, b->interface != NULL ? b->interface : "") == 0 &&
 	    is_family_wanted(o, b) && tw__netns_is(b->netns, o->fd);
 }

@@ -7,7 +7,7 @@
  * A source address, an interface, a namespace, TCP options: what the line or its
  * backend asks for is put together once (struct tw__how); servers that have
  * nothing of that never get here. source: HAProxy's manual, source, namespace,
- * tcp-ut, srvtcpka-*. Any thread.
+ * tcp-ut, tfo, srvtcpka-*. Any thread.
  */
 #include "config.h"
 
@@ -25,6 +25,10 @@
 
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
+#ifndef TCP_FASTOPEN_CONNECT
+#define TCP_FASTOPEN_CONNECT 30
 #endif
 
 #define HEADER_IP_MAX 64
@@ -182,12 +186,41 @@ source_apply(
 
 /* --- the socket --- */
 
-static void
-options_apply(int fd, const struct tw__how *how)
+static const struct tw__netns *
+netns_of(const struct tw__how *how, const struct tw_conn *client)
 {
+	if (TW_LIKELY(!how->netns_of_client))
+		return how->netns;
+	if (client == NULL || client->pp_tlvs.p == NULL)
+		return NULL;
+	return tw__netns_find(tw__proxy_tlv_find(client->pp_tlvs, TW__PP_NETNS));
+}
+
+/* The connection begins with its first bytes: there must be some, else nothing
+ * would ever leave. In mode tcp it may be the server that speaks first. */
+static bool
+has_first_bytes(const struct tw_conn *client)
+{
+	char c;
+
+	if (client == NULL || client->req == NULL)
+		return false; /* a check */
+	return tw_proxy_mode(tw_req_frontend(client->req)) == TW_MODE_HTTP ||
+	    client->in.head != client->in.tail ||
+	    (client->transport == NULL &&
+		recv(client->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+}
+
+static void
+options_apply(int fd, const struct tw__how *how, const struct tw_conn *client)
+{
+	if (how->tfo && has_first_bytes(client))
+		set_int(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1);
 	if (how->tcp_ut_ms != 0)
 		set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)how->tcp_ut_ms);
 	tw__keepalive_set(fd, &how->keepalive);
+	if (how->cc != NULL)
+		tw__congestion_set(fd, how->cc);
 	if (how->smart_connect)
 		set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 }
@@ -201,10 +234,11 @@ tw__outgoing_socket(
 
 	if (TW_LIKELY(how == NULL))
 		return socket(family, type, 0);
-	const int fd = tw__netns_socket(how->netns, family, type);
+	const int fd = tw__netns_socket(netns_of(how, client), family, type,
+	    how->mptcp && family != AF_UNIX ? IPPROTO_MPTCP : 0);
 	if (fd < 0 || family == AF_UNIX)
 		return fd;
-	options_apply(fd, how);
+	options_apply(fd, how, client);
 	if (how->source == NULL || source_apply(fd, how->source, family, client) == 0)
 		return fd;
 	const int e = errno;

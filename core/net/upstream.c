@@ -66,15 +66,31 @@ idle_remove(struct tw__idle *idle, struct tw_conn *conn)
 	idle_tell(conn, idle);
 }
 
+/* Connections of other names are not for this request. */
+static struct tw_conn *__attribute__((noinline))
+first_named(const struct tw__idle *idle, struct tw_str name)
+{
+	struct tw_conn *conn;
+
+	TAILQ_FOREACH(conn, &idle->list, link) {
+		if (tw_str_eq(conn->pool_name, name))
+			return conn;
+	}
+	return NULL;
+}
+
 struct tw_conn *
-tw__upstream_get(struct tw_worker *w, const struct tw_server *srv, bool proven)
+tw__upstream_get(
+    struct tw_worker *w, const struct tw_server *srv, bool proven, struct tw_str name)
 {
 	struct tw__idle *const idle = idle_of(w->net, srv->live->number, false);
 
 	if (idle == NULL)
 		return NULL;
 	for (;;) {
-		struct tw_conn *conn = TAILQ_FIRST(&idle->list);
+		struct tw_conn *conn = TW_LIKELY(srv->pool_name == NULL)
+		    ? TAILQ_FIRST(&idle->list)
+		    : first_named(idle, name);
 		if (conn == NULL || (proven && conn->n_requests < 2))
 			return NULL;
 		idle_remove(idle, conn);
@@ -119,7 +135,8 @@ tw__upstream_unuse(struct tw_conn *conn)
 	conn->worker->net->idle[conn->server->number]->used--;
 }
 
-/* As many as were busy at once are worth keeping. */
+/* As many as were busy at once are worth keeping; how many names they may have is
+ * another matter. */
 static bool
 is_surplus(const struct tw__idle *idle)
 {
@@ -127,6 +144,13 @@ is_surplus(const struct tw__idle *idle)
 	    idle->peak > idle->peak_before ? idle->peak : idle->peak_before;
 
 	return idle->n + idle->used >= peak;
+}
+
+/* tune.pool-low-fd-ratio */
+static bool
+is_crowded(const struct tw_conn *conn)
+{
+	return conn->fd >= atomic_load_explicit(&tw__idle_fd_low, memory_order_relaxed);
 }
 
 /* All workers' idle connections are counted only where that matters. */
@@ -186,7 +210,8 @@ tw__upstream_put(struct tw_conn **pconn)
 	struct tw__idle *const idle = idle_of(net, conn->server->number, true);
 
 	tw__upstream_unuse(conn);
-	if (idle == NULL || is_full(conn->server) || is_surplus(idle) ||
+	if (idle == NULL || is_crowded(conn) || is_full(conn->server) ||
+	    (is_surplus(idle) && conn->pool_name.p == NULL) ||
 	    !tw__upstream_is_clean(conn)) {
 		tw__conn_free(pconn);
 		return;
@@ -316,6 +341,9 @@ socket_for(struct tw_worker *w, const struct tw_server *srv, int family,
 		fd = tw__outgoing_socket(srv, family, client);
 	while (
 	    fd < 0 && (errno == EMFILE || errno == ENFILE) && idle_sacrifice(w->net));
+	if (TW_UNLIKELY(
+		fd >= atomic_load_explicit(&tw__idle_fd_high, memory_order_relaxed)))
+		idle_sacrifice(w->net);
 	if (fd >= 0 && srv->proxy->c.tcpka_server)
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
 	if (fd >= 0)
@@ -355,7 +383,25 @@ is_here(const struct sockaddr_storage *ss)
 	    IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)ss)->sin6_addr);
 }
 
-/* The one found at run time, the line's, or the one that the client asked for. */
+/* The client asked for this program itself, and no redirection brought it here:
+ * to connect there would go round in circles. */
+static bool
+is_loop(const struct tw_conn *client, const struct sockaddr_storage *ss)
+{
+	struct sockaddr_storage own;
+	socklen_t len = sizeof(own);
+	struct tw_addr a, b;
+
+	if (client->bind == NULL || client->bind->transparent ||
+	    getsockname(client->fd, (struct sockaddr *)&own, &len) != 0)
+		return false;
+	tw_addr_from_sockaddr(&a, (struct sockaddr *)&own, len);
+	tw_addr_from_sockaddr(&b, (const struct sockaddr *)ss, sizeof(*ss));
+	return tw_addr_eq(&a, &b);
+}
+
+/* The one found at run time, the line's, or the one that the client asked for.
+ * returns: 0: errno. */
 static socklen_t
 address_of(const struct tw_server *srv, const struct tw_conn *client,
     struct sockaddr_storage *ss)
@@ -372,6 +418,10 @@ address_of(const struct tw_server *srv, const struct tw_conn *client,
 		len = tw_addr_to_sockaddr(dst, ss);
 	port_map(ss,
 	    srv->map_port != 0 ? dst->port + (int16_t)srv->addr.port : srv->addr.port);
+	if (srv->map_addr && is_loop(client, ss)) {
+		errno = ELOOP;
+		return 0;
+	}
 	return len;
 }
 
@@ -387,6 +437,8 @@ tw__upstream_connect(
 	struct sockaddr_storage ss;
 	const socklen_t len = address_of(srv, client, &ss);
 	const bool instead = tw__upstream_instead != NULL;
+	if (len == 0 && !instead)
+		return NULL;
 	const int fd = TW_UNLIKELY(instead) ? tw__upstream_instead(srv, &ss)
 					    : socket_for(w, srv, ss.ss_family, client);
 
@@ -410,6 +462,7 @@ tw__upstream_connect(
 		return NULL;
 	}
 	conn->server_side = true;
+	conn->mptcp = srv->mptcp;
 	conn->connecting = rc != 0;
 	conn->writable = rc == 0;
 	conn->server = srv->live;

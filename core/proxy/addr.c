@@ -371,8 +371,7 @@ static bool
 prefix_later(char *text, struct tw_err *err)
 {
 	static const char *const later[] = { "udp@", "udp4@", "udp6@", "uxdg@",
-		"dgram+", "quic4@", "quic6@", "quic+", "mptcp@", "mptcp4@", "mptcp6@",
-		"rhttp@", "sockpair@" };
+		"dgram+", "quic4@", "quic6@", "quic+", "rhttp@", "sockpair@" };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(later); i++) {
 		if (after_prefix(text, later[i]) == NULL)
@@ -384,6 +383,21 @@ prefix_later(char *text, struct tw_err *err)
 		return true;
 	}
 	return false;
+}
+
+/* returns: what follows the prefix, or NULL. */
+static char *
+mptcp_prefix(char *text, struct tw__addr_spec *out)
+{
+	char *const rest = after_prefix(text, "mptcp");
+
+	if (rest == NULL || (rest[0] != '4' && rest[0] != '6' && rest[0] != '@'))
+		return NULL;
+	if (rest[0] != '@' && rest[1] != '@')
+		return NULL;
+	out->family = rest[0] == '4' ? AF_INET : rest[0] == '6' ? AF_INET6 : AF_UNSPEC;
+	out->mptcp = true;
+	return rest + (rest[0] == '@' ? 1 : 2);
 }
 
 int
@@ -419,8 +433,10 @@ tw__addr_parse(struct tw_arena *arena, const char *text, unsigned how,
 	else if ((rest = after_prefix(all, "ipv6@")) != NULL ||
 	    (rest = after_prefix(all, "tcp6@")) != NULL)
 		out->family = AF_INET6;
-	else
-		rest = after_prefix(all, "tcp@");
+	else if ((rest = after_prefix(all, "tcp@")) == NULL)
+		rest = mptcp_prefix(all, out);
+	if (out->mptcp && !(how & TW__ADDR_MPTCP))
+		return tw_err_set(err, "'mptcp@' is not possible here");
 	return inet_parse(arena, rest != NULL ? rest : all, how, out, err);
 }
 

@@ -19,6 +19,7 @@
 #define TW__ADDR_RELATIVE 0x04u /* +80, -80 */
 #define TW__ADDR_FD 0x08u       /* fd@N */
 #define TW__ADDR_NO_PORT 0x10u  /* no port at all */
+#define TW__ADDR_MPTCP 0x20u    /* mptcp@, mptcp4@, mptcp6@ */
 
 struct tw__addr_spec {
 	struct tw_addr addr; /* complete unless host is set */
@@ -29,6 +30,7 @@ struct tw__addr_spec {
 	bool any;            /* "*", or nothing before the port */
 	char sign;           /* '+' or '-': a relative port; else 0 */
 	int fd;              /* fd@N; else -1 */
+	bool mptcp;          /* Multipath TCP */
 };
 
 /** tw__addr_parse - "127.0.0.1:80", ":80", "[::1]:80", "unix@/run/x", "/run/x",

@@ -310,6 +310,8 @@ tw__backend_publish(struct tw_proxy *be)
 {
 	for (int i = 0; i < be->n_servers; i++)
 		tw__server_publish(be->server[i]);
+	if (be->direct != NULL)
+		tw__server_publish(be->direct);
 	rebuild(be);
 	tw__queue_kick(be);
 }
@@ -330,6 +332,8 @@ tw__proxies_published(struct tw_gen *gen)
 			tw__backend_publish(px);
 		for (int i = 0; i < px->n_servers; i++)
 			px->server[i]->live->fresh = false;
+		if (px->direct != NULL)
+			px->direct->live->fresh = false;
 	}
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		for (int i = 0; i < px->n_servers; i++)
@@ -396,7 +400,7 @@ tw__balance_moved(struct tw_server *srv)
 	if (lb == NULL || lb->state == NULL || lb->algo->moved == NULL)
 		return;
 	now = atomic_load_explicit(&srv->live->srv, memory_order_acquire);
-	if (now != NULL && now->proxy == lb->be)
+	if (now != NULL && now->proxy == lb->be && now != lb->be->direct)
 		lb->algo->moved(lb->state, now);
 }
 

@@ -51,7 +51,8 @@ bind_add_addr(struct tw_line *ln, const char *text)
 	struct tw_err err;
 
 	if (tw__addr_parse(ln->gen->conf.arena, text,
-		TW__ADDR_NEED_PORT | TW__ADDR_RANGE | TW__ADDR_FD, &spec, &err) < 0)
+		TW__ADDR_NEED_PORT | TW__ADDR_RANGE | TW__ADDR_FD | TW__ADDR_MPTCP,
+		&spec, &err) < 0)
 		return tw_line_fail(ln, 0, "'bind' : %s", err.text);
 	if (spec.host != NULL &&
 	    tw__addr_resolve(spec.host, spec.family, &spec.addr, &err) < 0)
@@ -62,7 +63,7 @@ bind_add_addr(struct tw_line *ln, const char *text)
 	}
 	for (int port = spec.port; port <= spec.port_last; port++) {
 		spec.addr.port = (uint16_t)port;
-		bind_add(ln, &spec.addr, -1);
+		bind_add(ln, &spec.addr, -1)->mptcp = spec.mptcp;
 	}
 	return 0;
 }
@@ -72,9 +73,11 @@ bind_copy_options(struct tw_bind *to, const struct tw_bind *from)
 {
 	const struct tw_addr addr = to->addr;
 	const int fd = to->fd;
+	const bool mptcp = to->mptcp;
 	char *block = to->block;
 
 	*to = *from;
+	to->mptcp = mptcp;
 	to->addr = addr;
 	to->fd = fd;
 	to->id = 0;

@@ -13,6 +13,7 @@
 
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
+#include "core/run/affinity.h"
 
 static const char *
 mode_name(const struct tw_proxy *px)
@@ -298,6 +299,7 @@ backend_check(struct tw_gen *gen, struct tw_proxy *px)
 		    "server '%s/%s' has the same 'id' %u as "
 		    "another server",
 		    px->name, px->server[clash]->name, px->server[clash]->id);
+	tw__direct_make(gen, px);
 	return balance_check(gen, px) < 0 ? -1 : rc;
 }
 
@@ -315,6 +317,8 @@ bind_make_key(struct tw_gen *gen, struct tw_bind *b, int nth)
 		tw_addr_port_out(&o, &b->addr);
 	if (b->interface != NULL)
 		tw_out_printf(&o, "@%s", b->interface);
+	if (b->mptcp)
+		tw_out_lit(&o, "@mptcp");
 	if (b->netns != NULL)
 		tw_out_printf(&o, "@ns=%s", tw__netns_name(b->netns));
 	if (nth > 0)
@@ -417,8 +421,9 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 	const struct tw__keepalive *k = &px->c.keepalive_server;
 	struct tw__how *how;
 
-	if (source == NULL && srv->netns == NULL && srv->tcp_ut_ms == 0 &&
-	    !px->c.smart_connect && (k->cnt | k->idle_s | k->intvl_s) == 0)
+	if (source == NULL && srv->netns == NULL && srv->tcp_ut_ms == 0 && !srv->tfo &&
+	    !srv->netns_of_client && !srv->mptcp && !px->c.smart_connect &&
+	    srv->cc == NULL && (k->cnt | k->idle_s | k->intvl_s) == 0)
 		return;
 	how = tw_arena_alloc(px->gen->conf.arena, sizeof(*how));
 	*how = (struct tw__how){
@@ -427,6 +432,10 @@ how_make(const struct tw_proxy *px, struct tw_server *srv)
 		.keepalive = *k,
 		.tcp_ut_ms = srv->tcp_ut_ms,
 		.smart_connect = px->c.smart_connect,
+		.tfo = srv->tfo,
+		.netns_of_client = srv->netns_of_client,
+		.mptcp = srv->mptcp,
+		.cc = srv->cc,
 	};
 	srv->how = how;
 }
@@ -443,7 +452,8 @@ tw__server_finish(struct tw_proxy *px, struct tw_server *srv)
 		srv->ss_len = tw_addr_to_sockaddr(&srv->addr, &srv->ss);
 	how_make(px, srv);
 	srv->per_client = srv->send_proxy || srv->send_proxy2 || srv->map_addr ||
-	    srv->map_port || srv->redir != NULL || is_of_client(srv);
+	    srv->map_port || srv->redir != NULL || srv->netns_of_client ||
+	    is_of_client(srv);
 }
 
 int
@@ -452,7 +462,14 @@ tw__proxies_check(struct tw_gen *gen)
 	struct tw_proxy *px;
 	int rc = proxy_ids_check(gen);
 
+	tw__policy_make(gen);
+	if (tw__groups_check(gen, tw__threads_planned(gen)) < 0)
+		rc = -1;
+
 	TAILQ_FOREACH(px, &gen->proxies, link) {
+		px->c.log_uri_max = gen->global.tune.logurilen != 0
+		    ? gen->global.tune.logurilen
+		    : UINT32_MAX;
 		if (tw__is_fe(px) && frontend_check(gen, px) < 0)
 			rc = -1;
 		if (tw__is_be(px) && backend_check(gen, px) < 0)
@@ -464,8 +481,11 @@ tw__proxies_check(struct tw_gen *gen)
 	bind_keys_make(gen);
 	if (tw__servers_resolve(gen) < 0)
 		rc = -1;
-	TAILQ_FOREACH(px, &gen->proxies, link)
+	TAILQ_FOREACH(px, &gen->proxies, link) {
 		for (int i = 0; i < px->n_servers; i++)
 			tw__server_finish(px, px->server[i]);
+		if (px->direct != NULL)
+			tw__server_finish(px, px->direct);
+	}
 	return rc;
 }

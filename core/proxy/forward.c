@@ -21,6 +21,7 @@
 #include <tideway/log.h>
 #include <tideway/worker.h>
 
+#include "net/conn.h"
 #include "proxy/forward.h"
 #include "run/gen.h"
 
@@ -254,7 +255,7 @@ source_find(const struct tw__forward_bind *b)
 }
 
 static int
-socket_open(const struct tw__forward_bind *b, uint32_t backlog)
+socket_open(const struct tw__forward *f, const struct tw__forward_bind *b)
 {
 	struct sockaddr_storage ss;
 	const socklen_t len = tw_addr_to_sockaddr(&b->addr, &ss);
@@ -266,8 +267,11 @@ socket_open(const struct tw__forward_bind *b, uint32_t backlog)
 		return -1;
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+	if (b->is_dgram)
+		tw__dgram_tune(fd, &f->gen->global.tune);
 	if (bind(fd, (struct sockaddr *)&ss, len) == 0 &&
-	    (b->is_dgram || listen(fd, (int)(backlog > 0 ? backlog : BACKLOG)) == 0))
+	    (b->is_dgram ||
+		listen(fd, (int)(f->backlog > 0 ? f->backlog : BACKLOG)) == 0))
 		return fd;
 	const int error = errno;
 	close(fd);
@@ -294,7 +298,7 @@ source_open(
 	struct source *s = source_find(b);
 
 	if (s == NULL) {
-		const int fd = socket_open(b, f->backlog);
+		const int fd = socket_open(f, b);
 		if (fd < 0)
 			return tw_err_set(err,
 			    "log-forward '%s' (%s:%d): cannot listen: %s", f->name,

@@ -416,6 +416,8 @@ tw__proxies_start(struct tw_gen *gen, struct tw_err *err)
 		px->live = proxy_live_ref(px);
 		for (int i = 0; i < px->n_servers; i++)
 			server_live_ref(px->server[i]);
+		if (px->direct != NULL)
+			server_live_ref(px->direct);
 		tw__servers_begin(px);
 		for (int i = 0; i < px->n_binds; i++)
 			bind_live_ref(px->bind[i]);
@@ -436,6 +438,8 @@ tw__proxies_stop(struct tw_gen *gen)
 			tw__balance_forget(px);
 		for (int i = 0; i < px->n_servers; i++)
 			server_live_unref(px->server[i]);
+		if (px->direct != NULL)
+			server_live_unref(px->direct);
 		for (int i = 0; i < px->n_binds; i++)
 			bind_live_unref(px->bind[i]);
 		tw__servers_end(px);

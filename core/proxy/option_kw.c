@@ -35,6 +35,24 @@ option_contstats(struct tw_line *ln)
 	return 0;
 }
 
+static int
+option_ka_queue(struct tw_line *ln)
+{
+	struct tw_proxy *px = ln->state;
+	struct tw_err err;
+	uint64_t n;
+
+	px->c.ka_queue = 0;
+	if (strcmp(tw_arg(ln, 0), "-1") == 0)
+		return 0;
+	if (tw_parse_uint(tw_arg(ln, 0), 0, INT32_MAX, &n, &err) < 0)
+		return tw_line_fail(ln, 0,
+		    "'max-keep-alive-queue' expects -1 (no limit) or a number: %s",
+		    err.text);
+	px->c.ka_queue = (uint32_t)n + 1;
+	return 0;
+}
+
 const struct tw_kw tw__option_kw[] = {
 	{ .word = "option contstats",
 	    .scopes = TW_SC_FE,
@@ -119,6 +137,18 @@ const struct tw_kw tw__option_kw[] = {
 	    .help = "Idle server connections that are kept for one client alone; "
 		    "at most one is." },
 	IGNORED("max-session-srv-conns", TW_SC_BACKEND),
+	{ .word = "max-keep-alive-queue",
+	    .scopes = TW_SC_BE,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = option_ka_queue,
+	    .usage = "<number>",
+	    .def = "-1, no limit",
+	    .help = "Requests in its queue up to which a server that served the "
+		    "client last is waited for (option prefer-last-server); 0: it is "
+		    "never waited for.",
+	    .flags = TW_KW_HTTP },
+	IGNORED("max-keep-alive-queue", TW_SC_FRONTEND),
 	{ .word = "rate-limit sessions",
 	    .scopes = TW_SC_FE,
 	    .min_args = 1,

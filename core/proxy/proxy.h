@@ -75,6 +75,10 @@ struct tw__how {
 	struct tw__keepalive keepalive;
 	uint32_t tcp_ut_ms;
 	bool smart_connect;
+	bool tfo;
+	bool netns_of_client; /* the one that its PROXY header names */
+	bool mptcp;
+	const char *cc;
 };
 
 /* Settings that a defaults section hands on: copied as bytes. */
@@ -114,7 +118,7 @@ struct tw__proxy_conf {
 	uint8_t log_steps;     /* bits by enum tw__log_step; 0: as usual */
 	const char *description;
 	const char *cookie;    /* its name, for reports; NULL: none */
-	bool prefer_last;      /* option prefer-last-server */
+	bool prefer_last;      /* option prefer-last-server; or not to balance at all */
 	bool persist;          /* option persist */
 	uint32_t retry_on;     /* TW__RETRY_... */
 	const struct tw__source *source; /* gen; NULL: none */
@@ -129,6 +133,10 @@ struct tw__proxy_conf {
 	uint32_t session_conns; /* max-session-srv-conns */
 	const char *logfmt_file; /* where logfmt was said */
 	int logfmt_line;
+	uint32_t log_uri_max;  /* bytes of a request line in logs; set by the check */
+	const struct tw_addr *dispatch; /* gen; NULL: none */
+	bool transparent;      /* option transparent */
+	uint32_t ka_queue;     /* max-keep-alive-queue, plus 1; 0: no limit */
 };
 #define TW__COUNT_EVERY (1u << 20)
 
@@ -218,11 +226,13 @@ struct tw_proxy {
 	bool named;             /* as a backend, somewhere in the files */
 	bool used_by_name, used_as_last; /* defaults: by proxies */
 	bool memo_routes;       /* its use_backend rules ask for something twice */
+	struct tw_server *direct; /* dispatch, option transparent; NULL: none */
 };
 
 /* Worker threads; bit i: the one with number i + 1. */
 struct tw__threads {
 	uint64_t bits[4];
+	const uint64_t *in_group; /* gen; "2/1-4", until the check; NULL: none */
 };
 
 #define TW__TURN_BYTES (1024u * 1024) /* moved by a connection in its turn */
@@ -254,6 +264,9 @@ struct tw_bind {
 	struct tw__netns *netns; /* NULL: the process's */
 	const struct tw__threads *threads; /* gen; NULL: all */
 	uint16_t n_shards, shard; /* 0 or 1: one; from 0 */
+	bool shards_by_group;
+	bool mptcp;             /* mptcp@ */
+	const char *cc;         /* gen; congestion control; NULL: as the system */
 };
 
 /* What a PROXY header, version 2, has beside the addresses. */
@@ -323,7 +336,16 @@ struct tw_server {
 	bool named;             /* something in the configuration names it */
 	const char *guid;       /* NULL: none */
 	struct tw_arena *arena; /* owns: of a server added at run time; NULL: gen */
+	bool tfo;               /* the first bytes go with the first packet */
+	bool netns_of_client;   /* namespace * */
+	bool mptcp;             /* mptcp@ */
+	const char *cc;         /* gen; congestion control; NULL: as the system */
+	uint32_t max_reuse;     /* max-reuse, plus 1; 0: no limit */
+	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
 };
+
+/* How a server without init-addr finds its first one; set before files are read. */
+extern const char *tw__init_addr_default;
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */
 int tw__proxy_register(struct tw_err *err);

@@ -195,6 +195,19 @@ void tw__balance_now(struct tw_proxy *be);
 void tw__live_server_new(struct tw_server *srv);
 void tw__live_server_hide(struct tw_server *srv);
 void tw__live_server_drop(struct tw_server_live *l);
+/** tw__server_clear_flag - setter of "no-check" and the like: the flag of their
+ * twin is cleared. */
+int tw__server_clear_flag(struct tw_line *ln);
+
+/** tw__line_congestion - "cc <algorithm>". out: gen. */
+int tw__line_congestion(struct tw_line *ln, const char **out);
+/** tw__threads_planned - worker threads that run, or will run. control. */
+int tw__threads_planned(const struct tw_gen *gen);
+
+/* direct.c */
+extern const struct tw_kw tw__direct_kw[];
+/** tw__direct_make - the server that is in no list, where a backend wants one. */
+void tw__direct_make(struct tw_gen *gen, struct tw_proxy *px);
 
 /* turn.c */
 extern const struct tw_kw tw__turn_kw[];

@@ -67,10 +67,12 @@ method_next(const char **list, struct tw_addr *ip)
 	return ok ? INIT_IP : INIT_END;
 }
 
+const char *tw__init_addr_default = "last,libc";
+
 static const char *
 methods_of(const struct tw_server *srv)
 {
-	return srv->init_addr != NULL ? srv->init_addr : "last,libc";
+	return srv->init_addr != NULL ? srv->init_addr : tw__init_addr_default;
 }
 
 /* The address that it has now, if the same name led to it. in: found, only one

@@ -29,14 +29,15 @@ server_set_addr(struct tw_line *ln, struct tw_server *srv, const char *text)
 	struct tw__addr_spec spec;
 	struct tw_err err;
 
-	if (tw__addr_parse(ln->gen->conf.arena, text, TW__ADDR_RELATIVE, &spec, &err) <
-	    0)
+	if (tw__addr_parse(ln->gen->conf.arena, text,
+		TW__ADDR_RELATIVE | TW__ADDR_MPTCP, &spec, &err) < 0)
 		return tw_line_fail(
 		    ln, 1, "'server %s/%s' : %s", ln->proxy->name, srv->name, err.text);
 	srv->addr = spec.addr;
 	srv->map_addr = spec.any ||
 	    (spec.addr.family == AF_INET && is_zero(spec.addr.u.v4, 4)) ||
 	    (spec.addr.family == AF_INET6 && is_zero(spec.addr.u.v6, 16));
+	srv->mptcp = spec.mptcp;
 	srv->host = spec.host;
 	srv->family = (uint16_t)spec.family;
 	srv->has_addr = spec.host == NULL;
@@ -232,8 +233,8 @@ server_set_enabled(struct tw_line *ln)
 }
 
 /* "no-check" and the like: the flag of their twin is cleared. */
-static int
-server_clear_flag(struct tw_line *ln)
+int
+tw__server_clear_flag(struct tw_line *ln)
 {
 	*(bool *)((char *)ln->state + ln->kw->offset) = false;
 	return 0;
@@ -297,7 +298,7 @@ const struct tw_kw tw__server_kw[] = {
 	{ "backup", TW_SC_SERVER, 0, 0, tw_set_flag, "",
 		"Used only when no other server is usable.", "off", 0, AT(backup),
 		0, 0, NULL },
-	{ "no-backup", TW_SC_SERVER, 0, 0, server_clear_flag, "",
+	{ "no-backup", TW_SC_SERVER, 0, 0, tw__server_clear_flag, "",
 		"Undoes 'backup'.", NULL, 0, AT(backup), 0, 0, NULL },
 	{ "disabled", TW_SC_SERVER, 0, 0, tw_set_flag, "",
 		"Starts in maintenance.", "off", 0, AT(disabled), 0, 0, NULL },
@@ -316,7 +317,7 @@ const struct tw_kw tw__server_kw[] = {
 	{ "check", TW_SC_SERVER, 0, 0, tw_set_flag, "",
 		"Health checks decide whether it is used.", "off", 0, AT(check), 0,
 		0, NULL },
-	{ "no-check", TW_SC_SERVER, 0, 0, server_clear_flag, "",
+	{ "no-check", TW_SC_SERVER, 0, 0, tw__server_clear_flag, "",
 		"Undoes 'check'.", NULL, 0, AT(check), 0, 0, NULL },
 	{ "inter", TW_SC_SERVER, 1, 1, server_set_interval, "<time>",
 		"Between two checks.", "2s", 0, AT(inter_ms), 0, 0, NULL },
@@ -344,7 +345,7 @@ const struct tw_kw tw__server_kw[] = {
 	{ "send-proxy", TW_SC_SERVER, 0, 0, tw_set_flag, "",
 		"Connections begin with a PROXY protocol header, version 1.", "off",
 		0, AT(send_proxy), 0, 0, NULL },
-	{ "no-send-proxy", TW_SC_SERVER, 0, 0, server_clear_flag, "",
+	{ "no-send-proxy", TW_SC_SERVER, 0, 0, tw__server_clear_flag, "",
 		"Undoes 'send-proxy'.", NULL, 0, AT(send_proxy), 0, 0, NULL },
 	{ "id", TW_SC_SERVER, 1, 1, server_set_id, "<number>",
 		"The server's number in statistics.", "the next free", 0, AT(id), 1,

@@ -9,9 +9,12 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
+#include "core/run/affinity.h"
 #include "core/run/limits.h"
 #include "core/run/run.h"
 
@@ -66,49 +69,81 @@ threads_add(struct tw__threads *t, int from, int to, int step)
 
 /* "2-4": from 1. */
 static int
-threads_range(struct tw__threads *t, const char *word)
+threads_range(struct tw__threads *t, const char *word, uint64_t most)
 {
 	const char *dash = strchr(word, '-');
 	const struct tw_str low = { word,
 		dash != NULL ? (size_t)(dash - word) : strlen(word) };
 	uint64_t from, to;
 
-	if (!tw_str_to_u64(low, &from) || from < 1 || from > TW__MAX_THREADS)
+	if (!tw_str_to_u64(low, &from) || from < 1 || from > most)
 		return -1;
-	to = dash == NULL ? from : TW__MAX_THREADS;
+	to = dash == NULL ? from : most;
 	if (dash != NULL && dash[1] != '\0' && !tw_str_to_u64(tw_str_of(dash + 1), &to))
 		return -1;
-	if (to < from || to > TW__MAX_THREADS)
+	if (to < from || to > most)
 		return -1;
 	threads_add(t, (int)from - 1, (int)to - 1, 1);
 	return 0;
 }
 
-/* "all", "odd", "1/2-4,1/6"; there is one group of threads. */
+/* "all", "odd", "3", "2-4" */
+static int
+threads_parse(struct tw__threads *t, const char *word, int most)
+{
+	if (strcmp(word, "all") == 0)
+		threads_add(t, 0, most - 1, 1);
+	else if (strcmp(word, "odd") == 0)
+		threads_add(t, 0, most - 1, 2);
+	else if (strcmp(word, "even") == 0)
+		threads_add(t, 1, most - 1, 2);
+	else
+		return threads_range(t, word, (uint64_t)most);
+	return 0;
+}
+
+/* "2/1-4" */
+static int
+threads_of_group(
+    struct tw_arena *arena, struct tw__threads *t, const char *word, const char *slash)
+{
+	struct tw__threads of = { .in_group = NULL };
+	uint64_t group;
+
+	if (!tw_str_to_u64((struct tw_str){ word, (size_t)(slash - word) }, &group) ||
+	    group < 1 || group > TW__MAX_GROUPS ||
+	    threads_parse(&of, slash + 1, TW__GROUP_THREADS) < 0)
+		return -1;
+	uint64_t *const all = tw_arena_zalloc(arena, TW__MAX_GROUPS * sizeof(*all));
+	if (t->in_group != NULL)
+		memcpy(all, t->in_group, TW__MAX_GROUPS * sizeof(*all));
+	all[group - 1] |= of.bits[0];
+	t->in_group = all;
+	return 0;
+}
+
+/* "all", "odd", "1/2-4,1/6" */
 static int
 bind_set_thread(struct tw_line *ln)
 {
+	struct tw_arena *const arena = ln->gen->conf.arena;
 	struct tw_bind *b = ln->state;
-	char *list = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0)), *save, *word;
-	struct tw__threads *t = tw_arena_zalloc(ln->gen->conf.arena, sizeof(*t));
+	char *list = tw_arena_strdup(arena, tw_arg(ln, 0)), *save, *word;
+	struct tw__threads *t = tw_arena_zalloc(arena, sizeof(*t));
 
 	if (b->threads != NULL)
 		*t = *b->threads; /* the word may be repeated */
 	for (word = strtok_r(list, ",", &save); word != NULL;
 	     word = strtok_r(NULL, ",", &save)) {
-		if (strncmp(word, "1/", 2) == 0)
-			word += 2;
-		if (strcmp(word, "all") == 0)
-			threads_add(t, 0, TW__MAX_THREADS - 1, 1);
-		else if (strcmp(word, "odd") == 0)
-			threads_add(t, 0, TW__MAX_THREADS - 1, 2);
-		else if (strcmp(word, "even") == 0)
-			threads_add(t, 1, TW__MAX_THREADS - 1, 2);
-		else if (threads_range(t, word) < 0)
+		const char *const slash = strchr(word, '/');
+
+		if ((slash != NULL ? threads_of_group(arena, t, word, slash)
+				   : threads_parse(t, word, TW__MAX_THREADS)) < 0)
 			return tw_line_fail(ln, 0,
 			    "'thread' expects 'all', 'odd', 'even', a number or a range "
-			    "from 1 to %d, in group 1 if any; not '%s'",
-			    TW__MAX_THREADS, word);
+			    "from 1 to %d, or, behind a group's number and '/', to %d; "
+			    "not '%s'",
+			    TW__MAX_THREADS, TW__GROUP_THREADS, word);
 	}
 	b->threads = t;
 	return 0;
@@ -121,10 +156,11 @@ bind_set_shards(struct tw_line *ln)
 	struct tw_err err;
 	uint64_t n;
 
+	b->shards_by_group = strcmp(tw_arg(ln, 0), "by-group") == 0;
 	if (strcmp(tw_arg(ln, 0), "by-thread") == 0)
 		n = TW__MAX_THREADS;
-	else if (strcmp(tw_arg(ln, 0), "by-group") == 0)
-		n = 1;
+	else if (b->shards_by_group)
+		n = 1; /* each of them */
 	else if (tw_parse_uint(tw_arg(ln, 0), 1, TW__MAX_THREADS, &n, &err) < 0)
 		return tw_line_fail(ln, 0,
 		    "'shards' expects 'by-thread', 'by-group' or a number from 1 to "
@@ -154,19 +190,37 @@ tw__bind_runs_on(const struct tw_bind *b, int worker)
 	return rank % b->n_shards == b->shard;
 }
 
-static int
-threads_of(const struct tw_gen *gen)
+int
+tw__threads_planned(const struct tw_gen *gen)
 {
 	const int now = tw_n_workers();
 
-	if (now > 0)
-		return now; /* a reload: their number stays */
-	return gen->global.nbthread != 0 ? (int)gen->global.nbthread
-					 : (int)tw__usable_cpus();
+	return now > 0 ? now /* a reload: their number stays */
+		       : (int)tw__threads_wanted(&gen->global);
+}
+
+/* Threads of groups are those of the process that are in them. */
+static void
+groups_resolve(const struct tw_gen *gen, struct tw_bind *b, int n)
+{
+	if (b->threads == NULL || b->threads->in_group == NULL)
+		return;
+	struct tw__threads *const t = tw_arena_alloc(gen->conf.arena, sizeof(*t));
+	*t = *b->threads;
+	for (int i = 1; i <= n; i++) {
+		const struct tw__place at = tw__place_of(gen->global.cpu, i, n);
+
+		if (at.group >= 1 && at.group <= TW__MAX_GROUPS &&
+		    at.thread <= TW__GROUP_THREADS &&
+		    (b->threads->in_group[at.group - 1] >> (at.thread - 1) & 1) != 0)
+			threads_add(t, i - 1, i - 1, 1);
+	}
+	t->in_group = NULL;
+	b->threads = t;
 }
 
 /* Another socket at the same address. */
-static void
+static struct tw_bind *
 shard_add(struct tw_proxy *px, const struct tw_bind *first, int shard)
 {
 	struct tw_arena *arena = px->gen->conf.arena;
@@ -181,19 +235,54 @@ shard_add(struct tw_proxy *px, const struct tw_bind *first, int shard)
 	px->bind = tw__grow(arena, px->bind, px->n_binds);
 	px->bind[px->n_binds++] = b;
 	px->gen->n_binds++;
+	return b;
+}
+
+/* One socket for each group that has some of its threads. */
+static void
+shards_by_group(struct tw_proxy *px, struct tw_bind *b, int n)
+{
+	const struct tw__cpu_conf *const c = px->gen->global.cpu;
+	const int n_groups = tw__groups_count(c, n);
+	const struct tw_bind all = *b;
+	struct tw_bind *at = NULL;
+
+	for (int g = 1; g <= n_groups && n_groups > 1; g++) {
+		struct tw__threads *const t =
+		    tw_arena_zalloc(px->gen->conf.arena, sizeof(*t));
+		int able = 0;
+
+		for (int i = 1; i <= n; i++) {
+			if (!has_thread(&all, i - 1) ||
+			    tw__place_of(c, i, n).group != g)
+				continue;
+			threads_add(t, i - 1, i - 1, 1);
+			able++;
+		}
+		if (able == 0)
+			continue;
+		at = at == NULL ? b : shard_add(px, b, 0);
+		at->threads = t;
+		at->confined = true;
+	}
 }
 
 int
 tw__binds_shard(struct tw_gen *gen, struct tw_proxy *px)
 {
-	const int n_threads = threads_of(gen), n = px->n_binds;
+	const int n_threads = tw__threads_planned(gen), n = px->n_binds;
 	int rc = 0;
 
 	for (int i = 0; i < n; i++) {
 		struct tw_bind *b = px->bind[i];
 		int able = 0;
 
-		if (b->threads == NULL && b->n_shards <= 1)
+		groups_resolve(gen, b, n_threads);
+		if (b->n_shards == 0 && gen->global.tune.shards_by_thread)
+			b->n_shards = TW__MAX_THREADS;
+		if (b->n_shards == 0 && gen->global.tune.shards_by_group)
+			b->shards_by_group = true;
+		if (b->threads == NULL && b->n_shards <= 1 && !b->shards_by_group)
 			continue;
 		for (int t = 0; t < n_threads; t++)
 			able += has_thread(b, t);
@@ -207,6 +296,8 @@ tw__binds_shard(struct tw_gen *gen, struct tw_proxy *px)
 		if (b->addr.family == AF_UNIX || b->fd >= 0)
 			b->n_shards = 1; /* there is one such socket */
 		b->confined = b->threads != NULL || b->n_shards > 1;
+		if (b->shards_by_group && b->addr.family != AF_UNIX && b->fd < 0)
+			shards_by_group(px, b, n_threads);
 		for (int s = 1; s < b->n_shards; s++)
 			shard_add(px, b, s);
 	}
@@ -257,6 +348,31 @@ bind_set_namespace(struct tw_line *ln)
 
 	b->netns = tw__netns_get(tw_arg(ln, 0), &err);
 	return b->netns != NULL ? 0 : tw_line_fail(ln, 0, "%s", err.text);
+}
+
+/* Asked of a socket now: the module may have to be loaded, which needs root. */
+int
+tw__line_congestion(struct tw_line *ln, const char **out)
+{
+	const char *const name = tw_arg(ln, 0);
+	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const bool known = fd < 0 || tw__congestion_set(fd, name) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (!known)
+		return tw_line_fail(ln, 0,
+		    "'cc': this system has no congestion control '%s', or does not "
+		    "allow it; see /proc/sys/net/ipv4/tcp_allowed_congestion_control",
+		    name);
+	*out = tw_arena_strdup(ln->gen->conf.arena, name);
+	return 0;
+}
+
+static int
+bind_set_cc(struct tw_line *ln)
+{
+	return tw__line_congestion(ln, &((struct tw_bind *)ln->state)->cc);
 }
 
 #define PX(field) offsetof(struct tw_proxy, field)
@@ -333,9 +449,13 @@ const struct tw_kw tw__socket_kw[] = {
 	{ "mss", TW_SC_BIND, 1, 1, bind_set_mss, "<bytes>",
 		"The largest segment that clients are told; negative: by how much it "
 		"is lowered.", "as the system", 0, 0, 0, 0, NULL },
+	{ "cc", TW_SC_BIND, 1, 1, bind_set_cc, "<algorithm>",
+		"The congestion control of its connections, such as bbr.",
+		"as the system", 0, 0, 0, 0, NULL },
 	{ "nice", TW_SC_BIND, 1, 1, bind_set_nice, "<-1024..1024>",
 		"Connections with a higher number move fewer bytes before others "
-		"have their turn.", "0", 0, 0, 0, 0, NULL },
+		"have their turn: a megabyte, halved or doubled by each 256. Requests "
+		"are served as they come, whatever it is.", "0", 0, 0, 0, 0, NULL },
 	{ "namespace", TW_SC_BIND, 1, 1, bind_set_namespace, "<name>",
 		"The network namespace to listen in.", NULL, 0, 0, 0, 0, NULL },
 	{ "thread", TW_SC_BIND, 1, 1, bind_set_thread,

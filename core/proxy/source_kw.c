@@ -156,10 +156,10 @@ server_set_namespace(struct tw_line *ln)
 	struct tw_server *srv = ln->state;
 	struct tw_err err;
 
-	if (strcmp(tw_arg(ln, 0), "*") == 0)
-		return tw_line_fail(ln, 0,
-		    "'namespace *', the one that a PROXY header names, is known to "
-		    "HAProxy 3.4 but not supported by tideway yet");
+	srv->netns_of_client = strcmp(tw_arg(ln, 0), "*") == 0;
+	srv->netns = NULL;
+	if (srv->netns_of_client)
+		return 0;
 	srv->netns = tw__netns_get(tw_arg(ln, 0), &err);
 	return srv->netns != NULL ? 0 : tw_line_fail(ln, 0, "%s", err.text);
 }
@@ -172,6 +172,39 @@ server_set_redir(struct tw_line *ln)
 	if (tw_arg(ln, 0)[0] == '\0')
 		return tw_line_fail(ln, 0, "'redir' expects the beginning of an URL");
 	srv->redir = tw_arena_strdup(ln->gen->conf.arena, tw_arg(ln, 0));
+	return 0;
+}
+
+static int
+server_set_pool_name(struct tw_line *ln)
+{
+	struct tw_server *srv = ln->state;
+
+	srv->pool_name =
+	    tw_expr_compile(ln, 0, tw_arg(ln, 0), TW_AT_CONN | TW_AT_REQUEST);
+	return srv->pool_name != NULL ? 0 : -1;
+}
+
+static int
+server_set_cc(struct tw_line *ln)
+{
+	return tw__line_congestion(ln, &((struct tw_server *)ln->state)->cc);
+}
+
+static int
+server_set_max_reuse(struct tw_line *ln)
+{
+	struct tw_server *srv = ln->state;
+	struct tw_err err;
+	uint64_t n;
+
+	srv->max_reuse = 0;
+	if (strcmp(tw_arg(ln, 0), "-1") == 0)
+		return 0;
+	if (tw_parse_uint(tw_arg(ln, 0), 0, INT32_MAX, &n, &err) < 0)
+		return tw_line_fail(ln, 0,
+		    "'max-reuse' expects -1 (no limit) or a number: %s", err.text);
+	srv->max_reuse = (uint32_t)n + 1;
 	return 0;
 }
 
@@ -251,18 +284,36 @@ const struct tw_kw tw__source_kw[] = {
 		TW_KW_REST, 0, 0, 0, NULL },
 	{ .word = "source", .scopes = TW_SC_FRONTEND, .max_args = -1,
 		.set = tw__kw_ignored, .help = "Ignored here, with a warning." },
-	{ "namespace", TW_SC_SERVER, 1, 1, server_set_namespace, "<name>",
-		"The network namespace that connections to it are made in.", NULL,
-		0, 0, 0, 0, NULL },
+	{ "namespace", TW_SC_SERVER, 1, 1, server_set_namespace, "{ <name> | * }",
+		"The network namespace that connections to it are made in; *: the "
+		"one that the client's PROXY header names, when some line of the "
+		"configuration names it, too.", NULL, 0, 0, 0, 0, NULL },
 	{ "tcp-ut", TW_SC_SERVER, 1, 1, tw_set_ms, "<time>",
 		"How long sent bytes may wait for the server's acknowledgement.",
 		"as the system", 0, AT(tcp_ut_ms), 0, 0, NULL },
+	{ "tfo", TW_SC_SERVER, 0, 0, tw_set_flag, "",
+		"A request's first bytes go with the first packet of its connection "
+		"(TCP Fast Open); should that fail, 'retry-on conn-failure "
+		"empty-response response-timeout' tries again.", "off", 0, AT(tfo), 0,
+		0, NULL },
+	{ "no-tfo", TW_SC_SERVER, 0, 0, tw__server_clear_flag, "",
+		"Undoes 'tfo'.", NULL, 0, AT(tfo), 0, 0, NULL },
 	{ "redir", TW_SC_SERVER, 1, 1, server_set_redir, "<prefix>",
 		"GET and HEAD requests for it are answered with a redirection to "
 		"<prefix> and their path.", NULL, TW_KW_HTTP, 0, 0, 0, NULL },
 	{ "pool-max-conn", TW_SC_SERVER, 1, 1, server_set_pool_max, "<number>",
 		"Most idle connections that are kept for it; -1: no limit.", "-1",
 		0, 0, 0, 0, NULL },
+	{ "cc", TW_SC_SERVER, 1, 1, server_set_cc, "<algorithm>",
+		"The congestion control of connections to it, such as bbr.",
+		"as the system", 0, 0, 0, 0, NULL },
+	{ "max-reuse", TW_SC_SERVER, 1, 1, server_set_max_reuse, "<number>",
+		"How often a connection is used again for another request; -1: no "
+		"limit.", "-1", TW_KW_HTTP, 0, 0, 0, NULL },
+	{ "pool-conn-name", TW_SC_SERVER, 1, 1, server_set_pool_name, "<expression>",
+		"A connection has the name that this gave when it was made; a "
+		"request uses only idle ones of its own.", NULL, TW_KW_HTTP, 0, 0, 0,
+		NULL },
 	{ "pool-purge-delay", TW_SC_SERVER, 1, 1, tw_set_ms, "<time>",
 		"How often half of the idle connections that nobody needed are "
 		"closed; 0: none are kept.", "5s", 0, AT(pool_purge_ms), 0, 0, NULL },

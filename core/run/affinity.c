@@ -27,7 +27,9 @@ static bool at_start_known;
 static const cpu_set_t *
 cpus_at_start(void)
 {
-	if (!at_start_known && sched_getaffinity(0, sizeof(at_start), &at_start) != 0)
+	if (at_start_known)
+		return &at_start;
+	if (sched_getaffinity(0, sizeof(at_start), &at_start) != 0)
 		CPU_SET(0, &at_start);
 	at_start_known = true;
 	return &at_start;
@@ -104,6 +106,65 @@ cpus_usable(const struct tw__global *g, cpu_set_t *cpus)
 		first_node_apply(g, cpus);
 }
 
+/* --- cpu-policy --- */
+
+static int
+cpus_of(const struct tw__topology *t)
+{
+	int n = 0;
+
+	for (int i = 0; i < t->n; i++)
+		n += CPU_COUNT(&t->cluster[i].cpus);
+	return n;
+}
+
+/* A thread for each CPU, in the order of groups; when there are more, they go
+ * round. */
+static void
+members_make(struct tw_gen *gen, const struct tw__topology *t, int n_threads)
+{
+	struct tw_arena *const arena = tw_gen_arena(gen);
+	struct tw__cpu_conf *const c = gen->global.cpu;
+	struct tw__threads *members[TW__MAX_CLUSTERS];
+	const int n_cpus = cpus_of(t);
+
+	c->members =
+	    tw_arena_zalloc(arena, TW__MAX_GROUPS * sizeof(struct tw__threads *));
+	for (int g = 0; g < t->n; g++)
+		c->members[g] = members[g] =
+		    tw_arena_zalloc(arena, sizeof(struct tw__threads));
+	for (int i = 0; i < n_threads; i++) {
+		int at = i % n_cpus, g = 0;
+
+		while (at >= CPU_COUNT(&t->cluster[g].cpus))
+			at -= CPU_COUNT(&t->cluster[g++].cpus);
+		members[g]->bits[i / 64] |= UINT64_C(1) << i % 64;
+	}
+}
+
+void
+tw__policy_make(struct tw_gen *gen)
+{
+	struct tw__global *const g = &gen->global;
+	struct tw__cpu_conf *const c = g->cpu;
+	cpu_set_t cpus;
+
+	cpus_at_start(); /* now: threads read it */
+	if (c == NULL || c->policy == NULL || g->nbthread != 0 || c->groups != 0 ||
+	    c->members != NULL || c->maps != NULL)
+		return;
+	struct tw__topology *const t = tw_arena_zalloc(tw_gen_arena(gen), sizeof(*t));
+	cpus_usable(g, &cpus);
+	tw__topology_read(
+	    t, "/sys/devices/system", &cpus, c->policy->kind != TW__POLICY_COMPLEXES);
+	tw__policy_apply(t, c->policy);
+	if (cpus_of(t) == 0)
+		return;
+	c->chosen = t;
+	const int now = tw_n_workers();
+	members_make(gen, t, now > 0 ? now : (int)tw__threads_wanted(g));
+}
+
 uint32_t
 tw__threads_wanted(const struct tw__global *g)
 {
@@ -111,6 +172,8 @@ tw__threads_wanted(const struct tw__global *g)
 	uint32_t n = g->nbthread;
 
 	cpus_usable(g, &cpus);
+	if (n == 0 && g->cpu != NULL && g->cpu->chosen != NULL)
+		n = (uint32_t)cpus_of(g->cpu->chosen);
 	if (n == 0)
 		n = CPU_COUNT(&cpus) > 0 ? (uint32_t)CPU_COUNT(&cpus) : 1;
 	if (g->cpu != NULL && g->cpu->hard_limit != 0 && n > g->cpu->hard_limit)
@@ -151,36 +214,21 @@ map_cpus(const struct tw__cpu_map *m, int group, int thread, cpu_set_t *out)
 		cpu_at(&m->cpus, rank_of(m->threads, thread), out);
 }
 
-/* Threads go to groups evenly, the first ones get one more. */
-static void
-place_of(const struct tw__cpu_conf *c, int i, int n, int *group, int *thread)
-{
-	const int most = c->per_group != 0 ? (int)c->per_group : TW__GROUP_THREADS;
-	const int groups = c->groups != 0 ? (int)c->groups : (n + most - 1) / most;
-	int left = n;
-
-	for (*group = 1; *group < groups; ++*group) {
-		const int size = (left + groups - *group) / (groups - *group + 1);
-
-		if (i <= size)
-			break;
-		i -= size;
-		left -= size;
-	}
-	*thread = i;
-}
-
 bool
 tw__affinity_of(const struct tw__global *g, int i, int n, cpu_set_t *cpus)
 {
 	const struct tw__cpu_map *of_group = NULL, *of_thread = NULL;
-	int group, thread;
 	cpu_set_t more;
 
 	if (g->cpu == NULL)
 		return false;
-	place_of(g->cpu, i, n, &group, &thread);
-	if (group > TW__MAX_GROUPS || thread > TW__GROUP_THREADS)
+	const struct tw__place at = tw__place_of(g->cpu, i, n);
+	const int group = at.group, thread = at.thread;
+	if (g->cpu->chosen != NULL && group >= 1 && group <= g->cpu->chosen->n) {
+		*cpus = g->cpu->chosen->cluster[group - 1].cpus;
+		return true;
+	}
+	if (group < 1 || group > TW__MAX_GROUPS || thread > TW__GROUP_THREADS)
 		return false;
 	for (const struct tw__cpu_map *m = g->cpu->maps; m != NULL; m = m->next) {
 		if ((m->groups >> (group - 1) & 1) == 0)

@@ -237,23 +237,16 @@ cpu_set_set(struct tw_line *ln)
 static int
 cpu_set_policy(struct tw_line *ln)
 {
-	static const char *const later[] = { "efficiency", "performance", "resource",
-		"group-by-ccx", "group-by-2-ccx", "group-by-3-ccx", "group-by-4-ccx",
-		"group-by-cluster", "group-by-2-clusters", "group-by-3-clusters",
-		"group-by-4-clusters", NULL };
+	struct tw__cpu_conf *const c = conf_of(ln);
 	const char *const how = tw_arg(ln, 0);
 
-	if (is_one_of(how, later))
+	c->policy = tw__policy_find(how);
+	c->first_node = strcmp(how, "first-usable-node") == 0;
+	if (c->policy == NULL && !c->first_node && strcmp(how, "none") != 0)
 		return tw_line_fail(ln, 0,
-		    "'cpu-policy %s' is known to HAProxy 3.4 but not supported by "
-		    "tideway yet; write 'none' or 'first-usable-node', or name CPUs "
-		    "with 'cpu-map'",
+		    "unknown CPU policy '%s'; write 'none', 'first-usable-node', "
+		    "'performance', 'efficiency', 'resource' or 'group-by-...'",
 		    how);
-	if (strcmp(how, "none") != 0 && strcmp(how, "first-usable-node") != 0)
-		return tw_line_fail(ln, 0,
-		    "unknown CPU policy '%s'; write 'none' or 'first-usable-node'",
-		    how);
-	conf_of(ln)->first_node = *how == 'f';
 	return 0;
 }
 
@@ -285,6 +278,12 @@ cpu_set_groups(struct tw_line *ln)
 }
 
 static int
+cpu_set_group(struct tw_line *ln)
+{
+	return tw__group_set(ln, conf_of(ln));
+}
+
+static int
 cpu_set_per_group(struct tw_line *ln)
 {
 	return number_set(ln, &conf_of(ln)->per_group, TW__GROUP_THREADS);
@@ -309,9 +308,17 @@ static const struct tw_kw keywords[] = {
 	    .min_args = 1,
 	    .max_args = 1,
 	    .set = cpu_set_policy,
-	    .usage = "{ none | first-usable-node }",
+	    .usage =
+		"{ none | first-usable-node | performance | efficiency | resource | "
+		"group-by-[2-|3-|4-]{ cluster[s] | ccx } }",
 	    .def = "none",
-	    .help = "Which CPUs are used when neither nbthread nor cpu-map says so." },
+	    .help =
+		"Which CPUs are used when nbthread, thread-groups, thread-group and "
+		"cpu-map do not say so. group-by-...: all, with a thread group, "
+		"bound to them, for each cluster (CPUs of one kind with one level 3 "
+		"cache), for each such cache (ccx), or for several; performance: the "
+		"same without clusters of less than 80% of the highest capacity; "
+		"efficiency: these alone, if any; resource: the smallest one." },
 	{ .word = "cpu-set",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,
@@ -334,7 +341,16 @@ static const struct tw_kw keywords[] = {
 	    .set = cpu_set_groups,
 	    .usage = "<number>",
 	    .def = "one for each 64 threads",
-	    .help = "How threads are numbered for cpu-map: evenly in so many groups." },
+	    .help = "How threads are numbered for cpu-map, 'bind ... thread' and "
+		    "'shards by-group': evenly in so many groups." },
+	{ .word = "thread-group",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = cpu_set_group,
+	    .usage = "<group> [<number>[-<number>]...]",
+	    .help = "The threads of a group; others go evenly to the groups that no "
+		    "such line names." },
 	{ .word = "max-threads-per-group",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,

@@ -40,12 +40,17 @@ struct retired {
 static struct tw_gen *_Atomic current; /* shared: one writer, control thread */
 static SLIST_HEAD(, retired) retired_list = SLIST_HEAD_INITIALIZER(retired_list);
 static uint32_t maxconn_override, proxy_maxconn_override;
+static bool nosplice_override, noreuseport_override;
 
 void
-tw__gen_overrides(uint32_t maxconn, uint32_t proxy_maxconn)
+tw__gen_overrides(const struct tw__options *o)
 {
-	maxconn_override = maxconn;
-	proxy_maxconn_override = proxy_maxconn;
+	maxconn_override = o->maxconn;
+	proxy_maxconn_override = o->proxy_maxconn;
+	nosplice_override = o->nosplice;
+	noreuseport_override = o->noreuseport;
+	if (o->ignore_unresolved)
+		tw__init_addr_default = "last,libc,none";
 }
 
 struct tw_gen *
@@ -95,6 +100,8 @@ overrides_apply(struct tw_gen *gen)
 
 	if (maxconn_override != 0)
 		gen->global.maxconn = maxconn_override;
+	gen->global.tune.nosplice |= nosplice_override;
+	gen->global.tune.noreuseport |= noreuseport_override;
 	if (proxy_maxconn_override == 0)
 		return;
 	TAILQ_FOREACH(px, &gen->proxies, link) {
@@ -318,6 +325,8 @@ tw__gen_publish(struct tw_gen *gen)
 	tw__pipes_set(gen->global.tune.pipesize, gen->global.tune.maxpipes,
 	    gen->global.tune.nosplice);
 	tw__memory_keep(gen->global.tune.no_trimming);
+	tw__idle_fds_set(gen->global.tune.pool_low_pct, gen->global.tune.pool_high_pct);
+	atomic_store(&tw__busy_polling, gen->global.tune.busy_polling);
 	struct tw_gen *const former =
 	    atomic_exchange_explicit(&current, gen, memory_order_acq_rel);
 	tw__proxies_published(gen);

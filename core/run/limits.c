@@ -13,10 +13,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <tideway/log.h>
 #include "core/proxy/proxy.h"
@@ -140,6 +142,21 @@ shortage_tell(const struct tw__limits_want *want, const struct tw__limits *l)
 			  "LimitNOFILE in the unit)");
 }
 
+/* The table never shrinks: one descriptor at its end, for a moment, is enough. */
+static void
+table_fill(rlim_t n)
+{
+	const int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	const bool is_free = n > 0 && n <= INT_MAX && fcntl((int)n - 1, F_GETFD) < 0;
+	const int last = is_free ? dup3(fd, (int)n - 1, O_CLOEXEC) : -1;
+	if (last >= 0)
+		close(last);
+	close(fd);
+}
+
 int
 tw__limits_apply(struct tw_gen *gen, uint32_t n_threads, struct tw_err *err)
 {
@@ -162,6 +179,8 @@ tw__limits_apply(struct tw_gen *gen, uint32_t n_threads, struct tw_err *err)
 		    "cannot set the limit of open files to "
 		    "%llu",
 		    (unsigned long long)in_force.nofile);
+	if (gen->global.tune.prealloc_fd && !is_later)
+		table_fill(rl.rlim_cur);
 	if (in_force.is_short && gen->global.tune.strict_limits)
 		return tw_err_set(err,
 		    "maxconn %u needs %llu descriptors, but only %llu can be had, and "

@@ -247,7 +247,7 @@ config_run(struct tw__run *run)
 
 	if (modules_load(&run->opt, &err) != 0)
 		return fail(&err);
-	tw__gen_overrides(run->opt.maxconn, run->opt.proxy_maxconn);
+	tw__gen_overrides(&run->opt);
 	if (run->opt.dump)
 		tw__conf_dump_to = stdout;
 	run->first = tw__gen_build(run->opt.files, run->opt.n_files, &report);

@@ -362,6 +362,35 @@ take_dC(struct args *a)
 	return 0;
 }
 
+static int
+take_dS(struct args *a)
+{
+	a->o->nosplice = true;
+	return 0;
+}
+
+static int
+take_dR(struct args *a)
+{
+	a->o->noreuseport = true;
+	return 0;
+}
+
+static int
+take_dr(struct args *a)
+{
+	a->o->ignore_unresolved = true;
+	return 0;
+}
+
+/* It tunes what is not here: pollers, ways of forwarding. */
+static int
+take_nothing(struct args *a)
+{
+	(void)a;
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	option_fn *take; /* NULL: HAProxy has it, this program not yet */
@@ -397,21 +426,22 @@ static const struct {
 	{ "-K", take_K },
 	{ "-Kt", take_Kt },
 	{ "-dD", NULL },
-	{ "-dF", NULL },
+	{ "-dF", take_nothing },
 	{ "-dG", NULL },
 	{ "-dI", NULL },
 	{ "-dK", NULL },
 	{ "-dL", NULL },
 	{ "-dM", NULL },
-	{ "-dR", NULL },
-	{ "-dS", NULL },
+	{ "-dR", take_dR },
+	{ "-dS", take_dS },
 	{ "-dV", NULL },
 	{ "-de", NULL },
-	{ "-dp", NULL },
-	{ "-dr", NULL },
+	{ "-dp", take_nothing },
+	{ "-dr", take_dr },
+	{ "-dk", take_nothing },
 	{ "-dt", NULL },
-	{ "-dv", NULL },
-	{ "-dZ", NULL },
+	{ "-dv", take_nothing },
+	{ "-dZ", take_nothing },
 };
 
 /* returns: index into the table; -1: not an option of anyone's. */

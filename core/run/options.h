@@ -50,6 +50,8 @@ struct tw__options {
 	char **control;        /* owns the array; borrow: argv; -S */
 	int n_control;
 	const char *old_socket; /* -x; NULL: not given */
+	bool nosplice, noreuseport; /* -dS, -dR */
+	bool ignore_unresolved; /* -dr */
 };
 
 /** tw__options_parse - in: argv must live for ever. errors: -1 with err, or

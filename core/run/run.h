@@ -59,7 +59,8 @@ void tw__chains_print(FILE *to, struct tw_gen *gen);
 
 /* gen.c */
 /** tw__gen_overrides - what of the command line is stronger than files. */
-void tw__gen_overrides(uint32_t maxconn, uint32_t proxy_maxconn);
+struct tw__options;
+void tw__gen_overrides(const struct tw__options *o);
 /** tw__gens_end - stops and frees all generations. context: control, once the
  * worker threads have ended. */
 void tw__gens_end(void);

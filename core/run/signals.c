@@ -106,6 +106,7 @@ static void
 listeners_close(void)
 {
 	sig.has_closed = true;
+	tw__spread_begin(tw__gen_current()->global.tune.close_spread_ms);
 	proxies_tell(tw__gen_current());
 	tw__listeners_drain();
 	tw__lend_sockets(sig.run); /* none: the master lets go of them, too */
@@ -166,6 +167,8 @@ drain_begin(void)
 	sig.is_draining = true;
 	sig.grace_end_ms = now + g->grace_ms;
 	sig.hard_stop_ms = g->hard_stop_after_ms != 0 ? now + g->hard_stop_after_ms : 0;
+	if (tw__processes_any())
+		tw__spread_begin(g->tune.close_spread_ms);
 	if (tw__processes_any())
 		sig.clients =
 		    tw_drain_begin(move_limit_ms(g), on_clients_drained, NULL);

@@ -106,6 +106,51 @@ tune_set_dumpable(struct tw_line *ln)
 	return 0;
 }
 
+static const char word_chars[] = "abcdefghijklmnopqrstuvwxyz-";
+
+/* One of the words between braces in the usage: "{ on | off }". */
+static int
+nothing_word(struct tw_line *ln)
+{
+	const char *const word = tw_arg(ln, 0), *at = ln->kw->usage;
+	const size_t len = strlen(word);
+	const bool is_word = len > 0 && word[strspn(word, word_chars)] == '\0';
+
+	while (is_word && (at = strstr(at, word)) != NULL) {
+		if (at[-1] == ' ' && at[len] == ' ')
+			return 0;
+		at += len;
+	}
+	return tw_line_fail(ln, 0, "'%s' expects one of %s, not '%s'", ln->kw->word,
+	    ln->kw->usage, word);
+}
+
+static int
+tune_set_shards(struct tw_line *ln)
+{
+	if (nothing_word(ln) < 0)
+		return -1;
+	tune_of(ln)->shards_by_thread = strcmp(tw_arg(ln, 0), "by-thread") == 0;
+	tune_of(ln)->shards_by_group = strcmp(tw_arg(ln, 0), "by-group") == 0;
+	return 0;
+}
+
+static int
+tune_set_close_spread(struct tw_line *ln)
+{
+	struct tw_err err;
+	uint32_t ms;
+
+	tune_of(ln)->close_spread_ms = UINT32_MAX;
+	if (strcmp(tw_arg(ln, 0), "infinite") == 0)
+		return 0;
+	if (tw_parse_ms(tw_arg(ln, 0), 1000, &ms, &err) != 0)
+		return tw_line_fail(
+		    ln, 0, "'close-spread-time': %s, or write 'infinite'", err.text);
+	tune_of(ln)->close_spread_ms = ms;
+	return 0;
+}
+
 static int
 tune_set_localpeer(struct tw_line *ln)
 {
@@ -175,7 +220,8 @@ nothing_number(struct tw_line *ln)
 {
 	long n;
 
-	return integer_parse(ln, ln->kw->min, INT32_MAX, &n);
+	return integer_parse(
+	    ln, ln->kw->min, ln->kw->max != 0 ? ln->kw->max : INT32_MAX, &n);
 }
 
 static int
@@ -198,25 +244,6 @@ nothing_time(struct tw_line *ln)
 	if (tw_parse_ms(tw_arg(ln, 0), 1000, &ms, &err) != 0)
 		return tw_line_fail(ln, 0, "'%s': %s", ln->kw->word, err.text);
 	return 0;
-}
-
-static const char word_chars[] = "abcdefghijklmnopqrstuvwxyz-";
-
-/* One of the words between braces in the usage: "{ on | off }". */
-static int
-nothing_word(struct tw_line *ln)
-{
-	const char *const word = tw_arg(ln, 0), *at = ln->kw->usage;
-	const size_t len = strlen(word);
-	const bool is_word = len > 0 && word[strspn(word, word_chars)] == '\0';
-
-	while (is_word && (at = strstr(at, word)) != NULL) {
-		if (at[-1] == ' ' && at[len] == ' ')
-			return 0;
-		at += len;
-	}
-	return tw_line_fail(ln, 0, "'%s' expects one of %s, not '%s'", ln->kw->word,
-	    ln->kw->usage, word);
 }
 
 #define ONE .scopes = TW_SC_GLOBAL, .min_args = 1, .max_args = 1
@@ -285,6 +312,46 @@ static const struct tw_kw keywords[] = {
 	  .def = "the host's name",
 	  .help = "This process's name among its peers, as -L, which is stronger." },
 
+	{ .word = "tune.http.logurilen", ONE, .set = tw_set_uint, AT(logurilen),
+	  .min = 1, .max = INT32_MAX, .usage = "<number>", .def = "no limit",
+	  .help = "Bytes of a request's first line that logs have, be it whole or "
+		  "by its parts." },
+	{ .word = "tune.pool-low-fd-ratio", ONE, .set = tw_set_uint,
+	  AT(pool_low_pct), .min = 1, .max = 100, .usage = "<percent>",
+	  .def = "100",
+	  .help = "A server's connection that was opened while more of the "
+		  "descriptors than this were in use is not kept idle." },
+	{ .word = "tune.pool-high-fd-ratio", ONE, .set = tw_set_uint,
+	  AT(pool_high_pct), .min = 1, .max = 100, .usage = "<percent>",
+	  .def = "100",
+	  .help = "With more of the descriptors in use than this, a new server "
+		  "connection takes the place of an idle one." },
+	{ .word = "tune.rcvbuf.frontend", ONE, .set = tune_set_bytes,
+	  AT(rcvbuf_frontend), .usage = "<size>", .def = "the system's",
+	  .help = "Bytes of the kernel's receive buffer of 'dgram-bind'." },
+	{ .word = "tune.sndbuf.frontend", ONE, .set = tune_set_bytes,
+	  AT(sndbuf_frontend), .usage = "<size>", .def = "the system's",
+	  .help = "Bytes of the kernel's send buffer of 'dgram-bind'." },
+	{ .word = "tune.vars.sess-max-size", ONE, .set = tune_set_bytes,
+	  AT(vars_sess), .usage = "<size>", .def = "0, no limit",
+	  .help = "Bytes that the variables of a session, its exchange's "
+		  "included, may have; one that finds no room is unset." },
+	{ .word = "tune.vars.txn-max-size", ONE, .set = tune_set_bytes,
+	  AT(vars_txn), .usage = "<size>", .def = "0, no limit",
+	  .help = "Bytes that the variables of an exchange (txn, req, res) may "
+		  "have; one that finds no room is unset." },
+	{ .word = "tune.vars.reqres-max-size", ONE, .set = tune_set_bytes,
+	  AT(vars_reqres), .usage = "<size>", .def = "0, no limit",
+	  .help = "Bytes that the variables of a request, or of a response, may "
+		  "have; one that finds no room is unset." },
+	{ .word = "busy-polling", .scopes = TW_SC_GLOBAL, .set = tw_set_flag,
+	  AT(busy_polling), .def = "off", .flags = TW_KW_NO,
+	  .help = "Worker threads look for events without ever sleeping, which "
+		  "saves some microseconds and costs whole CPUs." },
+	{ .word = "close-spread-time", ONE, .set = tune_set_close_spread,
+	  .usage = "{ <time> | infinite }", .def = "0, at once",
+	  .help = "Over which time clients' connections end at a soft stop; "
+		  "infinite: by themselves only." },
 	{ .word = "quick-exit", .scopes = TW_SC_GLOBAL, .set = nothing_flag,
 	  .help = NOTHING },
 	{ .word = "nopoll", .scopes = TW_SC_GLOBAL, .set = nothing_flag,
@@ -305,6 +372,16 @@ static const struct tw_kw keywords[] = {
 	{ .word = "mworker-max-reloads", ONE, .set = nothing_number,
 	  .usage = "<number>",
 	  .help = "Accepted: a reload leaves no former worker behind." },
+	{ .word = "h1-do-not-close-on-insecure-transfer-encoding",
+	  .scopes = TW_SC_GLOBAL, .set = nothing_flag,
+	  .help = "Accepted: requests with both a length and a transfer coding are "
+		  "refused." },
+	{ .word = "tune.defaults.purge", .scopes = TW_SC_GLOBAL,
+	  .set = nothing_flag, .help = NOTHING },
+	{ .word = "tune.fail-alloc", ONE, .set = nothing_number, .max = 100,
+	  .usage = "<percent>",
+	  .help = "Accepted: as in HAProxy, allocations fail only where that was "
+		  "asked for at the start." },
 	{ .word = "tune.runqueue-depth", ONE, .set = nothing_number,
 	  .usage = "<number>", .help = NOTHING },
 	{ .word = "tune.maxpollevents", ONE, .set = nothing_number, .min = 1,
@@ -344,9 +421,14 @@ static const struct tw_kw keywords[] = {
 	  .usage = "{ on | fair | off }",
 	  .help = "Accepted: a connection always goes to the thread with the "
 		  "fewest." },
-	{ .word = "tune.listener.default-shards", ONE, .set = nothing_word,
-	  .usage = "{ by-process | by-thread | by-group }",
-	  .help = "Accepted: all threads share a listener's socket." },
+	{ .word = "tune.listener.default-shards", ONE, .set = tune_set_shards,
+	  .usage = "{ by-process | by-thread | by-group }", .def = "by-process",
+	  .help = "The 'shards' of bind lines that have none; by-process: all "
+		  "threads share a socket." },
+	{ .word = "prealloc-fd", .scopes = TW_SC_GLOBAL, .set = tw_set_flag,
+	  AT(prealloc_fd), .def = "off", .flags = TW_KW_NO,
+	  .help = "The kernel's table of descriptors has its full size from the "
+		  "start." },
 	{ .word = "tune.disable-fast-forward", .scopes = TW_SC_GLOBAL,
 	  .set = nothing_flag, .help = NOTHING },
 	{ .word = "tune.disable-zero-copy-forwarding", .scopes = TW_SC_GLOBAL,

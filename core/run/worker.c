@@ -30,6 +30,7 @@ struct tw__post {
 };
 
 __thread struct tw_worker *tw__self;
+_Atomic bool tw__busy_polling;
 
 static struct tw_worker *workers; /* owns: [n_workers + 1] */
 static int n_workers;
@@ -350,12 +351,20 @@ turn_end(struct tw_worker *w)
 	w->now_us = 0;
 }
 
+/* An old process that ends leaves the processor to its successor. */
+static bool
+is_busy(const struct tw_worker *w)
+{
+	return atomic_load_explicit(&tw__busy_polling, memory_order_relaxed) &&
+	    w->id > 0 && !atomic_load_explicit(&tw__stopping, memory_order_relaxed);
+}
+
 void
 tw__worker_run(struct tw_worker *w)
 {
 	TW_CHECK_MAGIC(w, TW_WORKER_MAGIC);
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
-		event_base_loop(w->base, EVLOOP_ONCE);
+		event_base_loop(w->base, is_busy(w) ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
 		__atomic_store_n(&w->n_loops, w->n_loops + 1, __ATOMIC_RELAXED);
 		turn_end(w);
 	}

@@ -38,6 +38,10 @@ struct tw__net;  /* core/net: this worker's part */
 struct tw__flow; /* core/flow: this worker's part */
 struct tw__logw; /* core/expr or proxy: this worker's log buffer */
 
+extern _Atomic unsigned tw__stopping; /* core/net/drain.c */
+/* busy-polling: worker threads never sleep. shared: set on publication. */
+extern _Atomic bool tw__busy_polling;
+
 #define TW_WORKER_MAGIC 0x5457574bu
 
 struct tw_worker {

@@ -26,10 +26,12 @@ struct tw_stream {
 	uint8_t done;         /* the message is complete on this side */
 	uint16_t status;      /* after TW_IO_ERR: what to answer (400, 431, ..) */
 	uint16_t n_trailers;
-	const char *why;      /* after TW_IO_ERR: the reason; static */
+	const char *why;      /* after TW_IO_ERR: the reason; after a head that is OK:
+	                       * what of it was tolerated; NULL: nothing; static */
 	struct tw_str trailers; /* raw lines, each with CRLF; borrow: the next read_body */
 	uint64_t own[2];      /* the codec's own */
-	const struct tw_proxy *px; /* the frontend, of a request read; else NULL */
+	const struct tw_proxy *px; /* whose settings hold: the frontend towards the client,
+	                            * the backend towards the server; NULL: no one's */
 	/* after TW_IO_ERR: the offending byte; NULL: none in particular. borrow: the
 	 * buffer, until it is read into again */
 	const char *bad;

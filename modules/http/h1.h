@@ -26,6 +26,7 @@ enum h1_chunk {
 	H1_ENDED,
 };
 #define H1_STATE 0x0fu
+#define H1_LOOSE 0x40u /* while a head is read: violations are tolerated */
 #define H1_RESPONSE 0x80u
 
 /* struct tw_stream's `own`, by index. */
@@ -76,6 +77,15 @@ const char *tw__h1_target(const struct tw_msg *msg, struct tw_str *authority);
 /** tw__h1_host - settles msg->host from the authority and Host fields. errors: a
  * reason. source: RFC 9112 section 3.2, RFC 9110 section 7.2 */
 const char *tw__h1_host(struct tw_msg *msg, struct tw_str authority);
+
+/** tw__h1_is_loose - the proxy has asked for a second look at what is refused. */
+bool tw__h1_is_loose(const struct tw_stream *st);
+/** tw__h1_loose_head - that look, at the same bytes. in: p, where they begin. out:
+ * p, behind the head; msg; st's H1_LOOSE. returns: OK, AGAIN, ERR. */
+enum tw_io tw__h1_loose_head(struct tw_stream *st, const char **p, const char *end,
+    struct tw_msg *msg);
+/** tw__h1_loose_host - as tw__h1_host, whatever the two say. */
+const char *tw__h1_loose_host(struct tw_msg *msg, struct tw_str authority);
 
 /** tw__h1_meaning - what a whole head says about connection and framing: sets
  * msg's flags, body and length, st's body, left. in: request, NULL for one. */

@@ -158,6 +158,15 @@ is_known_coding(struct tw_str s)
 	return tw_str_ieq(s, TW_STR("chunked"));
 }
 
+static void
+del_all(struct tw_msg *msg, enum tw_hdr_id id)
+{
+	struct tw_hdr *h;
+
+	while ((h = tw_msg_first(msg, id)) != NULL)
+		tw_msg_del(msg, h);
+}
+
 /* RFC 9112 section 6.1; the only coding there is for us is chunked. */
 static enum tw_io
 transfer_encoding(struct tw_stream *st, struct tw_msg *msg)
@@ -180,6 +189,12 @@ transfer_encoding(struct tw_stream *st, struct tw_msg *msg)
 	if (msg->first[TW_H_CONTENT_LENGTH])
 		return tw__h1_refuse(
 		    st, 400, "Content-Length beside Transfer-Encoding");
+	if (TW_UNLIKELY(st->state & H1_LOOSE) && (st->state & H1_RESPONSE) &&
+	    n_other == 0) {
+		if (n_chunked == 0) /* none at all */
+			del_all(msg, TW_H_TRANSFER_ENCODING);
+		return TW_IO_OK;
+	}
 	if (n_chunked > 1 || (n_chunked == 1 && !last) || n_chunked + n_other == 0)
 		return tw__h1_refuse(st, 400, "malformed Transfer-Encoding");
 	if (n_other > 0)
@@ -217,8 +232,12 @@ request_meaning(struct tw_stream *st, struct tw_msg *msg)
 	struct tw_str authority;
 	const char *why = tw__h1_target(msg, &authority);
 
+	if (TW_UNLIKELY(why && (st->state & H1_LOOSE) && authority.p))
+		why = NULL;
 	if (!why)
-		why = tw__h1_host(msg, authority);
+		why = TW_UNLIKELY(st->state & H1_LOOSE)
+		    ? tw__h1_loose_host(msg, authority)
+		    : tw__h1_host(msg, authority);
 	return why ? tw__h1_refuse(st, 400, why) : TW_IO_OK;
 }
 

@@ -11,7 +11,10 @@
  */
 #include "config.h"
 
+#include <stdatomic.h>
+
 #include "h1.h"
+#include "http.h"
 
 static enum tw_io
 field_name(struct tw_stream *st, const char **p, const char *end, struct tw_hdr *h)
@@ -252,6 +255,35 @@ incomplete(struct tw_stream *st, const struct tw_buf *in, bool eof)
 	return tw__h1_refuse(st, 431, "head too large");
 }
 
+static enum tw_io
+meaning(struct tw_stream *st, struct tw_msg *msg, const struct tw_msg *request,
+    struct tw_str raw)
+{
+	msg->raw = raw;
+	if (TW_UNLIKELY(
+		atomic_load_explicit(&tw__http_is_limited, memory_order_relaxed)) &&
+	    tw__http_has_too_many(st->px, msg))
+		return tw__h1_refuse(st, 431, "too many fields");
+	return tw__h1_meaning(st, msg, request);
+}
+
+/* What was wrong stays in st->why, for who wants to know. */
+static enum tw_io __attribute__((noinline, cold)) again_loosely(struct tw_stream *st,
+    const struct tw_buf *in, struct tw_msg *msg, const struct tw_msg *request)
+{
+	const char *const begin = in->base + in->head, *p = begin;
+	const char *const why = st->why;
+	enum tw_io r = tw__h1_loose_head(st, &p, in->base + in->tail, msg);
+
+	if (r == TW_IO_OK)
+		r = meaning(
+		    st, msg, request, (struct tw_str){ begin, (size_t)(p - begin) });
+	st->state &= (uint8_t)~H1_LOOSE;
+	if (r != TW_IO_ERR)
+		st->why = why;
+	return r;
+}
+
 enum tw_io
 tw__h1_read_head(struct tw_stream *st, struct tw_buf *in, struct tw_msg *msg,
     const struct tw_msg *request, bool eof)
@@ -278,10 +310,13 @@ tw__h1_read_head(struct tw_stream *st, struct tw_buf *in, struct tw_msg *msg,
 		r = fields(st, &p, end, msg);
 	if (r == TW_IO_AGAIN)
 		return incomplete(st, in, eof);
-	if (TW_UNLIKELY(r != TW_IO_OK))
-		return r;
-	msg->raw = (struct tw_str){ begin, (size_t)(p - begin) };
-	r = tw__h1_meaning(st, msg, request);
+	if (r == TW_IO_OK)
+		r = meaning(
+		    st, msg, request, (struct tw_str){ begin, (size_t)(p - begin) });
+	if (TW_UNLIKELY(r != TW_IO_OK && tw__h1_is_loose(st)))
+		r = again_loosely(st, in, msg, request);
+	if (TW_UNLIKELY(r == TW_IO_AGAIN))
+		return incomplete(st, in, eof);
 	if (TW_UNLIKELY(r != TW_IO_OK))
 		return r;
 	in->head += (uint32_t)msg->raw.len;

@@ -11,9 +11,12 @@
  */
 #include "config.h"
 
+#include <stdatomic.h>
+
 #include <tideway/assert.h>
 
 #include "h1.h"
+#include "http.h"
 
 #define BIT(id) (UINT64_C(1) << (id))
 _Static_assert(TW_N_HDR_IDS <= 64, "ids do not fit a 64-bit set any more");
@@ -326,6 +329,10 @@ tw__h1_write_head(
 	}
 	connection(out, msg, close, interim ? 0 : how);
 	tw_out_lit(out, "\r\n");
+	if (TW_UNLIKELY(
+		atomic_load_explicit(&tw__http_is_adjusting, memory_order_relaxed)) &&
+	    !out->over && st->px != NULL)
+		tw__http_case_adjust(st->px, !is_response(msg), begin, out->p);
 	if (!out->over)
 		return 0;
 	out->p = begin;

@@ -39,6 +39,9 @@ struct http_forward {
 struct http_gen {
 	bool any_method; /* h1-accept-payload-with-any-method */
 	struct http_errors *errors; /* sections http-errors; gen */
+	struct http_case *cases, *file_cases; /* h1-case-adjust; gen */
+	uint16_t max_hdr; /* tune.http.maxhdr, less the first line; 0: none */
+	uint32_t cookie_len; /* tune.http.cookielen; 0: the usual */
 };
 
 /* The module's block in a proxy. Copied as bytes from the defaults. */

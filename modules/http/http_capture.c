@@ -257,6 +257,14 @@ tw__http_set_capture_response(struct tw_line *ln)
 	return set_header(ln, TW_CAPTURE_RESPONSE);
 }
 
+static uint32_t
+cookie_len_max(struct tw_gen *gen)
+{
+	const struct http_gen *const g = tw_gen_block(gen, tw__http_self);
+
+	return g->cookie_len != 0 ? g->cookie_len : COOKIE_LEN_MAX;
+}
+
 int
 tw__http_set_capture_cookie(struct tw_line *ln)
 {
@@ -272,10 +280,13 @@ tw__http_set_capture_cookie(struct tw_line *ln)
 		return tw_line_fail(ln, -1,
 		    "a frontend can capture one cookie: '%.*s' is declared already",
 		    TW_STR_FMT(c->cookie));
-	if (len > COOKIE_LEN_MAX) {
-		tw_line_warn(ln, 2, "capture length %s is cut to %d bytes",
-		    tw_arg(ln, 2), COOKIE_LEN_MAX);
-		len = COOKIE_LEN_MAX;
+	const uint32_t most = cookie_len_max(ln->gen);
+	if (len > most) {
+		tw_line_warn(ln, 2,
+		    "capture length %s is cut to %u bytes; tune.http.cookielen, if "
+		    "before this, allows more",
+		    tw_arg(ln, 2), most);
+		len = most;
 	}
 	c->cookie = tw_str_of(tw_arena_strdup(tw_gen_arena(ln->gen), name));
 	tw_capture_declare(ln->proxy, TW_CAPTURE_COOKIE, (uint32_t)len); /* %CC */

@@ -192,6 +192,24 @@ tw__http_misplaced(struct tw_line *ln)
 		.help = "Ignored here, with a warning."        \
 	}
 
+#define LOOSE(text, scope, tells)                                                   \
+	{                                                                           \
+		.word = "option " text, .scopes = scope, .set = tw__http_set_loose, \
+		.def = "off", .help = tells, .flags = TW_KW_HTTP | TW_KW_NO         \
+	}
+#define LOOSE_BOTH                                                         \
+	"any byte in fields' names and values but CR and LF, versions of " \
+	"several digits"
+#define LOOSE_REQUEST                                                               \
+	"Tolerates in requests: " LOOSE_BOTH ", visible bytes and '#' in targets, " \
+	"a GET without a version, and a Host that is missing, malformed or not "    \
+	"the target's. Where a line or a body ends is never in doubt, and other "   \
+	"protocols' names are refused."
+#define LOOSE_RESPONSE                                                            \
+	"Tolerates in responses: " LOOSE_BOTH ", 'chunked' more than once or an " \
+	"empty Transfer-Encoding."
+#define OLD_NAME "The former name of option accept-unsafe-violations-in-http-..."
+
 const struct tw_kw tw__http_keywords[] = {
 	{ .word = "h1-accept-payload-with-any-method",
 	    .scopes = TW_SC_GLOBAL,
@@ -368,5 +386,63 @@ const struct tw_kw tw__http_keywords[] = {
 	    .help = "Waits for the whole request, or a full buffer of it, before a "
 		    "server is chosen.",
 	    .flags = TW_KW_HTTP | TW_KW_NO },
+	{ .word = "tune.http.maxhdr",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw__http_set_maxhdr,
+	    .usage = "<1..129>",
+	    .def = "129",
+	    .help = "Most lines of a head, the first one included; a request with "
+		    "more is answered with 431, a response with 502." },
+	{ .word = "tune.http.cookielen",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_uint,
+	    .offset = offsetof(struct http_gen, cookie_len),
+	    .usage = "<bytes>",
+	    .def = "63",
+	    .min = 1,
+	    .max = 65536,
+	    .help = "Most bytes that 'capture cookie' may ask for." },
+	{ .word = "h1-case-adjust",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 2,
+	    .max_args = 2,
+	    .set = tw__http_set_case,
+	    .usage = "<from> <to>",
+	    .help = "How a field's name is to be written, where 'option "
+		    "h1-case-adjust-bogus-client' or '...-server' wants it." },
+	{ .word = "h1-case-adjust-file",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw__http_set_case_file,
+	    .usage = "<file>",
+	    .help = "Names for h1-case-adjust, two in a line; the last such line "
+		    "counts." },
+	{ .word = "option h1-case-adjust-bogus-client",
+	    .scopes = TW_SC_FE,
+	    .set = tw__http_set_adjust,
+	    .def = "off",
+	    .help = "Answers have fields' names as h1-case-adjust says.",
+	    .flags = TW_KW_HTTP | TW_KW_NO },
+	MISPLACED("option h1-case-adjust-bogus-client", TW_SC_BACKEND),
+	{ .word = "option h1-case-adjust-bogus-server",
+	    .scopes = TW_SC_BE,
+	    .set = tw__http_set_adjust,
+	    .def = "off",
+	    .help = "Requests have fields' names as h1-case-adjust says.",
+	    .flags = TW_KW_HTTP | TW_KW_NO },
+	MISPLACED("option h1-case-adjust-bogus-server", TW_SC_FRONTEND),
+	LOOSE("accept-unsafe-violations-in-http-request", TW_SC_FE, LOOSE_REQUEST),
+	LOOSE("accept-unsafe-violations-in-http-response", TW_SC_BE, LOOSE_RESPONSE),
+	LOOSE("accept-invalid-http-request", TW_SC_FE, OLD_NAME),
+	LOOSE("accept-invalid-http-response", TW_SC_BE, OLD_NAME),
+	MISPLACED("option accept-unsafe-violations-in-http-request", TW_SC_BACKEND),
+	MISPLACED("option accept-unsafe-violations-in-http-response", TW_SC_FRONTEND),
+	MISPLACED("option accept-invalid-http-request", TW_SC_BACKEND),
+	MISPLACED("option accept-invalid-http-response", TW_SC_FRONTEND),
 	{ .word = NULL },
 };

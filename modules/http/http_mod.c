@@ -69,6 +69,7 @@ http_check(struct tw_gen *gen)
 		conf->sees_unique_ids = ids && is_http(px);
 	}
 	tw__http_captures_check(gen);
+	tw__http_tune_check(gen);
 	return rc;
 }
 

@@ -43,6 +43,10 @@ struct http_opt {
 	uint8_t names;            /* enum http_names */
 	bool checkcache, buffer_request;
 	const char *name_header;  /* http-send-name-header; gen; NULL: none */
+	bool loose_request, loose_response; /* accept-unsafe-violations-... */
+	bool adjust_client, adjust_server; /* h1-case-adjust-bogus-... */
+	const struct http_case *cases; /* the generation's; set by check */
+	uint16_t max_hdr;         /* the generation's; 0: as many as there can be */
 };
 
 /** tw__http_opt - of a proxy. */
@@ -77,6 +81,34 @@ bool tw__http_wants_checkcache(const struct tw_proxy *px);
 enum tw_verdict tw__http_on_checkcache(struct tw_req *req, void *state);
 bool tw__http_wants_buffer(const struct tw_proxy *px);
 enum tw_verdict tw__http_on_buffer(struct tw_req *req, void *state);
+
+/* A name as h1-case-adjust wants it written. */
+struct http_case {
+	struct http_case *next;
+	struct tw_str name;
+};
+
+/* h1_tune.c, http_tune.c */
+/** tw__http_case_find - by name, in any case. returns: NULL: it is not there. */
+const struct http_case *tw__http_case_find(
+    const struct http_case *list, struct tw_str name);
+/* Some generation has tune.http.maxhdr, or some proxy names to adjust: only then
+ * is it worth asking which. Set by check, for good. */
+extern _Atomic bool tw__http_is_limited, tw__http_is_adjusting;
+struct tw_msg;
+struct tw_stream;
+bool tw__http_has_too_many(const struct tw_proxy *px, const struct tw_msg *msg);
+int tw__http_set_maxhdr(struct tw_line *ln);
+int tw__http_set_case(struct tw_line *ln);
+int tw__http_set_case_file(struct tw_line *ln);
+int tw__http_set_loose(struct tw_line *ln);
+int tw__http_set_adjust(struct tw_line *ln);
+/** tw__http_tune_check - what the generation says reaches its proxies. */
+void tw__http_tune_check(struct tw_gen *gen);
+/** tw__http_case_adjust - names in a head that is going out. in: is_request, to a
+ * server. */
+void tw__http_case_adjust(const struct tw_proxy *px, bool is_request, char *head,
+    char *end);
 
 /* http_errors.c */
 int tw__http_set_errorloc(struct tw_line *ln);

@@ -137,7 +137,7 @@ test_old_socket(void **state)
 static void
 test_refusals(void **state)
 {
-	static const char *const later[] = { "-dM", "-dMhelp", "-dr", "-dKall" };
+	static const char *const later[] = { "-dM", "-dMhelp", "-de", "-dKall" };
 	struct tw__options o;
 	struct tw_err err;
 
