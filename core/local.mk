@@ -147,6 +147,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/follow.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
+	core/proxy/log_backend.c \
 	core/proxy/log_cmd.c \
 	core/proxy/log_kw.c \
 	core/proxy/logbuf.c \

@@ -106,6 +106,7 @@ modules_balance_libbalance_la_SOURCES = \
 	modules/balance/hash_map.c \
 	modules/balance/hash_ring.c \
 	modules/balance/leastconn.c \
+	modules/balance/log_hash.c \
 	modules/balance/peak_ewma.c \
 	modules/balance/random.c \
 	modules/balance/rdp.c \

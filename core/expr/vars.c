@@ -220,8 +220,9 @@ tw_var_get(struct tw_req *req, const struct tw_var *var, struct tw_sample *out)
 {
 	if (var->scope == PROC)
 		return get_proc(req, var, out);
-	if (req != NULL && req->cli == NULL) /* tw_check_req() */
-		return check_get != NULL && check_get(tw_str_of(var->name), out);
+	if (req != NULL && req->cli == NULL) /* tw_check_req(), tw_message_req() */
+		return req->srv != NULL && check_get != NULL &&
+		    check_get(tw_str_of(var->name), out);
 	const struct tw__var_value *const v = find(list_of(req, var->scope), var);
 	if (v == NULL || !v->set)
 		return false;

@@ -158,6 +158,7 @@ struct tw__flow {
 	uint32_t block_bytes;
 	uint64_t next_id;
 	struct tw_req *running;    /* for the crash report */
+	struct tw_req *message_req; /* owns: tw_message_req(); NULL: not yet */
 };
 
 /* Room for a head in the worker's scratch memory; what is behind it serves the
@@ -197,6 +198,9 @@ int tw__flow_up(struct tw_worker *w, uint32_t req_block, uint32_t conn_block);
 void tw__flow_down(struct tw_worker *w);
 /** tw__flow_next_id - the number of the next request there. */
 uint64_t tw__flow_next_id(const struct tw_worker *w);
+
+/** tw__side_req_free - one that tw_message_req() has made. */
+void tw__side_req_free(struct tw_req **req);
 
 /** tw__crash_init - the request at hand appears in crash reports. start-up. */
 void tw__crash_init(void);

@@ -64,6 +64,18 @@ tw_proxy_mode(const struct tw_proxy *px)
 	return px->c.mode;
 }
 
+const char *
+tw_proxy_mode_name(const struct tw_proxy *px)
+{
+	static const char *const names[] = {
+		[TW_MODE_TCP] = "tcp",
+		[TW_MODE_HTTP] = "http",
+		[TW_MODE_LOG] = "log",
+	};
+
+	return names[px->c.mode];
+}
+
 uint32_t
 tw_proxy_id(const struct tw_proxy *px)
 {

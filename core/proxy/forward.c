@@ -34,6 +34,7 @@ struct stream {
 	LIST_ENTRY(stream) link;
 	struct source *source;
 	int fd;
+	struct tw_addr from;
 	struct event *io; /* owns */
 	size_t len;
 	char in[IN_BYTES];
@@ -75,13 +76,15 @@ to_loggers(const struct tw__logger_list *list, const struct tw__syslog *m)
 		if (m->level > lg->max_level || !tw__log_is_sampled(lg))
 			continue;
 		tw__syslog_out(&o, m, lg, tw_wall_us());
-		tw__log_message(lg, (struct tw_str){ text, (size_t)(o.p - text) });
+		tw__log_message(
+		    lg, (struct tw_str){ text, (size_t)(o.p - text) }, m->text);
 	}
 }
 
 static void
-forward(const struct tw__forward *f, struct tw_str bytes)
+forward(const struct tw__forward *f, const struct tw_addr *from, struct tw_str bytes)
 {
+	char host[TW__HOST_BYTES];
 	struct tw__syslog m;
 
 	if (f == NULL || bytes.len == 0)
@@ -93,6 +96,7 @@ forward(const struct tw__forward *f, struct tw_str bytes)
 		};
 	else
 		tw__syslog_parse(bytes, &m);
+	tw__syslog_host(&m, f->host, from, host);
 	to_loggers(&f->loggers, &m);
 	if (f->log_global)
 		to_loggers(&f->gen->global.loggers, &m);
@@ -106,12 +110,17 @@ on_datagram(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < AT_ONCE; i++) {
-		const ssize_t n = recv(fd, mem, sizeof(mem), MSG_DONTWAIT);
+		struct sockaddr_storage ss;
+		socklen_t len = sizeof(ss);
+		struct tw_addr from;
+		const ssize_t n = recvfrom(
+		    fd, mem, sizeof(mem), MSG_DONTWAIT, (struct sockaddr *)&ss, &len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return;
-		forward(s->of, (struct tw_str){ mem, (size_t)n });
+		tw_addr_from_sockaddr(&from, (struct sockaddr *)&ss, len);
+		forward(s->of, &from, (struct tw_str){ mem, (size_t)n });
 	}
 }
 
@@ -161,7 +170,7 @@ take_messages(struct stream *st)
 			return false;
 		if (n == 0)
 			break;
-		forward(f, msg);
+		forward(f, &st->from, msg);
 		off += used;
 	}
 	memmove(st->in, st->in + off, st->len - off);
@@ -174,7 +183,7 @@ stream_end(struct stream *st)
 {
 	/* the last line may have no end */
 	if (st->len > 0 && (st->in[0] < '1' || st->in[0] > '9'))
-		forward(st->source->of, (struct tw_str){ st->in, st->len });
+		forward(st->source->of, &st->from, (struct tw_str){ st->in, st->len });
 	stream_free(st);
 }
 
@@ -220,8 +229,12 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	const struct timeval tv = { .tv_sec = ms / 1000,
 		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
 	(void)what;
-	const int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	const int conn =
+	    accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (conn < 0)
 		return;
 	struct stream *const st = s->of != NULL ? calloc(1, sizeof(*st)) : NULL;
@@ -231,6 +244,7 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 	st->source = s;
 	st->fd = conn;
+	tw_addr_from_sockaddr(&st->from, (struct sockaddr *)&ss, len);
 	st->io = event_new(base, conn, EV_READ | EV_PERSIST, on_stream, st);
 	TW_ASSERT(st->io != NULL);
 	event_add(st->io, ms > 0 ? &tv : NULL);

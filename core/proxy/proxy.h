@@ -67,6 +67,7 @@ struct tw__source {
 };
 
 struct tw__netns;
+struct tw__log_target;
 
 /* How connections to a server are made, when there is anything to it. */
 struct tw__how {
@@ -320,6 +321,14 @@ struct tw_server {
 	bool named;             /* something in the configuration names it */
 	const char *guid;       /* NULL: none */
 	struct tw_arena *arena; /* owns: of a server added at run time; NULL: gen */
+	/* A server of a log backend (log_backend.c). */
+	bool is_dgram;          /* its address has a prefix that says so */
+	bool octet_count;       /* log-proto octet-count */
+	uint32_t log_bufsize;   /* 0: not given */
+	const char *log_word;   /* the last of these words on its line; NULL: none */
+	/* for ever; NULL: not of a log backend. shared: written by the control
+	 * thread when its address changes */
+	_Atomic(struct tw__log_target *) log_target;
 };
 
 /** tw__proxy_register - sections and keywords of core/proxy. At start-up. */

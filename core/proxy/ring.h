@@ -117,8 +117,8 @@ uint64_t tw__ring_used(struct tw__ring *r, uint64_t *messages);
 /* ring_send.c */
 /** tw__ring_wake - its servers have something to send. context: any thread. */
 void tw__ring_wake(struct tw__ring *r);
-/** tw__ring_serve - these servers from now on; those that are the same go on.
- * control. */
+/** tw__ring_serve - these servers from now on; those that are the same go on, and
+ * so does that of a log backend when it has moved. control. */
 void tw__ring_serve(struct tw__ring *r, const struct tw__ring_conf *conf);
 
 /* ring_kw.c */
@@ -126,6 +126,9 @@ int tw__ring_register(struct tw_err *err);
 /** tw__ring_implicit - the ring of a `log tcp@...` line. returns: gen. */
 struct tw__ring_conf *tw__ring_implicit(
     struct tw_line *ln, const char *text, const struct tw_addr *addr);
+/** tw__ring_of_server - the ring of a log backend's server. returns: gen. */
+struct tw__ring_conf *tw__ring_of_server(
+    struct tw_gen *gen, const struct tw_server *srv);
 /** tw__ring_conf_find - in a generation; NULL: it has none of this name. */
 const struct tw__ring_conf *tw__ring_conf_find(
     const struct tw_gen *gen, const char *name);
