@@ -163,6 +163,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/resolve.c \
 	core/proxy/retry_kw.c \
 	core/proxy/ring.c \
+	core/proxy/ring_file.c \
 	core/proxy/ring_kw.c \
 	core/proxy/ring_send.c \
 	core/proxy/route.c \

@@ -29,6 +29,7 @@
 #include "proxy/logbuf.h"
 #include "proxy/logger.h"
 #include "proxy/proxy.h"
+#include "proxy/ring.h"
 #include "run/worker.h"
 
 #define NAME_MAX_BYTES 250
@@ -588,6 +589,24 @@ tw_proxy_log(const struct tw_proxy *px, enum tw_level level, const char *fmt, ..
 	l.text = (struct tw_str){ text, (size_t)len };
 	if (line_of(px, &l))
 		emit_any(&l);
+}
+
+int
+tw__log_sources_open(struct tw_gen *gen, struct tw_err *err)
+{
+	if (tw__ring_files_open(gen, err) != 0)
+		return -1;
+	if (tw__forwards_open(gen, err) == 0)
+		return 0;
+	tw__ring_files_abandon();
+	return -1;
+}
+
+void
+tw__log_sources_abandon(void)
+{
+	tw__ring_files_abandon();
+	tw__forwards_abandon();
 }
 
 static void

@@ -107,6 +107,12 @@ int tw__log_check(struct tw_gen *gen);
  * before chroot. Those that fail are tried again when a line is due. */
 void tw__log_open(struct tw_gen *gen);
 
+/** tw__log_sources_open - what a generation's logging needs before it is in force:
+ * the files of rings, the sockets of log-forward sections; tw__log_sources_abandon
+ * - it was refused. errors: -1: nothing is left open. control. */
+int tw__log_sources_open(struct tw_gen *gen, struct tw_err *err);
+void tw__log_sources_abandon(void);
+
 /** tw__log_worker_up / tw__log_worker_down - the calling worker's buffer; down
  * sends what is in it. errors: -1: out of memory. */
 int tw__log_worker_up(struct tw_worker *w);

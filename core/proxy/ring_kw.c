@@ -194,6 +194,23 @@ set_size(struct tw_line *ln)
 }
 
 static int
+set_backing_file(struct tw_line *ln)
+{
+	const char *const path = tw_arg(ln, 0);
+
+	for (const struct tw__ring_conf *c = ln->gen->rings; c != NULL; c = c->next)
+		if (c->file_path != NULL && strcmp(c->file_path, path) == 0)
+			return tw_line_fail(ln, 0,
+			    "'%s' is the backing-file of ring '%s' (%s:%d) already; "
+			    "give each ring a file of its own",
+			    path, c->name, c->file, c->line);
+	if (path[0] == '\0')
+		return tw_line_fail(ln, 0, "'backing-file' expects the path of a file");
+	conf_of(ln)->file_path = tw_arena_strdup(tw_gen_arena(ln->gen), path);
+	return 0;
+}
+
+static int
 set_ms(struct tw_line *ln, uint32_t *ms)
 {
 	struct tw_err err;
@@ -281,6 +298,11 @@ set_server(struct tw_line *ln)
 #define RING .scopes = TW_SC_SECTION, .section = "ring"
 
 static const struct tw_kw keywords[] = {
+	{ RING, .word = "backing-file", .min_args = 1, .max_args = 1,
+	    .set = set_backing_file, .usage = "<path>",
+	    .help = "A file in the place of memory: what is in it is there after the "
+		    "process, for 'tideway-ring'. One that exists is kept as "
+		    "<path>.bak." },
 	{ RING, .word = "description", .min_args = 1, .max_args = 1,
 	    .set = set_description, .usage = "<text>",
 	    .help = "What 'show events' says of the ring." },
@@ -339,8 +361,7 @@ follow(struct tw__ring *r, void *arg)
 		r->description = text;
 		r->maxlen = c->maxlen;
 		pthread_mutex_unlock(&r->lock);
-		if (r->size != c->size)
-			tw__ring_resize(r, c->size);
+		tw__ring_file_follow(r, c);
 	}
 	tw__ring_serve(r, c);
 }
