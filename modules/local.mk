@@ -39,6 +39,7 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/http_capture.c \
 	modules/http/http_answer.c \
 	modules/http/http_conf.c \
+	modules/http/http_error_kw.c \
 	modules/http/http_errorfile.c \
 	modules/http/http_errors.c \
 	modules/http/http_fetch.c \

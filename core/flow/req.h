@@ -234,7 +234,7 @@ bool tw__own_page(struct tw_req *req, struct tw_str page, struct tw_out *out,
 /* run.c */
 /** tw__page_of - the backend's page for a status, the frontend's, or the
  * built-in one. */
-struct tw_str tw__page_of(const struct tw_req *req, int status);
+struct tw_str tw__page_of(struct tw_req *req, int status);
 /** tw__req_abort - ends it without an answer; when the program stops. */
 void tw__req_abort(struct tw_req *req);
 void tw__flow_run(struct tw_req *req);
