@@ -176,6 +176,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/socket_kw.c \
 	core/proxy/source_kw.c \
 	core/proxy/stats.c \
+	core/proxy/status_kw.c \
 	core/proxy/unix_bind.c \
 	core/proxy/turn.c \
 	core/proxy/use_run.c \

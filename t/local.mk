@@ -53,6 +53,7 @@ UNIT_TESTS = \
 	t/unit/test_report \
 	t/unit/test_ring \
 	t/unit/test_stats_text \
+	t/unit/test_statuses \
 	t/unit/test_table \
 	t/unit/test_str \
 	t/unit/test_tune \
