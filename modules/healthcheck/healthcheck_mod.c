@@ -70,6 +70,7 @@ const struct tw_module tideway_module = {
 		[TW_IN_SERVER_LIVE] = sizeof(struct hc_live),
 	},
 	.keywords = hc_keywords,
+	.sections = hc_sections,
 	.hooks = hc_hooks,
 	.load = healthcheck_load,
 	.check = hc_complete,

@@ -174,7 +174,7 @@ turn_begin(struct hc_check *c)
 	c->fresh = false;
 	if (is_paused(c) || !c->conf.has_addr)
 		turn_arm(c);
-	else if (!c->is_agent && hc_proxy_of(c->srv)->kind == HC_EXTERNAL)
+	else if (!c->is_agent && hc_conf_of(c->srv)->kind == HC_EXTERNAL)
 		hc_external_begin(c);
 	else
 		hc_script_begin(c);

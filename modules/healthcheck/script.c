@@ -17,7 +17,7 @@ const struct hc_set *
 hc_script_of(const struct hc_check *c)
 {
 	return c->is_agent ? &hc_server_of(c->srv)->agent_set
-			   : hc_proxy_of(c->srv)->active;
+			   : hc_conf_of(c->srv)->active;
 }
 
 /* Lines that a person wrote: messages say which one. */
@@ -289,9 +289,8 @@ run_send(struct hc_check *c, struct tw_req *req)
 
 	if (s->is_http) {
 		hc_http_request(s,
-		    hc_proxy_of(c->srv)->first_send == c->rule
-			? &hc_proxy_of(c->srv)->opt
-			: NULL,
+		    hc_conf_of(c->srv)->first_send == c->rule ? &hc_conf_of(c->srv)->opt
+							      : NULL,
 		    req, &o);
 	} else if (s->data.fmt != NULL)
 		tw_logfmt_out(s->data.fmt, req, &o);
@@ -314,7 +313,7 @@ static bool
 is_404(struct hc_check *c, const struct tw_check_result *r)
 {
 	return c->rule->u.expect.is_http && r->status == 404 &&
-	    hc_proxy_of(c->srv)->disable_on_404 && tw_server_health(c->srv) != TW_DOWN;
+	    hc_conf_of(c->srv)->disable_on_404 && tw_server_health(c->srv) != TW_DOWN;
 }
 
 static bool
