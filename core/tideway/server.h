@@ -45,8 +45,14 @@ struct tw_check_conf {
 	struct tw_addr addr; /* where to connect */
 	bool no_port;        /* neither it nor the server's line names one */
 	uint8_t send_proxy;  /* connections begin with a PROXY header: its version; 0 */
+	uint8_t pp_version;  /* the one that they have where they are to have one */
 };
 TW_API void tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out);
+/** tw_server_check_header - the PROXY header of a connection that the program makes
+ * for itself: version 1 with its addresses; version 2 speaks for nobody (LOCAL).
+ * in: fd, connected. source: the PROXY protocol, 2.2. */
+TW_API void tw_server_check_header(const struct tw_server *srv, int version, int fd,
+    struct tw_out *out);
 
 TW_API enum tw_health tw_server_health(const struct tw_server *srv);
 TW_API unsigned tw_server_admin(const struct tw_server *srv); /* TW_ADM_... */
@@ -84,6 +90,7 @@ struct tw_check_result {
 	bool running;
 	bool nolb;            /* up, but 404 with disable-on-404 */
 	char text[192];       /* detail: "Connection refused", "HTTP status ..." */
+	bool logged;          /* a line has told of it: a change need not say why */
 };
 /** tw_chk_has_code - status is a code, even when it is 0. */
 TW_API bool tw_chk_has_code(enum tw_chk chk);

@@ -62,11 +62,12 @@ hc_has_passed(enum tw_chk what)
 
 /* option log-health-checks: what is no change of state, but new. */
 static void
-result_log(struct hc_check *c, const struct tw_check_result *r)
+result_log(struct hc_check *c, struct tw_check_result *r)
 {
 	struct tw_check_result last;
 
-	if (!hc_proxy_of(c->srv)->log_checks)
+	r->logged = hc_proxy_of(c->srv)->log_checks;
+	if (!r->logged)
 		return;
 	tw_server_last_check(c->srv, &last);
 	if (last.what != r->what || last.health != r->health || !c->known)
