@@ -11,7 +11,10 @@
 noinst_LIBRARIES += core/libcore.a
 core_libcore_a_SOURCES = \
 	core/base/arena.c \
+	core/base/child.c \
+	core/base/encode.c \
 	core/base/err.c \
+	core/base/hash.c \
 	core/base/oplog.c \
 	core/base/panic.c \
 	core/base/str.c \
