@@ -42,6 +42,7 @@ side_req(struct tw_req **req, struct tw_server *srv, struct tw_proxy *px)
 	if ((*req)->arena != NULL)
 		tw_arena_reset((*req)->arena);
 	(*req)->srv = srv;
+	(*req)->side_vars = NULL;
 	(*req)->be = (*req)->fe = (*req)->chain_px = px;
 	return *req;
 }

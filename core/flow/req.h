@@ -147,6 +147,7 @@ struct tw_req {
 	struct tw_trail trail[TW_TRAIL_MAX];
 	struct tw__req_limits *limits; /* arena: set by rules; NULL: none */
 	struct tw__var_value *vars; /* arena: txn, req, res; NULL: none is set */
+	struct tw__var_value **side_vars; /* borrow: of the check whose it is; NULL */
 	char *block;               /* the modules' blocks; behind the struct */
 	struct tw_msg req;
 	struct tw_msg res;

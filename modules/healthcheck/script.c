@@ -333,10 +333,10 @@ run_rule(struct hc_check *c, struct tw_check_result *r, struct tw_req *req)
 	case HC_EXPECT:
 		return run_expect(c, r, req);
 	case HC_SET_VAR:
-		hc_vars_set(&c->vars, &c->rule->u.var, req);
+		hc_var_set(&c->rule->u.var, req);
 		return true;
 	case HC_UNSET_VAR:
-		hc_vars_unset(&c->vars, c->rule->u.var.name);
+		tw_var_unset(req, c->rule->u.var.var);
 		return true;
 	}
 	TW_WRONG("rule");
@@ -364,13 +364,13 @@ hc_script_go(struct hc_check *c)
 		hc_talk_end(c, NULL);
 		return;
 	}
-	hc_vars_use(&c->vars);
+	tw_check_vars(req, &c->vars);
 	if (c->rule != NULL && was_sending(c))
 		c->rule = c->rule->next;
 	while (c->rule != NULL) {
 		last = c->rule;
 		if (!run_rule(c, &r, req)) {
-			hc_vars_use(NULL);
+			tw_check_vars(req, NULL);
 			if (c->out != NULL)
 				c->is_sending = true;
 			return;
@@ -378,7 +378,7 @@ hc_script_go(struct hc_check *c)
 		c->rule = c->rule->next;
 	}
 	passed(c, last, &r, req);
-	hc_vars_use(NULL);
+	tw_check_vars(req, NULL);
 }
 
 void
