@@ -90,15 +90,6 @@ TW__CONV(url_enc)
 	return mem != NULL && tw__set_text(s, TW_STRING, mem, (size_t)(to - mem));
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 TW__CONV(url_dec)
 {
 	const struct tw_str in = s->u.str;
@@ -115,8 +106,8 @@ TW__CONV(url_dec)
 		} else if (c == '?') {
 			form = true;
 		} else if (c == '%') {
-			const int hi = in.len - i > 2 ? hex_digit(in.p[i + 1]) : -1;
-			const int lo = in.len - i > 2 ? hex_digit(in.p[i + 2]) : -1;
+			const int hi = in.len - i > 2 ? tw_hex_digit(in.p[i + 1]) : -1;
+			const int lo = in.len - i > 2 ? tw_hex_digit(in.p[i + 2]) : -1;
 			if (hi < 0 || lo < 0)
 				return false;
 			c = (char)(hi << 4 | lo);

@@ -14,6 +14,7 @@
 #include <pcre2.h>
 #include <pthread.h>
 
+#include <tideway/encode.h>
 #include <tideway/assert.h>
 
 #include "expr/regex.h"
@@ -156,15 +157,6 @@ tw__regex_find(const struct tw__regex *re, struct tw_str s, bool not_begin,
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "\1": a group, "\x41": a byte, "\c": c itself. */
 void
 tw__regex_subst(
@@ -182,8 +174,8 @@ tw__regex_subst(
 			continue;
 		}
 		const int hi =
-		    next == 'x' && by.len - i > 2 ? hex_digit(by.p[i + 1]) : -1;
-		const int lo = hi >= 0 ? hex_digit(by.p[i + 2]) : -1;
+		    next == 'x' && by.len - i > 2 ? tw_hex_digit(by.p[i + 1]) : -1;
+		const int lo = hi >= 0 ? tw_hex_digit(by.p[i + 2]) : -1;
 		if (lo < 0) {
 			tw_out_char(o, next);
 			continue;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * encode.h - Base64, and the logins that clients write in it.
+ * encode.h - hexadecimal digits, Base64, and the logins that clients write in it.
  *
  * Pure functions; any thread. Readers are strict: padding must be there and
  * right, and what is not in the alphabet is refused.
@@ -10,6 +10,16 @@
 #define TIDEWAY_ENCODE_H
 
 #include <tideway/str.h>
+
+/** tw_hex_digit - its value. returns: -1: it is none. */
+static inline int
+tw_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
 
 /** tw_base64_encode - in: url, with '-' and '_', and no padding. out: to, which has
  * room for 4 bytes for each 3, and 3 more. returns: bytes. source: RFC 4648, 4, 5. */

@@ -99,6 +99,8 @@ struct tw_str tw__http_made_page(const struct http_made *m, struct tw_req *req);
 extern const struct tw_self *tw__http_self;
 
 extern const struct tw_kw tw__http_keywords[];
+/** tw__http_is_token - may be a field's name. source: RFC 9110, 5.6.2. */
+bool tw__http_is_token(const char *s);
 /* http_capture.c */
 int tw__http_set_capture_request(struct tw_line *ln);
 int tw__http_set_capture_response(struct tw_line *ln);

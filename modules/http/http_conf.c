@@ -63,8 +63,8 @@ forward_except(struct http_forward *f, const char *word)
 	return 0;
 }
 
-static bool
-is_token(const char *s)
+bool
+tw__http_is_token(const char *s)
 {
 	if (*s == '\0')
 		return false;
@@ -97,7 +97,7 @@ forward_parse(struct tw_line *ln, struct http_forward *out, bool takes_if_none)
 				return tw_line_fail(
 				    ln, i, "'except' expects <address>[/mask]");
 		} else {
-			if (!value || !is_token(value))
+			if (!value || !tw__http_is_token(value))
 				return tw_line_fail(
 				    ln, i, "'header' expects the name of a field");
 			f.name = tw_arena_strdup(tw_gen_arena(ln->gen), value);
@@ -113,7 +113,7 @@ http_set_unique_id_header(struct tw_line *ln)
 {
 	struct http_proxy *conf = ln->state;
 
-	if (!is_token(tw_arg(ln, 0)))
+	if (!tw__http_is_token(tw_arg(ln, 0)))
 		return tw_line_fail(
 		    ln, 0, "'%s' is not the name of a field", tw_arg(ln, 0));
 	conf->unique_id_name = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
@@ -144,7 +144,7 @@ http_set_name_header(struct tw_line *ln)
 	struct http_proxy *conf = ln->state;
 	const char *name = tw_arg(ln, 0);
 
-	if (!is_token(name))
+	if (!tw__http_is_token(name))
 		return tw_line_fail(ln, 0,
 		    "'http-send-name-header' expects the name of a field, not '%s'",
 		    name);

@@ -114,15 +114,6 @@ take_content(struct words *w, const char *word)
 	return w->made->fmt != NULL ? 0 : -1;
 }
 
-static bool
-is_token(const char *name)
-{
-	return *name != '\0' &&
-	    name[strspn(name,
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-		"!#$%&'*+-.^_`|~")] == '\0';
-}
-
 static int
 take_field(struct words *w)
 {
@@ -137,7 +128,7 @@ take_field(struct words *w)
 	if (m->n_fields == HEADERS_MAX)
 		return tw_line_fail(
 		    w->ln, w->i - 2, "more than %d fields", HEADERS_MAX);
-	if (!is_token(name))
+	if (!tw__http_is_token(name))
 		return tw_line_fail(
 		    w->ln, w->i - 2, "'%s' is no name of a field", name);
 	if (strcasecmp(name, "content-length") == 0 ||
