@@ -27,6 +27,7 @@
 #define IN_BYTES (TW__LOG_LEN_MAX + 16) /* a message and its length */
 #define AT_ONCE 64 /* datagrams, or reads of a stream, before others have a turn */
 #define BACKLOG 128
+#define ACCEPT_AGAIN_MS 100 /* when there was no descriptor, or no memory */
 
 struct source;
 
@@ -46,6 +47,7 @@ struct source {
 	bool is_dgram, paused;
 	int fd;
 	struct event *io;                  /* owns; NULL: not read yet */
+	struct event *again;               /* owns; after ACCEPT_AGAIN_MS; NULL */
 	const struct tw__forward *of;      /* borrow: gen in force; NULL: none */
 	const struct tw__forward *next_of; /* of the generation that is built */
 	uint32_t n_streams;
@@ -220,6 +222,37 @@ on_stream(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static bool
+is_full(const struct source *s)
+{
+	return s->of == NULL || s->n_streams >= s->of->maxconn;
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct source *const s = arg;
+
+	(void)fd;
+	(void)what;
+	source_pause(s, is_full(s));
+}
+
+/* What waits to be accepted would wake this thread again at once, and again. */
+static void
+accept_later(struct source *s, int error)
+{
+	static const struct timeval tv = { .tv_usec = ACCEPT_AGAIN_MS * 1000 };
+
+	if (s->again == NULL)
+		s->again = evtimer_new(tw_worker_base(tw_worker_at(0)), on_again, s);
+	if (s->again == NULL || event_add(s->again, &tv) != 0)
+		return;
+	source_pause(s, true);
+	tw_log_limited(TW_WARNING, "log-forward '%s': cannot accept a stream: %s",
+	    s->of != NULL ? s->of->name : "", strerror(error));
+}
+
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
@@ -235,8 +268,12 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	const int conn =
 	    accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (conn < 0)
+	if (conn < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM)
+			accept_later(s, errno);
 		return;
+	}
 	struct stream *const st = s->of != NULL ? calloc(1, sizeof(*st)) : NULL;
 	if (st == NULL) {
 		close(conn);
@@ -249,8 +286,8 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	TW_ASSERT(st->io != NULL);
 	event_add(st->io, ms > 0 ? &tv : NULL);
 	LIST_INSERT_HEAD(&s->streams, st, link);
-	if (++s->n_streams >= s->of->maxconn)
-		source_pause(s, true);
+	s->n_streams++;
+	source_pause(s, is_full(s));
 }
 
 /* ---- sockets ------------------------------------------------------------ */
@@ -297,6 +334,8 @@ source_free(struct source *s)
 	LIST_REMOVE(s, link);
 	if (s->io != NULL)
 		event_free(s->io);
+	if (s->again != NULL)
+		event_free(s->again);
 	close(s->fd);
 	free(s);
 }
@@ -382,7 +421,7 @@ tw__forwards_published(struct tw_gen *gen)
 	LIST_FOREACH(s, &sources, link) {
 		s->of = s->next_of;
 		if (s->of != NULL)
-			source_pause(s, s->n_streams >= s->of->maxconn);
+			source_pause(s, is_full(s));
 		if (s->of != NULL && reading)
 			source_read(s);
 	}
