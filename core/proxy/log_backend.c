@@ -12,7 +12,6 @@
  */
 #include "config.h"
 
-#include <tideway/assert.h>
 #include <tideway/worker.h>
 
 #include "proxy/logger.h"
@@ -120,11 +119,12 @@ log_server_check(struct tw_gen *gen, struct tw_server *srv)
 		tw_gen_warn(gen, srv->file, srv->line,
 		    "'server %s/%s' : '%s' is ignored, for it is of streams alone",
 		    srv->proxy->name, srv->name, srv->log_word);
-	if (!srv->is_dgram)
-		srv->log_target =
-		    tw__ring_get(tw__ring_of_server(gen, srv)->name)->target;
-	else if (srv->has_addr)
+	if (!srv->is_dgram) {
+		srv->log_ring = tw__ring_of_server(gen, srv);
+		srv->log_target = tw__ring_get(srv->log_ring->name)->target;
+	} else if (srv->has_addr) {
 		srv->log_target = tw__log_target_addr(&srv->addr);
+	}
 	return 0;
 }
 
@@ -145,21 +145,10 @@ tw__log_backends_check(struct tw_gen *gen)
 	return rc;
 }
 
-static const char *
-ring_name(const struct tw_server *srv, char *mem, size_t size)
-{
-	struct tw_out o = tw_out_of(mem, size - 1);
-
-	tw_out_printf(&o, "%s/%s", srv->proxy->name, srv->name);
-	*o.p = '\0';
-	return mem;
-}
-
 void
 tw__log_server_moved(struct tw_server *srv)
 {
 	const struct tw_addr *const addr = tw_server_addr(srv);
-	char name[512];
 
 	if (srv->is_dgram) {
 		struct tw__log_target *const t = tw__log_target_addr(addr);
@@ -167,15 +156,12 @@ tw__log_server_moved(struct tw_server *srv)
 		atomic_store(&srv->log_target, t);
 		return;
 	}
-	const struct tw__ring_conf *const was =
-	    tw__ring_conf_find(srv->proxy->gen, ring_name(srv, name, sizeof(name)));
-	TW_ASSERT(was != NULL);
 	struct tw__ring_server_conf to = {
 		.name = srv->name, .addr = *addr, .octet_count = srv->octet_count
 	};
-	struct tw__ring_conf conf = *was;
+	struct tw__ring_conf conf = *srv->log_ring;
 	conf.servers = &to;
-	tw__ring_serve(tw__ring_get(name), &conf);
+	tw__ring_serve(tw__ring_get(conf.name), &conf);
 }
 
 /* ---- messages ----------------------------------------------------------- */

@@ -68,6 +68,7 @@ struct tw__source {
 
 struct tw__netns;
 struct tw__log_target;
+struct tw__ring_conf;
 
 /* How connections to a server are made, when there is anything to it. */
 struct tw__how {
@@ -326,6 +327,7 @@ struct tw_server {
 	bool octet_count;       /* log-proto octet-count */
 	uint32_t log_bufsize;   /* 0: not given */
 	const char *log_word;   /* the last of these words on its line; NULL: none */
+	const struct tw__ring_conf *log_ring; /* gen; of a stream; NULL */
 	/* for ever; NULL: not of a log backend. shared: written by the control
 	 * thread when its address changes */
 	_Atomic(struct tw__log_target *) log_target;

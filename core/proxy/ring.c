@@ -219,7 +219,7 @@ memory_free(struct tw__ring *r)
 {
 	if (r->page == NULL)
 		free(r->mem);
-	tw__ring_file_unmap(&r->page);
+	tw__ring_file_unmap(&r->page, r->size);
 }
 
 void

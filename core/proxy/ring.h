@@ -86,6 +86,7 @@ struct tw__ring {
 	char *mem;                  /* owns, unless `page` does; lock */
 	struct tw__ring_page *page; /* owns; lock; backing-file; NULL: none */
 	struct tw__ring_page *next_page; /* owns; of the generation that is built */
+	uint64_t next_size;         /* of that; what the page says may be changed */
 	char *path;                 /* owns; control: of `page` */
 	uint64_t size, head, tail;  /* lock; positions that only grow */
 	uint32_t maxlen;            /* lock */
@@ -126,7 +127,7 @@ uint64_t tw__ring_used(struct tw__ring *r, uint64_t *messages);
 struct tw__ring_page *tw__ring_file_map(const char *path, const struct tw__ring *r,
     uint64_t size, struct tw_err *err);
 char *tw__ring_file_bytes(struct tw__ring_page *page);
-void tw__ring_file_unmap(struct tw__ring_page **page);
+void tw__ring_file_unmap(struct tw__ring_page **page, uint64_t size);
 /** tw__ring_file_note - where messages are now. context: ring's lock. */
 void tw__ring_file_note(struct tw__ring_page *page, uint64_t tail, uint64_t head);
 /** tw__ring_files_open - the files of a generation's rings; those that are open

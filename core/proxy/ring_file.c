@@ -23,8 +23,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <tideway/assert.h>
-
 #include "proxy/ring.h"
 #include "run/gen.h"
 
@@ -127,10 +125,10 @@ tw__ring_file_bytes(struct tw__ring_page *page)
 }
 
 void
-tw__ring_file_unmap(struct tw__ring_page **page)
+tw__ring_file_unmap(struct tw__ring_page **page, uint64_t size)
 {
 	if (*page != NULL)
-		munmap(*page, PAGE_BYTES + (size_t)(*page)->size);
+		munmap(*page, PAGE_BYTES + (size_t)size);
 	*page = NULL;
 }
 
@@ -152,6 +150,7 @@ file_prepare(const struct tw__ring_conf *c, struct tw_err *err)
 	if (is_same_file(r, c))
 		return 0;
 	r->next_page = tw__ring_file_map(c->file_path, r, c->size, &why);
+	r->next_size = c->size;
 	if (r->next_page == NULL)
 		return tw_err_set(err, "ring '%s' (%s:%d): backing-file: %s", c->name,
 		    c->file, c->line, why.text);
@@ -162,7 +161,7 @@ static void
 abandon_one(struct tw__ring *r, void *arg)
 {
 	(void)arg;
-	tw__ring_file_unmap(&r->next_page);
+	tw__ring_file_unmap(&r->next_page, r->next_size);
 }
 
 void
