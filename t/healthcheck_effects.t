@@ -33,7 +33,7 @@ sub backend
 {
 	my (@lines) = @_;
 
-	return "global\n    stats socket $sock level admin\n    log ${\ $log->addr} local0\n" . defaults('log global') . "
+	return "global\n    stats socket $sock level admin\n    log ${\ $log->addr} local0\n" . defaults('log global', 'timeout check 5s') . "
 listen web
     bind {BIND:web}
 " . join "\n", 'backend b', map { "    $_" } @lines, "\n";
@@ -148,7 +148,7 @@ sub health_log
 		my ($req, $c, $o) = @_;
 		return response($o->is_set('bad') ? 503 : 200, 'x');
 	});
-	my $p = start_proxy(backend('option log-health-checks', $kind, "server s1 ${\ $w->addr} check inter 50ms rise 2 fall 2"),
+	my $p = start_proxy(backend('option log-health-checks', $kind, "server s1 ${\ $w->addr} check inter 500ms fastinter 50ms downinter 50ms rise 2 fall 2"),
 	    bin => $bin);
 	my @got;
 	my $until = sub {
@@ -188,7 +188,7 @@ subtest 'slowstart: the curve' => sub {
 		my ($req, $c, $o) = @_;
 		return response($o->is_set('bad') ? 503 : 200, 'x');
 	});
-	my $p = start_proxy(backend('option httpchk GET /', "server s1 ${\ $w->addr} check inter 30ms fall 1 rise 1 weight 200 slowstart 4s",
+	my $p = start_proxy(backend('option httpchk GET /', "server s1 ${\ $w->addr} check inter 500ms fastinter 50ms downinter 50ms fall 1 rise 1 weight 200 slowstart 4s",
 	    'server s2 127.0.0.1:1'));
 	my $row = sub {
 		my ($head, $line) = cli_ask($sock, 'show stat b 4 -1') =~ /^# (.*)\n(b,s1,.*)$/m or return {};

@@ -27,7 +27,7 @@ sub text
 {
 	my ($sections, $backend, $servers) = @_;
 
-	return "global\n    stats socket $sock level admin\n" . defaults('default-server inter 50ms rise 1 fall 1') . "
+	return "global\n    stats socket $sock level admin\n" . defaults('timeout check 5s', 'default-server inter 500ms fastinter 50ms downinter 50ms rise 1 fall 1') . "
 listen web
     bind {BIND:web}
 $sections

@@ -106,7 +106,7 @@ subtest 'roundrobin, over datagrams' => sub {
 subtest 'sticky, and checks' => sub {
 	my @s = udp(2); # first: its processes must not keep the listeners
 	my @l = map { listener() } 1 .. 2;
-	my $p = start_proxy(text(['balance sticky', 'default-server inter 50ms fastinter 20ms rise 1 fall 1 check',
+	my $p = start_proxy(text(['balance sticky', 'timeout check 5s', 'default-server inter 500ms fastinter 50ms downinter 50ms rise 1 fall 1 check',
 	    map { "server s" . ($_ + 1) . ' udp@' . $s[$_]->addr . ' addr ' . ($l[$_]->addr =~ s/:/ port /r) } 0, 1]));
 	load($p, 1 .. 5);
 	is_deeply(until_last($s[0], '/5'), [map { "/$_" } 1 .. 5], 'all to the first');
