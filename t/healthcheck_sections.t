@@ -90,6 +90,12 @@ ok($asked{'GET /ok www.ok.example - yes'}, 'the section\'s request, with its hos
 ok($asked{'GET /backend - - -'}, 'the backend\'s for who names no section');
 ok($asked{'GET /bad - state -'}, 'send-state of a section');
 
+# a server that is added
+like(cli_ask($sock, "add server b/new $addr check healthcheck none"), qr/unknown healthcheck 'none'/, 'added: no such section');
+cli_ask($sock, "add server b/new $addr check inter 500ms healthcheck ok");
+cli_ask($sock, "enable $_ b/new") for 'health', 'server';
+becomes('new', 'UP L7OK');
+
 # a reload: another section of the same name, and one that has gone
 $p->write_config(text("
 healthcheck ok

@@ -100,6 +100,15 @@ subtest 'roundrobin, over datagrams' => sub {
 	like(cli("set server lb/s1 addr $host port $port"), qr/changed/, 'moved');
 	load($p, 'moved');
 	is($new->next_raw, "/moved\n", 'to where it is now');
+	# one more
+	my ($more) = udp(1);
+	cli("add server lb/s9 udp\@${\ $more->addr}");
+	like(cli('add server lb/s10 127.0.0.1:514'), qr/reached over a stream cannot be added at run time/, 'a stream cannot be added');
+	like(cli('add server web/s9 udp@127.0.0.1:514'), qr/is an address of datagrams/, 'nor datagrams elsewhere');
+	cli('set server lb/s1 state maint');
+	cli('enable server lb/s9');
+	load($p, 'added');
+	is($more->next_raw, "/added\n", 'a server that was added');
 	stop_proxy($p);
 };
 

@@ -145,6 +145,31 @@ tw__log_backends_check(struct tw_gen *gen)
 	return rc;
 }
 
+int
+tw__log_server_take(struct tw_server *srv, struct tw_err *err)
+{
+	const bool is_log = srv->proxy->c.mode == TW_MODE_LOG;
+
+	if (!is_log && srv->is_dgram)
+		return tw_err_set(err,
+		    "'%s' is an address of datagrams, which only the servers of log "
+		    "backends ('mode log') may have.",
+		    srv->addr_text);
+	if (!is_log)
+		return 0;
+	if (srv->map_addr || srv->map_port)
+		return tw_err_set(err, "a log server needs an address and a port.");
+	if (!srv->is_dgram)
+		return tw_err_set(err,
+		    "a log server that is reached over a stream cannot be added at run "
+		    "time: write it into the file, or 'udp@' before its address.");
+	if (srv->has_addr) {
+		srv->log_target = tw__log_target_addr(&srv->addr);
+		tw__log_target_open(srv->log_target);
+	}
+	return 0;
+}
+
 void
 tw__log_server_moved(struct tw_server *srv)
 {
@@ -169,10 +194,11 @@ tw__log_server_moved(struct tw_server *srv)
 static struct tw_server *
 first_usable(const struct tw_proxy *be)
 {
+	const struct tw__servers *const s = tw__servers_now(be);
 	struct tw_server *backup = NULL;
 
-	for (int i = 0; i < be->n_servers; i++) {
-		struct tw_server *const srv = be->server[i];
+	for (int i = 0; s != NULL && i < s->n; i++) {
+		struct tw_server *const srv = s->of[i];
 
 		if (!tw_server_is_usable(srv))
 			continue;

@@ -154,6 +154,8 @@ int tw__log_proto_of(const char *name);
 /** tw__log_backends_check - their servers get targets; what only these may have
  * is refused elsewhere. returns: 0, or -1 (reported). */
 int tw__log_backends_check(struct tw_gen *gen);
+/** tw__log_server_take - the same for a server that is added at run time. control. */
+int tw__log_server_take(struct tw_server *srv, struct tw_err *err);
 /** tw__log_backend_target - where a message goes to. in: body, without header.
  * returns: NULL: no server is usable. context: any thread. */
 struct tw__log_target *tw__log_backend_target(
