@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include <tideway/check.h>
+
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
 
