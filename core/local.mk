@@ -11,7 +11,10 @@
 noinst_LIBRARIES += core/libcore.a
 core_libcore_a_SOURCES = \
 	core/base/arena.c \
+	core/base/child.c \
+	core/base/encode.c \
 	core/base/err.c \
+	core/base/hash.c \
 	core/base/oplog.c \
 	core/base/panic.c \
 	core/base/str.c \
@@ -155,6 +158,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/follow.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
+	core/proxy/log_backend.c \
 	core/proxy/log_cmd.c \
 	core/proxy/log_kw.c \
 	core/proxy/logbuf.c \
@@ -170,6 +174,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/resolve.c \
 	core/proxy/retry_kw.c \
 	core/proxy/ring.c \
+	core/proxy/ring_file.c \
 	core/proxy/ring_kw.c \
 	core/proxy/ring_send.c \
 	core/proxy/route.c \
@@ -182,6 +187,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/socket_kw.c \
 	core/proxy/source_kw.c \
 	core/proxy/stats.c \
+	core/proxy/status_kw.c \
 	core/proxy/unix_bind.c \
 	core/proxy/turn.c \
 	core/proxy/use_run.c \

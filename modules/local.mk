@@ -41,6 +41,7 @@ modules_http_libhttp_la_SOURCES = \
 	modules/http/http_capture.c \
 	modules/http/http_answer.c \
 	modules/http/http_conf.c \
+	modules/http/http_error_kw.c \
 	modules/http/http_errorfile.c \
 	modules/http/http_errors.c \
 	modules/http/http_fetch.c \
@@ -87,6 +88,7 @@ modules_healthcheck_libhealthcheck_la_SOURCES = \
 	modules/healthcheck/rule_kw.c \
 	modules/healthcheck/runner.c \
 	modules/healthcheck/script.c \
+	modules/healthcheck/section.c \
 	modules/healthcheck/server_kw.c \
 	modules/healthcheck/talk.c \
 	modules/healthcheck/vars.c
@@ -109,6 +111,7 @@ modules_balance_libbalance_la_SOURCES = \
 	modules/balance/hash_map.c \
 	modules/balance/hash_ring.c \
 	modules/balance/leastconn.c \
+	modules/balance/log_hash.c \
 	modules/balance/peak_ewma.c \
 	modules/balance/random.c \
 	modules/balance/rdp.c \

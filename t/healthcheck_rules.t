@@ -169,6 +169,8 @@ my @cases = (
 	['blf', $redis, [$T, 'tcp-check set-var(check.q) str(47)',
 	    'tcp-check send-binary-lf "50494e%[var(check.q)]0d0a"',
 	    'tcp-check expect binary-lf "2b504f4e%[var(check.q)]"'], 'UP', 'L7OK', 0, '(tcp-check)'],
+	['proc', $redis, [$T, 'tcp-check set-var(proc.q) str(PING)', 'tcp-check send-lf "%[var(proc.q)]\r\n"',
+	    'tcp-check expect string +PONG'], 'UP', 'L7OK', 0, '(tcp-check)'],
 	['unset', $redis, [$T, 'tcp-check set-var(check.q) str(47)', 'tcp-check unset-var(check.q)',
 	    'tcp-check send-binary-lf "50494e%[var(check.q)]0"'], 'DOWN', 'L7RSP', '',
 	    'tcp-check send : failed to build log-format string at step 3'],

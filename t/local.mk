@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	t/unit/test_balance \
 	t/unit/test_balance_hash \
 	t/unit/test_balance_more \
+	t/unit/test_child \
 	t/unit/test_cli_line \
 	t/unit/test_compression \
 	t/unit/test_cond \
@@ -24,6 +25,7 @@ UNIT_TESTS = \
 	t/unit/test_ctl_state \
 	t/unit/test_dead_forms \
 	t/unit/test_dns_msg \
+	t/unit/test_encode \
 	t/unit/test_h1_body \
 	t/unit/test_h1_parse \
 	t/unit/test_h1_write \
@@ -53,6 +55,7 @@ UNIT_TESTS = \
 	t/unit/test_report \
 	t/unit/test_ring \
 	t/unit/test_stats_text \
+	t/unit/test_statuses \
 	t/unit/test_table \
 	t/unit/test_str \
 	t/unit/test_topology \

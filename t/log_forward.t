@@ -177,6 +177,29 @@ subtest 'options, global, reload' => sub {
 	stop_proxy($p);
 };
 
+subtest 'out of descriptors' => sub {
+	my $sink = syslog_udp();
+	my $p = start_proxy("log-forward f
+    bind $host:$tcp_port
+    maxconn 1000
+    log ${\ $sink->addr} format raw local1
+" . defaults(), prlimit => ['--nofile=100:100']);
+	my @many = map { stream() } 1 .. 120;
+	print {$many[0]} "<13>first\n";
+	is($sink->next_raw, "first\n", 'who came early is served');
+	my $cpu = sub {
+		my @f = split ' ', slurp('/proc/' . $p->pid . '/stat') =~ s/^.*\) //r;
+		return $f[11] + $f[12];
+	};
+	my $before = $cpu->();
+	is($sink->next_raw(1), undef, 'nothing more comes');
+	cmp_ok($cpu->() - $before, '<', 50, 'and waiting costs nothing');
+	print {$many[-1]} "<13>last\n";
+	close $_ for splice @many, 0, 60;
+	is($sink->next_raw, "last\n", 'the others, when there is room');
+	stop_proxy($p);
+};
+
 for my $bad (["log-forward\n", qr/expects a name/], ["log-forward a\nlog-forward a\n", qr/declared already/],
     ["log-forward a\n    bind 127.0.0.1\n", qr/port/], ["log-forward a\n    bind /x\n", qr/IPv4 or IPv6/],
     ["log-forward a\n    bind 127.0.0.1:1 ssl\n", qr/'ssl' is not supported/],

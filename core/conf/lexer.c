@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <tideway/encode.h>
 #include <tideway/assert.h>
 #include <tideway/str.h>
 #include "core/conf/lexer.h"
@@ -97,19 +98,10 @@ word_end(struct tw__lexer *lx, struct cursor *c)
 }
 
 static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int
 lex_hex(struct tw__lexer *lx, struct cursor *c)
 {
-	const int hi = c->end - c->p > 2 ? hex_digit(c->p[2]) : -1;
-	const int lo = c->end - c->p > 3 ? hex_digit(c->p[3]) : -1;
+	const int hi = c->end - c->p > 2 ? tw_hex_digit(c->p[2]) : -1;
+	const int lo = c->end - c->p > 3 ? tw_hex_digit(c->p[3]) : -1;
 
 	if (hi < 0 || lo < 0)
 		return fail(lx, c, c->p, "truncated or invalid hexadecimal sequence");

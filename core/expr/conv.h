@@ -58,11 +58,6 @@ bool tw__arg_number_get(struct tw_req *req, const struct tw_arg_val *arg, int64_
 
 /* ---- what several families use ------------------------------------------ */
 
-/** tw__base64_out, tw__base64_in - out: `to`, which has room (4/3, 3/4 of the
- * input and 4 more). in: url, the alphabet of URLs, without padding.
- * returns: bytes written; -1: not base64. */
-size_t tw__base64_out(struct tw_str in, char *to, bool url);
-int64_t tw__base64_in(struct tw_str in, char *to, bool url);
 /** tw__json_query - what `path` ("$.a.b[0]") gives in a JSON text. in: as_int,
  * an integer is asked for. errors: false: not found, not JSON. */
 bool tw__json_query(struct tw_req *req, struct tw_str json, const char *path,

@@ -12,6 +12,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <tideway/encode.h>
+
 #include "expr/conv.h"
 
 static bool
@@ -82,7 +84,7 @@ check_key(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
 	if (tw__arg_looks_like_var(arg->str))
 		return tw__arg_var(gen, arg, err);
 	char *const mem = tw_arena_alloc(tw_gen_arena(gen), arg->str.len + 4);
-	const int64_t len = tw__base64_in(arg->str, mem, false);
+	const int64_t len = tw_base64_decode(arg->str, mem, arg->str.len, false);
 	if (len < 0)
 		return tw_err_set(err, "'%s' is not base64", arg->str.p);
 	arg->str = (struct tw_str){ mem, (size_t)len };
@@ -103,7 +105,7 @@ key_of(struct tw_req *req, const struct tw_arg_val *arg, char *mem, struct tw_st
 		return true;
 	if (!tw__arg_var_text(req, arg, number, &text) || text.len > KEY_MAX)
 		return false;
-	const int64_t len = tw__base64_in(text, mem, false);
+	const int64_t len = tw_base64_decode(text, mem, KEY_MAX, false);
 	*key = (struct tw_str){ mem, len < 0 ? 0 : (size_t)len };
 	return len >= 0;
 }

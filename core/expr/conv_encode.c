@@ -11,78 +11,9 @@
 
 #include <ctype.h>
 
+#include <tideway/encode.h>
+
 #include "expr/conv.h"
-
-static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char base64url_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-size_t
-tw__base64_out(struct tw_str in, char *to, bool url)
-{
-	const char *const digits = url ? base64url_digits : base64_digits;
-	const unsigned char *const p = (const unsigned char *)in.p;
-	char *const start = to;
-
-	for (size_t i = 0; i < in.len; i += 3) {
-		const size_t n = in.len - i < 3 ? in.len - i : 3;
-		const unsigned bits = (unsigned)p[i] << 16 |
-		    (n > 1 ? (unsigned)p[i + 1] << 8 : 0) | (n > 2 ? p[i + 2] : 0u);
-		*to++ = digits[bits >> 18];
-		*to++ = digits[bits >> 12 & 63];
-		if (n > 1)
-			*to++ = digits[bits >> 6 & 63];
-		else if (!url)
-			*to++ = '=';
-		if (n > 2)
-			*to++ = digits[bits & 63];
-		else if (!url)
-			*to++ = '=';
-	}
-	return (size_t)(to - start);
-}
-
-static int
-base64_digit(char c, bool url)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == (url ? '-' : '+'))
-		return 62;
-	return c == (url ? '_' : '/') ? 63 : -1;
-}
-
-int64_t
-tw__base64_in(struct tw_str in, char *to, bool url)
-{
-	const char *const start = to;
-	unsigned bits = 0;
-	int n_bits = 0;
-
-	if (!url && in.len % 4 != 0)
-		return -1;
-	for (int pad = 0; pad < 2 && in.len > 0 && in.p[in.len - 1] == '='; pad++)
-		in.len--;
-	if (in.len % 4 == 1)
-		return -1;
-	for (size_t i = 0; i < in.len; i++) {
-		const int d = base64_digit(in.p[i], url);
-		if (d < 0)
-			return -1;
-		bits = bits << 6 | (unsigned)d;
-		n_bits += 6;
-		if (n_bits < 8)
-			continue;
-		n_bits -= 8;
-		*to++ = (char)(bits >> n_bits);
-	}
-	return to - start;
-}
 
 static bool
 base64_out(struct tw_req *req, struct tw_sample *s, bool url)
@@ -90,14 +21,15 @@ base64_out(struct tw_req *req, struct tw_sample *s, bool url)
 	char *const mem = tw__scratch(req, s->u.str.len / 3 * 4 + 8);
 
 	return mem != NULL &&
-	    tw__set_text(s, TW_STRING, mem, tw__base64_out(s->u.str, mem, url));
+	    tw__set_text(s, TW_STRING, mem, tw_base64_encode(s->u.str, mem, url));
 }
 
 static bool
 base64_in(struct tw_req *req, struct tw_sample *s, bool url)
 {
-	char *const mem = tw__scratch(req, s->u.str.len / 4 * 3 + 8);
-	const int64_t len = mem ? tw__base64_in(s->u.str, mem, url) : -1;
+	const size_t room = s->u.str.len / 4 * 3 + 8;
+	char *const mem = tw__scratch(req, room);
+	const int64_t len = mem ? tw_base64_decode(s->u.str, mem, room, url) : -1;
 
 	return len >= 0 && tw__set_text(s, TW_BINARY, mem, (size_t)len);
 }
@@ -158,15 +90,6 @@ TW__CONV(url_enc)
 	return mem != NULL && tw__set_text(s, TW_STRING, mem, (size_t)(to - mem));
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 TW__CONV(url_dec)
 {
 	const struct tw_str in = s->u.str;
@@ -183,8 +106,8 @@ TW__CONV(url_dec)
 		} else if (c == '?') {
 			form = true;
 		} else if (c == '%') {
-			const int hi = in.len - i > 2 ? hex_digit(in.p[i + 1]) : -1;
-			const int lo = in.len - i > 2 ? hex_digit(in.p[i + 2]) : -1;
+			const int hi = in.len - i > 2 ? tw_hex_digit(in.p[i + 1]) : -1;
+			const int lo = in.len - i > 2 ? tw_hex_digit(in.p[i + 2]) : -1;
 			if (hi < 0 || lo < 0)
 				return false;
 			c = (char)(hi << 4 | lo);

@@ -16,6 +16,8 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include <tideway/encode.h>
+
 #include "expr/conv.h"
 #include "expr/jwt.h"
 
@@ -82,7 +84,8 @@ query(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s, in
 	if (!split(s->u.str, part))
 		return false;
 	char *const mem = tw__scratch(req, part[which].len + 4);
-	const int64_t len = mem ? tw__base64_in(part[which], mem, true) : -1;
+	const int64_t len =
+	    mem ? tw_base64_decode(part[which], mem, part[which].len, true) : -1;
 	if (len < 0)
 		return false;
 	if (!tw__arg_is(&args[0]))
@@ -275,7 +278,7 @@ verify(struct tw_req *req, const struct tw_arg_val *args, struct tw_str token)
 	if (args[3].n == 1 && !tw__arg_var_text(req, &args[1], mem[1], &key))
 		return UNKNOWN_KEY;
 	char *const to = tw__scratch(req, part[2].len + 4);
-	const int64_t len = to ? tw__base64_in(part[2], to, true) : -1;
+	const int64_t len = to ? tw_base64_decode(part[2], to, part[2].len, true) : -1;
 	if (len < 0)
 		return BAD_TOKEN;
 	const struct tw_str sig = { to, (size_t)len };

@@ -10,6 +10,8 @@
 
 #include <arpa/inet.h>
 
+#include <tideway/encode.h>
+
 #include "expr/conv.h"
 
 TW__CHECK(operand)
@@ -209,22 +211,13 @@ TW__CONV(base2)
 	return tw__set_text(s, TW_STRING, mem, in.len * 8);
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 TW__CONV(hex2i)
 {
 	uint64_t n = 0;
 
 	TW__UNUSED_CONV;
 	for (size_t i = 0; i < s->u.str.len; i++) {
-		const int d = hex_digit(s->u.str.p[i]);
+		const int d = tw_hex_digit(s->u.str.p[i]);
 		if (d < 0)
 			return false;
 		n = n << 4 | (unsigned)d;

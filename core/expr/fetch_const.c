@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <tideway/encode.h>
 #include <tideway/stats.h>
 #include <tideway/worker.h>
 
@@ -22,23 +23,14 @@
 /* ---- given values ------------------------------------------------------- */
 
 static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-static int
 check_bin(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 {
 	const struct tw_str hex = args[0].str;
 	char *const mem = tw_arena_alloc(tw_gen_arena(gen), hex.len / 2 + 1);
 
 	for (size_t i = 0; i < hex.len; i += 2) {
-		const int hi = hex_digit(hex.p[i]);
-		const int lo = i + 1 < hex.len ? hex_digit(hex.p[i + 1]) : -1;
+		const int hi = tw_hex_digit(hex.p[i]);
+		const int lo = i + 1 < hex.len ? tw_hex_digit(hex.p[i + 1]) : -1;
 		if (hi < 0 || lo < 0)
 			return tw_err_set(
 			    err, "'%s': pairs of hex digits are expected", hex.p);

@@ -14,6 +14,7 @@
 #include <pcre2.h>
 #include <pthread.h>
 
+#include <tideway/encode.h>
 #include <tideway/assert.h>
 
 #include "expr/regex.h"
@@ -30,7 +31,6 @@ static pthread_once_t match_once = PTHREAD_ONCE_INIT;
 
 struct matcher {
 	pcre2_match_data *data;
-	pcre2_match_data *groups; /* NULL: not needed yet */
 	pcre2_match_context *limits;
 };
 
@@ -42,7 +42,6 @@ matcher_free(void *p)
 	struct matcher *const m = p;
 
 	pcre2_match_data_free(m->data);
-	pcre2_match_data_free(m->groups);
 	pcre2_match_context_free(m->limits);
 	free(m);
 	matcher = NULL;
@@ -158,15 +157,6 @@ tw__regex_find(const struct tw__regex *re, struct tw_str s, bool not_begin,
 	return true;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* "\1": a group, "\x41": a byte, "\c": c itself. */
 void
 tw__regex_subst(
@@ -184,8 +174,8 @@ tw__regex_subst(
 			continue;
 		}
 		const int hi =
-		    next == 'x' && by.len - i > 2 ? hex_digit(by.p[i + 1]) : -1;
-		const int lo = hi >= 0 ? hex_digit(by.p[i + 2]) : -1;
+		    next == 'x' && by.len - i > 2 ? tw_hex_digit(by.p[i + 1]) : -1;
+		const int lo = hi >= 0 ? tw_hex_digit(by.p[i + 2]) : -1;
 		if (lo < 0) {
 			tw_out_char(o, next);
 			continue;
@@ -193,35 +183,6 @@ tw__regex_subst(
 		tw_out_char(o, (char)(hi << 4 | lo));
 		i += 2;
 	}
-}
-
-int
-tw__regex_groups(
-    const struct tw__regex *re, struct tw_str s, struct tw_str *group, int n)
-{
-	struct matcher *const m = matcher_get();
-
-	if (m == NULL)
-		return 0;
-	if (m->groups == NULL)
-		m->groups = pcre2_match_data_create(TW__REGEX_GROUPS, NULL);
-	if (m->groups == NULL)
-		return 0;
-	int rc = pcre2_match(
-	    re->code, (PCRE2_SPTR)(s.p ? s.p : ""), s.len, 0, 0, m->groups, m->limits);
-	if (rc < 0)
-		return 0;
-	if (rc == 0) /* more groups than fit */
-		rc = TW__REGEX_GROUPS;
-	const PCRE2_SIZE *const at = pcre2_get_ovector_pointer(m->groups);
-	for (int i = 0; i < n; i++) {
-		const bool set =
-		    i < rc && at[2 * i] != PCRE2_UNSET && at[2 * i + 1] >= at[2 * i];
-		group[i] = set
-		    ? (struct tw_str){ s.p + at[2 * i], at[2 * i + 1] - at[2 * i] }
-		    : (struct tw_str){ NULL, 0 };
-	}
-	return rc;
 }
 
 void

@@ -20,11 +20,6 @@ struct tw__regex *tw__regex_compile(const struct tw__ectx *cx,
 /** tw__regex_match - context: any thread. A subject on which the expression
  * exceeds PCRE2's limits does not match. */
 bool tw__regex_match(const struct tw__regex *re, struct tw_str s);
-/** tw__regex_groups - matches and tells what the whole (0) and each group
- * (1..) took; unset ones are empty. in: n, at most TW__REGEX_GROUPS. returns: 0:
- * no match. */
-int tw__regex_groups(const struct tw__regex *re, struct tw_str s,
-    struct tw_str *group, int n);
 /** tw__regex_find - as tw__regex_match(). out: group[0] the match, the others
  * what is in parentheses (empty: took no part); slices of `s`. in: not_begin,
  * `s` is what is left of a longer subject. */

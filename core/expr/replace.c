@@ -10,8 +10,6 @@
  */
 #include "config.h"
 
-#include <ctype.h>
-
 #include <tideway/text.h>
 
 #include "expr/expr_int.h"
@@ -73,51 +71,15 @@ tw_regex_match(const struct tw_regex *re, struct tw_str s)
 	return tw__regex_match((const struct tw__regex *)re, s);
 }
 
-static int
-hex_digit(char c)
-{
-	if (isdigit((unsigned char)c))
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* What stands behind a backslash; at least one byte is there. returns: bytes
- * taken. */
-static size_t
-expand_escape(struct tw_str by, const struct tw_str *group, struct tw_out *out)
-{
-	if (isdigit((unsigned char)by.p[0])) {
-		tw_out_str(out, group[by.p[0] - '0']);
-		return 1;
-	}
-	if (by.p[0] == 'x' && by.len >= 3 && hex_digit(by.p[1]) >= 0 &&
-	    hex_digit(by.p[2]) >= 0) {
-		tw_out_char(out, (char)(hex_digit(by.p[1]) << 4 | hex_digit(by.p[2])));
-		return 3;
-	}
-	tw_out_char(out, by.p[0]);
-	return 1;
-}
-
 bool
 tw_regex_expand(const struct tw_regex *re, struct tw_str subject, struct tw_str by,
     struct tw_out *out)
 {
 	struct tw_str group[TW__REGEX_GROUPS];
 
-	if (tw__regex_groups(
-		(const struct tw__regex *)re, subject, group, TW__REGEX_GROUPS) == 0)
+	if (!tw__regex_find((const struct tw__regex *)re, subject, false, group))
 		return false;
-	for (size_t i = 0; i < by.len;) {
-		if (by.p[i] != '\\' || i + 1 == by.len) {
-			tw_out_char(out, by.p[i++]);
-			continue;
-		}
-		i += 1 +
-		    expand_escape(
-			(struct tw_str){ by.p + i + 1, by.len - i - 1 }, group, out);
-	}
+	tw__regex_subst(out, by, group);
 	return true;
 }
 

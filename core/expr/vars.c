@@ -5,8 +5,8 @@
  *
  * Names are interned for the process's life, so that a value set before a
  * reload is found after it, and comparing names is comparing pointers. Values
- * of an exchange lie in its arena, those of a session and of the process on the
- * heap; a scope's few values are a list. Only the process's are shared:
+ * of an exchange lie in its arena, those of a session, of a check and of the
+ * process on the heap; a scope's few values are a list. Only the process's are shared:
  * behind a lock, and read as a copy. source: HAProxy's manual, 2.8, 7.3.2.
  */
 #include "config.h"
@@ -38,7 +38,6 @@ struct tw__var_value {
 	bool set;
 };
 
-static tw_check_var_fn *check_get;        /* set at load */
 static struct tw_var *names;              /* owns: for ever; control thread */
 static struct tw__var_value *proc_values; /* shared: proc_lock */
 static pthread_rwlock_t proc_lock = PTHREAD_RWLOCK_INITIALIZER;
@@ -104,7 +103,11 @@ list_of(struct tw_req *req, enum scope scope)
 {
 	if (scope == PROC)
 		return &proc_values;
-	if (req == NULL || req->cli == NULL || scope == CHECK)
+	if (req == NULL)
+		return NULL;
+	if (req->cli == NULL) /* tw_check_req(), tw_message_req() */
+		return scope == CHECK || scope == SESS ? req->side_vars : NULL;
+	if (scope == CHECK)
 		return NULL;
 	if (scope == SESS)
 		return &req->cli->vars;
@@ -123,10 +126,17 @@ find(struct tw__var_value **list, const struct tw_var *var)
 	return v;
 }
 
+/* What outlives an exchange. */
+static bool
+is_on_heap(enum scope scope)
+{
+	return scope <= SESS || scope == CHECK;
+}
+
 static void *
 memory(struct tw_req *req, enum scope scope, size_t len)
 {
-	return scope <= SESS ? malloc(len) : tw_arena_try(tw_req_arena(req), len);
+	return is_on_heap(scope) ? malloc(len) : tw_arena_try(tw_req_arena(req), len);
 }
 
 static bool
@@ -147,7 +157,7 @@ store(struct tw_req *req, struct tw__var_value *v, const struct tw_sample *s)
 			char *const mem = memory(req, scope, room);
 			if (mem == NULL)
 				return false;
-			if (scope <= SESS)
+			if (is_on_heap(scope))
 				free(v->mem);
 			v->mem = mem;
 			v->room = room;
@@ -275,8 +285,6 @@ tw_var_get(struct tw_req *req, const struct tw_var *var, struct tw_sample *out)
 {
 	if (var->scope == PROC)
 		return get_proc(req, var, out);
-	if (req != NULL && req->cli == NULL) /* tw_check_req() */
-		return check_get != NULL && check_get(tw_str_of(var->name), out);
 	const struct tw__var_value *const v = find(list_of(req, var->scope), var);
 	if (v == NULL || !v->set)
 		return false;
@@ -323,9 +331,16 @@ tw__var_each(struct tw_req *req, int i, struct tw_sample *s)
 }
 
 void
-tw_check_vars(tw_check_var_fn *get)
+tw_check_vars(struct tw_req *req, struct tw__var_value **vars)
 {
-	check_get = get;
+	TW_ASSERT(req->cli == NULL);
+	req->side_vars = vars;
+}
+
+void
+tw_vars_free(struct tw__var_value **vars)
+{
+	tw__vars_free(vars);
 }
 
 void

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * check_req.c - the request in which a health check's expressions are evaluated.
+ * check_req.c - requests for what is evaluated without one.
  *
- * Fetches and variables get a request; a health check has none. This one has
- * no connection and no message, only the server that is checked: what is
- * valid at TW_AT_CHECK asks for no more. One for the control thread, where
- * all checks run one after the other.
+ * Fetches, converters and variables get a request; a health check and a log
+ * message have none. Theirs have no connection and no message, only a server
+ * and a backend: what is valid at TW_AT_CHECK and TW_AT_MESSAGE asks for no
+ * more. Checks share one, on the control thread, where they run one after the
+ * other; each worker has one for log messages.
  */
 #include "config.h"
 
@@ -18,24 +19,55 @@
 
 static struct tw_req *the_req; /* owns; made when first asked for */
 
+static struct tw_req *
+side_req_new(struct tw_worker *w)
+{
+	struct tw_req *const req = calloc(1, sizeof(*req) + w->flow->block_bytes);
+
+	if (req == NULL)
+		return NULL;
+	req->magic = TW_REQ_MAGIC;
+	req->block = (char *)(req + 1);
+	req->worker = w;
+	req->status = -1;
+	return req;
+}
+
+/* The one at *req, made when there is none yet, as if it were new. */
+static struct tw_req *
+side_req(struct tw_req **req, struct tw_server *srv, struct tw_proxy *px)
+{
+	if (*req == NULL && (*req = side_req_new(tw_worker_self())) == NULL)
+		return NULL;
+	if ((*req)->arena != NULL)
+		tw_arena_reset((*req)->arena);
+	(*req)->srv = srv;
+	(*req)->side_vars = NULL;
+	(*req)->be = (*req)->fe = (*req)->chain_px = px;
+	return *req;
+}
+
 struct tw_req *
 tw_check_req(struct tw_server *srv)
 {
-	struct tw_worker *const w = tw_worker_self();
-
 	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
-	if (the_req == NULL) {
-		the_req = calloc(1, sizeof(*the_req) + w->flow->block_bytes);
-		if (the_req == NULL)
-			return NULL;
-		the_req->magic = TW_REQ_MAGIC;
-		the_req->block = (char *)(the_req + 1);
-		the_req->worker = w;
-		the_req->status = -1;
-	}
-	if (the_req->arena != NULL)
-		tw_arena_reset(the_req->arena);
-	the_req->srv = srv;
-	the_req->be = the_req->fe = the_req->chain_px = srv->proxy;
-	return the_req;
+	return side_req(&the_req, srv, srv->proxy);
+}
+
+struct tw_req *
+tw_message_req(struct tw_proxy *be)
+{
+	TW_CHECK_MAGIC(be, TW_PROXY_MAGIC);
+	return side_req(&tw_worker_self()->flow->message_req, NULL, be);
+}
+
+void
+tw__side_req_free(struct tw_req **req)
+{
+	if (*req == NULL)
+		return;
+	if ((*req)->arena != NULL)
+		tw_arena_free(&(*req)->arena);
+	free(*req);
+	*req = NULL;
 }

@@ -68,6 +68,17 @@ tw_req_page(struct tw_req *req, int status)
 	return tw__page_of(req, status);
 }
 
+int
+tw_error_page_named(
+    struct tw_gen *gen, const char *section, int status, struct tw_str *page)
+{
+	const struct tw_proto *const proto = tw__module_find_proto("h1", NULL);
+
+	if (proto == NULL || proto->error_named == NULL)
+		return -1;
+	return proto->error_named(gen, section, status, page);
+}
+
 /* ---- contents ----------------------------------------------------------- */
 
 enum tw_io

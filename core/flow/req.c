@@ -61,6 +61,7 @@ tw__flow_down(struct tw_worker *w)
 	if (f == NULL)
 		return;
 	tw__pool_drain(&f->reqs);
+	tw__side_req_free(&f->message_req);
 	free(f);
 	w->flow = NULL;
 }

@@ -148,6 +148,7 @@ struct tw_req {
 	struct tw__req_limits *limits; /* arena: set by rules; NULL: none */
 	struct tw__var_value *vars; /* arena: txn, req, res; NULL: none is set */
 	struct tw__record *record; /* its trail (trail.h); NULL: nobody wants it */
+	struct tw__var_value **side_vars; /* borrow: of the check whose it is; NULL */
 	char *block;               /* the modules' blocks; behind the struct */
 	struct tw_msg req;
 	struct tw_msg res;
@@ -159,6 +160,7 @@ struct tw__flow {
 	uint32_t block_bytes;
 	uint64_t next_id;
 	struct tw_req *running;    /* for the crash report */
+	struct tw_req *message_req; /* owns: tw_message_req(); NULL: not yet */
 };
 
 /* Room for a head in the worker's scratch memory; what is behind it serves the
@@ -199,6 +201,9 @@ void tw__flow_down(struct tw_worker *w);
 /** tw__flow_next_id - the number of the next request there. */
 uint64_t tw__flow_next_id(const struct tw_worker *w);
 
+/** tw__side_req_free - one that tw_message_req() has made. */
+void tw__side_req_free(struct tw_req **req);
+
 /** tw__crash_init - the request at hand appears in crash reports. start-up. */
 void tw__crash_init(void);
 
@@ -231,7 +236,7 @@ bool tw__own_page(struct tw_req *req, struct tw_str page, struct tw_out *out,
 /* run.c */
 /** tw__page_of - the backend's page for a status, the frontend's, or the
  * built-in one. */
-struct tw_str tw__page_of(const struct tw_req *req, int status);
+struct tw_str tw__page_of(struct tw_req *req, int status);
 /** tw__req_abort - ends it without an answer; when the program stops. */
 void tw__req_abort(struct tw_req *req);
 void tw__flow_run(struct tw_req *req);

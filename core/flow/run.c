@@ -52,17 +52,29 @@ head_only(struct tw_str *text)
 		text->len = (size_t)(end + 4 - text->p);
 }
 
+/* One proxy's page. returns: p NULL: it has none of its own. */
+static struct tw_str
+own_page(struct tw_req *req, const struct tw_proxy *px, int status)
+{
+	const struct tw_proto *const proto = req->proto;
+	struct tw_str text = { NULL, 0 };
+
+	if (proto->error_made != NULL)
+		text = proto->error_made(px, status, req);
+	return text.p != NULL ? text : proto->error_text(px, status);
+}
+
 struct tw_str
-tw__page_of(const struct tw_req *req, int status)
+tw__page_of(struct tw_req *req, int status)
 {
 	struct tw_str text = { NULL, 0 };
 
 	if (!req->http || req->proto->error_text == NULL)
 		return text;
 	if (req->be != NULL)
-		text = req->proto->error_text(req->be, status);
+		text = own_page(req, req->be, status);
 	if (text.p == NULL)
-		text = req->proto->error_text(req->fe, status);
+		text = own_page(req, req->fe, status);
 	return text.p != NULL ? text : req->proto->error_text(NULL, status);
 }
 

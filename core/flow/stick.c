@@ -42,21 +42,6 @@ tw_req_is_persistent(const struct tw_req *req)
 	return req->persist;
 }
 
-/* Where http-err-codes and http-fail-codes belong. */
-bool
-tw_status_is_err(const struct tw_gen *gen, int status)
-{
-	(void)gen;
-	return status >= 400 && status < 500;
-}
-
-bool
-tw_status_is_fail(const struct tw_gen *gen, int status)
-{
-	(void)gen;
-	return status >= 500 && status < 600 && status != 501 && status != 505;
-}
-
 bool
 tw_server_is_non_stick(const struct tw_server *srv)
 {

@@ -14,6 +14,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include <tideway/hash.h>
+
 #include "core/net/conn.h"
 
 #define V1_MAX 107
@@ -159,32 +161,14 @@ tw__proxy_tlv_find(struct tw_str tlvs, uint8_t want)
 	return (struct tw_str){ NULL, 0 };
 }
 
-/* The polynomial 0x1EDC6F41, reflected, four bits at a time. */
-static uint32_t
-crc32c(uint32_t crc, const char *p, size_t len)
-{
-	static const uint32_t step[16] = { 0x00000000, 0x105ec76f, 0x20bd8ede,
-		0x30e349b1, 0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78,
-		0x92a8fc17, 0xa24bb5a6, 0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a,
-		0xf36e6f75 };
-
-	crc = ~crc;
-	for (size_t i = 0; i < len; i++) {
-		crc ^= (unsigned char)p[i];
-		crc = crc >> 4 ^ step[crc & 15];
-		crc = crc >> 4 ^ step[crc & 15];
-	}
-	return ~crc;
-}
-
 /* Of the whole header, with zeros in the checksum's place. */
 static uint32_t
 header_crc(const char *p, size_t len, size_t at)
 {
-	uint32_t crc = crc32c(0, p, at);
+	uint32_t crc = tw_hash_crc32c((struct tw_str){ p, at });
 
-	crc = crc32c(crc, "\0\0\0\0", 4);
-	return crc32c(crc, p + at + 4, len - at - 4);
+	crc = tw_hash_crc32c_more(crc, TW_STR("\0\0\0\0"));
+	return tw_hash_crc32c_more(crc, (struct tw_str){ p + at + 4, len - at - 4 });
 }
 
 static bool

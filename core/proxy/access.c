@@ -64,6 +64,18 @@ tw_proxy_mode(const struct tw_proxy *px)
 	return px->c.mode;
 }
 
+const char *
+tw_proxy_mode_name(const struct tw_proxy *px)
+{
+	static const char *const names[] = {
+		[TW_MODE_TCP] = "tcp",
+		[TW_MODE_HTTP] = "http",
+		[TW_MODE_LOG] = "log",
+	};
+
+	return names[px->c.mode];
+}
+
 uint32_t
 tw_proxy_id(const struct tw_proxy *px)
 {
@@ -342,8 +354,10 @@ tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out)
 		.addr = at.addr.family != 0 ? at.addr : *tw_server_addr(srv),
 		.no_port = srv->map_port && at.port == 0,
 	};
-	if (at.addr.family == 0 && at.port == 0)
-		out->send_proxy = srv->send_proxy2 ? 2 : srv->send_proxy;
+	out->pp_version = srv->send_proxy2 ? 2 : 1;
+	if (at.addr.family == 0 && at.port == 0 &&
+	    (srv->send_proxy || srv->send_proxy2))
+		out->send_proxy = out->pp_version;
 	if (out->addr.family == AF_UNIX)
 		return;
 	out->addr.port = at.port != 0 ? (uint16_t)at.port : tw_server_addr(srv)->port;

@@ -400,6 +400,30 @@ mptcp_prefix(char *text, struct tw__addr_spec *out)
 	return rest + (rest[0] == '@' ? 1 : 2);
 }
 
+const char *
+tw__dgram_addr(struct tw_arena *arena, const char *text, bool *is_dgram)
+{
+	static const struct {
+		const char *prefix, *instead;
+	} prefixes[] = {
+		{ "udp@", "" },
+		{ "udp4@", "ipv4@" },
+		{ "udp6@", "ipv6@" },
+		{ "uxdg@", "unix@" },
+	};
+
+	*is_dgram = false;
+	for (size_t i = 0; i < TW_N_ELEMENTS(prefixes); i++) {
+		const size_t len = strlen(prefixes[i].prefix);
+
+		if (strncmp(text, prefixes[i].prefix, len) != 0)
+			continue;
+		*is_dgram = true;
+		return tw_arena_printf(arena, "%s%s", prefixes[i].instead, text + len);
+	}
+	return text;
+}
+
 int
 tw__addr_parse(struct tw_arena *arena, const char *text, unsigned how,
     struct tw__addr_spec *out, struct tw_err *err)

@@ -38,6 +38,9 @@ struct tw__addr_spec {
  * TW__ADDR_...; arena, where paths and names are kept. returns: 0 or -1. */
 int tw__addr_parse(struct tw_arena *arena, const char *text, unsigned how,
     struct tw__addr_spec *out, struct tw_err *err);
+/** tw__dgram_addr - what tw__addr_parse takes of an address of datagrams: "udp@",
+ * "udp4@", "udp6@", "uxdg@". out: is_dgram. returns: arena, or `text`. */
+const char *tw__dgram_addr(struct tw_arena *arena, const char *text, bool *is_dgram);
 /** tw__addr_resolve - asks the system's resolver; may block for some seconds.
  * in: family, AF_UNSPEC for any. out: addr, its port untouched.
  * returns: 0 or -1. */

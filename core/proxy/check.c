@@ -15,12 +15,6 @@
 #include "core/proxy/proxy_int.h"
 #include "core/run/affinity.h"
 
-static const char *
-mode_name(const struct tw_proxy *px)
-{
-	return px->c.mode == TW_MODE_HTTP ? "http" : "tcp";
-}
-
 /* The backend that a frontend refers to. in: word, the keyword; how, the
  * words for an error about the mode. returns: NULL after reporting. */
 static struct tw_proxy *
@@ -39,9 +33,9 @@ backend_of(struct tw_gen *gen, const struct tw_proxy *fe, const char *name,
 		tw_gen_fail(gen, at->file, at->line,
 		    "%s %s '%s' (%s:%d) tries to use incompatible %s %s '%s' "
 		    "(%s:%d) %s (see 'mode').",
-		    mode_name(fe), tw__proxy_type(fe), fe->name, fe->file, fe->line,
-		    mode_name(be), tw__proxy_type(be), be->name, be->file, be->line,
-		    how);
+		    tw_proxy_mode_name(fe), tw__proxy_type(fe), fe->name, fe->file,
+		    fe->line, tw_proxy_mode_name(be), tw__proxy_type(be), be->name,
+		    be->file, be->line, how);
 		return NULL;
 	}
 	return be;
@@ -270,12 +264,29 @@ balance_conf_check(struct tw_gen *gen, struct tw_proxy *px)
 	return algo->check != NULL ? algo->check(gen, px, conf) : 0;
 }
 
+static bool
+balance_fits_mode(const struct tw_proxy *px)
+{
+	return px->c.mode == TW_MODE_LOG
+	    ? px->c.balance->pick_message != NULL
+	    : !(px->c.balance->flags & TW_BALANCE_MESSAGES);
+}
+
 static int
 balance_check(struct tw_gen *gen, struct tw_proxy *px)
 {
 	if (px->c.balance == NULL)
 		px->c.balance =
 		    tw__module_find_balance("roundrobin", &px->c.balance_owner);
+	if (px->c.balance != NULL && !balance_fits_mode(px))
+		return tw_gen_fail(gen, px->balance_origin.file,
+		    px->balance_origin.line,
+		    "balance '%s' of %s '%s' is not for 'mode %s'; %s",
+		    px->c.balance->name, tw__proxy_type(px), px->name,
+		    tw_proxy_mode_name(px),
+		    px->c.mode == TW_MODE_LOG
+			? "write 'roundrobin', 'random', 'sticky' or 'log-hash'"
+			: "it chooses servers for log messages, in 'mode log'");
 	if (px->c.balance != NULL)
 		return balance_conf_check(gen, px);
 	if (px->n_servers == 0)
@@ -370,6 +381,11 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 {
 	int rc = frontend_check_routes(gen, px), clash;
 
+	if (px->c.mode == TW_MODE_LOG)
+		rc = tw_gen_fail(gen, px->file, px->line,
+		    "'mode log' is for backends, and %s '%s' receives connections: "
+		    "receive log messages in a section 'log-forward'",
+		    tw__proxy_type(px), px->name);
 	if (tw__binds_shard(gen, px) < 0)
 		rc = -1;
 	if (px->n_binds == 0 && !px->c.disabled)
@@ -474,7 +490,7 @@ tw__proxies_check(struct tw_gen *gen)
 			rc = -1;
 		if (tw__is_be(px) && backend_check(gen, px) < 0)
 			rc = -1;
-		if (!px->c.disabled)
+		if (!px->c.disabled && px->c.mode != TW_MODE_LOG)
 			timeouts_check(gen, px);
 		mode_check(gen, px);
 	}

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #include "core/net/conn.h"
+#include "core/proxy/logger.h"
 #include "core/proxy/proxy_int.h"
 #include "core/run/worker.h"
 
@@ -106,12 +107,13 @@ may_have(const char *word)
 {
 	static const char *const words[] = { "addr", "agent-addr", "agent-check",
 		"agent-inter", "agent-port", "agent-send", "backup", "check",
-		"check-send-proxy", "disabled", "downinter", "enabled", "error-limit",
-		"fall", "fastinter", "guid", "hash-key", "id", "init-state", "inter",
-		"maxconn", "maxqueue", "minconn", "no-backup", "observe", "on-error",
-		"on-marked-down", "on-marked-up", "pool-low-conn", "pool-max-conn",
-		"pool-purge-delay", "port", "proxy-v2-options", "rise", "send-proxy",
-		"send-proxy-v2", "slowstart", "source", "track", "weight" };
+		"check-proto", "check-send-proxy", "disabled", "downinter", "enabled",
+		"error-limit", "fall", "fastinter", "guid", "hash-key", "healthcheck",
+		"id", "init-state", "inter", "maxconn", "maxqueue", "minconn",
+		"no-backup", "observe", "on-error", "on-marked-down", "on-marked-up",
+		"pool-low-conn", "pool-max-conn", "pool-purge-delay", "port",
+		"proxy-v2-options", "rise", "send-proxy", "send-proxy-v2", "slowstart",
+		"source", "track", "weight" };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++)
 		if (strcmp(words[i], word) == 0)
@@ -209,6 +211,8 @@ place_take(struct tw_proxy *px, struct tw_server *srv, struct tw_err *err)
 		return -1;
 	srv->index = index_free(px);
 	tw__server_finish(px, srv);
+	if (tw__log_server_take(srv, err) != 0)
+		return -1;
 	return tw__modules_server_check(srv, err);
 }
 

@@ -28,6 +28,7 @@
 #define IN_BYTES (TW__LOG_LEN_MAX + 16) /* a message and its length */
 #define AT_ONCE 64 /* datagrams, or reads of a stream, before others have a turn */
 #define BACKLOG 128
+#define ACCEPT_AGAIN_MS 100 /* when there was no descriptor, or no memory */
 
 struct source;
 
@@ -35,6 +36,7 @@ struct stream {
 	LIST_ENTRY(stream) link;
 	struct source *source;
 	int fd;
+	struct tw_addr from;
 	struct event *io; /* owns */
 	size_t len;
 	char in[IN_BYTES];
@@ -46,6 +48,7 @@ struct source {
 	bool is_dgram, paused;
 	int fd;
 	struct event *io;                  /* owns; NULL: not read yet */
+	struct event *again;               /* owns; after ACCEPT_AGAIN_MS; NULL */
 	const struct tw__forward *of;      /* borrow: gen in force; NULL: none */
 	const struct tw__forward *next_of; /* of the generation that is built */
 	uint32_t n_streams;
@@ -76,13 +79,15 @@ to_loggers(const struct tw__logger_list *list, const struct tw__syslog *m)
 		if (m->level > lg->max_level || !tw__log_is_sampled(lg))
 			continue;
 		tw__syslog_out(&o, m, lg, tw_wall_us());
-		tw__log_message(lg, (struct tw_str){ text, (size_t)(o.p - text) });
+		tw__log_message(
+		    lg, (struct tw_str){ text, (size_t)(o.p - text) }, m->text);
 	}
 }
 
 static void
-forward(const struct tw__forward *f, struct tw_str bytes)
+forward(const struct tw__forward *f, const struct tw_addr *from, struct tw_str bytes)
 {
+	char host[TW__HOST_BYTES];
 	struct tw__syslog m;
 
 	if (f == NULL || bytes.len == 0)
@@ -94,6 +99,7 @@ forward(const struct tw__forward *f, struct tw_str bytes)
 		};
 	else
 		tw__syslog_parse(bytes, &m);
+	tw__syslog_host(&m, f->host, from, host);
 	to_loggers(&f->loggers, &m);
 	if (f->log_global)
 		to_loggers(&f->gen->global.loggers, &m);
@@ -107,12 +113,17 @@ on_datagram(evutil_socket_t fd, short what, void *arg)
 
 	(void)what;
 	for (int i = 0; i < AT_ONCE; i++) {
-		const ssize_t n = recv(fd, mem, sizeof(mem), MSG_DONTWAIT);
+		struct sockaddr_storage ss;
+		socklen_t len = sizeof(ss);
+		struct tw_addr from;
+		const ssize_t n = recvfrom(
+		    fd, mem, sizeof(mem), MSG_DONTWAIT, (struct sockaddr *)&ss, &len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			return;
-		forward(s->of, (struct tw_str){ mem, (size_t)n });
+		tw_addr_from_sockaddr(&from, (struct sockaddr *)&ss, len);
+		forward(s->of, &from, (struct tw_str){ mem, (size_t)n });
 	}
 }
 
@@ -162,7 +173,7 @@ take_messages(struct stream *st)
 			return false;
 		if (n == 0)
 			break;
-		forward(f, msg);
+		forward(f, &st->from, msg);
 		off += used;
 	}
 	memmove(st->in, st->in + off, st->len - off);
@@ -175,7 +186,7 @@ stream_end(struct stream *st)
 {
 	/* the last line may have no end */
 	if (st->len > 0 && (st->in[0] < '1' || st->in[0] > '9'))
-		forward(st->source->of, (struct tw_str){ st->in, st->len });
+		forward(st->source->of, &st->from, (struct tw_str){ st->in, st->len });
 	stream_free(st);
 }
 
@@ -212,6 +223,37 @@ on_stream(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+static bool
+is_full(const struct source *s)
+{
+	return s->of == NULL || s->n_streams >= s->of->maxconn;
+}
+
+static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct source *const s = arg;
+
+	(void)fd;
+	(void)what;
+	source_pause(s, is_full(s));
+}
+
+/* What waits to be accepted would wake this thread again at once, and again. */
+static void
+accept_later(struct source *s, int error)
+{
+	static const struct timeval tv = { .tv_usec = ACCEPT_AGAIN_MS * 1000 };
+
+	if (s->again == NULL)
+		s->again = evtimer_new(tw_worker_base(tw_worker_at(0)), on_again, s);
+	if (s->again == NULL || event_add(s->again, &tv) != 0)
+		return;
+	source_pause(s, true);
+	tw_log_limited(TW_WARNING, "log-forward '%s': cannot accept a stream: %s",
+	    s->of != NULL ? s->of->name : "", strerror(error));
+}
+
 static void
 on_accept(evutil_socket_t fd, short what, void *arg)
 {
@@ -221,10 +263,18 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	const struct timeval tv = { .tv_sec = ms / 1000,
 		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
 
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
 	(void)what;
-	const int conn = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (conn < 0)
+	const int conn =
+	    accept4(fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (conn < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM)
+			accept_later(s, errno);
 		return;
+	}
 	struct stream *const st = s->of != NULL ? calloc(1, sizeof(*st)) : NULL;
 	if (st == NULL) {
 		close(conn);
@@ -232,12 +282,13 @@ on_accept(evutil_socket_t fd, short what, void *arg)
 	}
 	st->source = s;
 	st->fd = conn;
+	tw_addr_from_sockaddr(&st->from, (struct sockaddr *)&ss, len);
 	st->io = event_new(base, conn, EV_READ | EV_PERSIST, on_stream, st);
 	TW_ASSERT(st->io != NULL);
 	event_add(st->io, ms > 0 ? &tv : NULL);
 	LIST_INSERT_HEAD(&s->streams, st, link);
-	if (++s->n_streams >= s->of->maxconn)
-		source_pause(s, true);
+	s->n_streams++;
+	source_pause(s, is_full(s));
 }
 
 /* ---- sockets ------------------------------------------------------------ */
@@ -287,6 +338,8 @@ source_free(struct source *s)
 	LIST_REMOVE(s, link);
 	if (s->io != NULL)
 		event_free(s->io);
+	if (s->again != NULL)
+		event_free(s->again);
 	close(s->fd);
 	free(s);
 }
@@ -372,7 +425,7 @@ tw__forwards_published(struct tw_gen *gen)
 	LIST_FOREACH(s, &sources, link) {
 		s->of = s->next_of;
 		if (s->of != NULL)
-			source_pause(s, s->n_streams >= s->of->maxconn);
+			source_pause(s, is_full(s));
 		if (s->of != NULL && reading)
 			source_read(s);
 	}

@@ -19,6 +19,8 @@
 #include "proxy/logger.h"
 #include "run/gen.h"
 
+#define TW__HOST_BYTES 512
+
 /* A message, taken apart; what it has not is empty. borrow: the bytes. */
 struct tw__syslog {
 	uint8_t format;         /* TW__LOG_RFC5424, _RFC3164, _LOCAL, _PRIORITY, _RAW */
@@ -39,6 +41,19 @@ void tw__syslog_out(struct tw_out *o, const struct tw__syslog *m,
 int tw__syslog_frame(
     struct tw_str in, bool always_lines, struct tw_str *msg, size_t *used);
 
+/* Whose name a message has: what `option host` says. */
+enum tw__forward_host {
+	TW__HOST_KEEP,    /* its own */
+	TW__HOST_FILL,    /* the sender's address when it has none */
+	TW__HOST_REPLACE, /* the sender's address */
+	TW__HOST_APPEND,  /* its own, a comma and the sender's address */
+};
+
+/** tw__syslog_host - gives a message the host that it is to have. in: from, the
+ * sender; family AF_UNIX or 0: unknown, nothing changes. out: mem, borrow: m. */
+void tw__syslog_host(struct tw__syslog *m, enum tw__forward_host how,
+    const struct tw_addr *from, char mem[TW__HOST_BYTES]);
+
 struct tw__forward_bind {
 	struct tw__forward_bind *next;
 	struct tw_addr addr; /* gen */
@@ -54,6 +69,7 @@ struct tw__forward {
 	struct tw__forward_bind *binds;
 	struct tw__logger_list loggers;
 	bool log_global, dont_parse, always_lines;
+	uint8_t host; /* enum tw__forward_host */
 	uint32_t maxconn, backlog, client_ms;
 	const char *file;
 	int line;

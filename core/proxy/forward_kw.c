@@ -62,12 +62,9 @@ add_bind(struct tw_line *ln, bool is_dgram)
 		return tw_line_fail(ln, 1,
 		    "'%s' is not supported here: write one address and its port",
 		    tw_arg(ln, 1));
-	if (is_dgram && strncmp(text, "udp@", 4) == 0)
-		text += 4;
-	else if (is_dgram && strncmp(text, "udp4@", 5) == 0)
-		text = tw_arena_printf(arena, "ipv4@%s", text + 5);
-	else if (is_dgram && strncmp(text, "udp6@", 5) == 0)
-		text = tw_arena_printf(arena, "ipv6@%s", text + 5);
+	if (is_dgram)
+		text = tw__dgram_addr(arena, text, &is_dgram);
+	is_dgram = strcmp(ln->kw->word, "dgram-bind") == 0;
 	if (tw__addr_parse(arena, text, TW__ADDR_NEED_PORT, &spec, &err) != 0 ||
 	    (spec.host != NULL &&
 		tw__addr_resolve(spec.host, spec.family, &spec.addr, &err) != 0))
@@ -162,6 +159,27 @@ set_always_lines(struct tw_line *ln)
 	return 0;
 }
 
+static int
+set_host(struct tw_line *ln)
+{
+	static const char *const words[] = {
+		[TW__HOST_KEEP] = "keep",
+		[TW__HOST_FILL] = "fill",
+		[TW__HOST_REPLACE] = "replace",
+		[TW__HOST_APPEND] = "append",
+	};
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
+		if (strcmp(tw_arg(ln, 0), words[i]) != 0)
+			continue;
+		conf_of(ln)->host = (uint8_t)i;
+		return 0;
+	}
+	return tw_line_fail(ln, 0,
+	    "'option host' expects 'replace', 'fill', 'keep' or 'append', not '%s'",
+	    tw_arg(ln, 0));
+}
+
 #define KW(text, min, max, setter)                                       \
 	.word = text, .scopes = TW_SC_SECTION, .section = "log-forward", \
 	.min_args = min, .max_args = max, .set = setter
@@ -189,6 +207,12 @@ static const struct tw_kw keywords[] = {
 	{ KW("option assume-rfc6587-ntf", 0, 0, set_always_lines), .flags = TW_KW_NO,
 	    .usage = "", .help = "Streams are lines, also when they begin with digits.",
 	    .def = "off" },
+	{ KW("option host", 1, 1, set_host),
+	    .usage = "{ replace | fill | keep | append }",
+	    .help = "The host in messages of RFC 3164 and 5424: the sender's address, "
+		    "that when the message names none, the message's own, or its own, "
+		    "a comma and the sender's address.",
+	    .def = "keep" },
 	{ .word = NULL },
 };
 

@@ -205,6 +205,24 @@ tw__syslog_parse(struct tw_str bytes, struct tw__syslog *m)
 		take_3164(bytes, m);
 }
 
+void
+tw__syslog_host(struct tw__syslog *m, enum tw__forward_host how,
+    const struct tw_addr *from, char mem[TW__HOST_BYTES])
+{
+	struct tw_out o = tw_out_of(mem, TW__HOST_BYTES);
+	const bool none = m->host.len == 0 || tw_str_eq(m->host, TW_STR("-"));
+
+	if (how == TW__HOST_KEEP || (how == TW__HOST_FILL && !none) ||
+	    (from->family != AF_INET && from->family != AF_INET6))
+		return;
+	if (how == TW__HOST_APPEND && !none) {
+		tw_out_str(&o, m->host);
+		tw_out_char(&o, ',');
+	}
+	tw_addr_out(&o, from);
+	m->host = (struct tw_str){ mem, (size_t)(o.p - mem) };
+}
+
 /* ---- putting together --------------------------------------------------- */
 
 static void

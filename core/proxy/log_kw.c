@@ -132,12 +132,11 @@ parse_socket(struct tw_line *ln, const char *text, struct tw__logger *lg)
 
 /* A log server over a stream: messages go through a ring of their own. */
 static int
-parse_stream(
-    struct tw_line *ln, const char *text, const char *addr, struct tw__logger *lg)
+parse_stream(struct tw_line *ln, const char *text, struct tw__logger *lg)
 {
 	struct tw_addr to;
 
-	if (parse_address(ln, addr, &to) != 0)
+	if (parse_address(ln, text, &to) != 0)
 		return -1;
 	lg->ring = tw__ring_implicit(ln, text, &to)->name;
 	return 0;
@@ -152,26 +151,25 @@ parse_ring(struct tw_line *ln, const char *name, struct tw__logger *lg)
 	return 0;
 }
 
+/* A logger of a backend chooses for each message: it shares no text. */
+static int
+parse_backend(struct tw_line *ln, const char *name, struct tw__logger *lg)
+{
+	if (name[0] == '\0')
+		return tw_line_fail(
+		    ln, 0, "'backend@' needs the name of a backend in 'mode log'");
+	lg->backend_name = tw_arena_strdup(tw_gen_arena(ln->gen), name);
+	lg->is_special = true;
+	return 0;
+}
+
 static int
 parse_target(struct tw_line *ln, struct tw__logger *lg)
 {
-	/* what is in the place of a prefix for the parser of addresses */
-	static const struct {
-		const char *prefix, *address;
-		bool is_stream;
-	} prefixes[] = {
-		{ "udp@", "", false },
-		{ "udp4@", "ipv4@", false },
-		{ "udp6@", "ipv6@", false },
-		{ "uxdg@", "unix@", false },
-		{ "tcp@", "", true },
-		{ "tcp4@", "ipv4@", true },
-		{ "tcp6@", "ipv6@", true },
-		{ "uxst@", "unix@", true },
-	};
-	static const char *const later[] = { "backend@", "sockpair@" };
+	static const char *const streams[] = { "tcp@", "tcp4@", "tcp6@", "uxst@" };
 	struct tw_arena *const arena = tw_gen_arena(ln->gen);
 	const char *const text = tw_arg(ln, 0);
+	bool is_dgram; /* it is, with a prefix or without */
 
 	if (strcmp(text, "stdout") == 0)
 		return parse_fd(ln, "1", lg);
@@ -181,22 +179,16 @@ parse_target(struct tw_line *ln, struct tw__logger *lg)
 		return parse_fd(ln, text + 3, lg);
 	if (strncmp(text, "ring@", 5) == 0)
 		return parse_ring(ln, text + 5, lg);
-	for (size_t i = 0; i < TW_N_ELEMENTS(later); i++)
-		if (strncmp(text, later[i], strlen(later[i])) == 0)
-			return tw_line_fail(ln, 0,
-			    "'%s' targets are not supported yet; use an address, "
-			    "ring@NAME, stdout, stderr or fd@N",
-			    later[i]);
-	for (size_t i = 0; i < TW_N_ELEMENTS(prefixes); i++) {
-		const size_t len = strlen(prefixes[i].prefix);
-		if (strncmp(text, prefixes[i].prefix, len) != 0)
-			continue;
-		const char *const addr =
-		    tw_arena_printf(arena, "%s%s", prefixes[i].address, text + len);
-		return prefixes[i].is_stream ? parse_stream(ln, text, addr, lg)
-					     : parse_socket(ln, addr, lg);
-	}
-	return parse_socket(ln, text, lg);
+	if (strncmp(text, "backend@", 8) == 0)
+		return parse_backend(ln, text + 8, lg);
+	if (strncmp(text, "sockpair@", 9) == 0)
+		return tw_line_fail(ln, 0,
+		    "'sockpair@' targets are not supported yet; use an address, "
+		    "ring@NAME, backend@NAME, stdout, stderr or fd@N");
+	for (size_t i = 0; i < TW_N_ELEMENTS(streams); i++)
+		if (strncmp(text, streams[i], strlen(streams[i])) == 0)
+			return parse_stream(ln, text, lg);
+	return parse_socket(ln, tw__dgram_addr(arena, text, &is_dgram), lg);
 }
 
 /* ---- how ---------------------------------------------------------------- */
@@ -450,8 +442,10 @@ static const struct tw_kw log_keywords[] = {
 int
 tw__log_register(struct tw_err *err)
 {
-	if (tw__kw_add(log_keywords, NULL, err) != 0 || tw__ring_register(err) != 0 ||
-	    tw__log_profile_register(err) != 0 || tw__forward_register(err) != 0)
+	if (tw__kw_add(log_keywords, NULL, err) != 0 ||
+	    tw__kw_add(tw__log_server_kw, NULL, err) != 0 ||
+	    tw__ring_register(err) != 0 || tw__log_profile_register(err) != 0 ||
+	    tw__forward_register(err) != 0)
 		return -1;
 	return tw__kw_add(tw__logfmt_kw, NULL, err);
 }

@@ -438,7 +438,25 @@ check_profile(struct tw_gen *gen, const struct tw_proxy *px, struct tw__logger *
 	return result;
 }
 
-/* Rings and profiles may stand further down than the lines that name them. */
+static int
+check_backend(struct tw_gen *gen, struct tw__logger *lg)
+{
+	lg->backend = tw_gen_find(gen, lg->backend_name, TW_BACKEND);
+	if (lg->backend == NULL)
+		return tw_gen_fail(gen, lg->file, lg->line,
+		    "unknown backend '%s': declare it in a section 'backend %s' with "
+		    "'mode log'",
+		    lg->backend_name, lg->backend_name);
+	if (lg->backend->c.mode != TW_MODE_LOG)
+		return tw_gen_fail(gen, lg->file, lg->line,
+		    "%s '%s' (%s:%d) is in 'mode %s'; log messages go to a backend in "
+		    "'mode log'",
+		    tw__proxy_type(lg->backend), lg->backend->name, lg->backend->file,
+		    lg->backend->line, tw_proxy_mode_name(lg->backend));
+	return 0;
+}
+
+/* Rings, backends and profiles may stand further down than the lines that name them. */
 static int
 check_loggers(
     struct tw_gen *gen, const struct tw_proxy *px, const struct tw__logger_list *list)
@@ -448,6 +466,8 @@ check_loggers(
 
 	SLIST_FOREACH(lg, list, link) {
 		if (lg->profile_name != NULL && check_profile(gen, px, lg) != 0)
+			result = -1;
+		if (lg->backend_name != NULL && check_backend(gen, lg) != 0)
 			result = -1;
 		if (lg->ring == NULL || lg->target != NULL)
 			continue;
@@ -469,7 +489,9 @@ int
 tw__log_check(struct tw_gen *gen)
 {
 	struct tw_proxy *px;
-	int result = check_loggers(gen, NULL, &gen->global.loggers);
+	int result = tw__log_backends_check(gen);
+	if (check_loggers(gen, NULL, &gen->global.loggers) != 0)
+		result = -1;
 	const struct tw_logfmt *const plain = builtin(gen, default_format);
 	const struct tw_logfmt *const plain_http = builtin(gen, default_http_format);
 

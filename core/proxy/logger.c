@@ -25,9 +25,11 @@
 #include <tideway/assert.h>
 
 #include "expr/expr_int.h"
+#include "proxy/forward.h"
 #include "proxy/logbuf.h"
 #include "proxy/logger.h"
 #include "proxy/proxy.h"
+#include "proxy/ring.h"
 #include "run/worker.h"
 
 #define NAME_MAX_BYTES 250
@@ -338,6 +340,19 @@ profiled(const struct line *l, const struct tw__log_profile *p, struct line *out
 	return !p->step[step].drop;
 }
 
+/* The newest entry goes to a server of the logger's backend, or nowhere. */
+static void
+address(struct tw__logw *lw, const struct tw__logger *lg, struct tw_str body)
+{
+	struct tw__log_entry *const e = &lw->entry[lw->n - 1];
+
+	e->target = tw__log_backend_target(lg->backend, body);
+	if (e->target != NULL)
+		return;
+	lw->n--;
+	tw__log_drop(NULL, 1);
+}
+
 static void
 emit_alone(struct tw__logw *lw, const struct line *l, const struct tw__logger *lg)
 {
@@ -346,10 +361,15 @@ emit_alone(struct tw__logw *lw, const struct line *l, const struct tw__logger *l
 
 	if (!tw__logw_has_room(lw, bytes, 1))
 		tw__logw_make_room(lw, bytes, 1);
+	const int n = lw->n;
 	emit_to(lw, l, lg, text);
+	if (lg->backend != NULL && lw->n > n)
+		address(lw, lg,
+		    (struct tw_str){
+			lw->buf + lw->entry[n].text, lw->entry[n].text_len });
 }
 
-/* Loggers with a sample or a profile; they share no text. */
+/* Loggers with a sample, a profile or a backend; they share no text. */
 static void
 emit_special(struct tw__logw *lw, const struct line *l)
 {
@@ -424,7 +444,7 @@ tw__log_is_sampled(const struct tw__logger *lg)
 }
 
 void
-tw__log_message(const struct tw__logger *lg, struct tw_str text)
+tw__log_message(const struct tw__logger *lg, struct tw_str text, struct tw_str body)
 {
 	struct tw__logw *const lw = tw__self->log;
 
@@ -438,6 +458,8 @@ tw__log_message(const struct tw__logger *lg, struct tw_str text)
 	memcpy(lw->buf + lw->used, text.p, text.len);
 	lw->buf[lw->used + text.len] = '\n';
 	lw->used += (uint32_t)text.len + 1;
+	if (lg->backend != NULL)
+		address(lw, lg, body);
 }
 
 /* ---- what is logged ----------------------------------------------------- */
@@ -569,6 +591,34 @@ tw_proxy_log(const struct tw_proxy *px, enum tw_level level, const char *fmt, ..
 		emit_any(&l);
 }
 
+int
+tw__log_sources_open(struct tw_gen *gen, struct tw_err *err)
+{
+	if (tw__ring_files_open(gen, err) != 0)
+		return -1;
+	if (tw__forwards_open(gen, err) == 0)
+		return 0;
+	tw__ring_files_abandon();
+	return -1;
+}
+
+void
+tw__log_sources_abandon(void)
+{
+	tw__ring_files_abandon();
+	tw__forwards_abandon();
+}
+
+static void
+open_all(const struct tw__logger_list *list)
+{
+	const struct tw__logger *lg;
+
+	SLIST_FOREACH(lg, list, link)
+		if (lg->target != NULL)
+			tw__log_target_open(lg->target);
+}
+
 void
 tw__log_trail(const struct tw_proxy *px, struct tw_str text)
 {
@@ -581,12 +631,15 @@ tw__log_trail(const struct tw_proxy *px, struct tw_str text)
 void
 tw__log_open(struct tw_gen *gen)
 {
-	const struct tw__logger *lg;
 	const struct tw_proxy *px;
 
-	SLIST_FOREACH(lg, &gen->global.loggers, link)
-		tw__log_target_open(lg->target);
-	TAILQ_FOREACH(px, &gen->proxies, link)
-		SLIST_FOREACH(lg, &px->c.loggers, link)
-			tw__log_target_open(lg->target);
+	open_all(&gen->global.loggers);
+	for (const struct tw__forward *f = gen->forwards; f != NULL; f = f->next)
+		open_all(&f->loggers);
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		open_all(&px->c.loggers);
+		for (int i = 0; i < px->n_servers; i++)
+			if (px->server[i]->log_target != NULL)
+				tw__log_target_open(px->server[i]->log_target);
+	}
 }

@@ -83,6 +83,8 @@ struct tw__logger {
 	SLIST_ENTRY(tw__logger) link;
 	struct tw__log_target *target; /* borrow: for ever; NULL until checked: ring */
 	const char *ring;   /* gen; `ring@name`; NULL: another target */
+	const char *backend_name; /* gen; `backend@name`; NULL: another target */
+	const struct tw_proxy *backend; /* gen; its servers are the targets; or NULL */
 	const char *file;
 	int line;
 	uint32_t max_len;   /* bytes of a line, header included */
@@ -105,6 +107,12 @@ int tw__log_check(struct tw_gen *gen);
  * before chroot. Those that fail are tried again when a line is due. */
 void tw__log_open(struct tw_gen *gen);
 
+/** tw__log_sources_open - what a generation's logging needs before it is in force:
+ * the files of rings, the sockets of log-forward sections; tw__log_sources_abandon
+ * - it was refused. errors: -1: nothing is left open. control. */
+int tw__log_sources_open(struct tw_gen *gen, struct tw_err *err);
+void tw__log_sources_abandon(void);
+
 /** tw__log_worker_up / tw__log_worker_down - the calling worker's buffer; down
  * sends what is in it. errors: -1: out of memory. */
 int tw__log_worker_up(struct tw_worker *w);
@@ -118,9 +126,10 @@ void tw__log_request(struct tw_req *req, enum tw__log_step step);
 void tw__log_connection(struct tw_req *req, const char *why);
 /** tw__log_is_sampled - whether it is a line's turn with this logger. */
 bool tw__log_is_sampled(const struct tw__logger *lg);
-/** tw__log_message - a message with its header, without newline, as it is.
- * context: worker. */
-void tw__log_message(const struct tw__logger *lg, struct tw_str text);
+/** tw__log_message - a message with its header, without newline, as it is. in:
+ * body, what it says beside the header. context: worker. */
+void tw__log_message(
+    const struct tw__logger *lg, struct tw_str text, struct tw_str body);
 /** tw__log_trail - a line of a trail to a frontend's targets, level debug. context:
  * worker. */
 void tw__log_trail(const struct tw_proxy *px, struct tw_str text);
@@ -140,6 +149,22 @@ int tw__log_pid(void);
 #define TW__WATCH_STEPS 0x08u  /* some frontend has log-steps */
 /** tw__watch_for - from now on. context: any. */
 void tw__watch_for(unsigned bits);
+
+/* Log backends: `mode log` (log_backend.c). */
+extern const struct tw_kw tw__log_server_kw[]; /* words of their servers */
+/** tw__log_proto_of - by name. returns: 1: octet-count; 0: legacy; -1: neither. */
+int tw__log_proto_of(const char *name);
+/** tw__log_backends_check - their servers get targets; what only these may have
+ * is refused elsewhere. returns: 0, or -1 (reported). */
+int tw__log_backends_check(struct tw_gen *gen);
+/** tw__log_server_take - the same for a server that is added at run time. control. */
+int tw__log_server_take(struct tw_server *srv, struct tw_err *err);
+/** tw__log_backend_target - where a message goes to. in: body, without header.
+ * returns: NULL: no server is usable. context: any thread. */
+struct tw__log_target *tw__log_backend_target(
+    const struct tw_proxy *be, struct tw_str body);
+/** tw__log_server_moved - a server of such a backend has another address. control. */
+void tw__log_server_moved(struct tw_server *srv);
 
 /* `show events` and the like (log_cmd.c). */
 extern const struct tw_command tw__log_commands[];
@@ -161,7 +186,7 @@ struct tw__log_target_info {
 /** tw__log_target_at - the i-th, from 0. returns: false: there is none. */
 bool tw__log_target_at(int i, struct tw__log_target_info *info);
 void tw__log_target_open(struct tw__log_target *t);
-/** tw__log_drop - counts lines that a target has lost. */
+/** tw__log_drop - counts lines that a target has lost; NULL: there was none. */
 void tw__log_drop(struct tw__log_target *t, int n);
 /** tw__log_target_send - never waits. in: n messages, each with its newline;
  * iov, iov_per_msg of them for each. returns: how many were sent or given up;

@@ -55,7 +55,9 @@ tw__log_dropped(void)
 void
 tw__log_drop(struct tw__log_target *t, int n)
 {
-	atomic_fetch_add_explicit(&t->dropped, (uint64_t)n, memory_order_relaxed);
+	if (t != NULL)
+		atomic_fetch_add_explicit(
+		    &t->dropped, (uint64_t)n, memory_order_relaxed);
 	atomic_fetch_add_explicit(&dropped, (uint64_t)n, memory_order_relaxed);
 }
 

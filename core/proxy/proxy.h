@@ -67,6 +67,8 @@ struct tw__source {
 };
 
 struct tw__netns;
+struct tw__log_target;
+struct tw__ring_conf;
 
 /* How connections to a server are made, when there is anything to it. */
 struct tw__how {
@@ -342,6 +344,15 @@ struct tw_server {
 	const char *cc;         /* gen; congestion control; NULL: as the system */
 	uint32_t max_reuse;     /* max-reuse, plus 1; 0: no limit */
 	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
+	/* A server of a log backend (log_backend.c). */
+	bool is_dgram;          /* its address has a prefix that says so */
+	bool octet_count;       /* log-proto octet-count */
+	uint32_t log_bufsize;   /* 0: not given */
+	const char *log_word;   /* the last of these words on its line; NULL: none */
+	const struct tw__ring_conf *log_ring; /* gen; of a stream; NULL */
+	/* for ever; NULL: not of a log backend. shared: written by the control
+	 * thread when its address changes */
+	_Atomic(struct tw__log_target *) log_target;
 };
 
 /* How a server without init-addr finds its first one; set before files are read. */

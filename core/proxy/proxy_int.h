@@ -25,6 +25,7 @@ extern const struct tw_kw tw__source_kw[];
 extern const struct tw_kw tw__socket_kw[];
 extern const struct tw_kw tw__capture_kw[];
 extern const struct tw_kw tw__logfmt_kw[];
+extern const struct tw_kw tw__status_kw[];
 
 /** tw__kw_ignored - the setter of words that stand in a section without the
  * side they speak of: warns as HAProxy does. returns: 0. */

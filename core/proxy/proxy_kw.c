@@ -74,14 +74,10 @@ proxy_set_mode(struct tw_line *ln)
 		    "'mode health' has gone; write 'mode http' "
 		    "and a rule that answers the checker");
 	else if (strcmp(arg, "log") == 0)
-		return tw_line_fail(ln, 0,
-		    "'mode log' is known to HAProxy but not supported by tideway "
-		    "yet; name each log server in a 'log' line");
+		line_proxy(ln)->c.mode = TW_MODE_LOG;
 	else
 		return tw_line_fail(ln, 0,
-		    "unknown proxy mode '%s'; write 'http' or "
-		    "'tcp'",
-		    arg);
+		    "unknown proxy mode '%s'; write 'http', 'tcp' or 'log'", arg);
 	return 0;
 }
 

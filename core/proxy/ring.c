@@ -92,13 +92,26 @@ bytes_out(const struct tw__ring *r, uint64_t pos, void *p, size_t len)
 	memcpy((char *)p + first, r->mem, len - first);
 }
 
-static uint32_t
+/* Of the message at `pos`, which is before the head. A file's bytes may be
+ * anybody's: what would end behind the head is no message. */
+static size_t
 length_at(const struct tw__ring *r, uint64_t pos)
 {
 	uint32_t len;
 
+	if (r->head - pos < LEN_BYTES)
+		return NONE;
 	bytes_out(r, pos, &len, LEN_BYTES);
-	return len;
+	return len <= r->head - pos - LEN_BYTES ? len : NONE;
+}
+
+/* Behind the message at `pos`; all that follows one that is none is lost. */
+static uint64_t
+after(const struct tw__ring *r, uint64_t pos)
+{
+	const size_t len = length_at(r, pos);
+
+	return len != NONE ? pos + LEN_BYTES + len : r->head;
 }
 
 /* Somebody who must not miss it has not read the oldest message. */
@@ -122,7 +135,7 @@ make_room(struct tw__ring *r, uint64_t need)
 	while (r->size - (r->head - r->tail) < need) {
 		if (is_held(r))
 			return false;
-		r->tail += LEN_BYTES + length_at(r, r->tail);
+		r->tail = after(r, r->tail);
 	}
 	return true;
 }
@@ -173,8 +186,12 @@ tw__ring_put(struct tw__ring *r, const struct iovec *iov, int n)
 	if (len > r->maxlen)
 		len = r->maxlen;
 	const bool ok = make_room(r, LEN_BYTES + (uint64_t)len);
+	if (r->page != NULL && ok) /* what is overwritten now is there no more */
+		tw__ring_file_note(r->page, r->tail, r->head);
 	if (ok)
 		message_in(r, len, iov, n);
+	if (r->page != NULL && ok)
+		tw__ring_file_note(r->page, r->tail, r->head);
 	pthread_mutex_unlock(&r->lock);
 	atomic_fetch_add_explicit(
 	    ok ? &r->messages : &r->dropped, 1, memory_order_relaxed);
@@ -183,30 +200,49 @@ tw__ring_put(struct tw__ring *r, const struct iovec *iov, int n)
 	return ok;
 }
 
-void
-tw__ring_resize(struct tw__ring *r, uint64_t size)
+/* The newest messages, in their places for another size. lock. */
+static void
+copy_to(const struct tw__ring *r, struct tw__ring *to)
 {
-	char *const mem = malloc(size);
-	struct tw__ring_reader *rd;
-
-	TW_ASSERT(mem != NULL);
-	pthread_mutex_lock(&r->lock);
-	while (r->head - r->tail > size)
-		r->tail += LEN_BYTES + length_at(r, r->tail);
-	struct tw__ring fresh = { .mem = mem, .size = size };
 	for (uint64_t pos = r->tail; pos < r->head;) {
 		const size_t at = (size_t)(pos % r->size);
 		uint64_t part = r->size - at;
+
 		part = part < r->head - pos ? part : r->head - pos;
-		bytes_in(&fresh, pos, r->mem + at, (size_t)part);
+		bytes_in(to, pos, r->mem + at, (size_t)part);
 		pos += part;
 	}
+}
+
+static void
+memory_free(struct tw__ring *r)
+{
+	if (r->page == NULL)
+		free(r->mem);
+	tw__ring_file_unmap(&r->page, r->size);
+}
+
+void
+tw__ring_resize(struct tw__ring *r, uint64_t size, struct tw__ring_page *page)
+{
+	struct tw__ring_reader *rd;
+	struct tw__ring fresh = { .size = size,
+		.mem = page != NULL ? tw__ring_file_bytes(page) : malloc(size) };
+
+	TW_ASSERT(fresh.mem != NULL);
+	pthread_mutex_lock(&r->lock);
+	while (r->head - r->tail > size)
+		r->tail = after(r, r->tail);
+	copy_to(r, &fresh);
 	LIST_FOREACH(rd, &r->readers, link)
 		if (rd->pos < r->tail)
 			rd->pos = r->tail;
-	free(r->mem);
-	r->mem = mem;
+	memory_free(r);
+	r->mem = fresh.mem;
+	r->page = page;
 	r->size = size;
+	if (page != NULL)
+		tw__ring_file_note(page, r->tail, r->head);
 	pthread_mutex_unlock(&r->lock);
 }
 
@@ -238,8 +274,10 @@ next_message(struct tw__ring *r, struct tw__ring_reader *rd, char *mem, size_t r
 	pthread_mutex_lock(&r->lock);
 	if (rd->pos < r->tail) /* overtaken */
 		rd->pos = r->tail;
-	if (rd->pos < r->head)
+	if (rd->pos < r->head) {
 		len = length_at(r, rd->pos);
+		rd->pos = len != NONE ? rd->pos : r->head;
+	}
 	if (len != NONE && mem != NULL && len <= room) {
 		bytes_out(r, rd->pos + LEN_BYTES, mem, len);
 		rd->pos += LEN_BYTES + len;
@@ -270,7 +308,7 @@ tw__ring_used(struct tw__ring *r, uint64_t *messages)
 	pthread_mutex_lock(&r->lock);
 	const uint64_t used = r->head - r->tail;
 	for (uint64_t pos = r->tail; pos < r->head; n++)
-		pos += LEN_BYTES + length_at(r, pos);
+		pos = after(r, pos);
 	pthread_mutex_unlock(&r->lock);
 	*messages = n;
 	return used;

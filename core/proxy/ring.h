@@ -42,11 +42,13 @@ struct tw__ring_conf {
 	uint32_t connect_ms, server_ms;
 	struct tw__ring_server_conf *servers;
 	bool implicit;      /* of a `log tcp@...` line */
+	const char *file_path; /* gen; backing-file; NULL: none */
 	const char *file;
 	int line;
 };
 
 struct tw__ring;
+struct tw__ring_page;
 
 /* One who reads; embed it. It begins at the oldest message. */
 struct tw__ring_reader {
@@ -81,7 +83,11 @@ struct tw__ring {
 	char *name, *description;   /* owns; description: lock */
 	struct tw__log_target *target; /* owns: for ever */
 	pthread_mutex_t lock;
-	char *mem;                  /* owns; lock */
+	char *mem;                  /* owns, unless `page` does; lock */
+	struct tw__ring_page *page; /* owns; lock; backing-file; NULL: none */
+	struct tw__ring_page *next_page; /* owns; of the generation that is built */
+	uint64_t next_size;         /* of that; what the page says may be changed */
+	char *path;                 /* owns; control: of `page` */
 	uint64_t size, head, tail;  /* lock; positions that only grow */
 	uint32_t maxlen;            /* lock */
 	LIST_HEAD(, tw__ring_reader) readers; /* lock */
@@ -96,8 +102,9 @@ struct tw__ring *tw__ring_get(const char *name);
 /** tw__ring_find - NULL: there is none. tw__ring_each - calls fn for each. */
 struct tw__ring *tw__ring_find(const char *name);
 void tw__ring_each(void (*fn)(struct tw__ring *r, void *arg), void *arg);
-/** tw__ring_resize - keeps the newest messages that fit. control. */
-void tw__ring_resize(struct tw__ring *r, uint64_t size);
+/** tw__ring_resize - keeps the newest messages that fit. in: page, taken: where
+ * they are from now on; NULL: on the heap. control. */
+void tw__ring_resize(struct tw__ring *r, uint64_t size, struct tw__ring_page *page);
 /** tw__ring_put - a message, cut to the ring's maxlen. in: iov; a newline at its
  * end is left out. returns: false: dropped, and counted. context: any thread;
  * never waits for a receiver. */
@@ -114,11 +121,28 @@ size_t tw__ring_next_len(struct tw__ring *r, struct tw__ring_reader *rd);
 /** tw__ring_used - bytes; out: messages that are in it. */
 uint64_t tw__ring_used(struct tw__ring *r, uint64_t *messages);
 
+/* ring_file.c */
+/** tw__ring_file_map - a file for a ring, made anew; what was there is kept as
+ * FILE.bak. returns: owned; NULL: err. */
+struct tw__ring_page *tw__ring_file_map(const char *path, const struct tw__ring *r,
+    uint64_t size, struct tw_err *err);
+char *tw__ring_file_bytes(struct tw__ring_page *page);
+void tw__ring_file_unmap(struct tw__ring_page **page, uint64_t size);
+/** tw__ring_file_note - where messages are now. context: ring's lock. */
+void tw__ring_file_note(struct tw__ring_page *page, uint64_t tail, uint64_t head);
+/** tw__ring_files_open - the files of a generation's rings; those that are open
+ * stay. errors: -1: nothing has changed but FILE.bak. */
+int tw__ring_files_open(struct tw_gen *gen, struct tw_err *err);
+/** tw__ring_files_abandon - closes those of a generation that was refused. */
+void tw__ring_files_abandon(void);
+/** tw__ring_file_follow - the ring's memory is as its generation wants it. */
+void tw__ring_file_follow(struct tw__ring *r, const struct tw__ring_conf *c);
+
 /* ring_send.c */
 /** tw__ring_wake - its servers have something to send. context: any thread. */
 void tw__ring_wake(struct tw__ring *r);
-/** tw__ring_serve - these servers from now on; those that are the same go on.
- * control. */
+/** tw__ring_serve - these servers from now on; those that are the same go on, and
+ * so does that of a log backend when it has moved. control. */
 void tw__ring_serve(struct tw__ring *r, const struct tw__ring_conf *conf);
 
 /* ring_kw.c */
@@ -126,6 +150,9 @@ int tw__ring_register(struct tw_err *err);
 /** tw__ring_implicit - the ring of a `log tcp@...` line. returns: gen. */
 struct tw__ring_conf *tw__ring_implicit(
     struct tw_line *ln, const char *text, const struct tw_addr *addr);
+/** tw__ring_of_server - the ring of a log backend's server. returns: gen. */
+struct tw__ring_conf *tw__ring_of_server(
+    struct tw_gen *gen, const struct tw_server *srv);
 /** tw__ring_conf_find - in a generation; NULL: it has none of this name. */
 const struct tw__ring_conf *tw__ring_conf_find(
     const struct tw_gen *gen, const char *name);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * ring_kw.c - `ring` sections, and the rings that `log tcp@...` lines imply.
+ * ring_kw.c - `ring` sections, and the rings that `log tcp@...` lines and the
+ * servers of log backends imply.
  *
  * Start-up and control thread. source: HAProxy's manual, 3.9.
  */
@@ -37,12 +38,12 @@ tw__ring_conf_find(const struct tw_gen *gen, const char *name)
 }
 
 static struct tw__ring_conf *
-conf_new(struct tw_line *ln, const char *name)
+conf_new(struct tw_gen *gen, const char *name, const char *file, int line)
 {
-	struct tw_arena *const arena = tw_gen_arena(ln->gen);
+	struct tw_arena *const arena = tw_gen_arena(gen);
 	struct tw__ring_conf *const c = tw_arena_zalloc(arena, sizeof(*c));
 
-	*c = (struct tw__ring_conf){ .next = ln->gen->rings,
+	*c = (struct tw__ring_conf){ .next = gen->rings,
 		.name = tw_arena_strdup(arena, name),
 		.description = tw_arena_strdup(arena, name),
 		.size = SIZE_DEFAULT,
@@ -50,9 +51,9 @@ conf_new(struct tw_line *ln, const char *name)
 		.format = TW__LOG_RAW,
 		.connect_ms = CONNECT_MS,
 		.server_ms = SERVER_MS,
-		.file = ln->file,
-		.line = ln->number };
-	ln->gen->rings = c;
+		.file = file,
+		.line = line };
+	gen->rings = c;
 	return c;
 }
 
@@ -64,7 +65,7 @@ tw__ring_implicit(struct tw_line *ln, const char *text, const struct tw_addr *ad
 
 	if (old != NULL) /* another line names it, too */
 		return (struct tw__ring_conf *)(uintptr_t)old;
-	struct tw__ring_conf *const c = conf_new(ln, text);
+	struct tw__ring_conf *const c = conf_new(ln->gen, text, ln->file, ln->number);
 	c->implicit = true;
 	c->description = tw_arena_printf(arena,
 	    "created from logserver declared into '%s' at line %d", ln->file,
@@ -76,6 +77,33 @@ tw__ring_implicit(struct tw_line *ln, const char *text, const struct tw_addr *ad
 	return c;
 }
 
+struct tw__ring_conf *
+tw__ring_of_server(struct tw_gen *gen, const struct tw_server *srv)
+{
+	struct tw_arena *const arena = tw_gen_arena(gen);
+	struct tw__ring_conf *const c =
+	    conf_new(gen, tw_arena_printf(arena, "%s/%s", srv->proxy->name, srv->name),
+		srv->file, srv->line);
+
+	c->implicit = true;
+	c->description = tw_arena_printf(
+	    arena, "of a log server declared in '%s' at line %d", srv->file, srv->line);
+	c->size = srv->log_bufsize != 0 ? srv->log_bufsize : gen->global.bufsize;
+	c->maxlen = (uint32_t)(c->size < TW__LOG_LEN_MAX ? c->size : TW__LOG_LEN_MAX);
+	c->connect_ms = srv->proxy->c.timeout.connect != 0
+	    ? srv->proxy->c.timeout.connect
+	    : CONNECT_MS;
+	c->server_ms = srv->proxy->c.timeout.server != 0 ? srv->proxy->c.timeout.server
+							 : SERVER_MS;
+	if (!srv->has_addr)
+		return c;
+	c->servers = tw_arena_zalloc(arena, sizeof(*c->servers));
+	c->servers->name = tw_arena_strdup(arena, srv->name);
+	c->servers->addr = srv->addr;
+	c->servers->octet_count = srv->octet_count;
+	return c;
+}
+
 /* ---- keywords ----------------------------------------------------------- */
 
 static int
@@ -83,7 +111,7 @@ ring_open(struct tw_line *ln, void **section)
 {
 	const char *const name = ln->n_words > 1 ? ln->word[1] : "";
 
-	*section = conf_new(ln, name);
+	*section = conf_new(ln->gen, name, ln->file, ln->number);
 	if (name[0] == '\0')
 		return tw_line_fail(ln, -1, "'ring' expects a name");
 	if (ln->n_words > 2)
@@ -166,6 +194,23 @@ set_size(struct tw_line *ln)
 }
 
 static int
+set_backing_file(struct tw_line *ln)
+{
+	const char *const path = tw_arg(ln, 0);
+
+	for (const struct tw__ring_conf *c = ln->gen->rings; c != NULL; c = c->next)
+		if (c->file_path != NULL && strcmp(c->file_path, path) == 0)
+			return tw_line_fail(ln, 0,
+			    "'%s' is the backing-file of ring '%s' (%s:%d) already; "
+			    "give each ring a file of its own",
+			    path, c->name, c->file, c->line);
+	if (path[0] == '\0')
+		return tw_line_fail(ln, 0, "'backing-file' expects the path of a file");
+	conf_of(ln)->file_path = tw_arena_strdup(tw_gen_arena(ln->gen), path);
+	return 0;
+}
+
+static int
 set_ms(struct tw_line *ln, uint32_t *ms)
 {
 	struct tw_err err;
@@ -213,11 +258,12 @@ server_proto(struct tw_line *ln, int i, struct tw__ring_server_conf *s)
 {
 	const char *const word = tw_arg(ln, i);
 
-	if (word == NULL ||
-	    (strcmp(word, "legacy") != 0 && strcmp(word, "octet-count") != 0))
+	const int proto = word != NULL ? tw__log_proto_of(word) : -1;
+
+	if (proto < 0)
 		return tw_line_fail(ln, word != NULL ? i : i - 1,
 		    "'log-proto' expects 'legacy' or 'octet-count'");
-	s->octet_count = word[0] == 'o';
+	s->octet_count = proto != 0;
 	return 0;
 }
 
@@ -252,6 +298,11 @@ set_server(struct tw_line *ln)
 #define RING .scopes = TW_SC_SECTION, .section = "ring"
 
 static const struct tw_kw keywords[] = {
+	{ RING, .word = "backing-file", .min_args = 1, .max_args = 1,
+	    .set = set_backing_file, .usage = "<path>",
+	    .help = "A file in the place of memory: what is in it is there after the "
+		    "process, for 'tideway-ring'. One that exists is kept as "
+		    "<path>.bak." },
 	{ RING, .word = "description", .min_args = 1, .max_args = 1,
 	    .set = set_description, .usage = "<text>",
 	    .help = "What 'show events' says of the ring." },
@@ -310,8 +361,7 @@ follow(struct tw__ring *r, void *arg)
 		r->description = text;
 		r->maxlen = c->maxlen;
 		pthread_mutex_unlock(&r->lock);
-		if (r->size != c->size)
-			tw__ring_resize(r, c->size);
+		tw__ring_file_follow(r, c);
 	}
 	tw__ring_serve(r, c);
 }

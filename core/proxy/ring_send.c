@@ -303,6 +303,18 @@ server_free(struct tw__ring_server *s)
 	free(s);
 }
 
+static void
+address_set(struct tw__ring_server *s, const struct tw_addr *addr)
+{
+	if (s->addr.family == AF_UNIX)
+		free((char *)(uintptr_t)s->addr.u.path);
+	s->addr = *addr;
+	if (addr->family != AF_UNIX)
+		return;
+	s->addr.u.path = strdup(addr->u.path);
+	TW_ASSERT(s->addr.u.path != NULL);
+}
+
 static struct tw__ring_server *
 server_new(struct tw__ring *r, const struct tw__ring_server_conf *conf)
 {
@@ -311,27 +323,26 @@ server_new(struct tw__ring *r, const struct tw__ring_server_conf *conf)
 	TW_ASSERT(s != NULL);
 	s->ring = r;
 	s->fd = -1;
-	s->addr = conf->addr;
 	s->octet_count = conf->octet_count;
 	s->name = strdup(conf->name);
 	s->out = malloc(OUT_BYTES);
 	TW_ASSERT(s->name != NULL && s->out != NULL);
-	if (conf->addr.family == AF_UNIX) {
-		s->addr.u.path = strdup(conf->addr.u.path);
-		TW_ASSERT(s->addr.u.path != NULL);
-	}
+	address_set(s, &conf->addr);
 	s->reader.holds = true;
 	tw__ring_read_from(r, &s->reader, false);
 	LIST_INSERT_HEAD(&r->servers, s, link);
 	return s;
 }
 
+/* The server of a log backend is known by its name, wherever it is; in a ring
+ * section another address is another server, which gets all that is in memory. */
 static bool
-is_same(const struct tw__ring_server *s, const struct tw__ring_server_conf *conf)
+is_same(const struct tw__ring_server *s, const struct tw__ring_server_conf *conf,
+    bool may_move)
 {
 	return strcmp(s->name, conf->name) == 0 &&
 	    s->octet_count == conf->octet_count &&
-	    s->addr.family == conf->addr.family && tw_addr_eq(&s->addr, &conf->addr);
+	    (may_move || tw_addr_eq(&s->addr, &conf->addr));
 }
 
 static const struct tw__ring_server_conf *
@@ -339,19 +350,25 @@ wanted(const struct tw__ring_server *s, const struct tw__ring_conf *conf)
 {
 	const struct tw__ring_server_conf *c = conf != NULL ? conf->servers : NULL;
 
-	while (c != NULL && !is_same(s, c))
+	while (c != NULL && !is_same(s, c, conf->implicit))
 		c = c->next;
 	return c;
 }
 
 static struct tw__ring_server *
-server_of(struct tw__ring *r, const struct tw__ring_server_conf *conf)
+server_of(struct tw__ring *r, const struct tw__ring_server_conf *conf, bool may_move)
 {
 	struct tw__ring_server *s;
 
-	LIST_FOREACH(s, &r->servers, link)
-		if (is_same(s, conf))
-			return s;
+	LIST_FOREACH(s, &r->servers, link) {
+		if (!is_same(s, conf, may_move))
+			continue;
+		if (!tw_addr_eq(&s->addr, &conf->addr)) {
+			disconnect(s);
+			address_set(s, &conf->addr);
+		}
+		return s;
+	}
 	return server_new(r, conf);
 }
 
@@ -367,7 +384,7 @@ tw__ring_serve(struct tw__ring *r, const struct tw__ring_conf *conf)
 	}
 	for (const struct tw__ring_server_conf *c = conf != NULL ? conf->servers : NULL;
 	     c != NULL; c = c->next) {
-		s = server_of(r, c);
+		s = server_of(r, c, conf->implicit);
 		s->connect_ms = conf->connect_ms;
 		s->server_ms = conf->server_ms;
 	}

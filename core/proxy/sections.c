@@ -360,7 +360,8 @@ tw__proxy_register(struct tw_err *err)
 	static const struct tw_kw *const tables[] = { tw__proxy_kw, tw__timeout_kw,
 		tw__persist_kw, tw__bind_kw, tw__server_kw, tw__server_pp_kw,
 		tw__retry_kw, tw__source_kw, tw__socket_kw, tw__turn_kw, tw__capture_kw,
-		tw__option_kw, tw__guid_kw, tw__unix_bind_kw, tw__direct_kw };
+		tw__option_kw, tw__guid_kw, tw__unix_bind_kw, tw__direct_kw,
+		tw__status_kw };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(sections); i++) {
 		if (tw__section_add(&sections[i], err) < 0)

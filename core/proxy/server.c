@@ -28,9 +28,11 @@ server_set_addr(struct tw_line *ln, struct tw_server *srv, const char *text)
 {
 	struct tw__addr_spec spec;
 	struct tw_err err;
+	struct tw_arena *const arena = ln->gen->conf.arena;
 
-	if (tw__addr_parse(ln->gen->conf.arena, text,
-		TW__ADDR_RELATIVE | TW__ADDR_MPTCP, &spec, &err) < 0)
+	text = tw__dgram_addr(arena, text, &srv->is_dgram);
+	if (tw__addr_parse(
+		arena, text, TW__ADDR_RELATIVE | TW__ADDR_MPTCP, &spec, &err) < 0)
 		return tw_line_fail(
 		    ln, 1, "'server %s/%s' : %s", ln->proxy->name, srv->name, err.text);
 	srv->addr = spec.addr;

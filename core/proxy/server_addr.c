@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 
+#include "core/proxy/logger.h"
 #include "core/proxy/proxy_int.h"
 
 static const struct tw__where *
@@ -151,6 +152,8 @@ tw_server_set_addr(struct tw_server *srv, const struct tw_addr *addr, const char
 	if (moved) {
 		atomic_store(&srv->epoch, atomic_fetch_add(&l->epoch, 1) + 1);
 		change_tell(srv, had ? &was : NULL, &is, who);
+		if (srv->proxy->c.mode == TW_MODE_LOG)
+			tw__log_server_moved(srv);
 	}
 	if (!had)
 		tw__server_addressed(srv, tw_server_target(srv), NULL);

@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#include <tideway/check.h>
+
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
 
@@ -117,6 +119,40 @@ clear_v2(struct tw_line *ln)
 {
 	((struct tw_server *)ln->state)->send_proxy2 = false;
 	return 0;
+}
+
+/* An address of a connected socket. family 0: unknown. */
+static struct tw_addr
+address_of(int fd, int (*get)(int, struct sockaddr *restrict, socklen_t *restrict))
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct tw_addr addr = { .family = 0 };
+
+	if (get(fd, (struct sockaddr *)&ss, &len) == 0)
+		tw_addr_from_sockaddr(&addr, (struct sockaddr *)&ss, len);
+	return addr;
+}
+
+void
+tw_server_check_header(
+    const struct tw_server *srv, int version, int fd, struct tw_out *out)
+{
+	static const struct tw_addr nobody = { .family = 0 };
+	char *const start = out->p;
+
+	if (version == 1) {
+		const struct tw_addr src = address_of(fd, getsockname);
+		const struct tw_addr dst = address_of(fd, getpeername);
+
+		tw__proxy_hdr_write(out, &src, &dst);
+		return;
+	}
+	tw__proxy_hdr2_begin(out, &nobody, &nobody);
+	if (out->over)
+		return;
+	start[12] = 0x20; /* version 2, LOCAL */
+	tw__proxy_hdr2_end(out, start, srv->pp != NULL && srv->pp->crc32c);
 }
 
 #define AT(field) offsetof(struct tw_server, field)

@@ -353,9 +353,9 @@ health_set(struct tw_server *srv, enum tw_health h, const struct tw_check_result
 	    srv->name, health_words(h));
 	if (via != NULL)
 		tw_out_printf(&o, " via %s/%s", via->proxy->name, via->name);
-	else if (r != NULL)
+	else if (r != NULL && !r->logged)
 		reason_out(&o, r);
-	else
+	else if (r == NULL)
 		tw_out_printf(&o, ", changed from %s", who);
 	tw_out_char(&o, '.');
 	rest_out(&o, &c);

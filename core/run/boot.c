@@ -150,7 +150,7 @@ listeners_up(struct tw__run *run, struct tw_err *err)
 	const int rc = tw__listeners_open(run->first, err);
 
 	tw__handover_end(); /* what no line wanted */
-	if (rc != 0 || tw__forwards_open(run->first, err) != 0)
+	if (rc != 0 || tw__log_sources_open(run->first, err) != 0)
 		return -1;
 	return tw__control_prepare(run->first, err);
 }

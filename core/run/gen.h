@@ -23,6 +23,7 @@ struct tw__expr_gen;
 struct tw__cpu_conf;
 struct tw__unix_bind;
 struct tw__guid;
+struct tw__statuses;
 SLIST_HEAD(tw__logger_list, tw__logger);
 
 /* tune_kw.c; 0: as the system has it. */
@@ -72,6 +73,7 @@ struct tw__global {
 	struct tw__cpu_conf *cpu;     /* affinity.h; NULL: nothing said */
 	struct tw__tune tune;
 	const struct tw__unix_bind *unix_bind; /* NULL: nothing said */
+	struct tw__statuses *err_codes, *fail_codes; /* status_kw.c; NULL: as usual */
 };
 
 #define TW_GEN_MAGIC 0x5457474eu

@@ -84,14 +84,14 @@ gen_enter(struct tw_gen *gen, struct tw_err *err)
 	gen->global.bufsize = tw__gen_current()->global.bufsize;
 	tw__global_head_max(&gen->global);
 	if (tw__limits_apply(gen, (uint32_t)tw_n_workers(), err) != 0 ||
-	    tw__gen_start(gen, err) != 0 || tw__forwards_open(gen, err) != 0)
+	    tw__gen_start(gen, err) != 0 || tw__log_sources_open(gen, err) != 0)
 		return -1;
 	if (tw__control_prepare(gen, err) != 0) {
-		tw__forwards_abandon();
+		tw__log_sources_abandon();
 		return -1;
 	}
 	if (tw__listeners_open(gen, err) != 0) {
-		tw__forwards_abandon();
+		tw__log_sources_abandon();
 		tw__control_abandon();
 		return -1;
 	}

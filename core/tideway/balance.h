@@ -28,6 +28,7 @@ struct tw_choice {
                                  * request waits for that one */
 #define TW_BALANCE_KEYED 0x04u  /* the request's own content decides: nothing else
                                  * (prefer-last-server) may */
+#define TW_BALANCE_MESSAGES 0x08u /* it is for log messages alone (`mode log`) */
 
 struct tw_balance {
 	const char *name;               /* without what follows it in parentheses */
@@ -58,6 +59,11 @@ struct tw_balance {
 	int (*check)(struct tw_gen *gen, struct tw_proxy *px, void *conf);
 	/* Flags that depend on conf, beside `flags`. NULL: none. */
 	unsigned (*flags_of)(const void *conf);
+	/* pick_message - the server that a log message goes to (`mode log`); NULL:
+	 * not for log messages. returns: one of those that the state was built
+	 * from. context: as pick. */
+	struct tw_server *(*pick_message)(void *state, const void *conf,
+	    struct tw_str message);
 };
 
 /** tw_proxy_balance_flags - TW_BALANCE_...; of its algorithm. */

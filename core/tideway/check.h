@@ -23,4 +23,10 @@ struct tw_check_type {
 	const char *help;
 };
 
+/** tw_server_check_header - the PROXY header of a connection that the program makes
+ * for itself: version 1 with its addresses; version 2 speaks for nobody (LOCAL).
+ * in: fd, connected. source: the PROXY protocol, 2.2. */
+TW_API void tw_server_check_header(const struct tw_server *srv, int version, int fd,
+    struct tw_out *out);
+
 #endif

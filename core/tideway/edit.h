@@ -20,6 +20,11 @@ TW_API void tw_req_denied(struct tw_req *req, bool response);
  * the frontend or the built-in pages have it. returns: p NULL: mode tcp; len 0:
  * none is to be sent. */
 TW_API struct tw_str tw_req_page(struct tw_req *req, int status);
+/** tw_error_page_named - the page that a section http-errors has for a status.
+ * out: page, gen; len 0: close without a word. returns: 1: there; 0: the section
+ * has none; -1: there is no such section. context: control, all files read. */
+TW_API int tw_error_page_named(struct tw_gen *gen, const char *section, int status,
+    struct tw_str *page);
 /** tw_req_content - mode tcp: bytes that came and were not passed on. out:
  * borrow, until the hook returns. returns: OK: TW_WAIT will call the hook again
  * with more; END: there will be no more, or there is no room; ERR: reset.

@@ -111,6 +111,12 @@ TW_API struct tw_logfmt *tw_logfmt_compile_at(struct tw_line *ln, int i,
  * non-ASCII as #XX, as HAProxy does; cut to fit. */
 TW_API void tw_log_text(struct tw_out *o, struct tw_str s, unsigned flags);
 
+#define TW_AT_MESSAGE 0x100u /* a log message and nothing else */
+/** tw_message_req - a request without connections and without a message of its
+ * own, for what `mode log` evaluates: balance log-hash. lifetime: until the next
+ * call. context: worker. returns: NULL: out of memory. */
+TW_API struct tw_req *tw_message_req(struct tw_proxy *be);
+
 /** tw_check_req - a request without connections, in which expressions of a
  * health check are evaluated (TW_AT_CHECK). lifetime: until the next call.
  * context: control. returns: NULL: out of memory. */

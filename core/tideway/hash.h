@@ -7,7 +7,7 @@
 #ifndef TIDEWAY_HASH_H
 #define TIDEWAY_HASH_H
 
-#include <stdint.h>
+#include <tideway/str.h>
 
 /** tw_hash_avalanche - spreads small differences over all bits: Bob Jenkins'
  * six shifts; the last factor is what HAProxy's results show beside them. */
@@ -22,5 +22,13 @@ tw_hash_avalanche(uint32_t a)
 	a = (a ^ 0xb55a4f09u) ^ (a >> 16);
 	return a * 3221225473u;
 }
+
+/** tw_hash_crc32, ... - of bytes, as configurations name them. context: any. */
+TW_API uint32_t tw_hash_crc32(struct tw_str s);
+TW_API uint32_t tw_hash_crc32c(struct tw_str s);
+TW_API uint32_t tw_hash_djb2(struct tw_str s);
+TW_API uint32_t tw_hash_sdbm(struct tw_str s);
+/** tw_hash_crc32c_more - goes on. in: before, what the bytes before these gave. */
+TW_API uint32_t tw_hash_crc32c_more(uint32_t before, struct tw_str s);
 
 #endif

@@ -90,6 +90,13 @@ struct tw_proto {
 	 * none of its own; len 0: close without a word); NULL: the built-in one.
 	 * returns: gen or static bytes. */
 	struct tw_str (*error_text)(const struct tw_proxy *px, int status);
+	/* error_made - the same where a page is made for each request. NULL: never.
+	 * returns: arena; p NULL: see error_text. */
+	struct tw_str (*error_made)(
+	    const struct tw_proxy *px, int status, struct tw_req *req);
+	/* error_named - as tw_error_page_named. NULL: there are no such sections. */
+	int (*error_named)(struct tw_gen *gen, const char *section, int status,
+	    struct tw_str *page);
 };
 
 #endif

@@ -9,10 +9,11 @@
 #include <tideway/conf.h>
 #include <tideway/server.h>
 
-enum tw_mode { TW_MODE_TCP, TW_MODE_HTTP };
+enum tw_mode { TW_MODE_TCP, TW_MODE_HTTP, TW_MODE_LOG };
 
 TW_API const char *tw_proxy_name(const struct tw_proxy *px);
 TW_API enum tw_mode tw_proxy_mode(const struct tw_proxy *px);
+TW_API const char *tw_proxy_mode_name(const struct tw_proxy *px); /* "http" */
 TW_API uint32_t tw_proxy_id(const struct tw_proxy *px); /* iid */
 TW_API bool tw_proxy_has(const struct tw_proxy *px, enum tw_side side);
 TW_API bool tw_proxy_is_disabled(const struct tw_proxy *px);

@@ -153,7 +153,8 @@ TW_API enum tw_io tw_res_body(struct tw_req *req, size_t max, struct tw_str *bod
  * given up since. */
 TW_API bool tw_req_is_persistent(const struct tw_req *req);
 /** tw_status_is_err, tw_status_is_fail - a status that tells of a client's
- * error, or of a server's failure: 4xx; 5xx but for 501 and 505. */
+ * error, or of a server's failure: 4xx; 5xx but for 501 and 505; or what
+ * http-err-codes and http-fail-codes say. context: any. */
 TW_API bool tw_status_is_err(const struct tw_gen *gen, int status);
 TW_API bool tw_status_is_fail(const struct tw_gen *gen, int status);
 

@@ -44,7 +44,7 @@ struct tw_check_conf {
 	bool has_addr;       /* false: not resolved, cannot be checked */
 	struct tw_addr addr; /* where to connect */
 	bool no_port;        /* neither it nor the server's line names one */
-	uint8_t send_proxy;  /* connections begin with a PROXY header: its version; 0 */
+	uint8_t send_proxy, pp_version; /* PROXY header's version, 0; where asked for */
 };
 TW_API void tw_server_check_conf(const struct tw_server *srv, struct tw_check_conf *out);
 
@@ -84,6 +84,7 @@ struct tw_check_result {
 	bool running;
 	bool nolb;            /* up, but 404 with disable-on-404 */
 	char text[192];       /* detail: "Connection refused", "HTTP status ..." */
+	bool logged;          /* a line has told of it: a change need not say why */
 };
 /** tw_chk_has_code - status is a code, even when it is 0. */
 TW_API bool tw_chk_has_code(enum tw_chk chk);
@@ -131,7 +132,6 @@ TW_API void tw_server_check_logged(const struct tw_server *srv,
 
 /** tw_server_shut_sessions - ends its sessions with "killed by an administrator". */
 TW_API void tw_server_shut_sessions(struct tw_server *srv);
-
 /** tw_server_host - the name on its line; NULL: that has an address. */
 TW_API const char *tw_server_host(const struct tw_server *srv);
 /** tw_server_target - the name that its address stands for now: the one that
@@ -160,7 +160,6 @@ TW_API void tw_server_lose_addr(struct tw_server *srv, const char *why);
 TW_API void tw_server_set_maxconn(struct tw_server *srv, uint32_t n, const char *who);
 /** tw_server_is_disabled - its line says so. */
 TW_API bool tw_server_is_disabled(const struct tw_server *srv);
-
 TW_API bool tw_server_id_is_forced(const struct tw_server *srv); /* `id` gave it */
 /** tw_server_idle_at - a worker's idle connections to it. context: any. */
 TW_API uint32_t tw_server_idle_at(const struct tw_server *srv, int worker);

@@ -29,9 +29,12 @@ TW_API bool tw_var_set(struct tw_req *req, const struct tw_var *var,
 TW_API void tw_var_unset(struct tw_req *req, const struct tw_var *var);
 /** tw_var_exists - it was set once, in this scope's life. */
 TW_API bool tw_var_exists(struct tw_req *req, const struct tw_var *var);
-/** tw_check_vars - who keeps the variables of health checks ("check.x", "sess.x"):
- * asked for those of the check that runs. context: load. */
-typedef bool tw_check_var_fn(struct tw_str name, struct tw_sample *out);
-TW_API void tw_check_vars(tw_check_var_fn *get);
+/* The variables of one check ("check.x", "sess.x"), which has no connection that
+ * could keep them. */
+struct tw__var_value;
+/** tw_check_vars - those that a request of tw_check_req() reads and sets from now
+ * on. in: vars, borrow until the next call; NULL: none. */
+TW_API void tw_check_vars(struct tw_req *req, struct tw__var_value **vars);
+TW_API void tw_vars_free(struct tw__var_value **vars);
 
 #endif

@@ -10,6 +10,7 @@
 #define BALANCE_BALANCE_H
 
 #include <tideway/balance.h>
+#include <tideway/expr.h>
 #include <tideway/module.h>
 #include <tideway/server.h>
 
@@ -18,6 +19,9 @@ void *roundrobin_build(const struct tw_choice *choices, int n,
 void roundrobin_free(void *state);
 struct tw_server *roundrobin_pick(void *state, const void *conf,
     struct tw_req *req);
+
+struct tw_server *roundrobin_pick_message(void *state, const void *conf,
+    struct tw_str message);
 
 void *leastconn_build(const struct tw_choice *choices, int n,
     const void *conf, const void *old);
@@ -47,6 +51,8 @@ void *sticky_build(const struct tw_choice *choices, int n,
 void sticky_free(void *state);
 struct tw_server *sticky_pick(void *state, const void *conf,
     struct tw_req *req);
+struct tw_server *sticky_pick_message(void *state, const void *conf,
+    struct tw_str message);
 
 /* random.c; build and free serve p2c and peak-ewma, too */
 struct random_conf {
@@ -61,8 +67,19 @@ void *random_build(const struct tw_choice *choices, int n,
 void random_free(void *state);
 struct tw_server *random_pick(void *state, const void *conf,
     struct tw_req *req);
+struct tw_server *random_pick_message(void *state, const void *conf,
+    struct tw_str message);
 struct tw_server *p2c_pick(void *state, const void *conf,
     struct tw_req *req);
+
+/* log_hash.c */
+int log_hash_args(struct tw_line *ln, void *conf);
+int log_hash_check(struct tw_gen *gen, struct tw_proxy *px, void *conf);
+struct tw_server *log_hash_pick(void *state, const void *conf,
+    struct tw_req *req);
+struct tw_server *log_hash_pick_message(void *state, const void *conf,
+    struct tw_str message);
+extern const struct tw_fetch log_hash_fetches[];
 
 /* peak_ewma.c */
 struct tw_server *peak_ewma_pick(void *state, const void *conf,

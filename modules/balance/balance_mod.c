@@ -30,6 +30,7 @@ static const struct tw_balance balances[] = {
 	    .build = roundrobin_build,
 	    .free = roundrobin_free,
 	    .pick = roundrobin_pick,
+	    .pick_message = roundrobin_pick_message,
 	    .help = "Servers in turn, as often as their weights say.",
 	},
 	{
@@ -61,6 +62,7 @@ static const struct tw_balance balances[] = {
 	    .build = sticky_build,
 	    .free = sticky_free,
 	    .pick = sticky_pick,
+	    .pick_message = sticky_pick_message,
 	    .help = "One server for everything until it goes; then the next.",
 	},
 	{
@@ -71,6 +73,7 @@ static const struct tw_balance balances[] = {
 	    .build = random_build,
 	    .free = random_free,
 	    .pick = random_pick,
+	    .pick_message = random_pick_message,
 	    .help = "Of some servers drawn by chance the least loaded.",
 	},
 	{
@@ -94,6 +97,20 @@ static const struct tw_balance balances[] = {
 	HASHES("hdr", hdr_args, "A request field chooses the server."),
 	HASHES("hash", expr_args, "An expression's value chooses the server."),
 	HASHES("rdp-cookie", rdp_args, "The RDP cookie's value chooses the server."),
+	{
+	    .name = "log-hash",
+	    .args = log_hash_args,
+	    .conf_size = sizeof(struct hash_conf),
+	    .check = log_hash_check,
+	    .build = hash_build,
+	    .free = hash_free,
+	    .pick = log_hash_pick,
+	    .pick_message = log_hash_pick_message,
+	    .flags = TW_BALANCE_MESSAGES,
+	    .flags_of = hash_flags,
+	    .help = "What converters make of a log message chooses the server "
+		    "(mode log).",
+	},
 	{ .name = NULL },
 };
 
@@ -176,6 +193,7 @@ const struct tw_module tideway_module = {
 	    [TW_IN_SERVER_LIVE] = sizeof(struct ewma) },
 	.keywords = balance_keywords,
 	.balances = balances,
+	.fetches = log_hash_fetches,
 	.hooks = hooks,
 	.load = balance_load,
 };

@@ -7,6 +7,7 @@
  * without the key. By default the key's server is the answer even when it has
  * no room: the request waits there (TW_BALANCE_WAITS). hash-preserve-affinity
  * and hash-balance-factor let it go on to the next one of the map or ring.
+ * A log message is nobody's load: it goes to its key's server (log_hash.c).
  */
 #include <stdlib.h>
 
@@ -138,6 +139,17 @@ hash_pick(void *state, const void *conf, struct tw_req *req)
 		tw_trail_note(req, "the hash of its key is %08x", hash);
 	return s->ring != NULL ? ring_pick(s->ring, hash, c, req)
 			       : map_pick(s->map, hash, c, req);
+}
+
+struct tw_server *
+hash_message_server(const void *state, uint32_t hash)
+{
+	const struct state *s = state;
+	const struct hash_ring *r = s->ring;
+
+	if (r != NULL)
+		return r->server[r->point[hash_ring_find(r, hash)].choice];
+	return s->map->at[hash % s->map->n];
 }
 
 int

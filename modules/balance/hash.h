@@ -26,6 +26,7 @@ enum hash_kind {
 	HASH_URL_PARAM,
 	HASH_HDR,
 	HASH_EXPR,
+	HASH_MESSAGE, /* log-hash */
 	HASH_NOTHING, /* not possible in this proxy's mode */
 };
 
@@ -71,6 +72,9 @@ uint32_t hash_of(enum hash_func func, struct tw_str key);
 /** hash_key - in: conf, the parts that args filled. out: hash. returns: false when
  * the request does not have what is to be hashed. */
 bool hash_key(const struct hash_conf *conf, struct tw_req *req, uint32_t *hash);
+/** hash_sample - the same of a value that was taken already. */
+bool hash_sample(const struct hash_conf *conf, const struct tw_sample *s,
+    uint32_t *hash);
 /** hash_body_wanted - the parameter may be in the request's body. */
 bool hash_body_wanted(const struct hash_conf *conf, struct tw_req *req);
 /** hash_param - a parameter's value in "a=b&c=d". returns: p NULL: not there. */
@@ -111,6 +115,8 @@ void *hash_build(const struct tw_choice *choices, int n, const void *conf,
     const void *old);
 void hash_free(void *state);
 struct tw_server *hash_pick(void *state, const void *conf, struct tw_req *req);
+/** hash_message_server - the server of a hash, of all that the state has. */
+struct tw_server *hash_message_server(const void *state, uint32_t hash);
 unsigned hash_flags(const void *conf);
 int hash_check(struct tw_gen *gen, struct tw_proxy *px, void *conf);
 

@@ -198,6 +198,20 @@ value(
 }
 
 bool
+hash_sample(const struct hash_conf *conf, const struct tw_sample *s, uint32_t *hash)
+{
+	struct tw_str key;
+	char mem[16];
+
+	if (!sample_bytes(s, mem, &key))
+		return false;
+	*hash = hash_of(conf->type.func, key);
+	if (conf->type.avalanche)
+		*hash = tw_hash_avalanche(*hash);
+	return true;
+}
+
+bool
 hash_key(const struct hash_conf *conf, struct tw_req *req, uint32_t *hash)
 {
 	struct tw_str key;

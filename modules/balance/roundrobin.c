@@ -131,6 +131,17 @@ roundrobin_free(void *state)
 }
 
 struct tw_server *
+roundrobin_pick_message(void *state, const void *conf, struct tw_str message)
+{
+	struct state *s = state;
+	const uint64_t at = atomic_fetch_add_explicit(&s->at, 1, memory_order_relaxed);
+
+	(void)conf;
+	(void)message;
+	return s->turn[at % s->n];
+}
+
+struct tw_server *
 roundrobin_pick(void *state, const void *conf, struct tw_req *req)
 {
 	struct state *s = state;

@@ -89,6 +89,14 @@ sticky_free(void *state)
 }
 
 struct tw_server *
+sticky_pick_message(void *state, const void *conf, struct tw_str message)
+{
+	(void)conf;
+	(void)message;
+	return ((const struct state *)state)->server[0];
+}
+
+struct tw_server *
 sticky_pick(void *state, const void *conf, struct tw_req *req)
 {
 	const struct state *const s = state;

@@ -140,12 +140,6 @@ date_out(struct tw_out *o, uint64_t wall_us)
 	tw_out_printf(o, "[%s.%06u]", text, (unsigned)(wall_us % 1000000));
 }
 
-static const char *
-mode_word(const struct tw_proxy *px)
-{
-	return tw_proxy_mode(px) == TW_MODE_HTTP ? "http" : "tcp";
-}
-
 static void
 details_out(struct tw_out *o, const struct tw_session *s)
 {
@@ -158,13 +152,13 @@ details_out(struct tw_out *o, const struct tw_session *s)
 	    "\n  flags=0x0, conn_retries=%d, age=%us, requests=%u\n"
 	    "  frontend=%.200s (id=%u mode=%s), listener=%.200s (id=%u) addr=",
 	    s->retries, s->age_ms / 1000, s->n_requests, tw_proxy_name(s->fe),
-	    (unsigned)tw_proxy_id(s->fe), mode_word(s->fe), tw_bind_name(s->bind),
-	    (unsigned)tw_bind_id(s->bind));
+	    (unsigned)tw_proxy_id(s->fe), tw_proxy_mode_name(s->fe),
+	    tw_bind_name(s->bind), (unsigned)tw_bind_id(s->bind));
 	tw_addr_port_out(o, tw_bind_addr(s->bind));
 	if (s->be != NULL)
 		tw_out_printf(o, "\n  backend=%.200s (id=%u mode=%s)",
 		    tw_proxy_name(s->be), (unsigned)tw_proxy_id(s->be),
-		    mode_word(s->be));
+		    tw_proxy_mode_name(s->be));
 	else
 		tw_out_lit(o, "\n  backend=<NONE> (id=-1 mode=-)");
 	if (s->srv != NULL) {

@@ -15,15 +15,16 @@ where(const struct tw_proxy *px, int *line)
 	return tw_proxy_where(px, line);
 }
 
+/* in: who, "backend 'b'"; keyword, what chooses the kind of check there. */
 static void
-warn_ignored(struct tw_gen *gen, struct tw_proxy *px, const struct hc_set *set,
+warn_ignored(struct tw_gen *gen, const char *who, const struct hc_set *set,
     const char *rules, const char *option)
 {
 	if (set->file != NULL && !set->inherited)
 		tw_gen_warn(gen, set->file, set->line,
-		    "backend '%s' uses '%s' rules without 'option %s', so the rules "
-		    "are ignored: add 'option %s' to it",
-		    tw_proxy_name(px), rules, option, option);
+		    "%s uses '%s' rules without '%s', so the rules are ignored: add "
+		    "'%s' to it",
+		    who, rules, option, option);
 }
 
 /* Rules a section has for itself: what is in `defaults` is not touched. */
@@ -111,21 +112,13 @@ external_check(struct tw_gen *gen, struct tw_proxy *px, const struct hc_proxy *c
 	return rc;
 }
 
-static int
-proxy_complete(struct tw_gen *gen, struct tw_proxy *px)
+static void
+conf_complete(struct tw_arena *arena, struct hc_proxy *conf)
 {
-	struct tw_arena *const arena = tw_gen_arena(gen);
-	struct hc_proxy *const conf = tw_proxy_block(px, hc_self);
 	struct hc_set *set;
 
 	conf->http.kind = HC_HTTP;
 	conf->preset.kind = HC_PRESET;
-	if (conf->kind != HC_HTTP)
-		warn_ignored(gen, px, &conf->http, "http-check", "httpchk");
-	if (conf->kind != HC_TCP || !conf->tcp_given)
-		warn_ignored(gen, px, &conf->tcp, "tcp-check", "tcp-check");
-	if (conf->kind == HC_EXTERNAL)
-		return external_check(gen, px, conf);
 	if (conf->kind == HC_TCP && !conf->tcp_given) {
 		set = tw_arena_zalloc(arena, sizeof(*set)); /* connecting is enough */
 	} else
@@ -138,7 +131,39 @@ proxy_complete(struct tw_gen *gen, struct tw_proxy *px)
 	if (conf->kind == HC_HTTP)
 		http_complete(arena, conf, set);
 	conf->active = set;
+}
+
+static int
+proxy_complete(struct tw_gen *gen, struct tw_proxy *px)
+{
+	struct hc_proxy *const conf = tw_proxy_block(px, hc_self);
+	const char *const who =
+	    tw_arena_printf(tw_gen_arena(gen), "backend '%s'", tw_proxy_name(px));
+
+	if (conf->kind != HC_HTTP)
+		warn_ignored(gen, who, &conf->http, "http-check", "option httpchk");
+	if (conf->kind != HC_TCP || !conf->tcp_given)
+		warn_ignored(gen, who, &conf->tcp, "tcp-check", "option tcp-check");
+	if (conf->kind == HC_EXTERNAL)
+		return external_check(gen, px, conf);
+	conf_complete(tw_gen_arena(gen), conf);
 	return 0;
+}
+
+static void
+named_complete(struct tw_gen *gen, struct hc_named *n)
+{
+	struct hc_proxy *const conf = &n->conf;
+	const char *const who =
+	    tw_arena_printf(tw_gen_arena(gen), "healthcheck '%s'", n->name);
+
+	if (conf->kind == HC_TCP) /* so it is without `type` */
+		conf->tcp_given = true;
+	if (conf->kind != HC_HTTP)
+		warn_ignored(gen, who, &conf->http, "http-check", "type httpchk");
+	if (conf->kind != HC_TCP)
+		warn_ignored(gen, who, &conf->tcp, "tcp-check", "type tcp-check");
+	conf_complete(tw_gen_arena(gen), conf);
 }
 
 /* ---- servers ---- */
@@ -167,10 +192,43 @@ hc_agent_complete(struct tw_arena *arena, struct tw_server *srv, struct hc_serve
 	tw_server_set_agent(srv);
 }
 
+int
+hc_conf_choose(struct tw_gen *gen, struct tw_server *srv, struct tw_err *err)
+{
+	struct hc_server *const s = hc_server_of(srv);
+	const struct hc_named *const named =
+	    s->named != NULL ? hc_named_find(gen, s->named) : NULL;
+
+	s->conf = named != NULL ? &named->conf : hc_proxy_of(srv);
+	if (s->named != NULL && named == NULL)
+		return tw_err_set(err,
+		    "unknown healthcheck '%s': declare it in a section 'healthcheck "
+		    "%s'",
+		    s->named, s->named);
+	if (s->proto == NULL || (s->conf->kind == HC_HTTP) == (s->proto[0] == 'h'))
+		return 0;
+	return tw_err_set(err,
+	    "'check-proto %s' does not go with its checks, which %s HTTP", s->proto,
+	    s->conf->kind == HC_HTTP ? "speak" : "do not speak");
+}
+
+static int
+conf_choose(struct tw_gen *gen, const struct tw_proxy *px, struct tw_server *srv)
+{
+	struct tw_err err;
+	int line;
+	const char *const file = tw_server_where(srv, &line);
+
+	if (hc_conf_choose(gen, srv, &err) == 0)
+		return 0;
+	return tw_gen_fail(gen, file, line, "server '%s/%s': %s", tw_proxy_name(px),
+	    tw_server_name(srv), err.text);
+}
+
 static int
 server_complete(struct tw_gen *gen, struct tw_proxy *px, struct tw_server *srv)
 {
-	const struct hc_proxy *const conf = tw_proxy_block(px, hc_self);
+	const struct hc_proxy *const conf = hc_conf_of(srv);
 	struct hc_server *const s = hc_server_of(srv);
 	struct tw_check_conf c;
 	int line;
@@ -192,7 +250,7 @@ server_complete(struct tw_gen *gen, struct tw_proxy *px, struct tw_server *srv)
 		    "server '%s/%s': 'observe layer7' can only be used in http "
 		    "proxies; write 'observe layer4'",
 		    tw_proxy_name(px), tw_server_name(srv));
-	if (s->observe != HC_OBSERVE_NONE || conf->outlier.on)
+	if (s->observe != HC_OBSERVE_NONE || hc_proxy_of(srv)->outlier.on)
 		((struct hc_gen *)tw_gen_block(gen, hc_self))->observes = true;
 	if (s->agent) {
 		hc_agent_complete(tw_gen_arena(gen), srv, s);
@@ -258,7 +316,7 @@ track_check(struct tw_gen *gen, struct tw_server *srv)
 	if (!tw_server_is_checked(at) && !hc_server_of(at)->agent)
 		return track_fail(gen, srv,
 		    "it has no check and no agent-check; add 'check' to it", at);
-	if (hc_proxy_of(at)->disable_on_404 != hc_proxy_of(srv)->disable_on_404)
+	if (hc_conf_of(at)->disable_on_404 != hc_conf_of(srv)->disable_on_404)
 		return track_fail(gen, srv,
 		    "'http-check disable-on-404' must be in both proxies or in "
 		    "neither",
@@ -290,15 +348,19 @@ hc_complete(struct tw_gen *gen)
 {
 	struct tw_proxy *px;
 	struct tw_server *srv;
+	const struct hc_gen *const g = tw_gen_block(gen, hc_self);
 	int rc = 0;
 
+	for (struct hc_named *n = g->named; n != NULL; n = n->next)
+		named_complete(gen, n);
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++) {
 		if (!tw_proxy_has(px, TW_BACKEND))
 			continue;
 		if (proxy_complete(gen, px) < 0)
 			rc = -1;
 		for (int s = 0; (srv = tw_proxy_server(px, s)) != NULL; s++)
-			if (server_complete(gen, px, srv) < 0)
+			if (conf_choose(gen, px, srv) < 0 ||
+			    server_complete(gen, px, srv) < 0)
 				rc = -1;
 	}
 	if (each_tracking(gen, track_find) < 0)

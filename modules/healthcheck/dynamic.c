@@ -47,7 +47,7 @@ track_check(struct tw_server *srv, struct tw_server *of, struct tw_err *err)
 		    "unable to track %s/%s: checks and tracking are not possible at "
 		    "the same time; leave out 'check' or 'track'.",
 		    backend, tw_server_name(of));
-	if (hc_proxy_of(end)->disable_on_404 != hc_proxy_of(srv)->disable_on_404)
+	if (hc_conf_of(end)->disable_on_404 != hc_conf_of(srv)->disable_on_404)
 		return tw_err_set(err,
 		    "unable to use %s/%s for tracking: disable-on-404 option "
 		    "inconsistency.",
@@ -104,8 +104,10 @@ hc_server_check(struct tw_server *srv, struct tw_err *err)
 	struct hc_server *const s = hc_server_of(srv);
 	struct tw_check_conf c;
 
+	if (hc_conf_choose(tw_proxy_gen(px), srv, err) != 0)
+		return -1;
 	tw_server_check_conf(srv, &c);
-	if (tw_server_is_checked(srv) && c.no_port && !hc_has_port(hc_proxy_of(srv)))
+	if (tw_server_is_checked(srv) && c.no_port && !hc_has_port(hc_conf_of(srv)))
 		return tw_err_set(err,
 		    "config: %s '%s': server '%s' has neither service port nor check "
 		    "port nor tcp_check rule 'connect' with port information.",

@@ -9,6 +9,8 @@
  */
 #include <stdlib.h>
 
+#include <tideway/encode.h>
+
 #include "hc.h"
 
 #define MAX_RANGES 32
@@ -73,15 +75,6 @@ hc_text_format(struct tw_line *ln, int i, struct hc_text *t)
 	return t->fmt != NULL ? 0 : -1;
 }
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 struct tw_str
 hc_hex_decode(struct tw_arena *arena, struct tw_str hex, const char **why)
 {
@@ -96,7 +89,7 @@ hc_hex_decode(struct tw_arena *arena, struct tw_str hex, const char **why)
 		return none;
 	*why = "a character of it is no hex digit";
 	for (size_t i = 0; i < hex.len; i += 2) {
-		const int hi = hex_digit(hex.p[i]), lo = hex_digit(hex.p[i + 1]);
+		const int hi = tw_hex_digit(hex.p[i]), lo = tw_hex_digit(hex.p[i + 1]);
 
 		if (hi < 0 || lo < 0)
 			return none;

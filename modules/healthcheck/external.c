@@ -78,7 +78,7 @@ order_make(const struct hc_check *c, struct order *o)
 {
 	const struct tw_server *const srv = c->srv;
 	const struct tw_proxy *const px = tw_server_proxy(srv);
-	const struct hc_proxy *const conf = hc_proxy_of(srv);
+	const struct hc_proxy *const conf = hc_conf_of(srv);
 	const struct tw_bind *const bind = tw_proxy_bind(px, 0);
 	struct place listens = { "NOT_USED", "NOT_USED" }, server;
 	struct tw_gauges g = { 0 };

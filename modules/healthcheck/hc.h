@@ -60,6 +60,17 @@ struct hc_server {
 	uint8_t on_error;            /* enum hc_on_error */
 	uint32_t error_limit;        /* 0: 10 */
 	struct hc_set agent_set;
+	const char *named;           /* gen: healthcheck; NULL: its backend's */
+	const struct hc_proxy *conf; /* gen: how it is checked; set by check() */
+	const char *proto;           /* gen: check-proto; NULL: not given */
+};
+
+/* A `healthcheck` section. */
+struct hc_named {
+	struct hc_named *next;
+	const char *name, *file;     /* gen */
+	int line;
+	struct hc_proxy conf;
 };
 
 struct hc_gen {
@@ -67,6 +78,7 @@ struct hc_gen {
 	uint32_t max_spread_ms;      /* max-spread-checks; 0: none */
 	bool external;               /* external-check */
 	bool observes;               /* some server does; made by check() */
+	struct hc_named *named;      /* gen: sections, the last first */
 };
 
 extern const struct tw_self *hc_self; /* set once, at load */
@@ -84,8 +96,22 @@ hc_server_of(const struct tw_server *srv)
 	return tw_server_block(srv, hc_self);
 }
 
+/** hc_conf_of - how a server is checked. */
+static inline const struct hc_proxy *
+hc_conf_of(const struct tw_server *srv)
+{
+	return hc_server_of(srv)->conf;
+}
+
+/* --- section.c --- */
+extern const struct tw_section hc_sections[];
+/** hc_named_find - NULL: there is none. */
+struct hc_named *hc_named_find(struct tw_gen *gen, const char *name);
+
 /* --- complete.c: when all lines are read --- */
 int hc_complete(struct tw_gen *gen);
+/** hc_conf_choose - which check is a server's: a section's, or its backend's. */
+int hc_conf_choose(struct tw_gen *gen, struct tw_server *srv, struct tw_err *err);
 /** hc_has_port - the checks' rules say where to connect. */
 bool hc_has_port(const struct hc_proxy *conf);
 void hc_agent_complete(

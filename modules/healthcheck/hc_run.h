@@ -52,7 +52,7 @@ struct hc_check {
 	char *out;               /* owns; what is to be sent; NULL: nothing */
 	uint32_t out_len, sent;
 	bool eof;
-	struct hc_vars *vars;    /* owns */
+	struct tw__var_value *vars; /* owns */
 	uint32_t program_id;     /* 0: none runs */
 };
 

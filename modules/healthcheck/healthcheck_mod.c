@@ -8,8 +8,6 @@
  * runner.c, on the control thread, so that no request ever waits for a check.
  * A reload keeps the health of the servers it finds again.
  */
-#include <tideway/var.h>
-
 #include "hc_run.h"
 
 const struct tw_self *hc_self;
@@ -19,7 +17,6 @@ healthcheck_load(const struct tw_self *self, struct tw_err *err)
 {
 	(void)err;
 	hc_self = self;
-	tw_check_vars(hc_vars_get);
 	return 0;
 }
 
@@ -70,6 +67,7 @@ const struct tw_module tideway_module = {
 		[TW_IN_SERVER_LIVE] = sizeof(struct hc_live),
 	},
 	.keywords = hc_keywords,
+	.sections = hc_sections,
 	.hooks = hc_hooks,
 	.load = healthcheck_load,
 	.check = hc_complete,

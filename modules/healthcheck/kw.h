@@ -8,6 +8,13 @@
 
 #include "hc.h"
 
+/* section.c */
+/** hc_conf_of_line - what a line's check is for: a section, or a proxy. */
+struct hc_proxy *hc_conf_of_line(const struct tw_line *ln);
+/** hc_type_of_line - "httpchk" of `option httpchk` and of `type httpchk`. */
+const char *hc_type_of_line(const struct tw_line *ln);
+int hc_line_type(struct tw_line *ln);
+
 /* rule_kw.c */
 int hc_line_comment(struct tw_line *ln);
 int hc_line_connect(struct tw_line *ln);
@@ -54,6 +61,7 @@ int hc_server_inter(struct tw_line *ln);
 int hc_server_observe(struct tw_line *ln);
 int hc_server_on_error(struct tw_line *ln);
 int hc_server_error_limit(struct tw_line *ln);
+int hc_server_proto(struct tw_line *ln);
 int hc_server_track(struct tw_line *ln);
 
 #endif

@@ -67,10 +67,24 @@ version_parse(struct tw_line *ln, const char *arg, struct hc_send *opt)
 	    ln, arg + len + (arg[len] == '\r' && arg[len + 1] == '\n') + 1, opt);
 }
 
+static int
+host_parse(struct tw_line *ln, struct hc_send *opt)
+{
+	const char *const host = tw_arg(ln, 3);
+	struct hc_header *const h = hc_header_add(arena_of(ln), opt, TW_STR("host"));
+
+	if (strchr(host, '%') != NULL)
+		return hc_text_format(ln, 3, &h->value);
+	if (!hc_is_word(host))
+		return tw_line_fail(ln, 3, "'%s' is no name of a host", host);
+	h->value.s = tw_arena_str(arena_of(ln), tw_str_of(host));
+	return 0;
+}
+
 int
 hc_line_httpchk(struct tw_line *ln)
 {
-	struct hc_proxy *const px = ln->state;
+	struct hc_proxy *const px = hc_conf_of_line(ln);
 	const char *const uri = tw_arg(ln, ln->n_args > 1 ? 1 : 0);
 
 	for (int i = 0; i < ln->n_args && i < 2; i++)
@@ -84,13 +98,15 @@ hc_line_httpchk(struct tw_line *ln)
 		px->opt.method = tw_arena_strdup(arena_of(ln), tw_arg(ln, 0));
 	if (uri != NULL)
 		px->opt.uri.s = tw_arena_str(arena_of(ln), tw_str_of(uri));
-	return ln->n_args > 2 ? version_parse(ln, tw_arg(ln, 2), &px->opt) : 0;
+	if (ln->n_args > 2 && version_parse(ln, tw_arg(ln, 2), &px->opt) < 0)
+		return -1;
+	return ln->n_args > 3 ? host_parse(ln, &px->opt) : 0;
 }
 
 int
 hc_line_tcpchk(struct tw_line *ln)
 {
-	struct hc_proxy *const px = ln->state;
+	struct hc_proxy *const px = hc_conf_of_line(ln);
 
 	if (ln->no && !(px->kind == HC_TCP && px->tcp_given))
 		return 0;
@@ -102,7 +118,7 @@ hc_line_tcpchk(struct tw_line *ln)
 int
 hc_line_external(struct tw_line *ln)
 {
-	struct hc_proxy *const px = ln->state;
+	struct hc_proxy *const px = hc_conf_of_line(ln);
 
 	px->kind = HC_EXTERNAL;
 	return 0;

@@ -45,17 +45,16 @@ static const struct {
 	struct tw_str bytes;
 	hc_judge *judge;
 } presets[] = {
-	{ "option ldap-check", { LDAP_BIND, sizeof(LDAP_BIND) - 1 }, hc_judge_ldap },
-	{ "option redis-check", { REDIS_PING, sizeof(REDIS_PING) - 1 },
-	    hc_judge_redis },
-	{ "option spop-check", { SPOP_HELLO, sizeof(SPOP_HELLO) - 1 }, hc_judge_spop },
-	{ "option ssl-hello-chk", { SSL_HELLO, sizeof(SSL_HELLO) - 1 }, hc_judge_ssl },
+	{ "ldap-check", { LDAP_BIND, sizeof(LDAP_BIND) - 1 }, hc_judge_ldap },
+	{ "redis-check", { REDIS_PING, sizeof(REDIS_PING) - 1 }, hc_judge_redis },
+	{ "spop-check", { SPOP_HELLO, sizeof(SPOP_HELLO) - 1 }, hc_judge_spop },
+	{ "ssl-hello-chk", { SSL_HELLO, sizeof(SSL_HELLO) - 1 }, hc_judge_ssl },
 };
 
 struct hc_set *
 hc_preset_begin(struct tw_line *ln)
 {
-	struct hc_proxy *const px = ln->state;
+	struct hc_proxy *const px = hc_conf_of_line(ln);
 
 	px->kind = HC_PRESET;
 	px->preset =
@@ -86,7 +85,7 @@ hc_line_preset(struct tw_line *ln)
 	struct hc_set *const set = hc_preset_begin(ln);
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(presets); i++) {
-		if (strcmp(ln->kw->word, presets[i].word) != 0)
+		if (strcmp(hc_type_of_line(ln), presets[i].word) != 0)
 			continue;
 		hc_preset_send(ln, set, presets[i].bytes);
 		struct hc_expect *const e = hc_preset_expect(ln, set, presets[i].judge);

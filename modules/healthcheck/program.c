@@ -19,11 +19,11 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <tideway/assert.h>
+#include <tideway/child.h>
 #include <tideway/worker.h>
 
 #include "program.h"
@@ -62,35 +62,16 @@ report(const struct server *s, uint32_t id, int status, int error)
 
 /* ---- the program ---- */
 
-/* The C library keeps the first real-time signals to itself and refuses to
- * reset them, but passes on that its parent ignored them: the kernel is asked.
- * Zero is the default in every layout of its struct. */
-static void
-signals_default(void)
-{
-	static const uint64_t defaults[8];
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++) /* two cannot be changed, and are so */
-		syscall(SYS_rt_sigaction, i, defaults, NULL, (NSIG - 1) / 8);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void
 become(char *const *argv, char *const *env, pid_t parent)
 {
-	const int null = open("/dev/null", O_RDWR);
-
 	setpgid(0, 0);
-	for (int i = 0; null >= 0 && i <= STDERR_FILENO; i++)
-		dup2(null, i);
-	close_range(STDERR_FILENO + 1, ~0u, 0);
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	tw_child_streams();
+	tw_child_capabilities();
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(EXIT_CANNOT_RUN);
-	signals_default();
+	tw_child_signals();
 	for (; *env != NULL; env++)
 		putenv(*env);
 	execvp(argv[0], argv);

@@ -130,7 +130,7 @@ hc_http_request(const struct hc_send *s, const struct hc_send *opt, struct tw_re
 	if (opt != NULL)
 		headers_out(opt, req, out);
 	headers_out(s, req, out);
-	if (srv != NULL && hc_proxy_of(srv)->send_state)
+	if (srv != NULL && hc_conf_of(srv)->send_state)
 		hc_state_out(srv, out);
 	if (body_of->has_body) {
 		text_out(&body_of->body, req, &body);

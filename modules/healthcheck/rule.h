@@ -12,6 +12,7 @@
 
 #include <tideway/expr.h>
 #include <tideway/proxy.h>
+#include <tideway/var.h>
 
 enum hc_act { HC_CONNECT, HC_SEND, HC_EXPECT, HC_SET_VAR, HC_UNSET_VAR };
 
@@ -100,7 +101,7 @@ struct hc_expect {
 };
 
 struct hc_set_var {
-	const char *name;            /* gen: "check.x" */
+	const struct tw_var *var;    /* for ever: "check.x" */
 	const struct tw_expr *expr;  /* gen */
 	const struct tw_logfmt *fmt; /* gen; when expr is NULL */
 	unsigned conds;              /* HC_IF_... */
@@ -178,18 +179,10 @@ void hc_http_request(const struct hc_send *s, const struct hc_send *opt,
     struct tw_req *req, struct tw_out *out);
 
 /* --- vars.c --- */
-struct hc_vars;
-/** hc_vars_set - runs a set-var rule. hc_vars_unset - and unset-var. */
-void hc_vars_set(struct hc_vars **vars, const struct hc_set_var *v,
-    struct tw_req *req);
-void hc_vars_unset(struct hc_vars **vars, const char *name);
-void hc_vars_free(struct hc_vars **vars);
-/** hc_vars_use - those that var() reads now; NULL: none. */
-void hc_vars_use(struct hc_vars *const *vars);
+/** hc_var_set - runs a set-var rule. in: req, with the check's variables. */
+void hc_var_set(const struct hc_set_var *v, struct tw_req *req);
 int hc_set_var_parse(struct tw_line *ln, const char *word, struct hc_set_var *v);
 int hc_unset_var_parse(struct tw_line *ln, const char *word, struct hc_set_var *v);
-/** hc_vars_get - for var(). */
-bool hc_vars_get(struct tw_str name, struct tw_sample *out);
 
 /* --- presets --- */
 hc_judge hc_judge_mysql_hello, hc_judge_mysql_packet, hc_judge_pgsql, hc_judge_ldap,

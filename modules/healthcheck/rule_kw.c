@@ -20,7 +20,7 @@ arena_of(const struct tw_line *ln)
 static struct hc_set *
 line_set(struct tw_line *ln)
 {
-	struct hc_proxy *const px = ln->state;
+	struct hc_proxy *const px = hc_conf_of_line(ln);
 	const bool http = strncmp(ln->kw->word, "http-check", 10) == 0;
 
 	return hc_set_own(ln, http ? &px->http : &px->tcp);
@@ -432,7 +432,7 @@ hc_line_other(struct tw_line *ln)
 int
 hc_line_flag(struct tw_line *ln)
 {
-	struct hc_proxy *const px = ln->state;
+	struct hc_proxy *const px = hc_conf_of_line(ln);
 
 	*(ln->kw->word[11] == 'd' ? &px->disable_on_404 : &px->send_state) = true;
 	return 0;

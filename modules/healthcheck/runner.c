@@ -62,11 +62,12 @@ hc_has_passed(enum tw_chk what)
 
 /* option log-health-checks: what is no change of state, but new. */
 static void
-result_log(struct hc_check *c, const struct tw_check_result *r)
+result_log(struct hc_check *c, struct tw_check_result *r)
 {
 	struct tw_check_result last;
 
-	if (!hc_proxy_of(c->srv)->log_checks)
+	r->logged = hc_proxy_of(c->srv)->log_checks;
+	if (!r->logged)
 		return;
 	tw_server_last_check(c->srv, &last);
 	if (last.what != r->what || last.health != r->health || !c->known)
@@ -174,7 +175,7 @@ turn_begin(struct hc_check *c)
 	c->fresh = false;
 	if (is_paused(c) || !c->conf.has_addr)
 		turn_arm(c);
-	else if (!c->is_agent && hc_proxy_of(c->srv)->kind == HC_EXTERNAL)
+	else if (!c->is_agent && hc_conf_of(c->srv)->kind == HC_EXTERNAL)
 		hc_external_begin(c);
 	else
 		hc_script_begin(c);

@@ -17,7 +17,7 @@ const struct hc_set *
 hc_script_of(const struct hc_check *c)
 {
 	return c->is_agent ? &hc_server_of(c->srv)->agent_set
-			   : hc_proxy_of(c->srv)->active;
+			   : hc_conf_of(c->srv)->active;
 }
 
 /* Lines that a person wrote: messages say which one. */
@@ -44,8 +44,13 @@ hc_script_where(const struct hc_check *c, struct tw_out *o)
 {
 	const struct hc_rule *const r = c->rule;
 
-	if (r == NULL || r->step == 0 || !is_scripted(c))
+	if (r == NULL || c->is_agent || hc_script_of(c)->kind != HC_TCP)
 		return;
+	if (r->step == 0) { /* nobody wrote it, but somebody `option tcp-check` */
+		if (hc_conf_of(c->srv)->tcp_given)
+			tw_out_lit(o, " at initial connection step of tcp-check");
+		return;
+	}
 	tw_out_printf(o, " at step %d of tcp-check (", r->step);
 	if (r->act == HC_CONNECT)
 		connect_words(&r->u.connect, o);
@@ -202,31 +207,6 @@ run_connect(struct hc_check *c, struct tw_req *req)
 	return hc_talk_connect(c, &to, conn->linger);
 }
 
-static void
-proxy_line(const struct hc_check *c, struct tw_out *o)
-{
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	struct tw_addr src, dst;
-
-	if (getsockname(c->fd, (struct sockaddr *)&ss, &len) < 0)
-		return;
-	tw_addr_from_sockaddr(&src, (struct sockaddr *)&ss, len);
-	len = sizeof(ss);
-	if (getpeername(c->fd, (struct sockaddr *)&ss, &len) < 0)
-		return;
-	tw_addr_from_sockaddr(&dst, (struct sockaddr *)&ss, len);
-	if (src.family == AF_UNIX) {
-		tw_out_lit(o, "PROXY UNKNOWN\r\n");
-		return;
-	}
-	tw_out_printf(o, "PROXY TCP%c ", src.family == AF_INET ? '4' : '6');
-	tw_addr_out(o, &src);
-	tw_out_char(o, ' ');
-	tw_addr_out(o, &dst);
-	tw_out_printf(o, " %u %u\r\n", src.port, dst.port);
-}
-
 /* The PROXY header that a connection begins with: its version; 0: none. */
 static int
 proxy_version(const struct hc_check *c)
@@ -235,24 +215,22 @@ proxy_version(const struct hc_check *c)
 
 	if (c->is_agent)
 		return 0;
-	if (conn->server_defaults && c->conf.send_proxy == 2)
-		return 2;
-	return conn->send_proxy ||
-	    (conn->server_defaults &&
-		(c->conf.send_proxy || hc_server_of(c->srv)->check_send_proxy));
+	if (conn->send_proxy ||
+	    (conn->server_defaults && hc_server_of(c->srv)->check_send_proxy))
+		return c->conf.pp_version;
+	return conn->server_defaults ? c->conf.send_proxy : 0;
 }
 
-/* The connection is there: it may have to begin with a line. */
+/* The connection is there: it may have to begin with a header. */
 static bool
 connect_done(struct hc_check *c)
 {
+	const int version = proxy_version(c);
 	char mem[128];
 	struct tw_out o = tw_out_of(mem, sizeof(mem));
 
-	if (proxy_version(c) == 2) /* LOCAL: it speaks for nobody */
-		tw_out_lit(&o, "\r\n\r\n\0\r\nQUIT\n\x20\0\0\0");
-	else if (proxy_version(c) == 1)
-		proxy_line(c, &o);
+	if (version != 0)
+		tw_server_check_header(c->srv, version, c->fd, &o);
 	return hc_talk_send(c, (struct tw_str){ mem, (size_t)(o.p - mem) });
 }
 
@@ -289,9 +267,8 @@ run_send(struct hc_check *c, struct tw_req *req)
 
 	if (s->is_http) {
 		hc_http_request(s,
-		    hc_proxy_of(c->srv)->first_send == c->rule
-			? &hc_proxy_of(c->srv)->opt
-			: NULL,
+		    hc_conf_of(c->srv)->first_send == c->rule ? &hc_conf_of(c->srv)->opt
+							      : NULL,
 		    req, &o);
 	} else if (s->data.fmt != NULL)
 		tw_logfmt_out(s->data.fmt, req, &o);
@@ -314,7 +291,7 @@ static bool
 is_404(struct hc_check *c, const struct tw_check_result *r)
 {
 	return c->rule->u.expect.is_http && r->status == 404 &&
-	    hc_proxy_of(c->srv)->disable_on_404 && tw_server_health(c->srv) != TW_DOWN;
+	    hc_conf_of(c->srv)->disable_on_404 && tw_server_health(c->srv) != TW_DOWN;
 }
 
 static bool
@@ -356,10 +333,10 @@ run_rule(struct hc_check *c, struct tw_check_result *r, struct tw_req *req)
 	case HC_EXPECT:
 		return run_expect(c, r, req);
 	case HC_SET_VAR:
-		hc_vars_set(&c->vars, &c->rule->u.var, req);
+		hc_var_set(&c->rule->u.var, req);
 		return true;
 	case HC_UNSET_VAR:
-		hc_vars_unset(&c->vars, c->rule->u.var.name);
+		tw_var_unset(req, c->rule->u.var.var);
 		return true;
 	}
 	TW_WRONG("rule");
@@ -387,13 +364,13 @@ hc_script_go(struct hc_check *c)
 		hc_talk_end(c, NULL);
 		return;
 	}
-	hc_vars_use(&c->vars);
+	tw_check_vars(req, &c->vars);
 	if (c->rule != NULL && was_sending(c))
 		c->rule = c->rule->next;
 	while (c->rule != NULL) {
 		last = c->rule;
 		if (!run_rule(c, &r, req)) {
-			hc_vars_use(NULL);
+			tw_check_vars(req, NULL);
 			if (c->out != NULL)
 				c->is_sending = true;
 			return;
@@ -401,7 +378,7 @@ hc_script_go(struct hc_check *c)
 		c->rule = c->rule->next;
 	}
 	passed(c, last, &r, req);
-	hc_vars_use(NULL);
+	tw_check_vars(req, NULL);
 }
 
 void

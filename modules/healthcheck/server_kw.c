@@ -104,6 +104,21 @@ hc_server_error_limit(struct tw_line *ln)
 }
 
 int
+hc_server_proto(struct tw_line *ln)
+{
+	struct hc_server *const s = ln->state;
+	const char *const proto = tw_arg(ln, 0);
+
+	if (strcmp(proto, "h1") != 0 && strcmp(proto, "none") != 0)
+		return tw_line_fail(ln, 0,
+		    "'check-proto' knows 'h1' and 'none'; '%s' is not supported by "
+		    "tideway yet",
+		    proto);
+	s->proto = tw_arena_strdup(tw_gen_arena(ln->gen), proto);
+	return 0;
+}
+
+int
 hc_server_track(struct tw_line *ln)
 {
 	struct hc_server *const s = ln->state;

@@ -50,7 +50,7 @@ hc_talk_abort(struct hc_check *c)
 {
 	if (c->phase == HC_CONNECTING || c->phase == HC_TALKING) {
 		socket_close(c);
-		hc_vars_free(&c->vars);
+		tw_vars_free(&c->vars);
 	} else if (c->phase == HC_PROGRAM)
 		hc_external_abort(c);
 	c->rule = NULL;

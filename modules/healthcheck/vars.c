@@ -1,64 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * vars.c - variables of a check: set-var, set-var-fmt, unset-var, var().
+ * vars.c - variables of a check: set-var, set-var-fmt, unset-var.
  *
- * They live as long as one check, in the scopes `check` and `sess` (which,
- * for a check, is the same). A value is a copy; there are few and they are
- * short, so a list is enough and its size is bounded. Control thread.
- * source: HAProxy's manual, tcp-check set-var.
+ * The core keeps them (tideway/var.h): those of the scopes `check` and `sess`,
+ * which for a check are the same, as long as one check; those of `proc` as for
+ * anybody. Here is what the words say, and when a value is not set. Control
+ * thread. source: HAProxy's manual, tcp-check set-var.
  */
-#include <ctype.h>
-#include <stdlib.h>
-
 #include "hc.h"
 
 #define VALUE_MAX 4096u
-#define N_VARS_MAX 64
-
-struct hc_vars {
-	struct hc_vars *next;
-	const char *name;       /* borrow: gen; the generation of the check */
-	struct tw_sample value; /* its text: behind this struct */
-};
-
-static struct hc_vars *const *in_use; /* borrow: of the check that runs */
-
-void
-hc_vars_use(struct hc_vars *const *vars)
-{
-	in_use = vars;
-}
-
-static struct hc_vars **
-find(struct hc_vars **vars, const char *name)
-{
-	while (*vars != NULL && strcmp((*vars)->name, name) != 0)
-		vars = &(*vars)->next;
-	return vars;
-}
-
-void
-hc_vars_unset(struct hc_vars **vars, const char *name)
-{
-	struct hc_vars **const at = find(vars, name), *const gone = *at;
-
-	if (gone == NULL)
-		return;
-	*at = gone->next;
-	free(gone);
-}
-
-void
-hc_vars_free(struct hc_vars **vars)
-{
-	while (*vars != NULL) {
-		struct hc_vars *const gone = *vars;
-
-		*vars = gone->next;
-		free(gone);
-	}
-}
 
 static bool
 is_text(const struct tw_sample *s)
@@ -66,51 +18,27 @@ is_text(const struct tw_sample *s)
 	return s->type == TW_STRING || s->type == TW_BINARY || s->type == TW_METH;
 }
 
-static void
-store(struct hc_vars **vars, const char *name, const struct tw_sample *s)
-{
-	const size_t len = is_text(s) ? s->u.str.len : 0;
-	int n = 0;
-
-	for (const struct hc_vars *v = *vars; v != NULL; v = v->next)
-		n++;
-	if (len > VALUE_MAX || n >= N_VARS_MAX)
-		return;
-	struct hc_vars *const v = malloc(sizeof(*v) + len);
-	if (v == NULL)
-		return;
-	v->name = name;
-	v->value = *s;
-	if (is_text(s)) {
-		if (len > 0)
-			memcpy(v + 1, s->u.str.p, len);
-		v->value.u.str.p = (const char *)(v + 1);
-	}
-	hc_vars_unset(vars, name);
-	v->next = *vars;
-	*vars = v;
-}
-
+/* A variable that was unset is one that is not there. */
 static bool
-conds_hold(struct hc_vars **vars, const struct hc_set_var *v, const struct tw_sample *s)
+conds_hold(const struct hc_set_var *v, const struct tw_sample *s, struct tw_req *req)
 {
-	const struct hc_vars *const old = *find(vars, v->name);
+	struct tw_sample old;
+	const bool is_there = tw_var_get(req, v->var, &old);
 	const bool is_empty = is_text(s) && s->u.str.len == 0;
-	const bool can_compare =
-	    old != NULL && old->value.type == TW_SINT && s->type == TW_SINT;
+	const bool can_compare = is_there && old.type == TW_SINT && s->type == TW_SINT;
 
 	if (can_compare &&
-	    (((v->conds & HC_IF_GT) && old->value.u.n <= s->u.n) ||
-		((v->conds & HC_IF_LT) && old->value.u.n >= s->u.n)))
+	    (((v->conds & HC_IF_GT) && old.u.n <= s->u.n) ||
+		((v->conds & HC_IF_LT) && old.u.n >= s->u.n)))
 		return false;
-	return !((v->conds & HC_IF_EXISTS) && old == NULL) &&
-	    !((v->conds & HC_IF_NOT_EXISTS) && old != NULL) &&
+	return !((v->conds & HC_IF_EXISTS) && !is_there) &&
+	    !((v->conds & HC_IF_NOT_EXISTS) && is_there) &&
 	    !((v->conds & HC_IF_EMPTY) && !is_empty) &&
 	    !((v->conds & HC_IF_NOT_EMPTY) && is_empty);
 }
 
 void
-hc_vars_set(struct hc_vars **vars, const struct hc_set_var *v, struct tw_req *req)
+hc_var_set(const struct hc_set_var *v, struct tw_req *req)
 {
 	struct tw_sample s = { .type = TW_STRING };
 	char mem[HC_TEXT_MAX];
@@ -121,23 +49,18 @@ hc_vars_set(struct hc_vars **vars, const struct hc_set_var *v, struct tw_req *re
 			return;
 	} else
 		s.u.str = (struct tw_str){ mem, tw_logfmt_out(v->fmt, req, &o) };
-	if (conds_hold(vars, v, &s))
-		store(vars, v->name, &s);
+	if ((!is_text(&s) || s.u.str.len <= VALUE_MAX) && conds_hold(v, &s, req))
+		tw_var_set(req, v->var, &s);
 }
 
 /* ---- configuration ---- */
 
 static bool
-name_is_good(struct tw_str name)
+scope_is_good(struct tw_str name)
 {
-	if (!tw_str_has_prefix(name, TW_STR("check.")) &&
-	    !tw_str_has_prefix(name, TW_STR("sess.")))
-		return false;
-	for (size_t i = 0; i < name.len; i++)
-		if (!isalnum((unsigned char)name.p[i]) && name.p[i] != '.' &&
-		    name.p[i] != '-' && name.p[i] != '_')
-			return false;
-	return name.p[name.len - 1] != '.';
+	return tw_str_has_prefix(name, TW_STR("check.")) ||
+	    tw_str_has_prefix(name, TW_STR("sess.")) ||
+	    tw_str_has_prefix(name, TW_STR("proc."));
 }
 
 static int
@@ -175,6 +98,7 @@ brackets_parse(struct tw_line *ln, const char *word, struct hc_set_var *v)
 {
 	const char *const open = strchr(word, '(');
 	const size_t len = open != NULL ? strlen(open + 1) : 0;
+	struct tw_err err;
 
 	if (open == NULL || len < 2 || open[len] != ')')
 		return tw_line_fail(ln, 0,
@@ -184,12 +108,14 @@ brackets_parse(struct tw_line *ln, const char *word, struct hc_set_var *v)
 	const char *comma = memchr(rest.p, ',', rest.len);
 	const struct tw_str name = { rest.p,
 		comma ? (size_t)(comma - rest.p) : rest.len };
-	if (!name_is_good(name))
+	if (!scope_is_good(name))
 		return tw_line_fail(ln, 0,
-		    "'%.*s' is no name of a variable that a check can set: write "
-		    "'check.' or 'sess.' and letters, digits, '.', '-' or '_'",
+		    "'%.*s' is no variable that a check can set: its name begins with "
+		    "'check.', 'sess.' or 'proc.'",
 		    TW_STR_FMT(name));
-	v->name = tw_arena_str(tw_gen_arena(ln->gen), name).p;
+	v->var = tw_var_of(name, &err);
+	if (v->var == NULL)
+		return tw_line_fail(ln, 0, "%s", err.text);
 	while (comma != NULL) {
 		const char *const from = comma + 1;
 		const size_t left = rest.len - (size_t)(from - rest.p);
@@ -232,18 +158,4 @@ hc_unset_var_parse(struct tw_line *ln, const char *word, struct hc_set_var *v)
 	if (tw_arg(ln, 1) != NULL)
 		return tw_line_fail(ln, 1, "'%s' takes no argument", word);
 	return 0;
-}
-
-/* ---- var() ---- */
-
-bool
-hc_vars_get(struct tw_str name, struct tw_sample *out)
-{
-	for (struct hc_vars *v = in_use ? *in_use : NULL; v != NULL; v = v->next) {
-		if (tw_str_eq(name, tw_str_of(v->name))) {
-			*out = v->value;
-			return true;
-		}
-	}
-	return false;
 }

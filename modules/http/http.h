@@ -56,6 +56,7 @@ struct http_proxy {
 	struct http_forward originalto;
 	const struct http_errors_ref *errors_ref[HTTP_N_PAGES]; /* until check */
 	struct http_opt opt;
+	const struct http_made *made[HTTP_N_PAGES]; /* gen; before `error`; or NULL */
 };
 
 /* The module's block in a request. */
@@ -72,11 +73,37 @@ bool tw__http_captures_cookie(const struct http_proxy *conf);
 
 struct http_errors;
 struct http_errors_ref;
+struct http_made;
+struct http_proxy;
+
+/* http_errors.c */
+/** tw__http_status_page - of the status that argument `i` names. returns: as
+ * tw__http_page_index; -1: reported. */
+int tw__http_status_page(struct tw_line *ln, int i);
+/** tw__http_page_set - a page of a proxy, in the place of what was said before. */
+void tw__http_page_set(struct http_proxy *conf, int i, struct tw_str text);
+/** tw__http_page_refer - the same: that of a section http-errors, if it has one. */
+void tw__http_page_refer(struct tw_line *ln, int i, const char *section);
+
+/** tw__http_page_named - tw_proto.error_named. */
+int tw__http_page_named(struct tw_gen *gen, const char *section, int status,
+    struct tw_str *page);
+
+/* http_error_kw.c */
+int tw__http_set_error(struct tw_line *ln);
+/** tw__http_made_answer - such a page as the answer to a request. */
+enum tw_verdict tw__http_made_answer(
+    struct tw_req *req, const struct http_made *m, const struct tw_origin *at);
+/** tw__http_made_page - a page with formats, for a request. returns: arena; p
+ * NULL: it is too long, or there is no memory. */
+struct tw_str tw__http_made_page(const struct http_made *m, struct tw_req *req);
 
 /* Set once by load(), before there are threads. */
 extern const struct tw_self *tw__http_self;
 
 extern const struct tw_kw tw__http_keywords[];
+/** tw__http_is_token - may be a field's name. source: RFC 9110, 5.6.2. */
+bool tw__http_is_token(const char *s);
 /* http_capture.c */
 int tw__http_set_capture_request(struct tw_line *ln);
 int tw__http_set_capture_response(struct tw_line *ln);

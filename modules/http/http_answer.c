@@ -61,7 +61,9 @@ tw__http_answer(struct tw_gen *gen, const struct tw_proxy *px, int status)
 	struct tw_stream st = { 0 };
 	struct tw_msg *msg;
 
-	a->silent = page.len == 0;
+	a->made = ((const struct http_proxy *)tw_proxy_block(px, tw__http_self))
+		      ->made[tw__http_page_index(status)];
+	a->silent = page.len == 0 && a->made == NULL;
 	if (a->silent)
 		return a;
 	memcpy(text, page.p, page.len);

@@ -212,16 +212,6 @@ parse_len(struct tw_line *ln, int i, uint64_t *len)
 	return 0;
 }
 
-static bool
-is_token(const char *s)
-{
-	if (*s == '\0')
-		return false;
-	while (h1_is(*s, H1_TOKEN))
-		s++;
-	return *s == '\0';
-}
-
 static int
 set_header(struct tw_line *ln, enum tw_capture kind)
 {
@@ -231,7 +221,7 @@ set_header(struct tw_line *ln, enum tw_capture kind)
 	if (strcmp(tw_arg(ln, 0), "header") != 0)
 		return tw_line_fail(ln, 0, "'%s' expects 'header', not '%s'",
 		    ln->kw->word, tw_arg(ln, 0));
-	if (!is_token(tw_arg(ln, 1)))
+	if (!tw__http_is_token(tw_arg(ln, 1)))
 		return tw_line_fail(
 		    ln, 1, "'%s' is not the name of a field", tw_arg(ln, 1));
 	if (parse_len(ln, 2, &len) != 0)

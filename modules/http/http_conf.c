@@ -19,28 +19,17 @@ static int
 http_set_errorfile(struct tw_line *ln)
 {
 	struct http_proxy *conf = ln->state;
-	const char *code = tw_arg(ln, 0);
-	const int i = tw__http_page_index(atoi(code));
+	const int i = tw__http_status_page(ln, 0);
 	struct tw_err err;
 
-	if (i < 0 || strlen(code) != 3) {
-		char known[256];
-		struct tw_out o = tw_out_of(known, sizeof(known) - 1);
-
-		for (const struct http_page *p = tw__http_pages; p->status; p++) {
-			tw_out_u64(&o, (uint64_t)p->status);
-			tw_out_char(&o, p[1].status ? ' ' : '\0');
-		}
-		return tw_line_fail(ln, 0,
-		    "status code '%s' not handled; write one of: %s", code, known);
-	}
+	if (i < 0)
+		return -1;
 	struct tw_str text =
 	    tw__http_errorfile(tw_gen_arena(ln->gen), tw_arg(ln, 1), &err);
 
 	if (!text.p)
 		return tw_line_fail(ln, 1, "%s", err.text);
-	conf->error[i] = text;
-	conf->errors_ref[i] = NULL;
+	tw__http_page_set(conf, i, text);
 	return 0;
 }
 
@@ -74,8 +63,8 @@ forward_except(struct http_forward *f, const char *word)
 	return 0;
 }
 
-static bool
-is_token(const char *s)
+bool
+tw__http_is_token(const char *s)
 {
 	if (*s == '\0')
 		return false;
@@ -108,7 +97,7 @@ forward_parse(struct tw_line *ln, struct http_forward *out, bool takes_if_none)
 				return tw_line_fail(
 				    ln, i, "'except' expects <address>[/mask]");
 		} else {
-			if (!value || !is_token(value))
+			if (!value || !tw__http_is_token(value))
 				return tw_line_fail(
 				    ln, i, "'header' expects the name of a field");
 			f.name = tw_arena_strdup(tw_gen_arena(ln->gen), value);
@@ -124,7 +113,7 @@ http_set_unique_id_header(struct tw_line *ln)
 {
 	struct http_proxy *conf = ln->state;
 
-	if (!is_token(tw_arg(ln, 0)))
+	if (!tw__http_is_token(tw_arg(ln, 0)))
 		return tw_line_fail(
 		    ln, 0, "'%s' is not the name of a field", tw_arg(ln, 0));
 	conf->unique_id_name = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
@@ -155,7 +144,7 @@ http_set_name_header(struct tw_line *ln)
 	struct http_proxy *conf = ln->state;
 	const char *name = tw_arg(ln, 0);
 
-	if (!is_token(name))
+	if (!tw__http_is_token(name))
 		return tw_line_fail(ln, 0,
 		    "'http-send-name-header' expects the name of a field, not '%s'",
 		    name);
@@ -311,6 +300,18 @@ const struct tw_kw tw__http_keywords[] = {
 	    .usage = "<code> <url>",
 	    .help = "Redirects with 303 in place of an error page; the client asks "
 		    "with GET.",
+	    .flags = TW_KW_HTTP },
+	{ .word = "http-error status",
+	    .scopes = TW_SC_PROXY,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = tw__http_set_error,
+	    .usage = "<code> [content-type <type>] [default-errorfiles | "
+		     "errorfile <file> | errorfiles <name> | file <file> | "
+		     "lf-file <file> | string <text> | lf-string <format>] "
+		     "[hdr <name> <format>]...",
+	    .help = "An error page described here; 'default-errorfiles': the "
+		    "frontend's, or the built-in one, after all.",
 	    .flags = TW_KW_HTTP },
 	{ .word = "errorfiles",
 	    .scopes = TW_SC_PROXY,

@@ -30,9 +30,8 @@ struct http_errors_ref {
 
 /* --- status codes --- */
 
-/* The page of the status that argument `i` names. returns: -1: reported. */
-static int
-page_index(struct tw_line *ln, int i)
+int
+tw__http_status_page(struct tw_line *ln, int i)
 {
 	const char *code = tw_arg(ln, i);
 	const int index = strlen(code) == 3 ? tw__http_page_index(atoi(code)) : -1;
@@ -48,6 +47,26 @@ page_index(struct tw_line *ln, int i)
 	return tw_line_fail(ln, i,
 	    "%s : status code '%s' not handled; write one of: %s", ln->kw->word, code,
 	    known);
+}
+
+void
+tw__http_page_set(struct http_proxy *conf, int i, struct tw_str text)
+{
+	conf->error[i] = text;
+	conf->made[i] = NULL;
+	conf->errors_ref[i] = NULL;
+}
+
+void
+tw__http_page_refer(struct tw_line *ln, int i, const char *section)
+{
+	struct tw_arena *const arena = tw_gen_arena(ln->gen);
+	struct http_errors_ref *const ref = tw_arena_zalloc(arena, sizeof(*ref));
+
+	ref->name = tw_arena_strdup(arena, section);
+	ref->file = ln->file;
+	ref->line = ln->number;
+	((struct http_proxy *)ln->state)->errors_ref[i] = ref;
 }
 
 /* --- errorloc --- */
@@ -69,7 +88,7 @@ tw__http_set_errorloc(struct tw_line *ln)
 	struct http_proxy *conf = ln->state;
 	const char *url = tw_arg(ln, 1);
 	const bool is_303 = strstr(ln->kw->word, "303") != NULL;
-	const int i = page_index(ln, 0);
+	const int i = tw__http_status_page(ln, 0);
 
 	if (i < 0)
 		return -1;
@@ -83,8 +102,7 @@ tw__http_set_errorloc(struct tw_line *ln)
 	    "Connection: close\r\nLocation: %s\r\n\r\n",
 	    is_303 ? "303 See Other" : "302 Found", url);
 
-	conf->error[i] = tw_str_of(text);
-	conf->errors_ref[i] = NULL;
+	tw__http_page_set(conf, i, tw_str_of(text));
 	return 0;
 }
 
@@ -104,7 +122,7 @@ tw__http_set_errorfiles(struct tw_line *ln)
 	for (int i = 0; !ref->is_named && i < HTTP_N_PAGES; i++)
 		conf->errors_ref[i] = ref;
 	for (int i = 1; i < ln->n_args; i++) {
-		const int index = page_index(ln, i);
+		const int index = tw__http_status_page(ln, i);
 
 		if (index < 0)
 			return -1;
@@ -125,6 +143,21 @@ section_find(struct tw_gen *gen, const char *name)
 	return NULL;
 }
 
+int
+tw__http_page_named(
+    struct tw_gen *gen, const char *section, int status, struct tw_str *page)
+{
+	const struct http_errors *const e = section_find(gen, section);
+	const int i = tw__http_page_index(status);
+
+	if (e == NULL)
+		return -1;
+	if (i < 0 || e->page[i].p == NULL)
+		return 0;
+	*page = e->page[i];
+	return 1;
+}
+
 static int
 page_take(struct tw_gen *gen, struct tw_proxy *px, int i)
 {
@@ -136,9 +169,10 @@ page_take(struct tw_gen *gen, struct tw_proxy *px, int i)
 		return tw_gen_fail(gen, ref->file, ref->line,
 		    "proxy '%s': unknown http-errors section '%s'", tw_proxy_name(px),
 		    ref->name);
-	if (e->page[i].p != NULL)
+	if (e->page[i].p != NULL) {
 		conf->error[i] = e->page[i];
-	else if (ref->is_named)
+		conf->made[i] = NULL;
+	} else if (ref->is_named)
 		tw_gen_warn(gen, ref->file, ref->line,
 		    "proxy '%s' : status '%d' not declared in http-errors section "
 		    "'%s'",
@@ -198,7 +232,7 @@ tw__http_section_errorfile(struct tw_line *ln)
 {
 	struct http_errors *e = ln->section;
 	struct tw_err err;
-	const int i = page_index(ln, 0);
+	const int i = tw__http_status_page(ln, 0);
 
 	if (i < 0)
 		return -1;

@@ -6,6 +6,8 @@
  * They say what the client claims; nothing is verified here. Any worker.
  * source: HAProxy's manual, 7.3.6; RFC 7617, RFC 6750.
  */
+#include <tideway/encode.h>
+
 #include "http.h"
 #include "http_fetch.h"
 
@@ -30,43 +32,15 @@ credentials(struct tw_req *req, struct tw_str *scheme, struct tw_str *rest)
 	return rest->len > 0;
 }
 
-static int
-base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
 /* returns: p NULL: not base64. */
 static struct tw_str
 decode(struct tw_req *req, struct tw_str in)
 {
-	char *const mem = tw_arena_try(tw_req_arena(req), in.len / 4 * 3 + 4);
-	unsigned bits = 0;
-	int n_bits = 0;
-	size_t n = 0;
+	const size_t room = in.len / 4 * 3 + 4;
+	char *const mem = tw_arena_try(tw_req_arena(req), room);
+	const int64_t n = mem != NULL ? tw_base64_decode(in, mem, room, false) : -1;
 
-	if (mem == NULL || in.len % 4 != 0)
-		return (struct tw_str){ NULL, 0 };
-	for (int pad = 0; pad < 2 && in.len > 0 && in.p[in.len - 1] == '='; pad++)
-		in.len--;
-	for (size_t i = 0; i < in.len; i++) {
-		const int d = base64_digit(in.p[i]);
-		if (d < 0)
-			return (struct tw_str){ NULL, 0 };
-		bits = bits << 6 | (unsigned)d;
-		n_bits += 6;
-		if (n_bits < 8)
-			continue;
-		n_bits -= 8;
-		mem[n++] = (char)(bits >> n_bits);
-	}
-	return (struct tw_str){ mem, n };
+	return n >= 0 ? (struct tw_str){ mem, (size_t)n } : (struct tw_str){ NULL, 0 };
 }
 
 static bool

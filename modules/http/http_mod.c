@@ -228,6 +228,16 @@ h1_error_text(const struct tw_proxy *px, int status)
 	return conf->error[i];
 }
 
+static struct tw_str
+h1_error_made(const struct tw_proxy *px, int status, struct tw_req *req)
+{
+	const struct http_proxy *conf = tw_proxy_block(px, tw__http_self);
+	const int i = tw__http_page_index(status);
+
+	return i >= 0 && conf->made[i] != NULL ? tw__http_made_page(conf->made[i], req)
+					       : (struct tw_str){ NULL, 0 };
+}
+
 struct http_opt *
 tw__http_opt(const struct tw_proxy *px)
 {
@@ -251,7 +261,9 @@ static const struct tw_proto protos[] = {
 	    .write_body = tw__h1_write_body,
 	    .raw = tw__h1_raw,
 	    .moved = tw__h1_moved,
-	    .error_text = h1_error_text },
+	    .error_text = h1_error_text,
+	    .error_made = h1_error_made,
+	    .error_named = tw__http_page_named },
 	{ .name = NULL },
 };
 

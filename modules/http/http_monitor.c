@@ -104,6 +104,8 @@ answer(struct tw_req *req, const struct http_answer *a, const struct tw_origin *
 		.body = a->body,
 	};
 
+	if (a->made != NULL)
+		return tw__http_made_answer(req, a->made, at);
 	if (a->silent)
 		return tw_req_fail(req, 0, "an empty page", at);
 	return tw_req_reply(req, &reply, at);

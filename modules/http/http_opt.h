@@ -28,11 +28,13 @@ struct http_answer {
 	int n_fields;
 	struct tw_str body;
 	bool silent; /* an empty errorfile: close without a word */
+	const struct http_made *made; /* gen; made for each request; NULL: as above */
 };
 
 enum http_names { HTTP_NAMES_PRESERVE, HTTP_NAMES_DELETE, HTTP_NAMES_REJECT };
 
 struct http_forwarded;
+struct http_made;
 
 struct http_opt {
 	const char *monitor_uri;  /* gen; NULL: none */

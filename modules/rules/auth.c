@@ -11,6 +11,8 @@
 #include <crypt.h>
 #include <stdlib.h>
 
+#include <tideway/encode.h>
+
 #include "reply.h"
 #include "rules.h"
 
@@ -227,44 +229,6 @@ auth_check(struct tw_gen *gen)
 
 /* ---- credentials -------------------------------------------------------- */
 
-static int
-digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648. returns: bytes; -1: malformed or too long. */
-static int
-decode(struct tw_str in, char *out, size_t size)
-{
-	uint32_t bits = 0;
-	size_t n = 0;
-	int n_bits = 0;
-
-	while (in.len > 0 && in.p[in.len - 1] == '=')
-		in.len--;
-	for (size_t i = 0; i < in.len; i++) {
-		const int d = digit(in.p[i]);
-		if (d < 0)
-			return -1;
-		bits = bits << 6 | (uint32_t)d;
-		n_bits += 6;
-		if (n_bits < 8)
-			continue;
-		if (n == size)
-			return -1;
-		n_bits -= 8;
-		out[n++] = (char)(bits >> n_bits);
-	}
-	return (int)n;
-}
-
 #define LOGIN_MAX 1024
 
 /* "user\0password\0" from the request. returns: false: there is none. */
@@ -274,19 +238,14 @@ auth_login(struct tw_req *req, char login[LOGIN_MAX], const char **password)
 	const struct tw_hdr *const h =
 	    tw_msg_first(tw_req_request(req), TW_H_AUTHORIZATION);
 
-	if (h == NULL || h->value_len < 7 || strncasecmp(h->value, "basic ", 6) != 0)
+	struct tw_str user, pass;
+
+	if (h == NULL ||
+	    !tw_basic_login(tw_hdr_value(h), login, LOGIN_MAX - 1, &user, &pass))
 		return false;
-	const struct tw_str text =
-	    tw_str_trim((struct tw_str){ h->value + 6, h->value_len - 6 });
-	const int n = decode(text, login, LOGIN_MAX - 1);
-	if (n <= 0 || memchr(login, '\0', (size_t)n) != NULL)
-		return false;
-	login[n] = '\0';
-	char *const colon = strchr(login, ':');
-	if (colon == NULL)
-		return false;
-	*colon = '\0';
-	*password = colon + 1;
+	login[user.len] = '\0';
+	login[user.len + 1 + pass.len] = '\0';
+	*password = pass.p;
 	return true;
 }
 

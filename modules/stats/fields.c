@@ -57,7 +57,7 @@ common_fill(struct st_row *row, const struct tw_gauges *g)
 	U32(iid, tw_proxy_id(row->px));
 	U32(sid, 0);
 	U32(type, row->kind);
-	STR(mode, tw_proxy_mode(row->px) == TW_MODE_HTTP ? "http" : "tcp");
+	STR(mode, tw_proxy_mode_name(row->px));
 	U64(wrew, sum(row, TW_CNT_WREW));
 	U64(eint, sum(row, TW_CNT_EINT));
 }

@@ -307,8 +307,7 @@ proxy_begin(struct st_report *rp, struct tw_out *o)
 		    fe && be ? "proxy"
 			: fe ? "frontend"
 			     : "backend",
-		    tw_proxy_mode(px) == TW_MODE_HTTP ? "http" : "tcp",
-		    tw_proxy_id(px));
+		    tw_proxy_mode_name(px), tw_proxy_id(px));
 		if (be)
 			tw_out_printf(o, ", balancing: %s", tw_proxy_balance(px));
 		tw_out_lit(o, "</small>");

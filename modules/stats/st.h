@@ -116,8 +116,6 @@ bool st_form_next(struct tw_str *form, struct tw_str *name,
 bool st_auth_passes(const struct st_user *users, struct tw_str field);
 /** st_auth_user - the name in it, for the log. out: name. */
 void st_auth_user(struct tw_str field, char name[64]);
-/** st_base64 - decodes. returns: bytes; -1: not base64 or too long. */
-int st_base64(struct tw_str in, unsigned char *out, size_t size);
 
 /* --- guard.c: against requests that another site's page makes --- */
 int st_guard_init(struct tw_err *err);

@@ -7,6 +7,8 @@
  * what follows holds options such as ";csv". Pure. source: HAProxy's manual,
  * stats uri; management guide, chapter 9.
  */
+#include <tideway/encode.h>
+
 #include "st.h"
 
 /* The target without "http://authority". */
@@ -73,15 +75,6 @@ st_uri_matches(struct tw_str target, struct tw_str uri, struct st_options *o)
 
 /* --- forms --- */
 
-static int
-hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Decodes over itself: it only gets shorter. */
 static struct tw_str
 unescape(char *p, size_t len)
@@ -91,9 +84,10 @@ unescape(char *p, size_t len)
 	for (size_t i = 0; i < len; i++, n++) {
 		if (p[i] == '+')
 			p[n] = ' ';
-		else if (p[i] == '%' && i + 2 < len && hex_digit(p[i + 1]) >= 0 &&
-		    hex_digit(p[i + 2]) >= 0) {
-			p[n] = (char)(hex_digit(p[i + 1]) << 4 | hex_digit(p[i + 2]));
+		else if (p[i] == '%' && i + 2 < len && tw_hex_digit(p[i + 1]) >= 0 &&
+		    tw_hex_digit(p[i + 2]) >= 0) {
+			p[n] = (char)(tw_hex_digit(p[i + 1]) << 4 |
+			    tw_hex_digit(p[i + 2]));
 			i += 2;
 		} else
 			p[n] = p[i];

@@ -12,28 +12,17 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <tideway/child.h>
+
 #include "spawn.h"
-
-static void
-streams_to_null(void)
-{
-	const int fd = open("/dev/null", O_RDWR);
-
-	for (int i = 0; fd >= 0 && i <= STDERR_FILENO; i++)
-		dup2(fd, i);
-	close_range(STDERR_FILENO + 1, ~0u, 0); /* ours close on exec, too */
-}
 
 static void
 priority_ordinary(void)
@@ -44,21 +33,6 @@ priority_ordinary(void)
 		sched_setscheduler(0, SCHED_OTHER, &param);
 	if (getpriority(PRIO_PROCESS, 0) < 0)
 		setpriority(PRIO_PROCESS, 0, 0);
-}
-
-/* The C library keeps the first real-time signals to itself and refuses to
- * reset them, but passes on that its parent ignored them: the kernel is asked.
- * Zero is the default in every layout of its struct. */
-static void
-signals_default(void)
-{
-	static const uint64_t defaults[8];
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++) /* two cannot be changed, and are so */
-		syscall(SYS_rt_sigaction, i, defaults, NULL, (NSIG - 1) / 8);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static int
@@ -95,14 +69,14 @@ vr_spawn_become(
     const struct vr_command *cmd, char *const *argv, bool tied, pid_t parent)
 {
 	setpgid(0, 0);
-	streams_to_null();
+	tw_child_streams();
 	priority_ordinary();
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+	tw_child_capabilities();
 	if (user_become(cmd) != 0)
 		_exit(VR_EXIT_CANNOT_RUN);
 	if (tied)
 		tie(parent);
-	signals_default();
+	tw_child_signals();
 	execvp(argv[0], argv);
 	_exit(errno == ENOENT ? VR_EXIT_NOT_FOUND : VR_EXIT_CANNOT_RUN);
 }

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-#include "core/expr/hash.h"
+#include <tideway/hash.h>
 #include "core/expr/hello.h"
 #include "core/expr/pattern.h"
 
@@ -171,10 +171,14 @@ test_hashes(void **state)
 	const struct tw_str check = TW_STR("123456789");
 
 	(void)state;
-	assert_int_equal(tw__hash_crc32(check), 0xcbf43926);
-	assert_int_equal(tw__hash_crc32c(check), 0xe3069283);
-	assert_int_equal(tw__hash_djb2(TW_STR("a")), 5381 * 33 + 'a');
-	assert_int_equal(tw__hash_sdbm(TW_STR("ab")), 'a' * 65599 + 'b');
+	assert_int_equal(tw_hash_crc32(check), 0xcbf43926);
+	assert_int_equal(tw_hash_crc32c(check), 0xe3069283);
+	const uint32_t half = tw_hash_crc32c((struct tw_str){ check.p, 4 });
+	assert_int_equal(
+	    tw_hash_crc32c_more(half, (struct tw_str){ check.p + 4, check.len - 4 }),
+	    0xe3069283);
+	assert_int_equal(tw_hash_djb2(TW_STR("a")), 5381 * 33 + 'a');
+	assert_int_equal(tw_hash_sdbm(TW_STR("ab")), 'a' * 65599 + 'b');
 }
 
 /* The hashed search finds what a plain one finds. */

@@ -47,7 +47,7 @@ ring(const char *name, uint64_t size)
 	struct tw__ring *const r = tw__ring_get(name);
 
 	assert_ptr_equal(tw__ring_find(name), r);
-	tw__ring_resize(r, size);
+	tw__ring_resize(r, size, NULL);
 	r->maxlen = 50;
 	return r;
 }
@@ -137,9 +137,9 @@ test_resize(void **state)
 		snprintf(text, sizeof(text), "n%02d", i);
 		put(r, text);
 	}
-	tw__ring_resize(r, 1000);
+	tw__ring_resize(r, 1000, NULL);
 	expect(r, &rd, "n05");
-	tw__ring_resize(r, 15);
+	tw__ring_resize(r, 15, NULL);
 	expect(r, &rd, "n09");
 	expect(r, &rd, "n10");
 	expect(r, &rd, NULL);

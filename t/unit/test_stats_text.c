@@ -85,25 +85,6 @@ test_form(void **state)
 }
 
 static void
-test_base64(void **state)
-{
-	unsigned char out[8];
-
-	(void)state;
-	assert_int_equal(st_base64(TW_STR("YWJj"), out, 8), 3);
-	assert_memory_equal(out, "abc", 3);
-	assert_int_equal(st_base64(TW_STR("YWI="), out, 8), 2);
-	assert_int_equal(st_base64(TW_STR("YQ=="), out, 8), 1);
-	assert_int_equal(st_base64(TW_STR("YQ"), out, 8), 1);
-	assert_int_equal(st_base64(TW_STR(""), out, 8), 0);
-	assert_int_equal(st_base64(TW_STR("Y"), out, 8), -1);
-	assert_int_equal(st_base64(TW_STR("Y==="), out, 8), -1);
-	assert_int_equal(st_base64(TW_STR("===="), out, 8), -1);
-	assert_int_equal(st_base64(TW_STR("Y!Jj"), out, 8), -1);
-	assert_int_equal(st_base64(TW_STR("YWJjYWJjYWJj"), out, 8), -1);
-}
-
-static void
 test_auth(void **state)
 {
 	const struct st_user b = { NULL, TW_STR("guest:x:y") };
@@ -192,7 +173,6 @@ main(void)
 		cmocka_unit_test(test_uri),
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_form),
-		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_escapes),
 		cmocka_unit_test(test_numbers),
