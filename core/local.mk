@@ -70,6 +70,8 @@ core_libcore_a_SOURCES = \
 	core/expr/memo.c \
 	core/expr/patref.c \
 	core/expr/patref_cmd.c \
+	core/expr/patref_number.c \
+	core/expr/patref_rule.c \
 	core/expr/pattern.c \
 	core/expr/regex.c \
 	core/expr/register.c \

@@ -349,6 +349,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/act_conn.c \
 	modules/rules/act_final.c \
 	modules/rules/act_header.c \
+	modules/rules/act_list.c \
 	modules/rules/act_misc.c \
 	modules/rules/act_normalize.c \
 	modules/rules/act_redirect.c \

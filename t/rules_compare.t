@@ -19,6 +19,9 @@ my $page = spew('page.http', "HTTP/1.0 429 Slow Down\r\nX-Page: 1\r\n"
 my $file = spew('file.txt', "a file %[src]\n");
 my $lf = spew('lf.txt', "you are %[src] at %[path]\n");
 
+my $map = spew('rules.map', "/k old\n/gone here\n");
+my $list = spew('rules.lst', "gone\n");
+
 my $get = "GET /a/b.txt?x=1&y=2 HTTP/1.1\r\nHost: www.example.com:81\r\n";
 my @cases = (
 	# redirect
@@ -108,6 +111,15 @@ my @cases = (
 	['http-request set-path /new C', undef, 'http-request set-header x-was %[capture.req.method]%[capture.req.uri] C'],
 	['http-request set-pathq /new?q C', "GET http://h.com/abs/p?q HTTP/1.1\r\nHost: h.com\r\n", 'http-response set-header x-was %[capture.req.uri] C'],
 	['http-response set-status 299 C'],
+	# lists
+	["http-request set-map($map) %[path] %[src] C", undef, "http-request set-header x-v %[path,map($map,none)] C"],
+	["http-request set-map($map) /k %[src] C", undef, "http-request set-header x-v %[str(/k),map($map,none)] C"],
+	["http-request del-map($map) /gone C", undef, "http-request set-header x-v %[str(/gone),map($map,none)] C"],
+	["http-request add-acl($list) %[path]-a C", undef, "http-request set-var-fmt(txn.p) %[path]-a C",
+	    "http-request deny C { var(txn.p) -m str -f $list }"],
+	["http-request del-acl($list) gone C", undef, "http-request set-var(txn.p) str(gone) C",
+	    "http-request deny C { var(txn.p) -m str -f $list }"],
+	["http-response set-map($map) /res %[status] C", undef, "http-response set-header x-v %[str(/res),map($map,none)] C"],
 	# who, what
 	['http-request set-src hdr(x-ip) C', undef, 'http-request set-header x-src %[src] C'],
 	['http-request set-src-port int(77) C', undef, 'http-request set-header x-src %[src_port] C'],

@@ -17,6 +17,7 @@
 
 #include "conf/conf.h"
 #include "expr/expr_int.h"
+#include "expr/patref.h"
 #include "module/module_int.h"
 #include "run/gen.h"
 
@@ -175,6 +176,10 @@ tw__expr_check(struct tw_gen *gen)
 		tw_gen_fail(
 		    gen, late->file, late->line, "'%s': %s", late->name, err.text);
 		result = -1;
+	}
+	if (gen->expr != NULL) {
+		tw__patref_lists(gen);
+		tw__patref_number(gen->expr);
 	}
 	return result;
 }

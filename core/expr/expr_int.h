@@ -10,6 +10,7 @@
 #ifndef TW_EXPR_EXPR_INT_H
 #define TW_EXPR_EXPR_INT_H
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include <tideway/expr.h>
@@ -62,6 +63,8 @@ struct tw__expr_gen {
 	struct tw_expr *exprs;      /* all, the last one first */
 	struct tw_cond *conds;
 	struct tw__acl **anonymous; /* by text, TW__ANONYMOUS of them; NULL: none */
+	struct tw_list *lists; /* gen; what rules change (patref.c) */
+	atomic_bool lines_changed; /* shared: some ACL's line, by a command */
 };
 
 /* Where something is compiled, for messages and memory. */

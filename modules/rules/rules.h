@@ -160,7 +160,7 @@ enum tw_verdict rules_on_trail(struct tw_req *req, void *state);
 /* act_*.c: tables end with name NULL */
 #define ACTION_TABLES(X)                                                      \
 	X(final) X(header) X(uri) X(normalize) X(redirect) X(reply) X(var)     \
-	X(conn) X(wait) X(misc) X(auth) X(capture)
+	X(conn) X(wait) X(misc) X(auth) X(capture) X(list)
 #define X(name) extern const struct tw_action act_##name[];
 ACTION_TABLES(X)
 #undef X

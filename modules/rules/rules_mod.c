@@ -11,7 +11,7 @@
  */
 #include "rules.h"
 
-#define ACTIONS_MAX 80
+#define ACTIONS_MAX 96
 
 const struct tw_self *rules_self;
 
