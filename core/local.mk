@@ -89,6 +89,7 @@ core_libcore_a_SOURCES = \
 	core/flow/crash.c \
 	core/flow/debug.c \
 	core/flow/edit.c \
+	core/flow/fetch_flow.c \
 	core/flow/exchange.c \
 	core/flow/filter.c \
 	core/flow/hooks.c \

@@ -350,6 +350,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/act_final.c \
 	modules/rules/act_header.c \
 	modules/rules/act_list.c \
+	modules/rules/act_log.c \
 	modules/rules/act_misc.c \
 	modules/rules/act_normalize.c \
 	modules/rules/act_redirect.c \
@@ -361,6 +362,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/reply.c \
 	modules/rules/rules_compile.c \
 	modules/rules/rules_conf.c \
+	modules/rules/rules_late.c \
 	modules/rules/rules_mod.c \
 	modules/rules/rules_run.c \
 	modules/rules/rules_text.c \

@@ -301,7 +301,7 @@ subtest 'mistakes' => sub {
 	);
 	my $later = qr/known to HAProxy 3\.4 but not supported by tideway yet/;
 	push @bad, map { [$_, $later] } 'http-request lua.foo', 'http-request cache-use x',
-	    'http-request use-service lua.x', 'http-request deny errorfiles x', 'http-request set-nice 5',
+	    'http-request use-service lua.x', 'http-request deny errorfiles x',
 	    'http-response cache-store x';
 	push @bad, ['http-request set-var(check.x) int(1)', qr/scope 'check' is for tcp-check/];
 	for my $bad (@bad) {

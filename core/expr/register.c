@@ -18,6 +18,7 @@
 extern const struct tw_fetch tw__proxy_hdr_fetches[];
 extern const struct tw_conv tw__core_convs[];
 extern const struct tw_fetch tw__var_fetches[];
+extern const struct tw_fetch tw__flow_fetches[];
 
 int
 tw__convs_register(struct tw_err *err)
@@ -52,7 +53,8 @@ tw__expr_register(struct tw_err *err)
 {
 	if (tw__fetches_register(err) != 0 ||
 	    tw__expr_add_fetches(tw__proxy_hdr_fetches, err) != 0 ||
-	    tw__expr_add_fetches(tw__var_fetches, err) != 0)
+	    tw__expr_add_fetches(tw__var_fetches, err) != 0 ||
+	    tw__expr_add_fetches(tw__flow_fetches, err) != 0)
 		return -1;
 	return tw__convs_register(err);
 }

@@ -67,6 +67,10 @@ struct tw__half {
 /* What a rule has set in place of the proxies' settings; UINT32_MAX: nothing. */
 struct tw__req_limits {
 	uint32_t server_ms, tunnel_ms, client_ms, retries;
+	uint32_t connect_ms, queue_ms, tarpit_ms;
+	uint32_t turn_bytes;
+	bool no_retry; /* disable-l7-retry */
+	struct tw__out_marks marks; /* of the server's connection */
 };
 
 #define TW__LOG_SILENT 255 /* tw_req.log_level */
@@ -335,6 +339,8 @@ enum tw__next tw__server_failed(struct tw_req *req, bool timed_out);
  * in: pause, the same server is tried after a while. */
 enum tw__next tw__server_retry(struct tw_req *req, bool pause);
 bool tw__can_replay(const struct tw_req *req);
+/** tw__connect_ms - the backend's timeout, or what a rule has set; 0: none. */
+uint32_t tw__connect_ms(const struct tw_req *req);
 /** tw__max_retries - the backend's, or what a rule has set. */
 uint32_t tw__max_retries(const struct tw_req *req);
 /** tw__kept_event - a private connection between requests had an event. */

@@ -216,10 +216,17 @@ void tw__upstream_unuse(struct tw_conn *conn);
 bool tw__upstream_is_clean(struct tw_conn *conn);
 /** tw__upstream_put - keeps it idle for the next request. */
 void tw__upstream_put(struct tw_conn **conn);
+/* What packets to a server carry, for one connection. */
+struct tw__out_marks {
+	bool has_mark, has_tos;
+	uint8_t tos;
+	uint32_t mark;
+};
 /** tw__upstream_connect - begins to connect. in: src, the client's address
- * (for mapped ports); returns: NULL: failed at once, errno says why. */
+ * (for mapped ports); marks, NULL: none. returns: NULL: failed at once, errno
+ * says why. */
 struct tw_conn *tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
-    const struct tw_conn *client);
+    const struct tw_conn *client, const struct tw__out_marks *marks);
 /** tw__upstream_lost - an idle connection had an event: closes it. */
 void tw__upstream_lost(struct tw_conn **conn);
 void tw__upstream_close_all(struct tw_worker *w);

@@ -226,6 +226,12 @@ struct tw__threads {
 };
 
 #define TW__TURN_BYTES (1024u * 1024) /* moved by a connection in its turn */
+/** tw__nice_bytes - each 256 of niceness halve or double that. */
+static inline uint32_t
+tw__nice_bytes(int nice)
+{
+	return nice < 0 ? TW__TURN_BYTES << -nice / 256 : TW__TURN_BYTES >> nice / 256;
+}
 
 /* Connection options that a `bind` line has. */
 #define TW_BIND_MAGIC 0x54574264u

@@ -232,7 +232,6 @@ bind_set_mss(struct tw_line *ln)
 	return 0;
 }
 
-/* A connection's turn is a megabyte; each 256 of niceness halve or double it. */
 static int
 bind_set_nice(struct tw_line *ln)
 {
@@ -244,8 +243,7 @@ bind_set_nice(struct tw_line *ln)
 	if (tw_parse_uint(tw_arg(ln, 0) + negative, 0, 1024, &n, &err) < 0)
 		return tw_line_fail(
 		    ln, 0, "'nice' expects a number from -1024 to 1024: %s", err.text);
-	b->turn_bytes =
-	    negative ? TW__TURN_BYTES << n / 256 : TW__TURN_BYTES >> n / 256;
+	b->turn_bytes = tw__nice_bytes(negative ? -(int)n : (int)n);
 	return 0;
 }
 

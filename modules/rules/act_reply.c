@@ -52,7 +52,8 @@ static uint32_t
 tarpit_ms(const struct tw_req *req)
 {
 	const struct tw_proxy *const px = tw_req_proxy(req);
-	const uint32_t ms = tw_proxy_timeout_ms(px, "tarpit");
+	const uint32_t set = tw_req_rule_timeout_ms(req, "tarpit");
+	const uint32_t ms = set != 0 ? set : tw_proxy_timeout_ms(px, "tarpit");
 
 	return ms != 0 ? ms : tw_proxy_timeout_ms(px, "connect");
 }
