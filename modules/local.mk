@@ -126,6 +126,7 @@ modules_resolvers_libresolvers_la_SOURCES = \
 	modules/resolvers/rs_apply.c \
 	modules/resolvers/rs_ask.c \
 	modules/resolvers/rs_kw.c \
+	modules/resolvers/rs_look.c \
 	modules/resolvers/rs_run.c \
 	modules/resolvers/rs_show.c \
 	modules/resolvers/rs_taken.c \

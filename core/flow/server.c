@@ -282,7 +282,8 @@ take_kept(struct tw_req *req)
 		return NULL;
 	req->cli->kept = NULL;
 	srvc->kept_by = NULL;
-	if (srvc->server == req->srv->live && !req->fresh)
+	if (srvc->server == req->srv->live && !req->fresh &&
+	    tw__upstream_leads_to(srvc, req->srv, req->cli))
 		return srvc;
 	tw__conn_free(&srvc);
 	return NULL;

@@ -81,7 +81,7 @@ struct tw_conn {
 	struct tw_server_live *server; /* server side */
 	struct tw_conn *kept;      /* client side: its private server connection */
 	struct tw_conn *kept_by;   /* server side: the other end of that */
-	struct tw_addr src, dst;
+	struct tw_addr src, dst; /* server side: src, what a client asked for */
 	uint64_t accepted_us, idle_us; /* accept; end of the last request */
 	uint32_t epoch;            /* server side: of the server when connected */
 	TAILQ_ENTRY(tw_conn) link; /* worker's clients, or a pool */
@@ -227,6 +227,10 @@ struct tw__out_marks {
  * says why. */
 struct tw_conn *tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
     const struct tw_conn *client, const struct tw__out_marks *marks);
+/** tw__upstream_leads_to - it goes to where a new connection for this client would
+ * go: rules may have changed that since. */
+bool tw__upstream_leads_to(const struct tw_conn *conn, const struct tw_server *srv,
+    const struct tw_conn *client);
 /** tw__upstream_lost - an idle connection had an event: closes it. */
 void tw__upstream_lost(struct tw_conn **conn);
 void tw__upstream_close_all(struct tw_worker *w);

@@ -378,6 +378,14 @@ address_of(const struct tw_server *srv, const struct tw_conn *client,
 int (*tw__upstream_instead)(
     const struct tw_server *srv, const struct sockaddr_storage *ss);
 
+bool
+tw__upstream_leads_to(const struct tw_conn *conn, const struct tw_server *srv,
+    const struct tw_conn *client)
+{
+	return (!srv->map_addr && srv->map_port == 0) ||
+	    tw_addr_eq(&conn->src, tw_conn_dst((struct tw_conn *)client));
+}
+
 /* Best effort, as for clients: a mark takes CAP_NET_ADMIN. */
 static void
 marks_apply(int fd, int family, const struct tw__out_marks *m)
@@ -430,6 +438,8 @@ tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
 	conn->writable = rc == 0;
 	conn->server = srv->live;
 	conn->epoch = epoch;
+	if (TW_UNLIKELY(srv->map_addr || srv->map_port != 0))
+		conn->src = *tw_conn_dst((struct tw_conn *)client);
 	conn->nodelay = ss.ss_family == AF_UNIX; /* has no need of it */
 	return conn;
 }
