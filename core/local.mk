@@ -81,6 +81,7 @@ core_libcore_a_SOURCES = \
 	core/flow/capture.c \
 	core/flow/capture_vars.c \
 	core/expr/vars.c \
+	core/expr/vars_proc.c \
 	core/flow/check_req.c \
 	core/expr/subset.c \
 	core/flow/body_now.c \

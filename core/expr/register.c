@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "conf/conf.h"
 #include "expr/conv.h"
 #include "expr/fetch.h"
 #include "expr/jwt.h"
@@ -18,6 +19,7 @@
 extern const struct tw_fetch tw__proxy_hdr_fetches[];
 extern const struct tw_conv tw__core_convs[];
 extern const struct tw_fetch tw__var_fetches[];
+extern const struct tw_kw tw__proc_var_kw[];
 extern const struct tw_fetch tw__flow_fetches[];
 
 int
@@ -55,6 +57,8 @@ tw__expr_register(struct tw_err *err)
 	    tw__expr_add_fetches(tw__proxy_hdr_fetches, err) != 0 ||
 	    tw__expr_add_fetches(tw__var_fetches, err) != 0 ||
 	    tw__expr_add_fetches(tw__flow_fetches, err) != 0)
+		return -1;
+	if (tw__kw_add(tw__proc_var_kw, NULL, err) != 0)
 		return -1;
 	return tw__convs_register(err);
 }

@@ -320,6 +320,7 @@ tw__gen_publish(struct tw_gen *gen)
 	tw__memory_keep(gen->global.tune.no_trimming);
 	struct tw_gen *const former =
 	    atomic_exchange_explicit(&current, gen, memory_order_acq_rel);
+	tw__proc_vars_published(gen);
 	tw__proxies_published(gen);
 	tw__listeners_published(gen);
 	tw__frontends_changed(gen);
