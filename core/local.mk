@@ -45,6 +45,7 @@ core_libcore_a_SOURCES = \
 	core/expr/conv_json.c \
 	core/expr/conv_jwt.c \
 	core/expr/conv_map.c \
+	core/expr/conv_mqtt.c \
 	core/expr/conv_net.c \
 	core/expr/conv_number.c \
 	core/expr/conv_proto.c \
@@ -61,6 +62,7 @@ core_libcore_a_SOURCES = \
 	core/expr/fetch_proxy.c \
 	core/expr/logenc.c \
 	core/expr/fetch_state.c \
+	core/expr/fix.c \
 	core/expr/fold.c \
 	core/expr/hello.c \
 	core/expr/implies.c \
@@ -68,6 +70,7 @@ core_libcore_a_SOURCES = \
 	core/expr/logtext.c \
 	core/expr/mapidx.c \
 	core/expr/memo.c \
+	core/expr/mqtt.c \
 	core/expr/patref.c \
 	core/expr/patref_cmd.c \
 	core/expr/patref_number.c \
@@ -81,6 +84,7 @@ core_libcore_a_SOURCES = \
 	core/flow/capture.c \
 	core/flow/capture_vars.c \
 	core/expr/vars.c \
+	core/expr/vars_if.c \
 	core/expr/vars_proc.c \
 	core/flow/check_req.c \
 	core/expr/subset.c \
@@ -89,6 +93,7 @@ core_libcore_a_SOURCES = \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
+	core/flow/conv_flow.c \
 	core/flow/edit.c \
 	core/flow/fetch_flow.c \
 	core/flow/exchange.c \

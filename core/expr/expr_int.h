@@ -130,6 +130,8 @@ int tw__expr_next(const struct tw_expr *e, struct tw_req *req,
 bool tw__cast(struct tw_req *req, struct tw_sample *s, enum tw_type to);
 bool tw__cast_is_possible(enum tw_type from, enum tw_type to);
 const char *tw__type_name(enum tw_type type);
+/** tw__type_word - as HAProxy's reports have it: "sint". */
+const char *tw__type_word(enum tw_type type);
 /** tw__parse_ip - "1.2.3.4" or "::1". out: IPV4 or IPV6 sample. */
 bool tw__parse_ip(struct tw_str s, struct tw_sample *out);
 /** tw__text_ip - the same of a sample's text: an IPv4 address may have anything

@@ -173,21 +173,6 @@ const struct tw_kw tw__proc_var_kw[] = {
 
 /* ---- commands ------------------------------------------------------------- */
 
-static const char *
-type_word(enum tw_type type)
-{
-	static const char *const words[] = { [TW_ANY] = "any",
-		[TW_BOOL] = "bool",
-		[TW_SINT] = "sint",
-		[TW_IPV4] = "ipv4",
-		[TW_IPV6] = "ipv6",
-		[TW_STRING] = "str",
-		[TW_BINARY] = "bin",
-		[TW_METH] = "meth" };
-
-	return words[type];
-}
-
 static void
 cmd_get_var(struct tw_cli *cli, int argc, char *const argv[])
 {
@@ -206,7 +191,7 @@ cmd_get_var(struct tw_cli *cli, int argc, char *const argv[])
 		return;
 	}
 	tw_cli_printf(
-	    cli, "%s: type=%s value=<", argv[0], type_word((enum tw_type)s.type));
+	    cli, "%s: type=%s value=<", argv[0], tw__type_word((enum tw_type)s.type));
 	if (s.type == TW_BOOL)
 		tw_cli_printf(cli, "%d", s.u.n != 0);
 	else if (tw__cast(NULL, &s, TW_STRING))

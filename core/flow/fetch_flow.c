@@ -2,9 +2,9 @@
 /* Copyright the tideway authors */
 /*
  * flow/fetch_flow.c - fetches about how an exchange is handled: timeouts in
- * force, its place in queues, its connections.
+ * force, its place in queues, its connections, ACLs by name.
  *
- * Any worker. source: HAProxy's manual (3.4), 7.3.2 and 7.3.3.
+ * Any worker. source: HAProxy's manual (3.4), 7.3.2, 7.3.3 and 7.3.7.
  */
 #include "config.h"
 
@@ -12,6 +12,9 @@
 
 #include "core/expr/fetch.h"
 #include "core/flow/req.h"
+#include "core/run/gen.h"
+
+/* ---- timeouts ------------------------------------------------------------- */
 
 #define TIMEOUT(which)                                                    \
 	TW__FETCH(cur_##which)                                            \
@@ -27,11 +30,146 @@ TIMEOUT(server)
 TIMEOUT(tarpit)
 TIMEOUT(tunnel)
 
-const struct tw_fetch tw__flow_fetches[] = {
-#define ONE(name, type, fn, help)                                           \
-	{                                                                   \
-		name, "", type, TW__AT_CLIENT, fetch_##fn, NULL, NULL, help \
+/* ---- ACLs ----------------------------------------------------------------- */
+
+/* While a late check runs: an ACL of the proxy that it is about. */
+struct tw__acl *
+tw__flow_acl(struct tw_gen *gen, struct tw_str name, struct tw_err *err)
+{
+	const struct tw_proxy *const px = tw__expr_late_proxy();
+	struct tw__ectx cx = {
+		.gen = gen, .proxy = px, .where = TW_AT_ANY, .err = err
+	};
+
+	if (px == NULL) {
+		tw_err_set(err, "ACLs are declared in proxies: there is no '%.*s' here",
+		    TW_STR_FMT(name));
+		return NULL;
 	}
+	struct tw__acl **const list = tw__proxy_acls((struct tw_proxy *)(uintptr_t)px);
+	struct tw__acl *acl = tw__acl_find(*list, name.p);
+	tw__expr_late_where(&cx);
+	if (acl == NULL)
+		acl = tw__acl_builtin(&cx, list, name.p);
+	if (acl == NULL && err->text[0] == '\0')
+		tw_err_set(err, "no ACL '%.*s' was declared in proxy '%s'",
+		    TW_STR_FMT(name), px->name);
+	if (acl != NULL)
+		acl->used = true;
+	return acl;
+}
+
+/* args[i].ptr: the ACL; args[i].n: it must not hold. */
+static int
+check_acl(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
+{
+	for (int i = 0; i < TW__ARGS_MAX && args[i].type != TW_ANY; i++) {
+		struct tw_str name = args[i].str;
+		args[i].n = name.len > 0 && name.p[0] == '!';
+		name.p += args[i].n;
+		name.len -= (size_t)args[i].n;
+		args[i].ptr = tw__flow_acl(gen, name, err);
+		if (args[i].ptr == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+TW__FETCH(acl)
+{
+	(void)cur;
+	for (int i = 0; i < TW__ARGS_MAX && args[i].type != TW_ANY; i++)
+		if (args[i].ptr == NULL ||
+		    tw__acl_eval(args[i].ptr, req) == (args[i].n != 0))
+			return tw__give_bool(out, false);
+	return tw__give_bool(out, true);
+}
+
+/* ---- queues, proxies ------------------------------------------------------ */
+
+TW__FETCH(prio_class)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_int(out, req->pend.prio_class);
+}
+
+TW__FETCH(prio_offset)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_int(out, req->pend.prio_offset_ms);
+}
+
+TW__FETCH(fe_defbe)
+{
+	TW__UNUSED_FETCH;
+	const struct tw_proxy *const be = req->fe->default_backend;
+	return be != NULL && tw__give_str(out, TW_STRING, tw_str_of(be->name));
+}
+
+TW__FETCH(stopping)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_bool(
+	    out, atomic_load_explicit(&tw__stopping, memory_order_relaxed) != 0);
+}
+
+/* ---- connections ---------------------------------------------------------- */
+
+TW__FETCH(bc_reused)
+{
+	TW__UNUSED_FETCH;
+	return req->srvc != NULL && tw__give_bool(out, req->reused);
+}
+
+/* HTTP/1 and TCP carry one exchange at a time, and count nothing odd. */
+#define FRONT(name, value)                       \
+	TW__FETCH(fc_##name)                     \
+	{                                        \
+		TW__UNUSED_FETCH;                \
+		return tw__give_int(out, value); \
+	}
+#define BACK(name, value)                                             \
+	TW__FETCH(bc_##name)                                          \
+	{                                                             \
+		TW__UNUSED_FETCH;                                     \
+		return req->srvc != NULL && tw__give_int(out, value); \
+	}
+
+FRONT(glitches, 0)
+FRONT(nb_streams, 1)
+FRONT(settings_streams_limit, 1)
+BACK(glitches, 0)
+BACK(nb_streams, 1)
+BACK(settings_streams_limit, 1)
+
+/* ---- bytes ---------------------------------------------------------------- */
+
+TW__FETCH(req_bytes_out)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_int(out, (int64_t)req->up.bytes);
+}
+
+TW__FETCH(res_bytes_in)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_int(out, (int64_t)req->down.bytes);
+}
+
+/* clang-format off */
+#define ONE(name, type, fn, help)                                            \
+	{ name, "", type, TW__AT_CLIENT, fetch_##fn, NULL, NULL, help }
+const struct tw_fetch tw__flow_fetches[] = {
+	{ "acl", "s,[s,s,s,s,s]", TW_BOOL, TW__AT_CLIENT, fetch_acl, NULL, check_acl,
+	    "True when all of these ACLs hold ('!': does not)." },
+	ONE("bc_glitches", TW_SINT, bc_glitches,
+	    "Odd things seen on the server's connection: none are, in HTTP/1."),
+	ONE("bc_nb_streams", TW_SINT, bc_nb_streams,
+	    "Exchanges on the server's connection: one, in HTTP/1."),
+	ONE("bc_reused", TW_BOOL, bc_reused,
+	    "True when the server's connection has served a request before."),
+	ONE("bc_settings_streams_limit", TW_SINT, bc_settings_streams_limit,
+	    "How many exchanges the server's connection may carry at once."),
 	ONE("cur_client_timeout", TW_SINT, cur_client,
 	    "The timeout client in force for this exchange, ms."),
 	ONE("cur_connect_timeout", TW_SINT, cur_connect,
@@ -44,5 +182,19 @@ const struct tw_fetch tw__flow_fetches[] = {
 	    "The timeout tarpit in force for this exchange, ms."),
 	ONE("cur_tunnel_timeout", TW_SINT, cur_tunnel,
 	    "The timeout tunnel in force for this exchange, ms."),
+	ONE("fc_glitches", TW_SINT, fc_glitches,
+	    "Odd things seen on the client's connection: none are, in HTTP/1."),
+	ONE("fc_nb_streams", TW_SINT, fc_nb_streams,
+	    "Exchanges on the client's connection: one, in HTTP/1."),
+	ONE("fc_settings_streams_limit", TW_SINT, fc_settings_streams_limit,
+	    "How many exchanges the client's connection may carry at once."),
+	ONE("fe_defbe", TW_STRING, fe_defbe, "The name of the frontend's default_backend."),
+	ONE("prio_class", TW_SINT, prio_class, "What set-priority-class has set."),
+	ONE("prio_offset", TW_SINT, prio_offset, "What set-priority-offset has set."),
+	ONE("req.bytes_out", TW_SINT, req_bytes_out, "Bytes sent to the server so far."),
+	ONE("res.bytes_in", TW_SINT, res_bytes_in, "Bytes received from the server so far."),
+	{ "stopping", "", TW_BOOL, TW_AT_ANY, fetch_stopping, NULL, NULL,
+	    "True while the program stops, and clients drain." },
 	{ .name = NULL },
 };
+/* clang-format on */

@@ -224,6 +224,13 @@ void tw__client_end(struct tw_conn *cli);
  * memory. */
 struct tw_req *tw__client_request(struct tw_conn *cli);
 
+/* fetch_flow.c */
+struct tw__acl;
+struct tw_err;
+/** tw__flow_acl - while a late check of the expression engine runs: an ACL of the
+ * proxy that it is about. returns: NULL: err. */
+struct tw__acl *tw__flow_acl(struct tw_gen *gen, struct tw_str name, struct tw_err *err);
+
 /* edit.c */
 /** tw__req_limits_of - made when first asked for. returns: NULL: out of memory. */
 struct tw__req_limits *tw__req_limits_of(struct tw_req *req);

@@ -126,6 +126,9 @@ int tw__ring_register(struct tw_err *err);
 /** tw__ring_implicit - the ring of a `log tcp@...` line. returns: gen. */
 struct tw__ring_conf *tw__ring_implicit(
     struct tw_line *ln, const char *text, const struct tw_addr *addr);
+/** tw__ring_buf0 - in a generation: the ring of the converter debug, made when
+ * it is first asked for. context: control, reading. */
+const struct tw__ring_conf *tw__ring_buf0(struct tw_gen *gen);
 /** tw__ring_conf_find - in a generation; NULL: it has none of this name. */
 const struct tw__ring_conf *tw__ring_conf_find(
     const struct tw_gen *gen, const char *name);

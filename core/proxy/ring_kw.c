@@ -37,12 +37,12 @@ tw__ring_conf_find(const struct tw_gen *gen, const char *name)
 }
 
 static struct tw__ring_conf *
-conf_new(struct tw_line *ln, const char *name)
+conf_add(struct tw_gen *gen, const char *name, const char *file, int line)
 {
-	struct tw_arena *const arena = tw_gen_arena(ln->gen);
+	struct tw_arena *const arena = tw_gen_arena(gen);
 	struct tw__ring_conf *const c = tw_arena_zalloc(arena, sizeof(*c));
 
-	*c = (struct tw__ring_conf){ .next = ln->gen->rings,
+	*c = (struct tw__ring_conf){ .next = gen->rings,
 		.name = tw_arena_strdup(arena, name),
 		.description = tw_arena_strdup(arena, name),
 		.size = SIZE_DEFAULT,
@@ -50,9 +50,28 @@ conf_new(struct tw_line *ln, const char *name)
 		.format = TW__LOG_RAW,
 		.connect_ms = CONNECT_MS,
 		.server_ms = SERVER_MS,
-		.file = ln->file,
-		.line = ln->number };
-	ln->gen->rings = c;
+		.file = file,
+		.line = line };
+	gen->rings = c;
+	return c;
+}
+
+static struct tw__ring_conf *
+conf_new(struct tw_line *ln, const char *name)
+{
+	return conf_add(ln->gen, name, ln->file, ln->number);
+}
+
+const struct tw__ring_conf *
+tw__ring_buf0(struct tw_gen *gen)
+{
+	const struct tw__ring_conf *const old = tw__ring_conf_find(gen, "buf0");
+
+	if (old != NULL)
+		return old;
+	struct tw__ring_conf *const c = conf_add(gen, "buf0", NULL, 0);
+	c->description = "in-memory ring buffer";
+	c->format = TW__LOG_TIMED;
 	return c;
 }
 
