@@ -132,6 +132,44 @@ subtest 'the rest' => sub {
 };
 stop_proxy($p);
 
+subtest 'the last rule, errors of connections' => sub {
+	my $seen = syslog_unix();
+	my $text = "global\n    log $seen->{addr} local0\n" . defaults('log global') . "
+frontend web
+    bind {BIND:web}
+    bind {BIND:px} accept-proxy
+    log-format '%HP %[last_rule_file] %[last_rule_line]'
+    error-log-format '%[fc_err] %[fc_err_name] %[fc_err_str]'
+    http-request allow if { path /allow }
+    http-request set-var(txn.x) int(1)
+    http-request deny if { path /deny }
+    http-response allow if { status 200 }
+    redirect location /else if { path /redirect }
+    default_backend be
+backend be
+    http-request return if { path /be }
+    server s ${\ $o->addr} weight 7
+";
+	my $q = start_proxy($text);
+	my @lines = split /\n/, $q->config;
+	my $line = sub { my ($what) = @_; my ($i) = grep { $lines[$_] =~ /$what/ } 0 .. $#lines; return $i + 1 };
+	my %want = ('/allow' => $line->('http-response allow'), '/deny' => $line->('http-request deny'), '/be' => $line->('http-request return'),
+	    '/redirect' => '-');
+	for my $path (sort keys %want) {
+		$q->request('web', "GET $path HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+		like($seen->next_line->{msg}, qr/^$path \S+ \Q$want{$path}\E\s*$/, $path);
+	}
+	my $c = $q->client('px');
+	$c->send("GET / HTTP/1.1\r\n\r\n");
+	$c->read_all;
+	like($seen->next_line->{msg}, qr/^16 PRX_BAD_HDR #?\S*Received an invalid PROXY protocol header|^\d+ PRX_/, 'a bad PROXY header');
+	$c = $q->client('px');
+	$c->shutdown_write;
+	$c->read_all;
+	like($seen->next_line->{msg}, qr/^11 PRX_EMPTY "?Connection closed/, 'an empty connection');
+	stop_proxy($q);
+};
+
 subtest 'mistakes' => sub {
 	my @cases = (
 		['acl(none)', qr/no ACL 'none' was declared in proxy 'f'/], ['acl(a,!none)', qr/no ACL 'none'/], ['acl', qr/'acl' needs a string/],

@@ -16,7 +16,7 @@
 #include <tideway/expr.h>
 #include <tideway/module.h>
 
-#define TW__ARGS_MAX 6
+#define TW__ARGS_MAX 12
 
 /* One converter of an expression. */
 struct tw__call {

@@ -155,18 +155,6 @@ TW__FETCH(bc_http_major)
 	return tw_req_server_conn(req) != NULL && tw__give_int(out, 1);
 }
 
-TW__FETCH(fc_err)
-{
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, 0);
-}
-
-TW__FETCH(fc_err_str)
-{
-	TW__UNUSED_FETCH;
-	return tw__give_str(out, TW_STRING, TW_STR("Success"));
-}
-
 TW__FETCH(ssl_fc)
 {
 	TW__UNUSED_FETCH;
@@ -301,9 +289,6 @@ const struct tw_fetch tw__fetch_conn[] = {
 	IP("fc_dst", fc_dst, "The address that the client connected to."),
 	ONE("fc_dst_is_local", TW_BOOL, dst_is_local, "As dst_is_local."),
 	ONE("fc_dst_port", TW_SINT, fc_dst_port, "The port the client connected to."),
-	ONE("fc_err", TW_SINT, fc_err,
-	    "The number of the connection's error; 0: none."),
-	ONE("fc_err_str", TW_STRING, fc_err_str, "The connection's error as text."),
 	ONE("fc_fackets", TW_SINT, fc_fackets, "The kernel's forward ACK counter."),
 	ONE("fc_http_major", TW_SINT, fc_http_major,
 	    "The client's connection's major version of HTTP."),

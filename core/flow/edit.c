@@ -237,6 +237,12 @@ tw_req_set_priority_offset(struct tw_req *req, int ms)
 	req->pend.prio_offset_ms = ms;
 }
 
+void
+tw_req_ruled(struct tw_req *req, const struct tw_origin *origin)
+{
+	req->last_rule = origin;
+}
+
 struct tw__req_limits *
 tw__req_limits_of(struct tw_req *req)
 {

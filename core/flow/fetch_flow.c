@@ -85,6 +85,21 @@ TW__FETCH(acl)
 	return tw__give_bool(out, true);
 }
 
+/* ---- rules ---------------------------------------------------------------- */
+
+TW__FETCH(last_rule_file)
+{
+	TW__UNUSED_FETCH;
+	return req->last_rule != NULL && req->last_rule->file != NULL &&
+	    tw__give_str(out, TW_STRING, tw_str_of(req->last_rule->file));
+}
+
+TW__FETCH(last_rule_line)
+{
+	TW__UNUSED_FETCH;
+	return req->last_rule != NULL && tw__give_int(out, req->last_rule->line);
+}
+
 /* ---- queues, proxies ------------------------------------------------------ */
 
 TW__FETCH(prio_class)
@@ -142,6 +157,59 @@ BACK(glitches, 0)
 BACK(nb_streams, 1)
 BACK(settings_streams_limit, 1)
 
+/* What went wrong before the first request. Errors of other kinds than these
+ * leave no record. */
+static const struct conn_error {
+	int id;
+	const char *name, *text;
+} conn_errors[] = {
+	{ 0, "", "Success" },
+	{ 1, "CONF_FDLIM", "Reached configured maxconn value" },
+	{ 2, "PROC_FDLIM", "Too many sockets on the process" },
+	{ 3, "SYS_FDLIM", "Too many sockets on the system" },
+	{ 4, "SYS_MEMLIM", "Out of system buffers" },
+	{ 5, "NOPROTO", "Protocol or address family not supported" },
+	{ 6, "SOCK_ERR", "General socket error" },
+	{ 11, "PRX_EMPTY",
+	    "Connection closed while waiting for PROXY protocol header" },
+	{ 12, "PRX_ABORT", "Connection error while waiting for PROXY protocol header" },
+	{ 13, "PRX_TIMEOUT", "Timeout while waiting for PROXY protocol header" },
+	{ 14, "PRX_TRUNCATED", "Truncated PROXY protocol header received" },
+	{ 15, "PRX_NOT_HDR",
+	    "Received something which does not look like a PROXY protocol header" },
+	{ 16, "PRX_BAD_HDR", "Received an invalid PROXY protocol header" },
+	{ 17, "PRX_BAD_PROTO",
+	    "Received an unhandled protocol in the PROXY protocol header" },
+};
+
+static const struct conn_error *
+conn_error_of(const struct tw_req *req)
+{
+	if (req->failed && req->failed_at <= TW__HELLO && req->fail_why != NULL)
+		for (size_t i = 1; i < TW_N_ELEMENTS(conn_errors); i++)
+			if (strcmp(conn_errors[i].text, req->fail_why) == 0)
+				return &conn_errors[i];
+	return &conn_errors[0];
+}
+
+TW__FETCH(fc_err)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_int(out, conn_error_of(req)->id);
+}
+
+TW__FETCH(fc_err_name)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_str(out, TW_STRING, tw_str_of(conn_error_of(req)->name));
+}
+
+TW__FETCH(fc_err_str)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_str(out, TW_STRING, tw_str_of(conn_error_of(req)->text));
+}
+
 /* ---- bytes ---------------------------------------------------------------- */
 
 TW__FETCH(req_bytes_out)
@@ -160,7 +228,7 @@ TW__FETCH(res_bytes_in)
 #define ONE(name, type, fn, help)                                            \
 	{ name, "", type, TW__AT_CLIENT, fetch_##fn, NULL, NULL, help }
 const struct tw_fetch tw__flow_fetches[] = {
-	{ "acl", "s,[s,s,s,s,s]", TW_BOOL, TW__AT_CLIENT, fetch_acl, NULL, check_acl,
+	{ "acl", "s,[s,s,s,s,s,s,s,s,s,s,s]", TW_BOOL, TW__AT_CLIENT, fetch_acl, NULL, check_acl,
 	    "True when all of these ACLs hold ('!': does not)." },
 	ONE("bc_glitches", TW_SINT, bc_glitches,
 	    "Odd things seen on the server's connection: none are, in HTTP/1."),
@@ -182,6 +250,11 @@ const struct tw_fetch tw__flow_fetches[] = {
 	    "The timeout tarpit in force for this exchange, ms."),
 	ONE("cur_tunnel_timeout", TW_SINT, cur_tunnel,
 	    "The timeout tunnel in force for this exchange, ms."),
+	ONE("fc_err", TW_SINT, fc_err,
+	    "What went wrong with the client's connection; 0: nothing."),
+	ONE("fc_err_name", TW_STRING, fc_err_name,
+	    "The same as a word; empty: nothing."),
+	ONE("fc_err_str", TW_STRING, fc_err_str, "The same as text."),
 	ONE("fc_glitches", TW_SINT, fc_glitches,
 	    "Odd things seen on the client's connection: none are, in HTTP/1."),
 	ONE("fc_nb_streams", TW_SINT, fc_nb_streams,
@@ -189,6 +262,10 @@ const struct tw_fetch tw__flow_fetches[] = {
 	ONE("fc_settings_streams_limit", TW_SINT, fc_settings_streams_limit,
 	    "How many exchanges the client's connection may carry at once."),
 	ONE("fe_defbe", TW_STRING, fe_defbe, "The name of the frontend's default_backend."),
+	ONE("last_rule_file", TW_STRING, last_rule_file,
+	    "The file of the last rule that ended its rule set."),
+	ONE("last_rule_line", TW_SINT, last_rule_line,
+	    "The line of the last rule that ended its rule set."),
 	ONE("prio_class", TW_SINT, prio_class, "What set-priority-class has set."),
 	ONE("prio_offset", TW_SINT, prio_offset, "What set-priority-offset has set."),
 	ONE("req.bytes_out", TW_SINT, req_bytes_out, "Bytes sent to the server so far."),

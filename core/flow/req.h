@@ -149,6 +149,7 @@ struct tw_req {
 	struct tw_str start_line;  /* borrow: receive buffer */
 	uint8_t n_trail;
 	struct tw_trail trail[TW_TRAIL_MAX];
+	const struct tw_origin *last_rule; /* gen: that ended its rule set; NULL */
 	struct tw__req_limits *limits; /* arena: set by rules; NULL: none */
 	struct tw__var_value *vars; /* arena: txn, req, res; NULL: none is set */
 	struct tw__record *record; /* its trail (trail.h); NULL: nobody wants it */

@@ -81,6 +81,8 @@ TW_API uint32_t tw_req_rule_timeout_ms(const struct tw_req *req, const char *whi
 TW_API void tw_req_no_retry(struct tw_req *req);
 /** tw_req_set_nice - -1024 to 1024: how much it moves in one turn of the loop. */
 TW_API void tw_req_set_nice(struct tw_req *req, int nice);
+/** tw_req_ruled - a rule has ended its rule set. in: origin, gen. */
+TW_API void tw_req_ruled(struct tw_req *req, const struct tw_origin *origin);
 /** tw_req_set_server_mark, tw_req_set_server_tos - of its connection to the
  * server, which is then not shared with others. context: before CONNECT. */
 TW_API void tw_req_set_server_mark(struct tw_req *req, uint32_t mark);
