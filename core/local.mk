@@ -60,6 +60,7 @@ core_libcore_a_SOURCES = \
 	core/expr/fetch_content.c \
 	core/expr/fetch_l4.c \
 	core/expr/fetch_proxy.c \
+	core/expr/jwe.c \
 	core/expr/logenc.c \
 	core/expr/fetch_state.c \
 	core/expr/fix.c \

@@ -112,6 +112,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
 	t/fuzz/fuzz_hello \
+	t/fuzz/fuzz_jwe \
 	t/fuzz/fuzz_mqtt \
 	t/fuzz/fuzz_proxy_hdr \
 	t/fuzz/fuzz_rules \
@@ -185,6 +186,7 @@ t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_hello_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_jwe_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_mqtt_LDADD = $(FUZZ_LINK)
 t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)

@@ -63,6 +63,19 @@ split(struct tw_str token, struct tw_str part[TOKEN_PARTS])
 	return true;
 }
 
+/* Five parts, some of which may be empty. out: header. */
+static bool
+is_encrypted(struct tw_str token, struct tw_str *header)
+{
+	int dots = 0;
+
+	for (size_t i = 0; i < token.len; i++) {
+		if (token.p[i] == '.' && dots++ == 0)
+			*header = (struct tw_str){ token.p, i };
+	}
+	return dots == 4 && header->len > 0;
+}
+
 /* ---- looking into it ---------------------------------------------------- */
 
 TW__CHECK(query)
@@ -79,7 +92,7 @@ query(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s, in
 {
 	struct tw_str part[TOKEN_PARTS];
 
-	if (!split(s->u.str, part))
+	if (!split(s->u.str, part) && (which != 0 || !is_encrypted(s->u.str, &part[0])))
 		return false;
 	char *const mem = tw__scratch(req, part[which].len + 4);
 	const int64_t len = mem ? tw__base64_in(part[which], mem, true) : -1;

@@ -176,7 +176,8 @@ static const struct conn_error {
 	{ 13, "PRX_TIMEOUT", "Timeout while waiting for PROXY protocol header" },
 	{ 14, "PRX_TRUNCATED", "Truncated PROXY protocol header received" },
 	{ 15, "PRX_NOT_HDR",
-	    "Received something which does not look like a PROXY protocol header" },
+	    "Received something which does not look like a PROXY protocol "
+	    "header" },
 	{ 16, "PRX_BAD_HDR", "Received an invalid PROXY protocol header" },
 	{ 17, "PRX_BAD_PROTO",
 	    "Received an unhandled protocol in the PROXY protocol header" },
