@@ -16,6 +16,8 @@ plan(skip_all => 'haproxy is not installed') unless $haproxy;
 
 my $page = spew('page.http', "HTTP/1.0 429 Slow Down\r\nX-Page: 1\r\n"
     . "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nslow\n");
+my $no = spew('no.http', "HTTP/1.0 403 Not For You\r\nX-No: 1\r\nContent-Type: text/plain\r\n"
+    . "Content-Length: 3\r\n\r\nno\n");
 my $file = spew('file.txt', "a file %[src]\n");
 my $lf = spew('lf.txt', "you are %[src] at %[path]\n");
 
@@ -47,6 +49,9 @@ my @cases = (
 	    'status 404 default-errorfiles', "status 429 errorfile $page", "content-type text/plain file $file",
 	    "content-type text/plain lf-file $lf", 'content-type a/b string "x  y" hdr x-one 1 hdr x-two "%[method] %%"',
 	    'status 503'),
+	(map { ["http-request $_ C"] } 'deny errorfiles pages', 'deny deny_status 429 errorfiles pages', 'return status 403 errorfiles pages',
+	    'deny deny_status 404 errorfiles pages'),
+	['http-response deny deny_status 403 errorfiles pages C'], ['http-response return status 429 errorfiles pages C'],
 	['http-request return content-type text/plain string body C', "HEAD /h HTTP/1.1\r\nHost: h\r\n"],
 	['http-request deny C', "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n", undef, 'abc'],
 	['http-request reject C'],
@@ -183,7 +188,8 @@ sub config
 	my ($log, $more) = @_;
 	my ($fe, $be) = (rules(0), rules(1));
 
-	return "global\n    log $log->{addr} local0\n$more" . "userlist u\n    group staff users ann,bob\n    group boss\n"
+	return "global\n    log $log->{addr} local0\n$more" . "http-errors pages\n    errorfile 403 $no\n    errorfile 429 $page\n"
+	    . "userlist u\n    group staff users ann,bob\n    group boss\n"
 	    . "    user bob insecure-password secret\n    user ann password $crypted groups boss\n"
 	    . defaults('log global', 'option httplog', 'retries 0') . "
 frontend web

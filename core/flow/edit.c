@@ -317,6 +317,22 @@ tw__own_page(
 	return true;
 }
 
+static tw_error_section_fn *error_sections; /* set at load */
+
+void
+tw_error_sections(tw_error_section_fn *fn)
+{
+	error_sections = fn;
+}
+
+struct tw_str
+tw_error_section_page(struct tw_gen *gen, const char *name, int status, bool *known)
+{
+	*known = false;
+	return error_sections != NULL ? error_sections(gen, name, status, known)
+				      : (struct tw_str){ NULL, 0 };
+}
+
 const struct tw_service *
 tw_service_find(const char *name, const struct tw_self **owner)
 {

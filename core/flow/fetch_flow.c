@@ -229,8 +229,8 @@ TW__FETCH(res_bytes_in)
 #define ONE(name, type, fn, help)                                            \
 	{ name, "", type, TW__AT_CLIENT, fetch_##fn, NULL, NULL, help }
 const struct tw_fetch tw__flow_fetches[] = {
-	{ "acl", "s,[s,s,s,s,s,s,s,s,s,s,s]", TW_BOOL, TW__AT_CLIENT, fetch_acl, NULL, check_acl,
-	    "True when all of these ACLs hold ('!': does not)." },
+	{ "acl", "s,[s,s,s,s,s,s,s,s,s,s,s]", TW_BOOL, TW__AT_CLIENT, fetch_acl,
+	    NULL, check_acl, "True when all of these ACLs hold ('!': does not)." },
 	ONE("bc_glitches", TW_SINT, bc_glitches,
 	    "Odd things seen on the server's connection: none are, in HTTP/1."),
 	ONE("bc_nb_streams", TW_SINT, bc_nb_streams,

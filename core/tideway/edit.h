@@ -59,6 +59,15 @@ TW_API const struct tw_service *tw_service_find(
 /** tw_known_word - a word of HAProxy's that may be supported some day. */
 TW_API bool tw_known_word(const char *word, const char *second);
 
+/* The pages of an `http-errors` section, by status. out: known, there is such a
+ * section. returns: p NULL: it has none for that status. */
+typedef struct tw_str tw_error_section_fn(
+    struct tw_gen *gen, const char *name, int status, bool *known);
+/** tw_error_sections - who keeps them. context: load. */
+TW_API void tw_error_sections(tw_error_section_fn *fn);
+/** tw_error_section_page - asked when all files are read. */
+TW_API tw_error_section_fn tw_error_section_page;
+
 /* What the action do-log writes. */
 struct tw_log_profile;
 /** tw_log_profile_find - a `log-profile` section, when all files are read.

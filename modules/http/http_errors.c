@@ -125,6 +125,16 @@ section_find(struct tw_gen *gen, const char *name)
 	return NULL;
 }
 
+struct tw_str
+tw__http_section_page(struct tw_gen *gen, const char *name, int status, bool *known)
+{
+	const struct http_errors *const e = section_find(gen, name);
+	const int i = tw__http_page_index(status);
+
+	*known = e != NULL;
+	return e != NULL && i >= 0 ? e->page[i] : (struct tw_str){ NULL, 0 };
+}
+
 static int
 page_take(struct tw_gen *gen, struct tw_proxy *px, int i)
 {

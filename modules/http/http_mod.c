@@ -10,6 +10,8 @@
 #include "config.h"
 
 #include "h1.h"
+#include <tideway/edit.h>
+
 #include "http.h"
 
 static int
@@ -17,6 +19,7 @@ http_load(const struct tw_self *self, struct tw_err *err)
 {
 	(void)err;
 	tw__http_self = self;
+	tw_error_sections(tw__http_section_page);
 	return 0;
 }
 

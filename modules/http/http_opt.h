@@ -85,5 +85,8 @@ int tw__http_section_errorfile(struct tw_line *ln);
 /** tw__http_check_errors - what `errorfiles` lines name becomes pages. */
 int tw__http_check_errors(struct tw_gen *gen, struct tw_proxy *px);
 int tw__http_errors_open(struct tw_line *ln, void **section);
+/** tw__http_section_page - for tw_error_sections(). */
+struct tw_str tw__http_section_page(
+    struct tw_gen *gen, const char *name, int status, bool *known);
 
 #endif
