@@ -98,7 +98,7 @@ backend be
     server s ${\ $o->addr}
 frontend dead
     bind {BIND:dead}
-    log-format '%[str(e),when(error)]|%[str(f),when(forwarded)]'
+    log-format '%[str(e),when(error)]|%[str(f),when(forwarded)] %[bc_err] %[bc_err_name] %[bc_err_str]'
     default_backend none
 backend none
     server s 127.0.0.1:1
@@ -113,7 +113,7 @@ subtest 'when' => sub {
 	$p->request('web', "GET /fine HTTP/1.1\r\nHost: a\r\nmark: 1\r\nConnection: close\r\n\r\n");
 	like($log->next_line->{msg}, qr/\|a\s*$/, 'an ACL');
 	$p->request('dead', "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
-	is($log->next_line->{msg} =~ s/\s+\z//r =~ s/-//gr, 'e|', 'no server');
+	is($log->next_line->{msg} =~ s/\s+\z//r =~ s/-//gr, 'e| 46 EREFUSED ECONNREFUSED returned by OS', 'no server');
 };
 
 subtest 'acl' => sub {

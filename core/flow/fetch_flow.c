@@ -8,6 +8,8 @@
  */
 #include "config.h"
 
+#include <errno.h>
+
 #include <tideway/edit.h>
 
 #include "core/expr/fetch.h"
@@ -157,8 +159,8 @@ BACK(glitches, 0)
 BACK(nb_streams, 1)
 BACK(settings_streams_limit, 1)
 
-/* What went wrong before the first request. Errors of other kinds than these
- * leave no record. */
+/* What may go wrong before the first request, and with servers. Errors of other
+ * kinds than these leave no record. */
 static const struct conn_error {
 	int id;
 	const char *name, *text;
@@ -179,6 +181,20 @@ static const struct conn_error {
 	    "Received something which does not look like a PROXY protocol "
 	    "header" },
 	{ 16, "PRX_BAD_HDR", "Received an invalid PROXY protocol header" },
+	{ 7, "PORT_RANGE", "Source port range exhausted" },
+	{ 9, "FREE_PORTS", "Out of local source ports on the system" },
+	{ 10, "ADDR_INUSE", "Local source address already in use" },
+	{ 46, "EREFUSED", "ECONNREFUSED returned by OS" },
+	{ 47, "ERESET", "ECONNRESET returned by OS" },
+	{ 48, "EUNREACH", "ENETUNREACH returned by OS" },
+	{ 49, "ENOMEM", "ENOMEM returned by OS" },
+	{ 50, "EBADF", "EBADF returned by OS" },
+	{ 51, "EFAULT", "EFAULT returned by OS" },
+	{ 52, "EINVAL", "EINVAL returned by OS" },
+	{ 53, "ENCONN", "ENCONN returned by OS" },
+	{ 54, "ENSOCK", "ENSOCK returned by OS" },
+	{ 55, "ENOBUFS", "ENOBUFS returned by OS" },
+	{ 56, "EPIPE", "EPIPE returned by OS" },
 	{ 17, "PRX_BAD_PROTO",
 	    "Received an unhandled protocol in the PROXY protocol header" },
 };
@@ -191,6 +207,53 @@ conn_error_of(const struct tw_req *req)
 			if (strcmp(conn_errors[i].text, req->fail_why) == 0)
 				return &conn_errors[i];
 	return &conn_errors[0];
+}
+
+static const struct conn_error *
+conn_error_by(int id)
+{
+	size_t i = TW_N_ELEMENTS(conn_errors) - 1;
+
+	while (i > 0 && conn_errors[i].id != id)
+		i--;
+	return &conn_errors[i];
+}
+
+/* Of the connection to the server, or the last that failed. */
+static const struct conn_error *
+server_error_of(const struct tw_req *req)
+{
+	static const struct {
+		int e, id;
+	} ids[] = { { EMFILE, 2 }, { ENFILE, 3 }, { EAFNOSUPPORT, 5 },
+		{ EADDRNOTAVAIL, 9 }, { EADDRINUSE, 10 }, { ECONNREFUSED, 46 },
+		{ ECONNRESET, 47 }, { ENETUNREACH, 48 }, { EHOSTUNREACH, 48 },
+		{ ENOMEM, 49 }, { EBADF, 50 }, { EFAULT, 51 }, { EINVAL, 52 },
+		{ ENOTCONN, 53 }, { ENOTSOCK, 54 }, { ENOBUFS, 55 }, { EPIPE, 56 } };
+	const int e = req->srvc != NULL ? req->srvc->err : req->bc_errno;
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(ids); i++)
+		if (e == ids[i].e)
+			return conn_error_by(ids[i].id);
+	return conn_error_by(e != 0 ? 6 : 0);
+}
+
+TW__FETCH(bc_err)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_int(out, server_error_of(req)->id);
+}
+
+TW__FETCH(bc_err_name)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_str(out, TW_STRING, tw_str_of(server_error_of(req)->name));
+}
+
+TW__FETCH(bc_err_str)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_str(out, TW_STRING, tw_str_of(server_error_of(req)->text));
 }
 
 TW__FETCH(fc_err)
@@ -231,6 +294,11 @@ TW__FETCH(res_bytes_in)
 const struct tw_fetch tw__flow_fetches[] = {
 	{ "acl", "s,[s,s,s,s,s,s,s,s,s,s,s]", TW_BOOL, TW__AT_CLIENT, fetch_acl,
 	    NULL, check_acl, "True when all of these ACLs hold ('!': does not)." },
+	ONE("bc_err", TW_SINT, bc_err,
+	    "What went wrong with the server's connection; 0: nothing."),
+	ONE("bc_err_name", TW_STRING, bc_err_name,
+	    "The same as a word; empty: nothing."),
+	ONE("bc_err_str", TW_STRING, bc_err_str, "The same as text."),
 	ONE("bc_glitches", TW_SINT, bc_glitches,
 	    "Odd things seen on the server's connection: none are, in HTTP/1."),
 	ONE("bc_nb_streams", TW_SINT, bc_nb_streams,

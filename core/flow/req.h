@@ -113,6 +113,7 @@ struct tw_req {
 	uint8_t log_level;         /* 1 + enum tw_level; 0: not set; 255: silent */
 	uint8_t timers_step;
 	uint8_t restarts;
+	uint8_t bc_errno;          /* of the last server's connection that failed */
 	char term[2];              /* who, when; 0: not set */
 	char cookie[2];            /* persistence letters; 0: not set */
 	int16_t status;            /* -1: none */

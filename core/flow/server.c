@@ -98,8 +98,11 @@ connection_leave(struct tw_req *req, bool reuse)
 		keep_private(req);
 	else if (reuse && !own)
 		tw__upstream_put(&req->srvc);
-	else
+	else {
+		if (req->srvc->err != 0)
+			req->bc_errno = req->srvc->err;
 		tw__conn_free(&req->srvc);
+	}
 	req->srvc = NULL;
 }
 
@@ -367,8 +370,10 @@ begin(struct tw_req *req)
 	tw__cnt(&req->srv->live->s, id, TW_CNT_CONNECT, 1);
 	tw__cnt(&req->be->live->be, id, TW_CNT_CONNECT, 1);
 	srvc = tw__upstream_connect(req->worker, req->srv, req->cli, marks_of(req));
-	if (srvc == NULL)
+	if (srvc == NULL) {
+		req->bc_errno = (uint8_t)errno;
 		return tw__server_failed(req, false);
+	}
 	attach(req, srvc);
 	req->sub = CONNECTING;
 	if (!srvc->connecting)
@@ -387,7 +392,10 @@ has_error(struct tw_conn *srvc)
 	int e = 0;
 	socklen_t len = sizeof(e);
 
-	return getsockopt(srvc->fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0 || e != 0;
+	if (getsockopt(srvc->fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0)
+		e = errno;
+	srvc->err = (uint8_t)e;
+	return e != 0;
 }
 
 static enum tw__next

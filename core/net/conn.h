@@ -53,6 +53,7 @@ struct tw_conn {
 	bool rdhup;         /* the kernel told that FIN has arrived */
 	bool eof;           /* FIN was read */
 	bool failed;        /* reset, or another error: no more I/O */
+	uint8_t err;        /* errno of that; 0: none is known */
 	bool shut;          /* we sent FIN */
 	bool in_use;        /* server side: counted as carrying a request */
 	bool again;         /* on the worker's list of that name */

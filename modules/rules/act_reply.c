@@ -77,10 +77,10 @@ run_tarpit(struct tw_req *req, const struct tw_action_call *call)
 	return reply_send(req, call);
 }
 
-#define USAGE                                                                                    \
-	"[status <code>] [content-type <type>] [default-errorfiles | "                           \
-	"errorfiles <name> | errorfile <file> | file <file> | lf-file <file> | string <text> | " \
-	"lf-string <fmt>] [hdr <name> <fmt>]..."
+#define USAGE                                                                    \
+	"[status <code>] [content-type <type>] [default-errorfiles | "           \
+	"errorfiles <name> | errorfile <file> | file <file> | lf-file <file> | " \
+	"string <text> | lf-string <fmt>] [hdr <name> <fmt>]..."
 
 const struct tw_action act_reply[] = {
 	{ "deny", S(HTTP_REQUEST) | S(HTTP_RESPONSE), parse_deny, run_deny, USAGE,
