@@ -49,6 +49,7 @@ core_libcore_a_SOURCES = \
 	core/expr/conv_net.c \
 	core/expr/conv_number.c \
 	core/expr/conv_proto.c \
+	core/expr/conv_packet.c \
 	core/expr/conv_regsub.c \
 	core/expr/conv_rfc7239.c \
 	core/expr/conv_state.c \
@@ -72,6 +73,7 @@ core_libcore_a_SOURCES = \
 	core/expr/mapidx.c \
 	core/expr/memo.c \
 	core/expr/mqtt.c \
+	core/expr/packet.c \
 	core/expr/patref.c \
 	core/expr/patref_cmd.c \
 	core/expr/patref_number.c \

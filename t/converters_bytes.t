@@ -133,6 +133,32 @@ listen web
 	stop_proxy($p);
 };
 
+subtest 'packets' => sub {
+	my $p = start_proxy(defaults() . "
+frontend web
+    bind {BIND:web} tcp-ss 1
+    tcp-request connection set-var(sess.syn) fc_saved_syn
+    http-request set-var(txn.tcp) var(sess.syn),ip.data
+    http-request return status 200 hdr ip \"%[var(sess.syn),ip.ver] %[var(sess.syn),ip.src] %[var(sess.syn),ip.dst] %[var(sess.syn),ip.proto]\" hdr tcp \"%[var(txn.tcp),tcp.src] %[var(txn.tcp),tcp.dst] %[var(txn.tcp),tcp.flags] %[var(txn.tcp),tcp.options.sack]\" hdr fp \"%[var(sess.syn),ip.fp(1),hex]\" hdr mss \"%[var(txn.tcp),tcp.options.mss]\"
+frontend eth
+    bind {BIND:eth} tcp-ss 2
+    tcp-request connection set-var(sess.syn) fc_saved_syn
+    http-request return status 200 hdr eth \"%[var(sess.syn),eth.proto] %[var(sess.syn),eth.data,ip.src] %[var(sess.syn),eth.vlan]\"
+frontend none
+    bind {BIND:none}
+    http-request return status 200 hdr syn \"[%[fc_saved_syn,hex]]\"
+");
+	my $c = $p->client('web');
+	my $r = $c->request("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+	is($r->header('ip'), '4 127.0.0.1 ' . $p->{hosts}{web} . ' 6', 'the IP header');
+	like($r->header('tcp'), qr/^\d+ \d+ 2 [01]$/, 'the TCP header');
+	like($r->header('fp'), qr/^[0-9A-F]{18}$/, 'a fingerprint');
+	like($r->header('mss'), qr/^[1-9]\d+$/, 'an option');
+	like($p->get('eth', '/')->header('eth'), qr/^2048 127\.0\.0\.1 $|^2048 127\.0\.0\.1$/, 'with the Ethernet header');
+	is($p->get('none', '/')->header('syn'), '[]', 'nothing is kept without tcp-ss');
+	stop_proxy($p);
+};
+
 subtest 'mistakes' => sub {
 	my @cases = (
 		['mqtt_field_value(publish,flags)', qr/the packet type 'publish' is not supported: write connect or connack/],
@@ -141,7 +167,7 @@ subtest 'mistakes' => sub {
 		['fix_tag_value(0)', qr/'0' is no tag/], ['fix_tag_value(Foo)', qr/'Foo' is no tag/],
 		["aes_gcm_enc(100,$nonce,$key,txn.a)", qr/100 bits: write 128, 192 or 256/], ["aes_gcm_enc(128,$nonce,$key,a)", qr/invalid variable name 'a'/],
 		["aes_cbc_enc(128,$key,$key,YWFk)", qr/CBC authenticates nothing/], ["aes_cbc_dec(128,??,$key)", qr/is not base64/],
-		['set-var(a)', qr/invalid variable name 'a'/], ['set-var(txn.a,ifwhat)', qr/'ifwhat' is no condition/],
+		['ip.fp(8)', qr/the mode 8 is not a sum of 1, 2 and 4/], ['set-var(a)', qr/invalid variable name 'a'/], ['set-var(txn.a,ifwhat)', qr/'ifwhat' is no condition/],
 	);
 	for my $case (@cases) {
 		my $r = check_config(defaults() . "frontend f\n    bind 127.0.0.1:1\n    http-request set-var(txn.x) str(a),$case->[0]\n");

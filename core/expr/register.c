@@ -30,7 +30,8 @@ tw__convs_register(struct tw_err *err)
 		tw__conv_number, tw__conv_encode, tw__conv_hash, tw__conv_time,
 		tw__conv_net, tw__conv_json, tw__conv_crypto, tw__conv_jwt,
 		tw__conv_proto, tw__conv_state, tw__conv_regsub, tw__conv_rfc7239,
-		tw__conv_map, tw__conv_var, tw__conv_mqtt, tw__conv_jwe };
+		tw__conv_map, tw__conv_var, tw__conv_mqtt, tw__conv_jwe,
+		tw__conv_packet };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(tables); i++)
 		if (tw__expr_add_convs(tables[i], err) != 0)

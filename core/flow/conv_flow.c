@@ -91,14 +91,16 @@ TW__CONV(debug)
 
 enum { ERROR, FORWARDED, NORMAL, PROCESSED, STOPPING, TOAPPLET, ACL, N_CONDITIONS };
 
-/* args[0].n: which; args[1].ptr: the ACL. */
+/* args[0].n: which; args[1].ptr: the ACL; args[2].n: it must not be so. */
 TW__CHECK(when)
 {
 	static const char *const words[N_CONDITIONS] = { "error", "forwarded", "normal",
 		"processed", "stopping", "toapplet", "acl" };
+	const char *const word = args[0].str.p + (args[0].str.p[0] == '!');
 	int i = 0;
 
-	while (i < N_CONDITIONS && strcmp(args[0].str.p, words[i]) != 0)
+	args[2].n = word != args[0].str.p;
+	while (i < N_CONDITIONS && strcmp(word, words[i]) != 0)
 		i++;
 	if (i == N_CONDITIONS)
 		return tw_err_set(err,
@@ -148,11 +150,9 @@ is_applet(const struct tw_req *req)
 	return false;
 }
 
-TW__CONV(when)
+static bool
+is_so(struct tw_req *req, const struct tw_arg_val *args)
 {
-	(void)s;
-	if (req == NULL || req->cli == NULL)
-		return false;
 	switch (args[0].n) {
 	case ERROR:
 		return is_error(req);
@@ -171,12 +171,18 @@ TW__CONV(when)
 	}
 }
 
+TW__CONV(when)
+{
+	(void)s;
+	return req != NULL && req->cli != NULL && is_so(req, args) != (args[2].n != 0);
+}
+
 const struct tw_conv tw__flow_convs[] = {
 	{ "debug", "[s,s]", TW_ANY, TW_ANY, conv_debug, check_debug,
 	    "(prefix, sink) The value goes on, and a line about it to stdout, stderr or "
 	    "a ring (buf0: see 'show events')." },
 	{ "when", "s,[s]", TW_ANY, TW_ANY, conv_when, check_when,
 	    "(condition) The value, when the exchange is so: error, normal, forwarded, "
-	    "processed, toapplet, stopping, or acl,NAME holds." },
+	    "processed, toapplet, stopping, or acl,NAME holds; '!': when not." },
 	{ .name = NULL },
 };

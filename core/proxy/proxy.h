@@ -253,6 +253,7 @@ struct tw_bind {
 	char *block;
 	struct tw__bind_live *live;
 	bool tfo, defer_accept, transparent;
+	uint32_t save_syn;      /* tcp-ss; 0: off */
 	bool confined;          /* not all threads serve it */
 	uint32_t tcp_ut_ms;     /* 0: as the system */
 	int32_t mss;            /* the same; negative: less by that */

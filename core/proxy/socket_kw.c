@@ -322,6 +322,10 @@ const struct tw_kw tw__socket_kw[] = {
 	{ "defer-accept", TW_SC_BIND, 0, 0, tw_set_flag, "",
 		"Connections are accepted with their first bytes only.", "off", 0,
 		B(defer_accept), 0, 0, NULL },
+	{ "tcp-ss", TW_SC_BIND, 1, 1, tw_set_uint, "<mode>",
+		"Keeps each connection's first packet for fc_saved_syn: 1, from the IP "
+		"header on; 2, with the Ethernet header.", "0", 0,
+		B(save_syn), 0, 2, NULL },
 	{ "transparent", TW_SC_BIND, 0, 0, tw_set_flag, "",
 		"The address may be none of this machine's.", "off", 0,
 		B(transparent), 0, 0, NULL },
