@@ -26,6 +26,7 @@ subtest 'do-log' => sub {
 	my $other = syslog_unix();
 	my $o = origin(name => 's');
 	my $p = start_proxy("global
+    nbthread 1
 log-profile steps
     on http-req format \"REQ %HM %HP\"
     on http-res format \"RES %ST\"

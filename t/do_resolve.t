@@ -139,6 +139,11 @@ subtest 'many at once, and who leaves' => sub {
 		my $r = $c->request("GET / HTTP/1.1\r\nHost: " . ('one.test', 'two.test')[$n] . "\r\n\r\n");
 		is($r->header('X-Server'), $o[$n]{name}, 'its own server');
 	}
+	# one leaves, and one stays when the program is told to end
+	$c = $p->client('web');
+	$c->send("GET /ask HTTP/1.1\r\nHost: silent.test\r\n\r\n");
+	ok(wait_until { asked('silent.test') > 0 }, 'a question without an answer');
+	$c->close;
 	# a reload while one waits
 	$c = $p->client('web');
 	$c->send("GET /ask HTTP/1.1\r\nHost: silent.test\r\n\r\n");

@@ -178,6 +178,8 @@ TAILQ_HEAD(rs_groups, rs_group);
 void rs_run_follow(struct tw_gen *gen);
 void rs_run_server(struct tw_server *srv, enum tw_server_event what);
 void rs_run_stop(void);
+/** rs_run_is_up - until rs_run_stop. */
+bool rs_run_is_up(void);
 void rs_run_drop(const struct tw_gen *gen);
 /** rs_groups_now - the sections at work. */
 const struct rs_groups *rs_groups_now(void);

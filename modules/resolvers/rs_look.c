@@ -123,7 +123,8 @@ look_begin(void *arg)
 	}
 }
 
-/* They are asked for once more, by the section that has taken its place. */
+/* They are asked for once more, by the section that has taken its place; not when
+ * the program ends. */
 void
 rs_looks_again(struct rs_name *n)
 {
@@ -131,7 +132,10 @@ rs_looks_again(struct rs_name *n)
 
 	while ((l = LIST_FIRST(&n->looks)) != NULL) {
 		LIST_REMOVE(l, link);
-		tw_worker_post(tw_worker_at(0), look_begin, l);
+		if (rs_run_is_up())
+			tw_worker_post(tw_worker_at(0), look_begin, l);
+		else
+			look_unref(l);
 	}
 }
 

@@ -18,6 +18,7 @@
 
 static struct rs_groups groups = TAILQ_HEAD_INITIALIZER(groups);
 static const struct tw_gen *synced;
+static bool is_down; /* the program ends */
 
 const struct rs_groups *
 rs_groups_now(void)
@@ -347,6 +348,12 @@ rs_run_server(struct tw_server *srv, enum tw_server_event what)
 		tw_timer_set(&u->name->timer, tw_now_ms() + 1);
 }
 
+bool
+rs_run_is_up(void)
+{
+	return !is_down;
+}
+
 void
 rs_run_follow(struct tw_gen *gen)
 {
@@ -363,6 +370,7 @@ rs_run_drop(const struct tw_gen *gen)
 void
 rs_run_stop(void)
 {
+	is_down = true;
 	switch_to(NULL);
 	rs_taken_end();
 }
