@@ -244,7 +244,7 @@ list_run(struct tw_req *req, const struct rule *r, const struct rule *at,
 		if (told)
 			outcome_tell(req, r, next);
 		if (next != TW_ACT_NEXT)
-			return ended(req, r, set, next);
+			return next;
 		hits.run = NULL; /* it may have set what they ask for */
 		if (!told && r->edits)
 			tw_memo_forget(req);
