@@ -48,9 +48,11 @@ core_libcore_a_SOURCES = \
 	core/expr/conv_json.c \
 	core/expr/conv_jwt.c \
 	core/expr/conv_map.c \
+	core/expr/conv_mqtt.c \
 	core/expr/conv_net.c \
 	core/expr/conv_number.c \
 	core/expr/conv_proto.c \
+	core/expr/conv_packet.c \
 	core/expr/conv_regsub.c \
 	core/expr/conv_rfc7239.c \
 	core/expr/conv_state.c \
@@ -62,8 +64,10 @@ core_libcore_a_SOURCES = \
 	core/expr/fetch_content.c \
 	core/expr/fetch_l4.c \
 	core/expr/fetch_proxy.c \
+	core/expr/jwe.c \
 	core/expr/logenc.c \
 	core/expr/fetch_state.c \
+	core/expr/fix.c \
 	core/expr/fold.c \
 	core/expr/hello.c \
 	core/expr/implies.c \
@@ -71,8 +75,12 @@ core_libcore_a_SOURCES = \
 	core/expr/logtext.c \
 	core/expr/mapidx.c \
 	core/expr/memo.c \
+	core/expr/mqtt.c \
+	core/expr/packet.c \
 	core/expr/patref.c \
 	core/expr/patref_cmd.c \
+	core/expr/patref_number.c \
+	core/expr/patref_rule.c \
 	core/expr/pattern.c \
 	core/expr/regex.c \
 	core/expr/register.c \
@@ -82,6 +90,8 @@ core_libcore_a_SOURCES = \
 	core/flow/capture.c \
 	core/flow/capture_vars.c \
 	core/expr/vars.c \
+	core/expr/vars_if.c \
+	core/expr/vars_proc.c \
 	core/flow/check_req.c \
 	core/expr/subset.c \
 	core/flow/body_now.c \
@@ -89,7 +99,9 @@ core_libcore_a_SOURCES = \
 	core/flow/client.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
+	core/flow/conv_flow.c \
 	core/flow/edit.c \
+	core/flow/fetch_flow.c \
 	core/flow/exchange.c \
 	core/flow/filter.c \
 	core/flow/hooks.c \

@@ -132,6 +132,7 @@ modules_resolvers_libresolvers_la_SOURCES = \
 	modules/resolvers/rs_apply.c \
 	modules/resolvers/rs_ask.c \
 	modules/resolvers/rs_kw.c \
+	modules/resolvers/rs_look.c \
 	modules/resolvers/rs_run.c \
 	modules/resolvers/rs_show.c \
 	modules/resolvers/rs_taken.c \
@@ -355,6 +356,8 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/act_conn.c \
 	modules/rules/act_final.c \
 	modules/rules/act_header.c \
+	modules/rules/act_list.c \
+	modules/rules/act_log.c \
 	modules/rules/act_misc.c \
 	modules/rules/act_normalize.c \
 	modules/rules/act_redirect.c \
@@ -366,6 +369,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/reply.c \
 	modules/rules/rules_compile.c \
 	modules/rules/rules_conf.c \
+	modules/rules/rules_late.c \
 	modules/rules/rules_mod.c \
 	modules/rules/rules_run.c \
 	modules/rules/rules_text.c \

@@ -39,11 +39,13 @@ UNIT_TESTS = \
 	t/unit/test_limits \
 	t/unit/test_logfmt \
 	t/unit/test_logtext \
+	t/unit/test_mqtt \
 	t/unit/test_msg \
 	t/unit/test_normalize \
 	t/unit/test_oplog \
 	t/unit/test_options \
 	t/unit/test_order \
+	t/unit/test_packet \
 	t/unit/test_pool \
 	t/unit/test_predicate \
 	t/unit/test_proxy \
@@ -115,6 +117,9 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
 	t/fuzz/fuzz_hello \
+	t/fuzz/fuzz_jwe \
+	t/fuzz/fuzz_mqtt \
+	t/fuzz/fuzz_packet \
 	t/fuzz/fuzz_proxy_hdr \
 	t/fuzz/fuzz_rules \
 	t/fuzz/fuzz_syslog \
@@ -187,6 +192,9 @@ t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_hello_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_jwe_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_mqtt_LDADD = $(FUZZ_LINK)
+t_fuzz_fuzz_packet_LDADD = $(FUZZ_LINK)
 t_unit_test_http_fetch_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_healthcheck_LDADD = modules/healthcheck/libhealthcheck.la $(LDADD)
 t_unit_test_ctl_state_LDADD = modules/ctl/libctl.la $(LDADD)

@@ -301,8 +301,10 @@ subtest 'mistakes' => sub {
 	);
 	my $later = qr/known to HAProxy 3\.4 but not supported by tideway yet/;
 	push @bad, map { [$_, $later] } 'http-request lua.foo', 'http-request cache-use x',
-	    'http-request set-map(f) a b', 'http-request use-service lua.x', 'http-request deny errorfiles x', 'http-request set-nice 5',
+	    'http-request use-service lua.x',
 	    'http-response cache-store x';
+	push @bad, ['http-request deny errorfiles none', qr/unknown http-errors section 'none'/], ['http-request deny errorfiles', qr/the name of a section http-errors/],
+	    ['http-request return status 418 errorfiles x', qr/there is no error page for status 418/];
 	push @bad, ['http-request set-var(check.x) int(1)', qr/scope 'check' is for tcp-check/];
 	for my $bad (@bad) {
 		my $r = check_config(defaults() . "listen l\n    bind 127.0.0.1:1\n    $bad->[0]\n    server s 127.0.0.1:2\n");

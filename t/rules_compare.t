@@ -16,8 +16,13 @@ plan(skip_all => 'haproxy is not installed') unless $haproxy;
 
 my $page = spew('page.http', "HTTP/1.0 429 Slow Down\r\nX-Page: 1\r\n"
     . "Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nslow\n");
+my $no = spew('no.http', "HTTP/1.0 403 Not For You\r\nX-No: 1\r\nContent-Type: text/plain\r\n"
+    . "Content-Length: 3\r\n\r\nno\n");
 my $file = spew('file.txt', "a file %[src]\n");
 my $lf = spew('lf.txt', "you are %[src] at %[path]\n");
+
+my $map = spew('rules.map', "/k old\n/gone here\n");
+my $list = spew('rules.lst', "gone\n");
 
 my $get = "GET /a/b.txt?x=1&y=2 HTTP/1.1\r\nHost: www.example.com:81\r\n";
 my @cases = (
@@ -44,6 +49,9 @@ my @cases = (
 	    'status 404 default-errorfiles', "status 429 errorfile $page", "content-type text/plain file $file",
 	    "content-type text/plain lf-file $lf", 'content-type a/b string "x  y" hdr x-one 1 hdr x-two "%[method] %%"',
 	    'status 503'),
+	(map { ["http-request $_ C"] } 'deny errorfiles pages', 'deny deny_status 429 errorfiles pages', 'return status 403 errorfiles pages',
+	    'deny deny_status 404 errorfiles pages'),
+	['http-response deny deny_status 403 errorfiles pages C'], ['http-response return status 429 errorfiles pages C'],
 	['http-request return content-type text/plain string body C', "HEAD /h HTTP/1.1\r\nHost: h\r\n"],
 	['http-request deny C', "POST /p HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n", undef, 'abc'],
 	['http-request reject C'],
@@ -108,6 +116,15 @@ my @cases = (
 	['http-request set-path /new C', undef, 'http-request set-header x-was %[capture.req.method]%[capture.req.uri] C'],
 	['http-request set-pathq /new?q C', "GET http://h.com/abs/p?q HTTP/1.1\r\nHost: h.com\r\n", 'http-response set-header x-was %[capture.req.uri] C'],
 	['http-response set-status 299 C'],
+	# lists
+	["http-request set-map($map) %[path] %[src] C", undef, "http-request set-header x-v %[path,map($map,none)] C"],
+	["http-request set-map($map) /k %[src] C", undef, "http-request set-header x-v %[str(/k),map($map,none)] C"],
+	["http-request del-map($map) /gone C", undef, "http-request set-header x-v %[str(/gone),map($map,none)] C"],
+	["http-request add-acl($list) %[path]-a C", undef, "http-request set-var-fmt(txn.p) %[path]-a C",
+	    "http-request deny C { var(txn.p) -m str -f $list }"],
+	["http-request del-acl($list) gone C", undef, "http-request set-var(txn.p) str(gone) C",
+	    "http-request deny C { var(txn.p) -m str -f $list }"],
+	["http-response set-map($map) /res %[status] C", undef, "http-response set-header x-v %[str(/res),map($map,none)] C"],
 	# who, what
 	['http-request set-src hdr(x-ip) C', undef, 'http-request set-header x-src %[src] C'],
 	['http-request set-src-port int(77) C', undef, 'http-request set-header x-src %[src_port] C'],
@@ -171,7 +188,8 @@ sub config
 	my ($log, $more) = @_;
 	my ($fe, $be) = (rules(0), rules(1));
 
-	return "global\n    log $log->{addr} local0\n$more" . "userlist u\n    group staff users ann,bob\n    group boss\n"
+	return "global\n    log $log->{addr} local0\n$more" . "http-errors pages\n    errorfile 403 $no\n    errorfile 429 $page\n"
+	    . "userlist u\n    group staff users ann,bob\n    group boss\n"
 	    . "    user bob insecure-password secret\n    user ann password $crypted groups boss\n"
 	    . defaults('log global', 'option httplog', 'retries 0') . "
 frontend web

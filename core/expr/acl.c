@@ -30,6 +30,8 @@ struct reader {
 	bool fold, no_resolve, map, some, method_set;
 	char *const *word;
 	int n, i, n_patterns;
+	int id;      /* -u; -1: none */
+	char **kept; /* gen; the patterns as written */
 };
 
 /* Predefined ACLs: name, criterion, patterns. */
@@ -170,6 +172,7 @@ flag_u(struct reader *r, const char *id)
 
 	if (!tw_str_to_u64(tw_str_of(id), &n) || n > INT32_MAX)
 		return tw_err_set(r->cx->err, "-u takes a number, not '%s'", id);
+	r->id = (int)n;
 	return 0;
 }
 
@@ -227,9 +230,35 @@ keep_words(struct reader *r)
 	r->test->resolve = !r->no_resolve;
 }
 
+/* What commands show and change under a number. */
+static int
+keep_patterns(struct reader *r)
+{
+	struct tw_arena *const arena = tw_gen_arena(r->cx->gen);
+	struct tw__expr_gen *const eg = tw__expr_gen(r->cx->gen);
+	struct tw__patline *const l = tw_arena_zalloc(arena, sizeof(*l));
+	const char *const text = r->test->expr->text;
+
+	*l = (struct tw__patline){
+		.criterion =
+		    tw_arena_str(arena, (struct tw_str){ text, strcspn(text, "(,") }).p,
+		.kind = { .match = r->test->match,
+		    .fold = r->fold,
+		    .resolve = !r->no_resolve },
+		.word = r->kept,
+		.n = r->n_patterns,
+		.id = r->id,
+		.first = r->pats,
+		.slot = &r->test->pats,
+		.changed = &eg->lines_changed,
+	};
+	return tw__patref_of_line(r->cx, l);
+}
+
 static int
 read_patterns(struct reader *r)
 {
+	struct tw_arena *const arena = tw_gen_arena(r->cx->gen);
 	int more;
 
 	while (r->i < r->n && (more = read_flag(r)) != 0)
@@ -238,18 +267,20 @@ read_patterns(struct reader *r)
 	if (need_method(r) != 0)
 		return -1;
 	keep_words(r);
+	if (r->i < r->n)
+		r->kept = tw_arena_alloc(arena, sizeof(char *) * (size_t)(r->n - r->i));
 	for (; r->i < r->n; r->i++) {
 		if (r->word[r->i][0] == '\0')
 			continue; /* matches nothing, as in HAProxy */
 		if (tw__pats_add(
 			r->cx, r->pats, r->word[r->i], r->fold, !r->no_resolve) != 0)
 			return -1;
-		r->n_patterns++;
+		r->kept[r->n_patterns++] = tw_arena_strdup(arena, r->word[r->i]);
 	}
 	tw__pats_close(r->pats);
 	if (r->n_patterns > 0 || r->test->files == NULL)
 		r->test->pats = r->pats;
-	return 0;
+	return keep_patterns(r);
 }
 
 static void
@@ -271,7 +302,9 @@ test_new(const struct tw__ectx *cx, char *const *word, int n)
 {
 	struct tw__acl_test *const test =
 	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*test));
-	struct reader r = { .cx = cx, .test = test, .word = word, .n = n, .i = 1 };
+	struct reader r = {
+		.cx = cx, .test = test, .word = word, .n = n, .i = 1, .id = -1
+	};
 	r.file_tail = &test->files;
 	const char *text = n > 0 ? word[0] : "";
 
@@ -445,7 +478,10 @@ static inline __attribute__((always_inline)) bool
 patterns_match(
     const struct tw__acl_test *t, struct tw_req *req, const struct tw_sample *s)
 {
-	if (t->pats != NULL && tw__pats_match(t->pats, req, s))
+	const struct tw__pats *const pats =
+	    atomic_load_explicit(&t->pats, memory_order_acquire);
+
+	if (pats != NULL && tw__pats_match(pats, req, s))
 		return true;
 	for (const struct tw__acl_file *f = t->files; f != NULL; f = f->next)
 		if (tw__pats_match(tw__patview_pats(f->view), req, s))

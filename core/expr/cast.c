@@ -286,3 +286,18 @@ tw__cast(struct tw_req *req, struct tw_sample *s, enum tw_type to)
 		return false;
 	}
 }
+
+const char *
+tw__type_word(enum tw_type type)
+{
+	static const char *const words[] = { [TW_ANY] = "any",
+		[TW_BOOL] = "bool",
+		[TW_SINT] = "sint",
+		[TW_IPV4] = "ipv4",
+		[TW_IPV6] = "ipv6",
+		[TW_STRING] = "str",
+		[TW_BINARY] = "bin",
+		[TW_METH] = "meth" };
+
+	return words[type];
+}

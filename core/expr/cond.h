@@ -10,6 +10,8 @@
 #ifndef TW_EXPR_COND_H
 #define TW_EXPR_COND_H
 
+#include <stdatomic.h>
+
 #include "expr/pattern.h"
 
 struct tw__patview;
@@ -24,7 +26,8 @@ struct tw__acl_file {
 struct tw__acl_test {
 	struct tw__acl_test *next;
 	const struct tw_expr *expr;
-	const struct tw__pats *pats; /* in the line; NULL: none */
+	/* shared: in the line, or what a command made of it; NULL: none */
+	const struct tw__pats *_Atomic pats;
 	struct tw__acl_file *files;
 	enum tw__match match;
 	enum tw_type cast; /* before matching; TW_ANY: none */

@@ -34,6 +34,7 @@ struct tw_cond_run {
 	struct side side[N_METHODS][2]; /* as written; in lower case */
 	bool folds;                     /* some is in lower case */
 	uint32_t n;
+	const atomic_bool *changed; /* by a command: they are asked one by one */
 };
 
 static enum method
@@ -204,6 +205,7 @@ tw_cond_run_new(struct tw_gen *gen, const struct tw_cond *const *cond, int n)
 		return NULL;
 	struct tw_cond_run *const run = tw_arena_zalloc(arena, sizeof(*run));
 	run->expr = key;
+	run->changed = &tw__expr_gen(gen)->lines_changed;
 	for (int i = 0; i < len; i++)
 		add_cond(arena, run, cond[i]);
 	close_sides(arena, run);
@@ -320,6 +322,8 @@ int
 tw_cond_run_next(
     const struct tw_cond_run *run, struct tw_req *req, int from, struct tw_cond_hits *h)
 {
+	if (TW_UNLIKELY(atomic_load_explicit(run->changed, memory_order_relaxed)))
+		return from;
 	if (h->run == run) {
 		while (h->at < h->n && h->i[h->at] < (uint32_t)from)
 			h->at++;

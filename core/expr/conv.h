@@ -71,6 +71,7 @@ int tw__convs_register(struct tw_err *err);
 extern const struct tw_conv tw__conv_string[], tw__conv_number[], tw__conv_encode[],
     tw__conv_hash[], tw__conv_time[], tw__conv_net[], tw__conv_json[],
     tw__conv_crypto[], tw__conv_jwt[], tw__conv_proto[], tw__conv_state[],
-    tw__conv_regsub[], tw__conv_rfc7239[], tw__conv_map[];
+    tw__conv_regsub[], tw__conv_rfc7239[], tw__conv_map[], tw__conv_var[],
+    tw__conv_mqtt[], tw__conv_jwe[], tw__conv_packet[];
 
 #endif

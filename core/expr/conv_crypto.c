@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * conv_crypto.c - converters: digests, HMAC, AES-GCM (OpenSSL).
+ * conv_crypto.c - converters: digests, HMAC, AES (OpenSSL).
  *
  * Algorithms are looked up when the configuration is read and kept for the
  * life of the process, because OpenSSL's table holds them anyway. Contexts are
@@ -13,6 +13,7 @@
 #include <openssl/hmac.h>
 
 #include <tideway/encode.h>
+#include <tideway/var.h>
 
 #include "expr/conv.h"
 
@@ -133,72 +134,183 @@ TW__CONV(hmac)
 	return tw__set_text(s, TW_BINARY, to, len);
 }
 
-/* ---- AES-GCM ------------------------------------------------------------ */
+/* ---- AES ---------------------------------------------------------------- */
 
-TW__CHECK(aes_gcm_dec)
+#define TAG_BYTES 16
+
+/* What a converter of the family is given: nonce, key, and with GCM the tag and
+ * what is authenticated besides. */
+enum { NONCE, KEY, TAG, AAD, N_PARTS };
+
+struct cipher {
+	const EVP_CIPHER *type;
+	bool gcm, encrypts;
+};
+
+static int
+check_bits(const struct tw_arg_val *arg, struct tw_err *err)
 {
-	if (args[0].n != 128 && args[0].n != 192 && args[0].n != 256)
-		return tw_err_set(
-		    err, "%lld bits: write 128, 192 or 256", (long long)args[0].n);
-	for (int i = 1; i <= 3; i++)
-		if (check_key(gen, &args[i], err) != 0)
+	if (arg->n == 128 || arg->n == 192 || arg->n == 256)
+		return 0;
+	return tw_err_set(err, "%lld bits: write 128, 192 or 256", (long long)arg->n);
+}
+
+/* args[1] to args[n]: nonce, key, ... */
+static int
+check_parts(struct tw_gen *gen, struct tw_arg_val *args, int n, struct tw_err *err)
+{
+	if (check_bits(&args[0], err) != 0)
+		return -1;
+	for (int i = 1; i <= n; i++)
+		if (tw__arg_is(&args[i]) && check_key(gen, &args[i], err) != 0)
 			return -1;
 	return 0;
 }
 
-static const EVP_CIPHER *
-gcm_of(int64_t bits)
+TW__CHECK(aes_gcm_dec)
 {
-	return bits == 128 ? EVP_aes_128_gcm()
-	    : bits == 192  ? EVP_aes_192_gcm()
-			   : EVP_aes_256_gcm();
+	return check_parts(gen, args, N_PARTS, err);
 }
 
-/* in: part: nonce, key, tag. returns: bytes of text; -1: not authentic. */
+TW__CHECK(aes_gcm_enc)
+{
+	if (check_parts(gen, args, 2, err) != 0 ||
+	    (tw__arg_is(&args[4]) && check_key(gen, &args[4], err) != 0))
+		return -1;
+	args[3].ptr = tw_var_of(args[3].str, err); /* gets the tag */
+	return args[3].ptr != NULL ? 0 : -1;
+}
+
+TW__CHECK(aes_cbc)
+{
+	if (tw__arg_is(&args[3]))
+		return tw_err_set(err,
+		    "CBC authenticates nothing: aes_gcm_enc and aes_gcm_dec take such "
+		    "data");
+	return check_parts(gen, args, 2, err);
+}
+
+static const EVP_CIPHER *
+cipher_of(int64_t bits, bool gcm)
+{
+	if (gcm)
+		return bits == 128 ? EVP_aes_128_gcm()
+		    : bits == 192  ? EVP_aes_192_gcm()
+				   : EVP_aes_256_gcm();
+	return bits == 128 ? EVP_aes_128_cbc()
+	    : bits == 192  ? EVP_aes_192_cbc()
+			   : EVP_aes_256_cbc();
+}
+
+static const unsigned char *
+bytes(struct tw_str s)
+{
+	return (const unsigned char *)(s.p != NULL ? s.p : "");
+}
+
+/* out: tag, TAG_BYTES, of what GCM encrypts. returns: bytes; -1: they are not
+ * what they should be. */
 static int
-gcm_open(int64_t bits, const struct tw_str part[3], struct tw_str in, unsigned char *to)
+cipher_run(const struct cipher *c, const struct tw_str part[N_PARTS], struct tw_str in,
+    unsigned char *to, unsigned char *tag)
 {
 	EVP_CIPHER_CTX *const ctx = EVP_CIPHER_CTX_new();
+	const int enc = c->encrypts;
 	int len = 0, more = 0;
 
 	if (ctx == NULL)
 		return -1;
-	const bool ok = EVP_DecryptInit_ex(ctx, gcm_of(bits), NULL, NULL, NULL) == 1 &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_IVLEN, (int)part[0].len, NULL) ==
-		1 &&
-	    EVP_DecryptInit_ex(ctx, NULL, NULL, (const unsigned char *)part[1].p,
-		(const unsigned char *)part[0].p) == 1 &&
-	    EVP_DecryptUpdate(
-		ctx, to, &len, (const unsigned char *)in.p, (int)in.len) == 1 &&
-	    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, (int)part[2].len,
-		(void *)(uintptr_t)part[2].p) == 1 &&
-	    EVP_DecryptFinal_ex(ctx, to + len, &more) == 1;
+	bool ok = EVP_CipherInit_ex(ctx, c->type, NULL, NULL, NULL, enc) == 1 &&
+	    (!c->gcm ||
+		EVP_CIPHER_CTX_ctrl(
+		    ctx, EVP_CTRL_GCM_SET_IVLEN, (int)part[NONCE].len, NULL) == 1) &&
+	    EVP_CipherInit_ex(
+		ctx, NULL, NULL, bytes(part[KEY]), bytes(part[NONCE]), enc) == 1;
+	if (ok && part[AAD].len > 0)
+		ok = EVP_CipherUpdate(
+			 ctx, NULL, &len, bytes(part[AAD]), (int)part[AAD].len) == 1;
+	ok = ok && EVP_CipherUpdate(ctx, to, &len, bytes(in), (int)in.len) == 1;
+	if (ok && c->gcm && !enc)
+		ok = EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, (int)part[TAG].len,
+			 (void *)(uintptr_t)part[TAG].p) == 1;
+	ok = ok && EVP_CipherFinal_ex(ctx, to + len, &more) == 1;
+	if (ok && c->gcm && enc)
+		ok =
+		    EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_BYTES, tag) == 1;
 	EVP_CIPHER_CTX_free(ctx);
 	return ok ? len + more : -1;
 }
 
-TW__CONV(aes_gcm_dec)
+static bool
+lengths_are_right(const struct cipher *c, const struct tw_str part[N_PARTS],
+    int64_t bits, struct tw_str in)
 {
-	char mem[3][KEY_MAX];
-	struct tw_str part[3];
-
-	for (int i = 0; i < 3; i++)
-		if (!key_of(req, &args[i + 1], mem[i], &part[i]))
-			return false;
-	if (part[0].len == 0 || part[1].len != (size_t)args[0].n / 8 ||
-	    part[2].len == 0 || part[2].len > 16 || s->u.str.len > INT32_MAX / 2)
+	if (part[KEY].len != (size_t)bits / 8 || in.len > INT32_MAX / 2)
 		return false;
-	char *const to = tw__scratch(req, s->u.str.len + 32);
-	if (to == NULL)
-		return false;
-	const int len = gcm_open(args[0].n, part, s->u.str, (unsigned char *)to);
-	return len >= 0 && tw__set_text(s, TW_BINARY, to, (size_t)len);
+	if (!c->gcm)
+		return part[NONCE].len == 16;
+	return part[NONCE].len > 0 &&
+	    (c->encrypts || (part[TAG].len > 0 && part[TAG].len <= TAG_BYTES));
 }
 
+static bool
+aes(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s,
+    const struct cipher *how)
+{
+	struct cipher c = *how;
+	char mem[N_PARTS][KEY_MAX];
+	struct tw_str part[N_PARTS] = { { NULL, 0 } };
+	unsigned char tag[TAG_BYTES];
+
+	c.type = cipher_of(args[0].n, c.gcm);
+	for (int i = 0; i < (c.gcm ? N_PARTS : TAG); i++) {
+		if (!tw__arg_is(&args[i + 1]) || (i == TAG && c.encrypts))
+			continue;
+		if (!key_of(req, &args[i + 1], mem[i], &part[i]))
+			return false;
+	}
+	if (!lengths_are_right(&c, part, args[0].n, s->u.str))
+		return false;
+	char *const to = tw__scratch(req, s->u.str.len + 32);
+	const int len =
+	    to ? cipher_run(&c, part, s->u.str, (unsigned char *)to, tag) : -1;
+	if (len < 0)
+		return false;
+	if (c.gcm && c.encrypts) {
+		char text[2 * TAG_BYTES];
+		const struct tw_str raw = { (const char *)tag, TAG_BYTES };
+		const struct tw_sample v = { .type = TW_STRING,
+			.u.str = { text, tw__base64_out(raw, text, false) } };
+		tw_var_set(req, args[3].ptr, &v);
+	}
+	return tw__set_text(s, TW_BINARY, to, (size_t)len);
+}
+
+#define AES(name, is_gcm, does_encrypt)                                            \
+	TW__CONV(name)                                                             \
+	{                                                                          \
+		return aes(                                                        \
+		    req, args, s, &(struct cipher){ NULL, is_gcm, does_encrypt }); \
+	}
+
+AES(aes_cbc_dec, false, false)
+AES(aes_cbc_enc, false, true)
+AES(aes_gcm_dec, true, false)
+AES(aes_gcm_enc, true, true)
+
 const struct tw_conv tw__conv_crypto[] = {
-	{ "aes_gcm_dec", "i,s,s,s", TW_BINARY, TW_BINARY, conv_aes_gcm_dec,
+	{ "aes_cbc_dec", "i,s,s,[s]", TW_BINARY, TW_BINARY, conv_aes_cbc_dec,
+	    check_aes_cbc, "(bits, nonce, key) Decrypted." },
+	{ "aes_cbc_enc", "i,s,s,[s]", TW_BINARY, TW_BINARY, conv_aes_cbc_enc,
+	    check_aes_cbc, "(bits, nonce, key) Encrypted." },
+	{ "aes_gcm_dec", "i,s,s,s,[s]", TW_BINARY, TW_BINARY, conv_aes_gcm_dec,
 	    check_aes_gcm_dec,
-	    "(bits, nonce, key, tag) Decrypted; nothing when it is not authentic." },
+	    "(bits, nonce, key, tag, aad) Decrypted; nothing when it, or the data that "
+	    "go with it, are not authentic." },
+	{ "aes_gcm_enc", "i,s,s,s,[s]", TW_BINARY, TW_BINARY, conv_aes_gcm_enc,
+	    check_aes_gcm_enc,
+	    "(bits, nonce, key, variable, aad) Encrypted; the tag that authenticates "
+	    "it goes into the variable, in base64." },
 	{ "digest", "s", TW_BINARY, TW_BINARY, conv_digest, check_digest,
 	    "(algorithm) A digest by one of OpenSSL's algorithms." },
 	{ "hmac", "s,s", TW_BINARY, TW_BINARY, conv_hmac, check_hmac,

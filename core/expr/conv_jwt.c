@@ -65,6 +65,19 @@ split(struct tw_str token, struct tw_str part[TOKEN_PARTS])
 	return true;
 }
 
+/* Five parts, some of which may be empty. out: header. */
+static bool
+is_encrypted(struct tw_str token, struct tw_str *header)
+{
+	int dots = 0;
+
+	for (size_t i = 0; i < token.len; i++) {
+		if (token.p[i] == '.' && dots++ == 0)
+			*header = (struct tw_str){ token.p, i };
+	}
+	return dots == 4 && header->len > 0;
+}
+
 /* ---- looking into it ---------------------------------------------------- */
 
 TW__CHECK(query)
@@ -81,7 +94,7 @@ query(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s, in
 {
 	struct tw_str part[TOKEN_PARTS];
 
-	if (!split(s->u.str, part))
+	if (!split(s->u.str, part) && (which != 0 || !is_encrypted(s->u.str, &part[0])))
 		return false;
 	char *const mem = tw__scratch(req, part[which].len + 4);
 	const int64_t len =
@@ -110,18 +123,15 @@ TW__CONV(jwt_payload_query)
 static const EVP_MD *
 digest_of(struct tw_str alg, int *result)
 {
-	*result = UNKNOWN_ALG;
+	*result = tw_str_eq(alg, TW_STR("none")) ? UNMANAGED_ALG : UNKNOWN_ALG;
 	if (alg.len != 5 || memchr("HREP", alg.p[0], 4) == NULL || alg.p[1] != 'S')
 		return NULL;
-	if (alg.p[0] == 'P')
-		*result = UNMANAGED_ALG;
 	if (memcmp(alg.p + 2, "256", 3) == 0)
-		return alg.p[0] == 'P' ? NULL : EVP_sha256();
+		return EVP_sha256();
 	if (memcmp(alg.p + 2, "384", 3) == 0)
-		return alg.p[0] == 'P' ? NULL : EVP_sha384();
+		return EVP_sha384();
 	if (memcmp(alg.p + 2, "512", 3) == 0)
-		return alg.p[0] == 'P' ? NULL : EVP_sha512();
-	*result = UNKNOWN_ALG;
+		return EVP_sha512();
 	return NULL;
 }
 
@@ -162,8 +172,10 @@ ecdsa_der(struct tw_str sig, unsigned char **der)
 }
 
 static int
-by_key(const EVP_MD *md, EVP_PKEY *pkey, struct tw_str text, struct tw_str sig)
+by_key(
+    const EVP_MD *md, EVP_PKEY *pkey, bool pss, struct tw_str text, struct tw_str sig)
 {
+	EVP_PKEY_CTX *how = NULL; /* borrow: ctx */
 	unsigned char *der = NULL;
 	const bool is_ec = EVP_PKEY_base_id(pkey) == EVP_PKEY_EC;
 	const unsigned char *p = (const unsigned char *)sig.p;
@@ -175,7 +187,8 @@ by_key(const EVP_MD *md, EVP_PKEY *pkey, struct tw_str text, struct tw_str sig)
 	}
 	EVP_MD_CTX *const ctx = EVP_MD_CTX_new();
 	const bool ok = ctx != NULL && len > 0 &&
-	    EVP_DigestVerifyInit(ctx, NULL, md, NULL, pkey) == 1 &&
+	    EVP_DigestVerifyInit(ctx, &how, md, NULL, pkey) == 1 &&
+	    (!pss || EVP_PKEY_CTX_set_rsa_padding(how, RSA_PKCS1_PSS_PADDING) == 1) &&
 	    EVP_DigestVerify(ctx, p, len, (const unsigned char *)text.p, text.len) == 1;
 	EVP_MD_CTX_free(ctx);
 	OPENSSL_free(der);
@@ -288,10 +301,10 @@ verify(struct tw_req *req, const struct tw_arg_val *args, struct tw_str token)
 	if (args[3].n != 2)
 		return UNKNOWN_KEY; /* files are read at start only */
 	const struct tw__jwt_key *const k = args[1].ptr;
-	const int want = alg.p[0] == 'R' ? EVP_PKEY_RSA : EVP_PKEY_EC;
+	const int want = alg.p[0] == 'E' ? EVP_PKEY_EC : EVP_PKEY_RSA;
 	if (EVP_PKEY_base_id(k->pkey) != want)
 		return FAILED;
-	return by_key(md, k->pkey, text, sig);
+	return by_key(md, k->pkey, alg.p[0] == 'P', text, sig);
 }
 
 TW__CONV(jwt_verify)

@@ -106,10 +106,26 @@ look_up(const struct tw_arg_val *args, struct tw_sample *s, enum tw_type out)
 		    look_up(args, s, result);                          \
 	}
 
+/* The same form as for texts; what is given is what was written as the key. */
+#define MAP_KEY(name, method)                                                     \
+	TW__CHECK(name##_key)                                                     \
+	{                                                                         \
+		return check_##name(gen, args, err);                              \
+	}                                                                         \
+	TW__CONV(name##_key)                                                      \
+	{                                                                         \
+		const struct tw__mapval *const v =                                \
+		    tw__mapidx_find(tw__patview_map(args[0].ptr), NULL, s, NULL); \
+		(void)req;                                                        \
+		return v != NULL &&                                               \
+		    tw__set_text(s, TW_STRING, v->key, strlen(v->key));           \
+	}
+
 #define MAPS(name, method)               \
 	MAP(name, method, TW_STRING)     \
 	MAP(name##_int, method, TW_SINT) \
-	MAP(name##_ip, method, TW_IPV4)
+	MAP(name##_ip, method, TW_IPV4)  \
+	MAP_KEY(name, method)
 
 MAPS(map_str, TW__STR)
 MAPS(map_beg, TW__BEG)
@@ -143,12 +159,16 @@ TW__CONV(map_regm)
 	{                                                                \
 #name, "s,[s]", in, out, conv_##name, check_##name, help \
 	}
-#define ENTRIES(name, in, how)                                                   \
-	ENTRY(name, in, TW_STRING, "(file, default) The value of the key " how), \
-	    ENTRY(name##_int, in, TW_SINT,                                       \
-		"(file, default) The number of the key " how),                   \
-	    ENTRY(                                                               \
-		name##_ip, in, TW_ANY, "(file, default) The address of the key " how)
+#define ENTRIES(name, in, how)                                                         \
+	ENTRY(name, in, TW_STRING, "(file, default) The value of the key " how),       \
+	    ENTRY(name##_int, in, TW_SINT,                                             \
+		"(file, default) The number of the key " how),                         \
+	    ENTRY(                                                                     \
+		name##_ip, in, TW_ANY, "(file, default) The address of the key " how), \
+	{                                                                              \
+#name "_key", "s", in, TW_STRING, conv_##name##_key,                   \
+		    check_##name##_key, "(file) The key itself " how                   \
+	}
 
 const struct tw_conv tw__conv_map[] = {
 	{ "map", "s,[s]", TW_STRING, TW_STRING, conv_map_str, check_map_str,

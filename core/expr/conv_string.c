@@ -399,6 +399,31 @@ TW__CONV(language)
 	return best_q > 0 || tw__arg_is(&args[1]);
 }
 
+/* "a=1&b=2": the first of that name; a segment without '=' is empty. */
+TW__CONV(param)
+{
+	const struct tw_str delims =
+	    tw__arg_is(&args[1]) && args[1].str.len > 0 ? args[1].str : TW_STR("&");
+	struct tw_str left = s->u.str;
+
+	(void)req;
+	while (left.len > 0) {
+		size_t n = 0;
+		while (n < left.len && !is_in(delims, left.p[n]))
+			n++;
+		const char *const eq = memchr(left.p, '=', n);
+		const size_t name = eq != NULL ? (size_t)(eq - left.p) : n;
+		if (tw_str_eq((struct tw_str){ left.p, name }, args[0].str)) {
+			s->u.str = eq != NULL ? (struct tw_str){ eq + 1, n - name - 1 }
+					      : (struct tw_str){ left.p + n, 0 };
+			return true;
+		}
+		n += n < left.len;
+		left = (struct tw_str){ left.p + n, left.len - n };
+	}
+	return false;
+}
+
 const struct tw_conv tw__conv_string[] = {
 	{ "add_item", "s,[s,s]", TW_STRING, TW_STRING, conv_add_item, check_add_item,
 	    "(delimiter, variable, suffix) A list's next item." },
@@ -414,6 +439,9 @@ const struct tw_conv tw__conv_string[] = {
 	    "The first string when true, else the second." },
 	{ "language", "s,[s]", TW_STRING, TW_STRING, conv_language, NULL,
 	    "(list, default) The preferred of languages separated by ';'." },
+	{ "param", "s,[s]", TW_STRING, TW_STRING, conv_param, NULL,
+	    "(name, delimiters) The value of name=value in a list, by default between "
+	    "'&'." },
 	{ "port_only", "", TW_STRING, TW_SINT, conv_port_only, NULL,
 	    "The port of a Host field; 0: none." },
 	{ "reverse", "", TW_STRING, TW_STRING, conv_reverse, NULL,

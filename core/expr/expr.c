@@ -17,6 +17,7 @@
 
 #include "conf/conf.h"
 #include "expr/expr_int.h"
+#include "expr/patref.h"
 #include "module/module_int.h"
 #include "run/gen.h"
 
@@ -151,7 +152,7 @@ tw__expr_late_where(struct tw__ectx *cx)
 }
 
 int
-tw__expr_check(struct tw_gen *gen)
+tw__expr_late_run(struct tw_gen *gen, struct tw_err *told)
 {
 	int result = 0;
 	struct tw__late *late = gen->expr ? gen->expr->late : NULL;
@@ -172,9 +173,24 @@ tw__expr_check(struct tw_gen *gen)
 		late_now = NULL;
 		if (bad == 0)
 			continue;
-		tw_gen_fail(
-		    gen, late->file, late->line, "'%s': %s", late->name, err.text);
+		if (told != NULL)
+			tw_err_set(told, "'%s': %.900s", late->name, err.text);
+		else
+			tw_gen_fail(gen, late->file, late->line, "'%s': %s", late->name,
+			    err.text);
 		result = -1;
+	}
+	return result;
+}
+
+int
+tw__expr_check(struct tw_gen *gen)
+{
+	const int result = tw__expr_late_run(gen, NULL);
+
+	if (gen->expr != NULL) {
+		tw__patref_lists(gen);
+		tw__patref_number(gen->expr);
 	}
 	return result;
 }

@@ -10,12 +10,13 @@
 #ifndef TW_EXPR_EXPR_INT_H
 #define TW_EXPR_EXPR_INT_H
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 
 #include <tideway/expr.h>
 #include <tideway/module.h>
 
-#define TW__ARGS_MAX 6
+#define TW__ARGS_MAX 12
 
 /* One converter of an expression. */
 struct tw__call {
@@ -62,6 +63,9 @@ struct tw__expr_gen {
 	struct tw_expr *exprs;      /* all, the last one first */
 	struct tw_cond *conds;
 	struct tw__acl **anonymous; /* by text, TW__ANONYMOUS of them; NULL: none */
+	struct tw_list *lists; /* gen; what rules change (patref.c) */
+	struct tw__proc_set *proc_sets, **proc_sets_end; /* gen; global set-var */
+	atomic_bool lines_changed; /* shared: some ACL's line, by a command */
 };
 
 /* Where something is compiled, for messages and memory. */
@@ -93,6 +97,9 @@ const struct tw_conv *tw__expr_find_conv(struct tw_str name);
 /** tw__expr_check - when all files are read: runs the late checks. returns: 0
  * or -1 (reported). */
 int tw__expr_check(struct tw_gen *gen);
+/** tw__expr_late_run - the late checks alone: of what a command compiled. out:
+ * told, why one failed; NULL: reported. */
+int tw__expr_late_run(struct tw_gen *gen, struct tw_err *told);
 /** tw__expr_late_proxy - while a late check runs: the proxy in whose section the
  * expression stands; NULL: none. */
 const struct tw_proxy *tw__expr_late_proxy(void);
@@ -106,6 +113,12 @@ void tw__expr_fini(struct tw_gen *gen);
  * method of an ACL name such as path_beg (set to NULL when it has none). */
 struct tw_expr *tw__expr_parse(const struct tw__ectx *cx, const char **text,
     const char **match);
+/** tw__expr_needs_request - the fetch or converter in it that means nothing without
+ * a request; NULL: none. tw__logfmt_needs_request - the same. */
+const char *tw__expr_needs_request(const struct tw_expr *e);
+const char *tw__logfmt_needs_request(const struct tw_logfmt *f);
+/** tw__proc_vars_published - carries out the global section's set-var lines. */
+void tw__proc_vars_published(struct tw_gen *gen);
 /** tw__expr_next - the next value of a fetch that may have several, converted.
  * in: cur, zeroed before the first call. returns: 1 a value; 0 this one was
  * lost on the way, look at cur->more; -1 no value. */
@@ -117,6 +130,8 @@ int tw__expr_next(const struct tw_expr *e, struct tw_req *req,
 bool tw__cast(struct tw_req *req, struct tw_sample *s, enum tw_type to);
 bool tw__cast_is_possible(enum tw_type from, enum tw_type to);
 const char *tw__type_name(enum tw_type type);
+/** tw__type_word - as HAProxy's reports have it: "sint". */
+const char *tw__type_word(enum tw_type type);
 /** tw__parse_ip - "1.2.3.4" or "::1". out: IPV4 or IPV6 sample. */
 bool tw__parse_ip(struct tw_str s, struct tw_sample *out);
 /** tw__text_ip - the same of a sample's text: an IPv4 address may have anything

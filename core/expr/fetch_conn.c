@@ -141,6 +141,19 @@ KERNEL(fc_fackets, tw_req_conn(req), ti.tcpi_fackets)
 KERNEL(fc_lost, tw_req_conn(req), ti.tcpi_lost)
 KERNEL(fc_reordering, tw_req_conn(req), ti.tcpi_reordering)
 
+/* The system gives it away once. */
+TW__FETCH(fc_saved_syn)
+{
+	char *const mem = tw__scratch(req, 1024);
+	socklen_t len = 1024;
+
+	TW__UNUSED_FETCH;
+	return getsockopt(tw_conn_fd(tw_req_conn(req)), IPPROTO_TCP, TCP_SAVED_SYN, mem,
+		   &len) == 0 &&
+	    len > 0 &&
+	    tw__give_str(out, TW_BINARY, (struct tw_str){ mem, (size_t)len });
+}
+
 /* ---- protocols ---------------------------------------------------------- */
 
 TW__FETCH(fc_http_major)
@@ -153,18 +166,6 @@ TW__FETCH(bc_http_major)
 {
 	TW__UNUSED_FETCH;
 	return tw_req_server_conn(req) != NULL && tw__give_int(out, 1);
-}
-
-TW__FETCH(fc_err)
-{
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, 0);
-}
-
-TW__FETCH(fc_err_str)
-{
-	TW__UNUSED_FETCH;
-	return tw__give_str(out, TW_STRING, TW_STR("Success"));
 }
 
 TW__FETCH(ssl_fc)
@@ -301,9 +302,8 @@ const struct tw_fetch tw__fetch_conn[] = {
 	IP("fc_dst", fc_dst, "The address that the client connected to."),
 	ONE("fc_dst_is_local", TW_BOOL, dst_is_local, "As dst_is_local."),
 	ONE("fc_dst_port", TW_SINT, fc_dst_port, "The port the client connected to."),
-	ONE("fc_err", TW_SINT, fc_err,
-	    "The number of the connection's error; 0: none."),
-	ONE("fc_err_str", TW_STRING, fc_err_str, "The connection's error as text."),
+	ONE("fc_saved_syn", TW_BINARY, fc_saved_syn,
+	    "The first packet of the client's connection, once; see tcp-ss."),
 	ONE("fc_fackets", TW_SINT, fc_fackets, "The kernel's forward ACK counter."),
 	ONE("fc_http_major", TW_SINT, fc_http_major,
 	    "The client's connection's major version of HTTP."),

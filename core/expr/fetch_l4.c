@@ -410,6 +410,12 @@ FETCH(srv_weight)
 	return set_int(out, tw_server_weight(args[0].ptr));
 }
 
+FETCH(srv_uweight)
+{
+	UNUSED_ARGS;
+	return set_int(out, tw_server_uweight(args[0].ptr));
+}
+
 FETCH(srv_iweight)
 {
 	UNUSED_ARGS;
@@ -488,6 +494,8 @@ const struct tw_fetch tw__core_fetches[] = {
 	    "Requests queued for a server." },
 	{ "srv_sess_rate", SERVER, fetch_srv_sess_rate, NULL, check_srv,
 	    "Sessions a server got in the last second." },
+	{ "srv_uweight", SERVER, fetch_srv_uweight, NULL, check_srv,
+	    "A server's weight as the user has it, whatever slowstart takes off." },
 	{ "srv_weight", SERVER, fetch_srv_weight, NULL, check_srv,
 	    "A server's weight in force." },
 	{ "str", "s", TW_STRING, TW_AT_ANY, fetch_str, NULL, NULL,

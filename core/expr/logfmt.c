@@ -453,6 +453,22 @@ is_var(const struct node *n)
 }
 
 const char *
+tw__logfmt_needs_request(const struct tw_logfmt *f)
+{
+	const char *name = NULL;
+
+	for (uint32_t i = 0; i < f->n && name == NULL; i++) {
+		const struct node *const n = &f->node[i];
+		if (n->kind == NODE_EXPR || n->kind == NODE_EXPR_ENCODED)
+			name = tw__expr_needs_request(n->u.expr);
+		else if (is_var(n) && strcmp(n->u.var->name, "H") != 0 &&
+		    strcmp(n->u.var->name, "pid") != 0)
+			name = n->u.var->name;
+	}
+	return name;
+}
+
+const char *
 tw__logfmt_needs_http(const struct tw_logfmt *f)
 {
 	for (uint32_t i = 0; i < f->n; i++)

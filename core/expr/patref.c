@@ -3,15 +3,16 @@
 /*
  * patref.c - lists of patterns: reading files, compiled views, changes.
  *
- * Entries are kept as written, in the order of the file, and only the control
- * thread touches them. What workers search are the views' compiled forms,
- * which are never changed: a new form takes the old one's place, and the old
- * one is freed when every worker has turned (tw_retire).
+ * Entries are kept as written, in the order of the file; a lock is around them,
+ * as commands and rules of any worker change them. What workers search are the
+ * views' compiled forms, which are never changed: a new form takes the old one's
+ * place, and the old one is freed when every worker has turned (tw_retire).
  * source: HAProxy's manual, 7.1.1 (-f, opt@, virt@); management guide, 9.3.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 struct form {
 	struct tw__pats *pats;
 	struct tw__mapidx *map;
+	bool borrowed; /* the generation frees pats */
 };
 
 struct tw__patview {
@@ -35,6 +37,20 @@ struct tw__patview {
 	_Atomic(struct form *) form; /* shared: the control thread replaces it */
 	struct form *fresh;          /* owns: while a change is being made */
 };
+
+static pthread_mutex_t patref_lock = PTHREAD_MUTEX_INITIALIZER;
+
+void
+tw__patref_lock(void)
+{
+	pthread_mutex_lock(&patref_lock);
+}
+
+void
+tw__patref_unlock(void)
+{
+	pthread_mutex_unlock(&patref_lock);
+}
 
 /* ---- entries ------------------------------------------------------------ */
 
@@ -162,8 +178,8 @@ fill(struct tw__patref *ref, struct tw_err *err)
 	return read_file(ref, ref->name, false, err);
 }
 
-static struct tw__patref *
-find(struct tw__expr_gen *eg, const char *name, bool map)
+struct tw__patref *
+tw__patref_named(const struct tw__expr_gen *eg, const char *name, bool map)
 {
 	for (struct tw__patref *r = eg->patrefs; r != NULL; r = r->next)
 		if (r->is_map == map && strcmp(r->name, name) == 0)
@@ -176,7 +192,7 @@ tw__patref_open(const struct tw__ectx *cx, const char *name, bool map)
 {
 	struct tw__expr_gen *const eg = tw__expr_gen(cx->gen);
 	struct tw_arena *const arena = tw_gen_arena(cx->gen);
-	struct tw__patref *ref = find(eg, name, map);
+	struct tw__patref *ref = tw__patref_named(eg, name, map);
 
 	if (ref != NULL)
 		return ref;
@@ -201,7 +217,7 @@ form_free(void *arg)
 
 	if (f == NULL)
 		return;
-	if (f->pats != NULL)
+	if (f->pats != NULL && !f->borrowed)
 		tw__pats_free(&f->pats);
 	if (f->map != NULL)
 		tw__mapidx_free(&f->map);
@@ -318,8 +334,85 @@ tw__patref_fini(struct tw__expr_gen *eg)
 		remove_if(r, any, NULL);
 		for (struct tw__patview *v = r->views; v != NULL; v = v->next)
 			form_free(atomic_load(&v->form));
+		if (r->line_words != NULL)
+			free(r->views);
 	}
 	eg->patrefs = NULL;
+}
+
+/* ---- lines of ACLs ------------------------------------------------------ */
+
+int
+tw__patref_of_line(const struct tw__ectx *cx, const struct tw__patline *line)
+{
+	struct tw__expr_gen *const eg = tw__expr_gen(cx->gen);
+	struct tw__patref *const ref =
+	    tw_arena_zalloc(tw_gen_arena(cx->gen), sizeof(*ref));
+
+	for (const struct tw__patref *r = eg->patrefs; line->id >= 0 && r; r = r->next)
+		if (r->line_words != NULL && r->line_words->id == line->id)
+			return tw_err_set(cx->err,
+			    "-u %d is the number of the patterns at %s:%d", line->id,
+			    r->file ? r->file : "-", r->line);
+	ref->name = "";
+	ref->file = cx->file;
+	ref->line = cx->line;
+	ref->id = eg->n_patrefs++;
+	ref->tail = &ref->first;
+	ref->line_words = line;
+	ref->next = eg->patrefs;
+	eg->patrefs = ref;
+	for (int i = 0; i < line->n; i++)
+		ref->n += !tw__pat_is_operator(line->kind.match, line->word[i]);
+	return 0;
+}
+
+/* "gt" "5" as the entry "6:". */
+static int
+list_words(struct tw__patref *ref)
+{
+	const struct tw__patline *const l = ref->line_words;
+	const char *operator= NULL;
+	char text[96];
+
+	ref->n = 0; /* counted again */
+	for (int i = 0; i < l->n; i++) {
+		if (tw__pat_is_operator(l->kind.match, l->word[i])) {
+			operator= l->word[i];
+			continue;
+		}
+		const char *const key =
+		    tw__pat_with_operator(l->kind.match, operator, l->word[i], text);
+		struct tw__patelt *const e = elt_new(key, NULL, ref->version, 0);
+		if (e == NULL)
+			return -1;
+		append(ref, e);
+	}
+	return 0;
+}
+
+/* The entries and the view of a line, when a command first asks for them. */
+static int
+list_line(struct tw__patref *ref)
+{
+	const struct tw__patline *const l = ref->line_words;
+
+	if (l == NULL || ref->listed)
+		return 0;
+	struct tw__patview *const v = calloc(1, sizeof(*v));
+	struct form *const f = calloc(1, sizeof(*f));
+	if (v == NULL || f == NULL || list_words(ref) != 0) {
+		free(v);
+		free(f);
+		return -1;
+	}
+	f->pats = (struct tw__pats *)(uintptr_t)l->first;
+	f->borrowed = true;
+	v->kind = l->kind;
+	atomic_init(&v->form, f);
+	ref->views = v;
+	ref->listed = true;
+	return 0;
 }
 
 /* ---- changing ----------------------------------------------------------- */
@@ -331,12 +424,12 @@ tw__patref_find(struct tw_gen *gen, const char *name, bool map)
 	struct tw__expr_gen *const eg = tw__expr_gen(gen);
 
 	if (name[0] != '#')
-		return find(eg, name, map);
+		return name[0] != '\0' ? tw__patref_named(eg, name, map) : NULL;
 	if (!tw_str_to_u64(tw_str_of(name + 1), &id))
 		return NULL;
 	for (struct tw__patref *r = eg->patrefs; r != NULL; r = r->next)
 		if (r->is_map == map && (uint64_t)r->id == id)
-			return r;
+			return list_line(r) == 0 ? r : NULL;
 	return NULL;
 }
 
@@ -362,6 +455,8 @@ tw__patref_test(const struct tw__patref *ref, const char *key, const char *value
 	int result = 0;
 
 	for (const struct tw__patview *v = ref->views; v && result == 0; v = v->next) {
+		if (tw__pat_is_operator(v->kind.match, key))
+			return tw_err_set(err, "'%s' is not a number", key);
 		struct form *const f = form_make(&alone, &v->kind, 0, err);
 		result = f != NULL ? form_add(f, &v->kind, &e, err) : -1;
 		form_free(f);
@@ -431,10 +526,15 @@ put_in_force(struct tw__patref *ref, uint32_t version)
 	ref->n = 0;
 	for (const struct tw__patelt *e = ref->first; e != NULL; e = e->next)
 		ref->n += e->version == version;
+	if (ref->line_words != NULL)
+		atomic_store(ref->line_words->changed, true);
 	for (struct tw__patview *v = ref->views; v != NULL; v = v->next) {
 		struct form *const old =
 		    atomic_exchange_explicit(&v->form, v->fresh, memory_order_acq_rel);
 		v->fresh = NULL;
+		if (ref->line_words != NULL)
+			atomic_store_explicit(ref->line_words->slot,
+			    tw__patview_pats(v), memory_order_release);
 		tw_retire(form_free, old);
 	}
 }
@@ -501,65 +601,25 @@ tw__patref_get(
 	return true;
 }
 
-/* ---- changes by rules --------------------------------------------------- */
-
-struct change {
-	enum tw__patop op;
-	bool map;
-	char *name, *key, *value; /* behind the struct */
-};
-
-static void
-change_now(void *arg)
-{
-	struct change *const c = arg;
-	struct tw_err err = { "" };
-	struct tw_gen *const gen = tw_gen_running();
-	struct tw__patref *const ref =
-	    gen != NULL ? tw__patref_find(gen, c->name, c->map) : NULL;
-	int n = 0;
-
-	if (ref != NULL && c->op == TW__PATOP_DEL)
-		n = tw__patref_del(ref, c->key, NULL);
-	else if (ref != NULL && tw__patref_test(ref, c->key, c->value, &err) == 0) {
-		n = c->op == TW__PATOP_SET ? tw__patref_set(ref, c->key, NULL, c->value)
-					   : 0;
-		if (n == 0)
-			n = tw__patref_add(ref, c->key, c->map ? c->value : NULL,
-				ref->version) == 0;
-	}
-	if (n > 0)
-		(void)tw__patref_apply(ref, ref->version, &err);
-	free(c);
-}
-
-static char *
-put(char **to, struct tw_str s)
-{
-	char *const start = *to;
-
-	if (s.len > 0)
-		memcpy(start, s.p, s.len);
-	start[s.len] = '\0';
-	*to = start + s.len + 1;
-	return start;
-}
-
 bool
-tw__patref_later(enum tw__patop op, const char *name, bool map, struct tw_str key,
-    struct tw_str value)
+tw__patref_quick(
+    const struct tw__patref *ref, struct tw_str key, bool *found, struct tw_str *value)
 {
-	struct change *const c =
-	    malloc(sizeof(*c) + strlen(name) + key.len + value.len + 3);
+	const struct tw_sample s = { .type = TW_STRING, .u.str = key };
 
-	if (c == NULL)
-		return false;
-	char *to = (char *)(c + 1);
-	c->op = op;
-	c->map = map;
-	c->name = put(&to, tw_str_of(name));
-	c->key = put(&to, key);
-	c->value = put(&to, value);
-	tw_worker_post(tw_worker_at(0), change_now, c);
-	return true;
+	for (const struct tw__patview *v = ref->views; v != NULL; v = v->next) {
+		if (v->kind.match != TW__STR || v->kind.fold)
+			continue;
+		if (!v->kind.is_map) {
+			*found = tw__pats_match(tw__patview_pats(v), NULL, &s);
+			return !ref->is_map || !*found;
+		}
+		const struct tw__mapval *const val =
+		    tw__mapidx_find(tw__patview_map(v), NULL, &s, NULL);
+		*found = val != NULL;
+		if (val != NULL)
+			*value = val->str;
+		return true;
+	}
+	return false;
 }

@@ -4,8 +4,9 @@
  * patref_cmd.c - commands that show and change lists of patterns.
  *
  * A change is tested before it is made, and what the readers search is
- * compiled once for each command: many lines behind "<<" are one change.
- * Control thread. source: HAProxy's management guide, 9.3.
+ * compiled once for each command: many lines behind "<<" are one change. The
+ * lock is held, as rules change lists, too. Control thread.
+ * source: HAProxy's management guide, 9.3.
  */
 #include "config.h"
 
@@ -76,20 +77,24 @@ apply(const struct request *r)
 static void
 show_lists(struct tw_cli *cli, bool map)
 {
-	struct tw__expr_gen *const eg = tw__expr_gen(tw_gen_running());
+	const struct tw__expr_gen *const eg = tw__expr_gen(tw_gen_running());
 
 	tw_cli_printf(cli, "# id (file) description\n");
-	for (int id = 0; id < eg->n_patrefs; id++) {
-		for (const struct tw__patref *p = eg->patrefs; p; p = p->next) {
-			if (p->id != id || p->is_map != map)
-				continue;
+	for (const struct tw__patref *p = eg->patrefs; p != NULL; p = p->next) {
+		const char *const file = p->file ? p->file : "-";
+		if (p->is_map != map)
+			continue;
+		if (p->line_words != NULL)
+			tw_cli_printf(cli, "%d () acl '%s' file '%s' line %d.", p->id,
+			    p->line_words->criterion, file, p->line);
+		else
 			tw_cli_printf(cli,
 			    "%d (%s) pattern loaded from file '%s' used by %s at file "
-			    "'%s' line %d. curr_ver=%u next_ver=%u entry_cnt=%u\n",
-			    p->id, p->name, p->name, map ? "map" : "acl",
-			    p->file ? p->file : "-", p->line, p->version,
-			    p->next_version, p->n);
-		}
+			    "'%s' line %d.",
+			    p->id, p->name, p->name, map ? "map" : "acl", file,
+			    p->line);
+		tw_cli_printf(cli, " curr_ver=%u next_ver=%u entry_cnt=%u\n",
+		    p->version, p->next_version, p->n);
 	}
 }
 
@@ -239,7 +244,7 @@ del(struct tw_cli *cli, bool map, int argc, char *const argv[])
 }
 
 static void
-cmd_set_map(struct tw_cli *cli, int argc, char *const argv[])
+set_map(struct tw_cli *cli, int argc, char *const argv[])
 {
 	struct request r;
 	struct tw_err err = { "" };
@@ -311,12 +316,24 @@ commit(struct tw_cli *cli, bool map, int argc, char *const argv[])
 #define BOTH(name)                                                                     \
 	static void cmd_##name##_map(struct tw_cli *cli, int argc, char *const argv[]) \
 	{                                                                              \
+		tw__patref_lock();                                                     \
 		name(cli, true, argc, argv);                                           \
+		tw__patref_unlock();                                                   \
 	}                                                                              \
 	static void cmd_##name##_acl(struct tw_cli *cli, int argc, char *const argv[]) \
 	{                                                                              \
+		tw__patref_lock();                                                     \
 		name(cli, false, argc, argv);                                          \
+		tw__patref_unlock();                                                   \
 	}
+
+static void
+cmd_set_map(struct tw_cli *cli, int argc, char *const argv[])
+{
+	tw__patref_lock();
+	set_map(cli, argc, argv);
+	tw__patref_unlock();
+}
 
 BOTH(show)
 BOTH(get)

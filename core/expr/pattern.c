@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdlib.h>
 
@@ -287,6 +288,50 @@ add_int(const struct tw__ectx *cx, struct tw__pats *ps, const char *text)
 	}
 	*(struct range *)vec_add(ps, &ps->ints, sizeof(r)) = r;
 	return 0;
+}
+
+bool
+tw__pat_is_operator(enum tw__match m, const char *text)
+{
+	enum operator op;
+
+	return (m == TW__INT || m == TW__LEN || m == TW__VER) && is_operator(text, &op);
+}
+
+static void
+number_out(struct tw_out *o, enum tw__match m, int64_t n)
+{
+	if (m == TW__VER)
+		tw_out_printf(o, "%" PRId64 ".%" PRId64, n >> 16, n & 0xffff);
+	else
+		tw_out_printf(o, "%" PRId64, n);
+}
+
+const char *
+tw__pat_with_operator(enum tw__match m, const char *op, const char *word, char mem[96])
+{
+	struct tw_out o = tw_out_of(mem, 95);
+	enum operator which;
+	struct range r;
+	struct tw_err err;
+
+	if (op == NULL || !is_operator(op, &which) || which == OP_EQ ||
+	    (m == TW__VER ? parse_versions(&err, word, &r)
+			  : parse_range(&err, word, &r)) != 0)
+		return word;
+	if (which == OP_GE || which == OP_GT) {
+		if (which == OP_GT && r.lo == INT64_MAX)
+			return word;
+		number_out(&o, m, r.lo + (which == OP_GT));
+		tw_out_str(&o, TW_STR(":"));
+	} else {
+		if (which == OP_LT && r.hi == INT64_MIN)
+			return word;
+		tw_out_str(&o, TW_STR(":"));
+		number_out(&o, m, r.hi - (which == OP_LT));
+	}
+	*o.p = '\0';
+	return mem;
 }
 
 static int

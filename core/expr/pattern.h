@@ -98,6 +98,12 @@ int tw__pat_parse_ip(const char *text, bool resolve, struct tw__patip *out,
     struct tw_err *err);
 /** tw__pat_parse_int - "5", "1:9", "1:", ":9". */
 int tw__pat_parse_int(const char *text, int64_t *lo, int64_t *hi, struct tw_err *err);
+/** tw__pat_is_operator - "gt" and the like, before numbers. */
+bool tw__pat_is_operator(enum tw__match m, const char *text);
+/** tw__pat_with_operator - a number behind an operator as a range: "gt" "5" is
+ * "6:". in: op, NULL: none. out: the text, in `mem` or the word itself. */
+const char *tw__pat_with_operator(enum tw__match m, const char *op,
+    const char *word, char mem[96]);
 /** tw__v4_within - the IPv4 address that an IPv6 address carries; NULL: none. */
 const uint8_t *tw__v4_within(const uint8_t ip[16]);
 

@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "conf/conf.h"
 #include "expr/conv.h"
 #include "expr/fetch.h"
 #include "expr/jwt.h"
@@ -18,6 +19,9 @@
 extern const struct tw_fetch tw__proxy_hdr_fetches[];
 extern const struct tw_conv tw__core_convs[];
 extern const struct tw_fetch tw__var_fetches[];
+extern const struct tw_conv tw__flow_convs[];
+extern const struct tw_kw tw__proc_var_kw[];
+extern const struct tw_fetch tw__flow_fetches[];
 
 int
 tw__convs_register(struct tw_err *err)
@@ -26,7 +30,8 @@ tw__convs_register(struct tw_err *err)
 		tw__conv_number, tw__conv_encode, tw__conv_hash, tw__conv_time,
 		tw__conv_net, tw__conv_json, tw__conv_crypto, tw__conv_jwt,
 		tw__conv_proto, tw__conv_state, tw__conv_regsub, tw__conv_rfc7239,
-		tw__conv_map };
+		tw__conv_map, tw__conv_var, tw__conv_mqtt, tw__conv_jwe,
+		tw__conv_packet };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(tables); i++)
 		if (tw__expr_add_convs(tables[i], err) != 0)
@@ -52,7 +57,12 @@ tw__expr_register(struct tw_err *err)
 {
 	if (tw__fetches_register(err) != 0 ||
 	    tw__expr_add_fetches(tw__proxy_hdr_fetches, err) != 0 ||
-	    tw__expr_add_fetches(tw__var_fetches, err) != 0)
+	    tw__expr_add_fetches(tw__var_fetches, err) != 0 ||
+	    tw__expr_add_fetches(tw__flow_fetches, err) != 0)
+		return -1;
+	if (tw__expr_add_convs(tw__flow_convs, err) != 0)
+		return -1;
+	if (tw__kw_add(tw__proc_var_kw, NULL, err) != 0)
 		return -1;
 	return tw__convs_register(err);
 }

@@ -134,6 +134,28 @@ tw_conn_expect_proxy(struct tw_conn *conn)
 
 /* ---- limits ------------------------------------------------------------- */
 
+/* The one of a timeout's name; NULL: rules cannot set it. */
+static uint32_t *
+limit_of(struct tw__req_limits *l, const char *which)
+{
+	const struct {
+		const char *name;
+		uint32_t *ms;
+	} all[] = {
+		{ "server", &l->server_ms },
+		{ "tunnel", &l->tunnel_ms },
+		{ "client", &l->client_ms },
+		{ "connect", &l->connect_ms },
+		{ "queue", &l->queue_ms },
+		{ "tarpit", &l->tarpit_ms },
+	};
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(all); i++)
+		if (strcmp(which, all[i].name) == 0)
+			return all[i].ms;
+	return NULL;
+}
+
 void
 tw_req_set_timeout(struct tw_req *req, const char *which, uint32_t ms)
 {
@@ -141,13 +163,68 @@ tw_req_set_timeout(struct tw_req *req, const char *which, uint32_t ms)
 
 	if (l == NULL)
 		return;
-	if (strcmp(which, "server") == 0)
-		l->server_ms = ms;
-	else if (strcmp(which, "tunnel") == 0)
-		l->tunnel_ms = ms;
-	else
-		l->client_ms = ms;
+	*limit_of(l, which) = ms;
 	req->moved = true; /* deadlines are set anew */
+}
+
+uint32_t
+tw_req_rule_timeout_ms(const struct tw_req *req, const char *which)
+{
+	const uint32_t *const set =
+	    req->limits != NULL ? limit_of(req->limits, which) : NULL;
+
+	return set != NULL && *set != UINT32_MAX ? *set : 0;
+}
+
+uint32_t
+tw_req_timeout_ms(const struct tw_req *req, const char *which)
+{
+	const bool of_client = strncmp(which, "client", 6) == 0;
+	const struct tw_proxy *const px =
+	    of_client || req->be == NULL ? req->fe : req->be;
+	const uint32_t set = tw_req_rule_timeout_ms(req, which);
+
+	return set != 0 ? set : tw_proxy_timeout_ms(px, which);
+}
+
+void
+tw_req_no_retry(struct tw_req *req)
+{
+	struct tw__req_limits *const l = tw__req_limits_of(req);
+
+	if (l != NULL)
+		l->no_retry = true;
+}
+
+void
+tw_req_set_nice(struct tw_req *req, int nice)
+{
+	struct tw__req_limits *const l = tw__req_limits_of(req);
+
+	if (l != NULL)
+		l->turn_bytes = tw__nice_bytes(nice);
+}
+
+void
+tw_req_set_server_mark(struct tw_req *req, uint32_t mark)
+{
+	struct tw__req_limits *const l = tw__req_limits_of(req);
+
+	if (l != NULL) {
+		l->marks.has_mark = true;
+		l->marks.mark = mark;
+	}
+}
+
+void
+tw_req_set_server_tos(struct tw_req *req, uint8_t tos)
+{
+	struct tw__req_limits *const l = tw__req_limits_of(req);
+
+	if (l != NULL) {
+		l->marks.has_tos = true;
+		l->marks.tos = tos;
+	}
 }
 
 void
@@ -171,6 +248,12 @@ tw_req_set_priority_offset(struct tw_req *req, int ms)
 	req->pend.prio_offset_ms = ms;
 }
 
+void
+tw_req_ruled(struct tw_req *req, const struct tw_origin *origin)
+{
+	req->last_rule = origin;
+}
+
 struct tw__req_limits *
 tw__req_limits_of(struct tw_req *req)
 {
@@ -179,7 +262,14 @@ tw__req_limits_of(struct tw_req *req)
 	struct tw__req_limits *const l = tw_arena_try(tw_req_arena(req), sizeof(*l));
 	if (l == NULL)
 		return NULL;
-	*l = (struct tw__req_limits){ UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX };
+	*l = (struct tw__req_limits){ .server_ms = UINT32_MAX,
+		.tunnel_ms = UINT32_MAX,
+		.client_ms = UINT32_MAX,
+		.retries = UINT32_MAX,
+		.connect_ms = UINT32_MAX,
+		.queue_ms = UINT32_MAX,
+		.tarpit_ms = UINT32_MAX,
+		.turn_bytes = req->cli != NULL ? req->cli->bind->turn_bytes : 0 };
 	return req->limits = l;
 }
 

@@ -666,6 +666,9 @@ VAR(OG)
 		[TW__LOG_AT_REQUEST] = "txn_request",
 		[TW__LOG_AT_CONNECT] = "txn_connect",
 		[TW__LOG_AT_RESPONSE] = "txn_response",
+#define X(at, name) [TW__LOG_DO_##at] = name,
+		TW__LOG_DO_NAMES(X)
+#undef X
 	};
 	const bool is_error = req->failed && req->failed_at <= TW__HELLO;
 

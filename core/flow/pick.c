@@ -36,7 +36,10 @@ static enum tw__next
 enqueue(struct tw_req *req, struct tw_server *srv)
 {
 	const struct tw__timeouts *const t = &req->be->c.timeout;
-	const uint32_t ms = t->queue != 0 ? t->queue : t->connect;
+	uint32_t ms = t->queue != 0 ? t->queue : t->connect;
+
+	if (TW_UNLIKELY(req->limits != NULL) && req->limits->queue_ms != UINT32_MAX)
+		ms = req->limits->queue_ms;
 
 	req->sub = QUEUED;
 	req->granted = false;

@@ -384,6 +384,9 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 {
 	struct tw_conn *const to = receiver(req, h);
 	const uint64_t start = h->bytes;
+	const uint32_t turn = TW_UNLIKELY(req->limits != NULL)
+	    ? req->limits->turn_bytes
+	    : req->cli->bind->turn_bytes;
 	bool finished = false;
 
 	if (h->done)
@@ -399,7 +402,7 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 		if (p != TW__P_DONE)
 			return p;
 		/* one that never has to wait still leaves room for others */
-		if (h->bytes - start >= req->cli->bind->turn_bytes) {
+		if (h->bytes - start >= turn) {
 			tw__conn_again(sender(req, h));
 			return TW__P_WAIT;
 		}

@@ -67,6 +67,10 @@ struct tw__half {
 /* What a rule has set in place of the proxies' settings; UINT32_MAX: nothing. */
 struct tw__req_limits {
 	uint32_t server_ms, tunnel_ms, client_ms, retries;
+	uint32_t connect_ms, queue_ms, tarpit_ms;
+	uint32_t turn_bytes;
+	bool no_retry; /* disable-l7-retry */
+	struct tw__out_marks marks; /* of the server's connection */
 };
 
 #define TW__LOG_SILENT 255 /* tw_req.log_level */
@@ -109,6 +113,7 @@ struct tw_req {
 	uint8_t log_level;         /* 1 + enum tw_level; 0: not set; 255: silent */
 	uint8_t timers_step;
 	uint8_t restarts;
+	uint8_t bc_errno;          /* of the last server's connection that failed */
 	char term[2];              /* who, when; 0: not set */
 	char cookie[2];            /* persistence letters; 0: not set */
 	int16_t status;            /* -1: none */
@@ -145,6 +150,7 @@ struct tw_req {
 	struct tw_str start_line;  /* borrow: receive buffer */
 	uint8_t n_trail;
 	struct tw_trail trail[TW_TRAIL_MAX];
+	const struct tw_origin *last_rule; /* gen: that ended its rule set; NULL */
 	struct tw__req_limits *limits; /* arena: set by rules; NULL: none */
 	struct tw__var_value *vars; /* arena: txn, req, res; NULL: none is set */
 	struct tw__record *record; /* its trail (trail.h); NULL: nobody wants it */
@@ -224,6 +230,13 @@ void tw__client_end(struct tw_conn *cli);
 /** tw__client_request - bytes came: a request begins. returns: NULL: out of
  * memory. */
 struct tw_req *tw__client_request(struct tw_conn *cli);
+
+/* fetch_flow.c */
+struct tw__acl;
+struct tw_err;
+/** tw__flow_acl - while a late check of the expression engine runs: an ACL of the
+ * proxy that it is about. returns: NULL: err. */
+struct tw__acl *tw__flow_acl(struct tw_gen *gen, struct tw_str name, struct tw_err *err);
 
 /* edit.c */
 /** tw__req_limits_of - made when first asked for. returns: NULL: out of memory. */
@@ -342,6 +355,8 @@ enum tw__next tw__server_refused(struct tw_req *req);
  * in: pause, the same server is tried after a while. */
 enum tw__next tw__server_retry(struct tw_req *req, bool pause);
 bool tw__can_replay(const struct tw_req *req);
+/** tw__connect_ms - the backend's timeout, or what a rule has set; 0: none. */
+uint32_t tw__connect_ms(const struct tw_req *req);
 /** tw__max_retries - the backend's, or what a rule has set. */
 uint32_t tw__max_retries(const struct tw_req *req);
 /** tw__kept_event - a private connection between requests had an event. */

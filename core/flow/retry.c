@@ -49,8 +49,8 @@ tw__retry_wanted(const struct tw_req *req, uint32_t on)
 	    (req->body != NULL && req->body_read);
 
 	return (req->be->c.retry_on & on) != 0 && req->http && whole &&
-	    !req->answered && !req->cli->failed &&
-	    (uint32_t)req->retries < tw__max_retries(req);
+	    !(req->limits != NULL && req->limits->no_retry) && !req->answered &&
+	    !req->cli->failed && (uint32_t)req->retries < tw__max_retries(req);
 }
 
 uint32_t

@@ -74,25 +74,40 @@ tw__kept_event(struct tw_conn *srvc)
 	tw__conn_free(&conn);
 }
 
+/* What a rule wants its packets to carry; NULL: nothing. */
+static const struct tw__out_marks *
+marks_of(const struct tw_req *req)
+{
+	const struct tw__req_limits *const l = req->limits;
+
+	return TW_UNLIKELY(l != NULL) && (l->marks.has_mark || l->marks.has_tos)
+	    ? &l->marks
+	    : NULL;
+}
+
 static void
 connection_leave(struct tw_req *req, bool reuse)
 {
 	/* a PROXY header speaks of one client */
 	const bool own = req->srvc->private || req->srv->per_client ||
-	    req->be->c.reuse == TW__REUSE_NEVER;
+	    req->be->c.reuse == TW__REUSE_NEVER || marks_of(req) != NULL;
 
 	tw__half_end(req, &req->up);
 	tw__half_end(req, &req->down);
 	if (TW_UNLIKELY(req->srv->max_reuse != 0) &&
 	    req->srvc->n_requests >= req->srv->max_reuse)
 		reuse = false;
-	if (reuse && own && req->keep && req->srv->redir == NULL &&
+	if (reuse && own && req->keep &&
+	    (marks_of(req) == NULL || req->srvc->private) && req->srv->redir == NULL &&
 	    req->fe->c.session_conns > 0 && tw__upstream_is_clean(req->srvc))
 		keep_private(req);
 	else if (reuse && !own)
 		tw__upstream_put(&req->srvc);
-	else
+	else {
+		if (req->srvc->err != 0)
+			req->bc_errno = req->srvc->err;
 		tw__conn_free(&req->srvc);
+	}
 	req->srvc = NULL;
 }
 
@@ -121,6 +136,14 @@ tw__max_retries(const struct tw_req *req)
 	    : req->be->c.retries;
 }
 
+uint32_t
+tw__connect_ms(const struct tw_req *req)
+{
+	return TW_UNLIKELY(req->limits != NULL) && req->limits->connect_ms != UINT32_MAX
+	    ? req->limits->connect_ms
+	    : req->be->c.timeout.connect;
+}
+
 static bool
 redispatch_now(const struct tw_req *req)
 {
@@ -142,7 +165,7 @@ redispatch_now(const struct tw_req *req)
 enum tw__next
 tw__server_retry(struct tw_req *req, bool pause)
 {
-	const uint32_t connect_ms = req->be->c.timeout.connect;
+	const uint32_t connect_ms = tw__connect_ms(req);
 	const int id = req->worker->id;
 
 	req->retries++;
@@ -233,7 +256,8 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 static bool
 may_reuse(const struct tw_req *req)
 {
-	if (!req->http || req->fresh || tw__closes_server(req) || req->srv->per_client)
+	if (!req->http || req->fresh || tw__closes_server(req) ||
+	    req->srv->per_client || marks_of(req) != NULL)
 		return false;
 	switch (req->be->c.reuse) {
 	case TW__REUSE_NEVER:
@@ -304,7 +328,8 @@ take_kept(struct tw_req *req)
 	srvc->kept_by = NULL;
 	if (srvc->server == req->srv->live && !req->fresh &&
 	    (TW_LIKELY(req->srv->pool_name == NULL) ||
-		tw_str_eq(srvc->pool_name, conn_name(req))))
+		tw_str_eq(srvc->pool_name, conn_name(req))) &&
+	    tw__upstream_leads_to(srvc, req->srv, req->cli))
 		return srvc;
 	tw__conn_free(&srvc);
 	return NULL;
@@ -390,16 +415,18 @@ begin(struct tw_req *req)
 		return TW__MORE;
 	tw__cnt(&req->srv->live->s, id, TW_CNT_CONNECT, 1);
 	tw__cnt(&req->be->live->be, id, TW_CNT_CONNECT, 1);
-	srvc = tw__upstream_connect(req->worker, req->srv, req->cli);
-	if (srvc == NULL)
+	srvc = tw__upstream_connect(req->worker, req->srv, req->cli, marks_of(req));
+	if (srvc == NULL) {
+		req->bc_errno = (uint8_t)errno;
 		return tw__server_failed(req, false);
+	}
 	if (TW_UNLIKELY(req->srv->pool_name != NULL))
 		name_keep(srvc, conn_name(req));
 	attach(req, srvc);
 	req->sub = CONNECTING;
 	if (!srvc->connecting)
 		return TW__MORE;
-	const uint32_t ms = req->be->c.timeout.connect;
+	const uint32_t ms = tw__connect_ms(req);
 	tw_timer_set(&srvc->timer, ms != 0 ? tw_now_ms() + ms : 0);
 	return TW__WAIT;
 }
@@ -413,7 +440,10 @@ has_error(struct tw_conn *srvc)
 	int e = 0;
 	socklen_t len = sizeof(e);
 
-	return getsockopt(srvc->fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0 || e != 0;
+	if (getsockopt(srvc->fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0)
+		e = errno;
+	srvc->err = (uint8_t)e;
+	return e != 0;
 }
 
 static enum tw__next

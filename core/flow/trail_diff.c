@@ -212,14 +212,22 @@ limit_changed(const struct telling *t, const char *what, uint32_t was, uint32_t 
 static void
 limits_look(const struct telling *t, struct tw__req_limits *seen)
 {
-	static const struct tw__req_limits none = { UINT32_MAX, UINT32_MAX, UINT32_MAX,
-		UINT32_MAX };
+	static const struct tw__req_limits none = { .server_ms = UINT32_MAX,
+		.tunnel_ms = UINT32_MAX,
+		.client_ms = UINT32_MAX,
+		.retries = UINT32_MAX,
+		.connect_ms = UINT32_MAX,
+		.queue_ms = UINT32_MAX,
+		.tarpit_ms = UINT32_MAX };
 	const struct tw__req_limits *const is =
 	    t->req->limits != NULL ? t->req->limits : &none;
 
 	limit_changed(t, "timeout server (ms)", seen->server_ms, is->server_ms);
 	limit_changed(t, "timeout tunnel (ms)", seen->tunnel_ms, is->tunnel_ms);
 	limit_changed(t, "timeout client (ms)", seen->client_ms, is->client_ms);
+	limit_changed(t, "timeout connect (ms)", seen->connect_ms, is->connect_ms);
+	limit_changed(t, "timeout queue (ms)", seen->queue_ms, is->queue_ms);
+	limit_changed(t, "timeout tarpit (ms)", seen->tarpit_ms, is->tarpit_ms);
 	limit_changed(t, "retries", seen->retries, is->retries);
 	*seen = *is;
 }

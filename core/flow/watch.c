@@ -12,8 +12,13 @@
 
 #include <sys/socket.h>
 
+#include <tideway/action.h>
+#include <tideway/edit.h>
 #include "core/flow/debug.h"
 #include "core/flow/watch.h"
+
+_Static_assert((int)TW__LOG_DO_HTTP_AFTER - TW__LOG_DO_TCP_CONNECTION == TW_HTTP_AFTER,
+    "steps of do-log are in the order of the rule sets");
 
 _Atomic unsigned tw__watch;
 
@@ -66,6 +71,30 @@ log_step(struct tw_req *req, enum tw__log_step step, bool is_asap, uint64_t byte
 		req->logged = true;
 		log_now(req, step, bytes);
 	}
+}
+
+/* The same line again and again does no harm to the one at the end. */
+void
+tw_req_log_now(struct tw_req *req, unsigned rules, const struct tw_log_profile *profile)
+{
+	const uint64_t end = req->t_end;
+	const uint8_t step = req->log_step;
+
+	if (req->log_level == TW__LOG_SILENT)
+		return;
+	if (end == 0)
+		req->t_end = tw_turn_us();
+	req->log_step = (uint8_t)(TW__LOG_DO_TCP_CONNECTION + rules);
+	tw__log_request_as(req, (enum tw__log_step)req->log_step,
+	    (const struct tw__log_profile *)profile);
+	req->log_step = step;
+	req->t_end = end;
+}
+
+const struct tw_log_profile *
+tw_log_profile_find(const struct tw_gen *gen, const char *name)
+{
+	return (const struct tw_log_profile *)tw__log_profile_find(gen, name);
 }
 
 void

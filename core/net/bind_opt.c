@@ -79,6 +79,7 @@ tw__bind_tcp_options(int fd, const struct tw_bind *b)
 	set_opt(fd, SOL_SOCKET, SO_KEEPALIVE, b->proxy->c.tcpka_client);
 	tw__keepalive_set(fd, &b->proxy->c.keepalive_client);
 	set_opt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, b->defer_accept);
+	set_opt(fd, IPPROTO_TCP, TCP_SAVE_SYN, (int)b->save_syn);
 	set_opt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)b->tcp_ut_ms);
 	tw__socket_tune(fd, &b->proxy->gen->global.tune, true); /* inherited, too */
 	if (b->cc != NULL)

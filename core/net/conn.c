@@ -226,6 +226,7 @@ recv_error(struct tw_conn *conn)
 	if (errno == EAGAIN)
 		return TW_IO_AGAIN;
 	conn->refused = errno == ECONNREFUSED;
+	conn->err = (uint8_t)errno;
 	conn->failed = true;
 	return TW_IO_ERR;
 }
@@ -370,6 +371,7 @@ tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov)
 		return backlog_rest(conn, iov, n_iov, 0);
 	const enum tw_io io = send_some(conn, iov, n_iov, &sent);
 	if (io == TW_IO_ERR) {
+		conn->err = (uint8_t)errno;
 		conn->failed = true;
 		return TW_IO_ERR;
 	}
@@ -395,6 +397,7 @@ tw__conn_flush(struct tw_conn *conn)
 			return TW_IO_AGAIN;
 		const enum tw_io io = send_some(conn, &iov, 1, &sent);
 		if (io == TW_IO_ERR) {
+			conn->err = (uint8_t)errno;
 			conn->failed = true;
 			return TW_IO_ERR;
 		}

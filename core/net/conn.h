@@ -53,6 +53,7 @@ struct tw_conn {
 	bool rdhup;         /* the kernel told that FIN has arrived */
 	bool eof;           /* FIN was read */
 	bool failed;        /* reset, or another error: no more I/O */
+	uint8_t err;        /* errno of that; 0: none is known */
 	bool shut;          /* we sent FIN */
 	bool in_use;        /* server side: counted as carrying a request */
 	bool again;         /* on the worker's list of that name */
@@ -81,7 +82,7 @@ struct tw_conn {
 	struct tw_server_live *server; /* server side */
 	struct tw_conn *kept;      /* client side: its private server connection */
 	struct tw_conn *kept_by;   /* server side: the other end of that */
-	struct tw_addr src, dst;
+	struct tw_addr src, dst; /* server side: src, what a client asked for */
 	uint64_t accepted_us, idle_us; /* accept; end of the last request */
 	uint32_t epoch;            /* server side: of the server when connected */
 	TAILQ_ENTRY(tw_conn) link; /* worker's clients, or a pool */
@@ -231,9 +232,20 @@ void tw__upstream_unuse(struct tw_conn *conn);
 bool tw__upstream_is_clean(struct tw_conn *conn);
 /** tw__upstream_put - keeps it idle for the next request. */
 void tw__upstream_put(struct tw_conn **conn);
+/* What packets to a server carry, for one connection. */
+struct tw__out_marks {
+	bool has_mark, has_tos;
+	uint8_t tos;
+	uint32_t mark;
+};
 /** tw__upstream_connect - begins to connect. in: src, the client's address
- * (for mapped ports); returns: NULL: failed at once, errno says why. */
+ * (for mapped ports); marks, NULL: none. returns: NULL: failed at once, errno
+ * says why. */
 struct tw_conn *tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
+    const struct tw_conn *client, const struct tw__out_marks *marks);
+/** tw__upstream_leads_to - it goes to where a new connection for this client would
+ * go: rules may have changed that since. */
+bool tw__upstream_leads_to(const struct tw_conn *conn, const struct tw_server *srv,
     const struct tw_conn *client);
 /** tw__upstream_lost - an idle connection had an event: closes it. */
 void tw__upstream_lost(struct tw_conn **conn);

@@ -428,9 +428,31 @@ address_of(const struct tw_server *srv, const struct tw_conn *client,
 int (*tw__upstream_instead)(
     const struct tw_server *srv, const struct sockaddr_storage *ss);
 
+bool
+tw__upstream_leads_to(const struct tw_conn *conn, const struct tw_server *srv,
+    const struct tw_conn *client)
+{
+	return (!srv->map_addr && srv->map_port == 0) ||
+	    tw_addr_eq(&conn->src, tw_conn_dst((struct tw_conn *)client));
+}
+
+/* Best effort, as for clients: a mark takes CAP_NET_ADMIN. */
+static void
+marks_apply(int fd, int family, const struct tw__out_marks *m)
+{
+	const int tos = m->tos;
+
+	if (m->has_mark)
+		(void)setsockopt(fd, SOL_SOCKET, SO_MARK, &m->mark, sizeof(m->mark));
+	if (m->has_tos && family == AF_INET)
+		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+	else if (m->has_tos && family == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
+}
+
 struct tw_conn *
-tw__upstream_connect(
-    struct tw_worker *w, const struct tw_server *srv, const struct tw_conn *client)
+tw__upstream_connect(struct tw_worker *w, const struct tw_server *srv,
+    const struct tw_conn *client, const struct tw__out_marks *marks)
 {
 	/* in this order: a new place is never taken for the former's epoch */
 	const uint32_t epoch = atomic_load_explicit(&srv->epoch, memory_order_acquire);
@@ -444,6 +466,8 @@ tw__upstream_connect(
 
 	if (fd < 0)
 		return NULL;
+	if (TW_UNLIKELY(marks != NULL))
+		marks_apply(fd, ss.ss_family, marks);
 	int rc = TW_UNLIKELY(instead) ? 0 : connect_once(fd, &ss, len);
 	if (rc != 0 && errno == EINPROGRESS && is_here(&ss))
 		rc = connect_once(fd, &ss, len);
@@ -467,6 +491,8 @@ tw__upstream_connect(
 	conn->writable = rc == 0;
 	conn->server = srv->live;
 	conn->epoch = epoch;
+	if (TW_UNLIKELY(srv->map_addr || srv->map_port != 0))
+		conn->src = *tw_conn_dst((struct tw_conn *)client);
 	conn->nodelay = ss.ss_family == AF_UNIX; /* has no need of it */
 	return conn;
 }

@@ -186,7 +186,7 @@ set_log_steps(struct tw_line *ln)
 	unsigned bits = 0;
 
 	if (strcmp(p, "all") == 0)
-		bits = (1u << TW__LOG_AT_ERROR) - 1;
+		bits = (1u << TW__LOG_AT_ERROR) - 1; /* those before it */
 	while (bits == 0 || *p == ',') {
 		p += *p == ',';
 		const struct tw_str word = { p, strcspn(p, ",") };

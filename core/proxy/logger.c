@@ -51,6 +51,7 @@ struct line {
 	const struct tw_logfmt *sd;  /* structured data of RFC 5424; NULL: none */
 	enum tw__log_step step;
 	bool alone; /* for one logger, whatever the lists say */
+	const struct tw__log_profile *profile; /* NULL: each logger's own */
 	struct tw_req *req;
 	struct tw_str text;
 };
@@ -380,12 +381,15 @@ emit_special(struct tw__logw *lw, const struct line *l)
 		if (l->list[i] == NULL)
 			continue;
 		SLIST_FOREACH(lg, l->list[i], link) {
-			if (!lg->is_special || l->level > lg->max_level ||
+			const struct tw__log_profile *const p =
+			    l->profile != NULL ? l->profile : lg->profile;
+			if ((!lg->is_special && p == NULL) ||
+			    l->level > lg->max_level ||
 			    (lg->sample != NULL && !is_sampled(lg->sample)))
 				continue;
 			own = *l;
 			own.alone = true;
-			if (lg->profile == NULL || profiled(l, lg->profile, &own))
+			if (p == NULL || profiled(l, p, &own))
 				emit_alone(lw, &own, lg);
 		}
 	}
@@ -410,7 +414,7 @@ emit(struct tw__logw *lw, const struct line *l)
 		SLIST_FOREACH(lg, l->list[i], link) {
 			if (l->level > lg->max_level)
 				continue;
-			if (TW_LIKELY(!lg->is_special))
+			if (TW_LIKELY(!lg->is_special && l->profile == NULL))
 				emit_to(lw, l, lg, text);
 			else
 				special = true;
@@ -496,11 +500,19 @@ is_error(struct tw_req *req)
 void
 tw__log_request(struct tw_req *req, enum tw__log_step step)
 {
+	tw__log_request_as(req, step, NULL);
+}
+
+void
+tw__log_request_as(
+    struct tw_req *req, enum tw__log_step step, const struct tw__log_profile *profile)
+{
 	const struct tw_proxy *const fe = tw_req_frontend(req);
 	struct line l = { .level = TW_INFO,
 		.fmt = fe->c.logfmt,
 		.sd = fe->c.logfmt_sd,
 		.step = step,
+		.profile = profile,
 		.req = req };
 
 	if (!line_of(fe, &l) || l.fmt == NULL)

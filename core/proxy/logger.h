@@ -56,8 +56,21 @@ enum tw__log_step {
 	TW__LOG_AT_RESPONSE,
 	TW__LOG_AT_ERROR, /* log profiles alone */
 	TW__LOG_AT_ANY,   /* the same: the others, unless they are named */
+	/* the action do-log, in the order of enum tw_rules; log profiles alone */
+	TW__LOG_DO_TCP_CONNECTION,
+	TW__LOG_DO_TCP_SESSION,
+	TW__LOG_DO_TCP_CONTENT,
+	TW__LOG_DO_TCP_RESPONSE,
+	TW__LOG_DO_HTTP_REQUEST,
+	TW__LOG_DO_HTTP_RESPONSE,
+	TW__LOG_DO_HTTP_AFTER,
 	TW__N_LOG_STEPS
 };
+#define TW__LOG_DO_NAMES(X)                                                  \
+	X(TCP_CONNECTION, "tcp-req-conn") X(TCP_SESSION, "tcp-req-sess")    \
+	X(TCP_CONTENT, "tcp-req-cont") X(TCP_RESPONSE, "tcp-res-cont")      \
+	X(HTTP_REQUEST, "http-req") X(HTTP_RESPONSE, "http-res")            \
+	X(HTTP_AFTER, "http-after-res")
 /** tw__log_step_of - by name. returns: -1: there is none. */
 int tw__log_step_of(struct tw_str name);
 
@@ -121,6 +134,9 @@ void tw__log_worker_down(struct tw_worker *w);
 /** tw__log_request - one line about an exchange to the frontend's targets.
  * context: the request's worker. */
 void tw__log_request(struct tw_req *req, enum tw__log_step step);
+/** tw__log_request_as - the same, as a profile says; NULL: as each target's. */
+void tw__log_request_as(struct tw_req *req, enum tw__log_step step,
+    const struct tw__log_profile *profile);
 /** tw__log_connection - the same about a connection that failed before its first
  * request: by error-log-format, or with the text `why`. */
 void tw__log_connection(struct tw_req *req, const char *why);

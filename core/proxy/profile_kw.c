@@ -11,7 +11,10 @@
 #include "proxy/logger.h"
 #include "proxy/proxy_int.h"
 
-#define STEP_NAMES "accept, request, connect, response, close, error or any"
+#define STEP_NAMES                                                              \
+	"accept, request, connect, response, close, error, any, or for do-log " \
+	"tcp-req-conn, tcp-req-sess, tcp-req-cont, tcp-res-cont, http-req, "    \
+	"http-res or http-after-res"
 
 int
 tw__log_step_of(struct tw_str name)
@@ -24,6 +27,9 @@ tw__log_step_of(struct tw_str name)
 		[TW__LOG_AT_RESPONSE] = "response",
 		[TW__LOG_AT_ERROR] = "error",
 		[TW__LOG_AT_ANY] = "any",
+#define X(at, name) [TW__LOG_DO_##at] = name,
+		TW__LOG_DO_NAMES(X)
+#undef X
 	};
 
 	for (int i = 0; i < TW__N_LOG_STEPS; i++)
@@ -130,7 +136,9 @@ static const struct tw_kw keywords[] = {
 	    .min_args = 2,
 	    .max_args = -1,
 	    .set = set_on,
-	    .usage = "{ accept | request | connect | response | close | error | any } "
+	    .usage = "{ accept | request | connect | response | close | error | any | "
+		     "tcp-req-conn | tcp-req-sess | tcp-req-cont | tcp-res-cont | "
+		     "http-req | http-res | http-after-res } "
 		     "[drop] [format <format>] [sd <format>]",
 	    .help = "What a line written at that step says, in the place of the "
 		    "frontend's log-format, error-log-format and log-format-sd; "

@@ -238,6 +238,12 @@ struct tw__threads {
 };
 
 #define TW__TURN_BYTES (1024u * 1024) /* moved by a connection in its turn */
+/** tw__nice_bytes - each 256 of niceness halve or double that. */
+static inline uint32_t
+tw__nice_bytes(int nice)
+{
+	return nice < 0 ? TW__TURN_BYTES << -nice / 256 : TW__TURN_BYTES >> nice / 256;
+}
 
 /* Connection options that a `bind` line has. */
 #define TW_BIND_MAGIC 0x54574264u
@@ -259,6 +265,7 @@ struct tw_bind {
 	char *block;
 	struct tw__bind_live *live;
 	bool tfo, defer_accept, transparent;
+	uint32_t save_syn;      /* tcp-ss; 0: off */
 	bool confined;          /* not all threads serve it */
 	uint32_t tcp_ut_ms;     /* 0: as the system */
 	int32_t mss;            /* the same; negative: less by that */

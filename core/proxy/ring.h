@@ -153,6 +153,9 @@ struct tw__ring_conf *tw__ring_implicit(
 /** tw__ring_of_server - the ring of a log backend's server. returns: gen. */
 struct tw__ring_conf *tw__ring_of_server(
     struct tw_gen *gen, const struct tw_server *srv);
+/** tw__ring_buf0 - in a generation: the ring of the converter debug, made when
+ * it is first asked for. context: control, reading. */
+const struct tw__ring_conf *tw__ring_buf0(struct tw_gen *gen);
 /** tw__ring_conf_find - in a generation; NULL: it has none of this name. */
 const struct tw__ring_conf *tw__ring_conf_find(
     const struct tw_gen *gen, const char *name);

@@ -57,6 +57,19 @@ conf_new(struct tw_gen *gen, const char *name, const char *file, int line)
 	return c;
 }
 
+const struct tw__ring_conf *
+tw__ring_buf0(struct tw_gen *gen)
+{
+	const struct tw__ring_conf *const old = tw__ring_conf_find(gen, "buf0");
+
+	if (old != NULL)
+		return old;
+	struct tw__ring_conf *const c = conf_new(gen, "buf0", NULL, 0);
+	c->description = "in-memory ring buffer";
+	c->format = TW__LOG_TIMED;
+	return c;
+}
+
 struct tw__ring_conf *
 tw__ring_implicit(struct tw_line *ln, const char *text, const struct tw_addr *addr)
 {

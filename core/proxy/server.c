@@ -44,7 +44,7 @@ server_set_addr(struct tw_line *ln, struct tw_server *srv, const char *text)
 	srv->family = (uint16_t)spec.family;
 	srv->has_addr = spec.host == NULL;
 	srv->map_port = spec.addr.family != AF_UNIX && !tw__is_srv_label(spec.host) &&
-	    (!spec.has_port || spec.sign != 0);
+	    (!spec.has_port || spec.sign != 0 || spec.addr.port == 0);
 	return 0;
 }
 

@@ -323,7 +323,6 @@ bind_set_mss(struct tw_line *ln)
 	return 0;
 }
 
-/* A connection's turn is a megabyte; each 256 of niceness halve or double it. */
 static int
 bind_set_nice(struct tw_line *ln)
 {
@@ -335,8 +334,7 @@ bind_set_nice(struct tw_line *ln)
 	if (tw_parse_uint(tw_arg(ln, 0) + negative, 0, 1024, &n, &err) < 0)
 		return tw_line_fail(
 		    ln, 0, "'nice' expects a number from -1024 to 1024: %s", err.text);
-	b->turn_bytes =
-	    negative ? TW__TURN_BYTES << n / 256 : TW__TURN_BYTES >> n / 256;
+	b->turn_bytes = tw__nice_bytes(negative ? -(int)n : (int)n);
 	return 0;
 }
 
@@ -440,6 +438,10 @@ const struct tw_kw tw__socket_kw[] = {
 	{ "defer-accept", TW_SC_BIND, 0, 0, tw_set_flag, "",
 		"Connections are accepted with their first bytes only.", "off", 0,
 		B(defer_accept), 0, 0, NULL },
+	{ "tcp-ss", TW_SC_BIND, 1, 1, tw_set_uint, "<mode>",
+		"Keeps each connection's first packet for fc_saved_syn: 1, from the IP "
+		"header on; 2, with the Ethernet header.", "0", 0,
+		B(save_syn), 0, 2, NULL },
 	{ "transparent", TW_SC_BIND, 0, 0, tw_set_flag, "",
 		"The address may be none of this machine's.", "off", 0,
 		B(transparent), 0, 0, NULL },

@@ -44,7 +44,7 @@ struct tw_cli {
 	void *gone_arg;
 	uint32_t timeout_ms;
 	enum tw_cli_level level;
-	bool prompt, expert, may_getsocks;
+	bool prompt, expert, experimental, may_getsocks;
 	bool waiting;     /* the answer comes later */
 	bool gathering;   /* payload lines are coming */
 	bool closing;     /* once all is sent */
@@ -291,7 +291,8 @@ static bool
 is_shown(const struct tw_cli *cli, const struct tw_command *c)
 {
 	return c->level <= cli->level && !(c->flags & TW_CMD_HIDDEN) &&
-	    (cli->expert || !(c->flags & TW_CMD_EXPERT));
+	    (cli->expert || !(c->flags & TW_CMD_EXPERT)) &&
+	    (cli->experimental || !(c->flags & TW_CMD_EXPERIMENTAL));
 }
 
 static void
@@ -385,6 +386,10 @@ command_run(struct tw_cli *cli, char *line)
 		tw_cli_msg(cli, TW_ERR,
 		    "This command is restricted to expert mode only: write "
 		    "'expert-mode on' first\n");
+	else if ((c->flags & TW_CMD_EXPERIMENTAL) && !cli->experimental)
+		tw_cli_msg(cli, TW_ERR,
+		    "This command is restricted to experimental mode only: write "
+		    "'experimental-mode on' first\n");
 	else
 		c->run(cli, n - used, word + used);
 }
@@ -685,6 +690,18 @@ void
 tw__cli_set_expert(struct tw_cli *cli, bool on)
 {
 	cli->expert = on;
+}
+
+bool
+tw__cli_is_experimental(const struct tw_cli *cli)
+{
+	return cli->experimental;
+}
+
+void
+tw__cli_set_experimental(struct tw_cli *cli, bool on)
+{
+	cli->experimental = on;
 }
 
 void

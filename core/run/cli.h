@@ -77,6 +77,8 @@ void tw__cli_toggle_prompt(struct tw_cli *cli);
 void tw__cli_set_timeout(struct tw_cli *cli, uint32_t timeout_ms);
 bool tw__cli_is_expert(const struct tw_cli *cli);
 void tw__cli_set_expert(struct tw_cli *cli, bool on);
+bool tw__cli_is_experimental(const struct tw_cli *cli);
+void tw__cli_set_experimental(struct tw_cli *cli, bool on);
 enum tw__cli_severity {
 	TW__CLI_SEVERITY_NONE,
 	TW__CLI_SEVERITY_NUMBER,

@@ -82,6 +82,16 @@ cmd_expert_mode(struct tw_cli *cli, int argc, char *const argv[])
 }
 
 static void
+cmd_experimental_mode(struct tw_cli *cli, int argc, char *const argv[])
+{
+	if (argc == 0)
+		tw_cli_msg(cli, TW_INFO, "experimental-mode is %s\n",
+		    tw__cli_is_experimental(cli) ? "ON" : "OFF");
+	else
+		tw__cli_set_experimental(cli, strcmp(argv[0], "on") == 0);
+}
+
+static void
 cmd_show_cli_level(struct tw_cli *cli, int argc, char *const argv[])
 {
 	(void)argc;
@@ -204,6 +214,8 @@ cmd_getsocks(struct tw_cli *cli, int argc, char *const argv[])
 }
 
 const struct tw_command tw__commands_common[] = {
+	{ "experimental-mode", TW_CLI_ADMIN, 0, cmd_experimental_mode, "[on|off]",
+	    "enable/disable experimental mode" },
 	{ "expert-mode", TW_CLI_ADMIN, 0, cmd_expert_mode, "[on|off]",
 	    "enable/disable expert mode" },
 	{ "help", TW_CLI_USER, 0, cmd_help, "[<command>]",
@@ -232,6 +244,7 @@ const struct tw_command tw__commands_common[] = {
 
 extern const struct tw_command tw__commands_patref[]; /* core/expr */
 extern const struct tw_command tw__trail_commands[];  /* core/flow */
+extern const struct tw_command tw__commands_var[];    /* core/expr */
 
 static const struct tw_command of_worker[] = {
 	{ "_getsocks", TW_CLI_USER, TW_CMD_HIDDEN, cmd_getsocks, "",
@@ -266,6 +279,8 @@ tw__command_worker(int i)
 		c = of_table(tw__commands_patref, &i);
 	if (c == NULL)
 		c = of_table(tw__trail_commands, &i);
+	if (c == NULL)
+		c = of_table(tw__commands_var, &i);
 	for (int m = 0; c == NULL && (self = tw__module_at(m)) != NULL; m++)
 		c = of_table(self->module->commands, &i);
 	return c;

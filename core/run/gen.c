@@ -329,6 +329,7 @@ tw__gen_publish(struct tw_gen *gen)
 	atomic_store(&tw__busy_polling, gen->global.tune.busy_polling);
 	struct tw_gen *const former =
 	    atomic_exchange_explicit(&current, gen, memory_order_acq_rel);
+	tw__proc_vars_published(gen);
 	tw__proxies_published(gen);
 	tw__listeners_published(gen);
 	tw__frontends_changed(gen);

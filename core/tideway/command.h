@@ -21,6 +21,7 @@ struct tw_cli; /* a session */
 
 #define TW_CMD_EXPERT 0x01u /* only after `expert-mode on` */
 #define TW_CMD_HIDDEN 0x02u /* not in `help` */
+#define TW_CMD_EXPERIMENTAL 0x04u /* only after `experimental-mode on` */
 
 struct tw_command {
 	const char *words; /* "show skeleton"; NULL ends a table */

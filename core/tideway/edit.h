@@ -64,4 +64,33 @@ TW_API const struct tw_service *tw_service_find(
 /** tw_known_word - a word of HAProxy's that may be supported some day. */
 TW_API bool tw_known_word(const char *word, const char *second);
 
+/* What the action do-log writes. */
+struct tw_log_profile;
+/** tw_log_profile_find - a `log-profile` section, when all files are read.
+ * returns: gen; NULL: there is none. */
+TW_API const struct tw_log_profile *tw_log_profile_find(
+    const struct tw_gen *gen, const char *name);
+/** tw_req_log_now - a line of the log about what is known by now, besides those
+ * that are written anyway. in: rules, the enum tw_rules it comes from; profile,
+ * NULL: each target's. */
+TW_API void tw_req_log_now(struct tw_req *req, unsigned rules,
+    const struct tw_log_profile *profile);
+/** tw_req_timeout_ms - the timeout in force for this exchange, by the keyword's
+ * second word, as tw_proxy_timeout_ms(): what a rule has set, else the frontend's
+ * ("client", and others that it alone has) or the backend's. returns: 0: none. */
+TW_API uint32_t tw_req_timeout_ms(const struct tw_req *req, const char *which);
+/** tw_req_rule_timeout_ms - what a rule has set; 0: none has. */
+TW_API uint32_t tw_req_rule_timeout_ms(const struct tw_req *req, const char *which);
+/** tw_req_no_retry - it is not sent again once it went out, whatever retry-on
+ * says. */
+TW_API void tw_req_no_retry(struct tw_req *req);
+/** tw_req_set_nice - -1024 to 1024: how much it moves in one turn of the loop. */
+TW_API void tw_req_set_nice(struct tw_req *req, int nice);
+/** tw_req_ruled - a rule has ended its rule set. in: origin, gen. */
+TW_API void tw_req_ruled(struct tw_req *req, const struct tw_origin *origin);
+/** tw_req_set_server_mark, tw_req_set_server_tos - of its connection to the
+ * server, which is then not shared with others. context: before CONNECT. */
+TW_API void tw_req_set_server_mark(struct tw_req *req, uint32_t mark);
+TW_API void tw_req_set_server_tos(struct tw_req *req, uint8_t tos);
+
 #endif

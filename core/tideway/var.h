@@ -29,6 +29,12 @@ TW_API bool tw_var_set(struct tw_req *req, const struct tw_var *var,
 TW_API void tw_var_unset(struct tw_req *req, const struct tw_var *var);
 /** tw_var_exists - it was set once, in this scope's life. */
 TW_API bool tw_var_exists(struct tw_req *req, const struct tw_var *var);
+/** tw_var_test - a condition of set-var ("ifnotset") as one more bit. errors: -1:
+ * err. */
+TW_API int tw_var_test(struct tw_str word, unsigned *tests, struct tw_err *err);
+/** tw_var_set_if - tw_var_set, when all of these conditions hold. */
+TW_API bool tw_var_set_if(struct tw_req *req, const struct tw_var *var, unsigned tests,
+    const struct tw_sample *s);
 /* The variables of one check ("check.x", "sess.x"), which has no connection that
  * could keep them. */
 struct tw__var_value;

@@ -10,6 +10,8 @@
 #include "config.h"
 
 #include "h1.h"
+#include <tideway/edit.h>
+
 #include "http.h"
 
 static int

@@ -6,8 +6,11 @@
  * rs_kw.c reads the configuration, rs_run.c follows the generations, rs_ask.c
  * asks, rs_wire.c has the sockets, dns_msg.c the messages, rs_apply.c tells
  * the servers. All of it on the control thread; what workers see of it is a
- * server's address.
+ * server's address, and in rs_look.c what the action do-resolve asks for.
  */
+#include <tideway/action.h>
+#include <tideway/hook.h>
+
 #include "modules/resolvers/rs.h"
 
 const struct tw_self *rs_self;
@@ -20,6 +23,21 @@ resolvers_load(const struct tw_self *self, struct tw_err *err)
 	return 0;
 }
 
+/* Set by check(), just before the hooks are asked for. */
+static bool any_looks;
+
+static bool
+wants_reset(const struct tw_proxy *px)
+{
+	(void)px;
+	return any_looks;
+}
+
+static const struct tw_hook hooks[] = {
+	{ TW_ON_RESET, rs_looks_on_reset, "rs_looks_on_reset", wants_reset },
+	{ .fn = NULL },
+};
+
 static int
 resolvers_check(struct tw_gen *gen)
 {
@@ -27,7 +45,8 @@ resolvers_check(struct tw_gen *gen)
 
 	if (g->sections.stqh_last == NULL)
 		STAILQ_INIT(&g->sections);
-	return rs_conf_check(gen);
+	any_looks = g->looks != NULL;
+	return rs_conf_check(gen) | rs_looks_check(gen);
 }
 
 static void
@@ -52,10 +71,13 @@ const struct tw_module tideway_module = {
 	.size_of = {
 		[TW_IN_GEN] = sizeof(struct rs_gen),
 		[TW_IN_SERVER] = sizeof(struct rs_server),
+		[TW_IN_REQ] = sizeof(struct rs_look *),
 	},
 	.keywords = rs_keywords,
 	.sections = rs_sections,
 	.commands = rs_commands,
+	.actions = rs_actions,
+	.hooks = hooks,
 	.load = resolvers_load,
 	.check = resolvers_check,
 	.worker_fini = resolvers_worker_fini,

@@ -13,6 +13,7 @@
 
 #include <sys/queue.h>
 
+#include <tideway/action.h>
 #include <tideway/command.h>
 #include <tideway/module.h>
 #include <tideway/server_run.h>
@@ -46,8 +47,11 @@ struct rs_conf {
 	uint32_t hold_valid_ms, hold_obsolete_ms;
 };
 
+struct resolve;
+
 struct rs_gen {
 	STAILQ_HEAD(, rs_conf) sections;
+	struct resolve *looks; /* rules with do-resolve */
 };
 
 struct rs_net {
@@ -91,6 +95,7 @@ struct rs_counters {
 };
 
 struct rs_group;
+struct rs_look;
 
 #define RS_MAX_SERVERS 64 /* of one section */
 
@@ -133,6 +138,8 @@ struct rs_name {
 	TAILQ_HEAD(, rs_item) items;
 	TAILQ_HEAD(, rs_user) users;
 	size_t n_users;
+	bool look;                   /* not for servers: do-resolve */
+	LIST_HEAD(, rs_look) looks;  /* requests that wait for it */
 };
 
 /* A server that follows a name. */
@@ -162,6 +169,7 @@ struct rs_group {
 	LIST_HEAD(, rs_name) by_host[RS_HOST_SLOTS];
 	struct rs_users users;
 	LIST_HEAD(, rs_name) by_id[RS_ID_SLOTS];
+	uint32_t n_looks; /* of the names */
 };
 
 TAILQ_HEAD(rs_groups, rs_group);
@@ -170,6 +178,8 @@ TAILQ_HEAD(rs_groups, rs_group);
 void rs_run_follow(struct tw_gen *gen);
 void rs_run_server(struct tw_server *srv, enum tw_server_event what);
 void rs_run_stop(void);
+/** rs_run_is_up - until rs_run_stop. */
+bool rs_run_is_up(void);
 void rs_run_drop(const struct tw_gen *gen);
 /** rs_groups_now - the sections at work. */
 const struct rs_groups *rs_groups_now(void);
@@ -178,6 +188,14 @@ const struct rs_groups *rs_groups_now(void);
 struct rs_user *rs_user_new(struct rs_group *g, struct tw_server *srv, const char *host,
     struct rs_user *parent);
 void rs_user_free(struct rs_user **user);
+/** rs_group_now - a section of the running generation; NULL: it has none. */
+struct rs_group *rs_group_now(const char *name);
+/** rs_name_find_look, rs_name_new_look - a name that requests ask for. in: host,
+ * in lower case, looked at. */
+struct rs_name *rs_name_find_look(
+    const struct rs_group *g, const char *host, bool prefer_v4);
+struct rs_name *rs_name_new_look(struct rs_group *g, const char *host, bool prefer_v4);
+void rs_name_free(struct rs_name *n);
 /** rs_item_drop - an answer that holds no more. */
 void rs_item_drop(struct rs_name *n, struct rs_item *item);
 
@@ -203,6 +221,19 @@ void rs_ns_answered(struct rs_ns *ns, const uint8_t *p, size_t len);
 bool rs_apply(struct rs_name *n, const struct rs_records *got, const char *who);
 /** rs_apply_failure - none came, or none that is of use. */
 void rs_apply_failure(struct rs_name *n, enum rs_answer why);
+
+/** rs_hold_ms - how long a failure of that kind holds. */
+uint32_t rs_hold_ms(const struct rs_conf *c, enum rs_answer why);
+
+/* rs_look.c: do-resolve */
+extern const struct tw_action rs_actions[];
+int rs_looks_check(struct tw_gen *gen);
+enum tw_verdict rs_looks_on_reset(struct tw_req *req, void *state);
+/** rs_looks_answer - a round is over: tells who waits what is known. in: hold_ms,
+ * how long that is kept. */
+void rs_looks_answer(struct rs_name *n, uint32_t hold_ms);
+/** rs_looks_again - the name goes: its waiters ask anew. */
+void rs_looks_again(struct rs_name *n);
 
 /* rs_taken.c: who of a backend has an address (a), or a record (item) */
 void rs_taken_begin(size_t n_users);

@@ -338,8 +338,8 @@ rs_apply(struct rs_name *n, const struct rs_records *got, const char *who)
 	return n->srv ? entries_apply(n) : addresses_apply(n, who);
 }
 
-static uint32_t
-hold_ms(const struct rs_conf *c, enum rs_answer why)
+uint32_t
+rs_hold_ms(const struct rs_conf *c, enum rs_answer why)
 {
 	switch (why) {
 	case RS_NX:
@@ -373,7 +373,7 @@ rs_apply_failure(struct rs_name *n, enum rs_answer why)
 {
 	struct rs_user *u;
 
-	if (tw_now_ms() - n->valid_ms < hold_ms(n->group->conf, why))
+	if (tw_now_ms() - n->valid_ms < rs_hold_ms(n->group->conf, why))
 		return;
 	while (!TAILQ_EMPTY(&n->items))
 		rs_item_drop(n, TAILQ_FIRST(&n->items));

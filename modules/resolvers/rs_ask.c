@@ -91,6 +91,8 @@ round_failed(struct rs_name *n)
 	rs_ask_end(n);
 	next_round_at(n, n->group->conf->resolve_ms);
 	rs_apply_failure(n, why);
+	if (n->look)
+		rs_looks_answer(n, rs_hold_ms(n->group->conf, why));
 }
 
 static void
@@ -123,6 +125,10 @@ rs_name_due(struct tw_timer *t)
 	struct rs_name *const n =
 	    (struct rs_name *)((char *)t - offsetof(struct rs_name, timer));
 
+	if (!n->asking && n->look) {
+		rs_name_free(n);
+		return;
+	}
 	if (!n->asking) {
 		rs_ask(n);
 		return;
@@ -194,6 +200,8 @@ valid(struct rs_name *n, struct rs_ns *ns, const struct rs_records *got)
 	*o.p = '\0';
 	if (rs_apply(n, got, who))
 		ns->count.update++;
+	if (n->look)
+		rs_looks_answer(n, n->group->conf->hold_valid_ms);
 }
 
 void

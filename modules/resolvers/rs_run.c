@@ -18,6 +18,7 @@
 
 static struct rs_groups groups = TAILQ_HEAD_INITIALIZER(groups);
 static const struct tw_gen *synced;
+static bool is_down; /* the program ends */
 
 const struct rs_groups *
 rs_groups_now(void)
@@ -62,20 +63,17 @@ name_find(const struct rs_group *g, const char *host, bool srv, bool prefer_v4)
 	struct rs_name *n;
 
 	LIST_FOREACH(n, &g->by_host[host_slot(host)], host_link)
-		if (n->srv == srv && n->prefer_v4 == prefer_v4 &&
+		if (!n->look && n->srv == srv && n->prefer_v4 == prefer_v4 &&
 		    strcmp(n->host, host) == 0)
 			return n;
 	return NULL;
 }
 
 static struct rs_name *
-name_get(struct rs_group *g, const char *host, bool srv, bool prefer_v4)
+name_new(struct rs_group *g, const char *host, bool srv, bool prefer_v4)
 {
-	struct rs_name *n = name_find(g, host, srv, prefer_v4);
+	struct rs_name *const n = must(calloc(1, sizeof(*n)));
 
-	if (n != NULL)
-		return n;
-	n = must(calloc(1, sizeof(*n)));
 	strcpy(n->host, host);
 	n->group = g;
 	n->srv = srv;
@@ -91,10 +89,44 @@ name_get(struct rs_group *g, const char *host, bool srv, bool prefer_v4)
 	return n;
 }
 
-static void
-name_free(struct rs_name *n)
+static struct rs_name *
+name_get(struct rs_group *g, const char *host, bool srv, bool prefer_v4)
+{
+	struct rs_name *const n = name_find(g, host, srv, prefer_v4);
+
+	return n != NULL ? n : name_new(g, host, srv, prefer_v4);
+}
+
+struct rs_name *
+rs_name_find_look(const struct rs_group *g, const char *host, bool prefer_v4)
+{
+	struct rs_name *n;
+
+	LIST_FOREACH(n, &g->by_host[host_slot(host)], host_link)
+		if (n->look && n->prefer_v4 == prefer_v4 && strcmp(n->host, host) == 0)
+			return n;
+	return NULL;
+}
+
+struct rs_name *
+rs_name_new_look(struct rs_group *g, const char *host, bool prefer_v4)
+{
+	struct rs_name *const n = name_new(g, host, false, prefer_v4);
+
+	n->look = true;
+	LIST_INIT(&n->looks);
+	g->n_looks++;
+	return n;
+}
+
+void
+rs_name_free(struct rs_name *n)
 {
 	rs_ask_end(n);
+	if (n->look) {
+		rs_looks_again(n);
+		n->group->n_looks--;
+	}
 	tw_timer_del(&n->timer);
 	while (!TAILQ_EMPTY(&n->items))
 		rs_item_drop(n, TAILQ_FIRST(&n->items));
@@ -140,7 +172,7 @@ rs_user_free(struct rs_user **pu)
 	u->name->n_users--;
 	TAILQ_REMOVE(&u->name->group->users, u, all);
 	if (TAILQ_EMPTY(&u->name->users))
-		name_free(u->name);
+		rs_name_free(u->name);
 	free(u);
 }
 
@@ -171,6 +203,8 @@ group_free(struct rs_group *g)
 			u = u->parent;
 		rs_user_free(&u); /* and names with their last user */
 	}
+	while (!TAILQ_EMPTY(&g->names)) /* do-resolve's */
+		rs_name_free(TAILQ_FIRST(&g->names));
 	for (int i = 0; i < g->n_ns; i++)
 		rs_ns_fini(&g->ns[i]);
 	free(g->ns);
@@ -203,7 +237,7 @@ names_inherit(struct rs_group *g, struct rs_group *former)
 {
 	struct rs_name *n;
 
-	TAILQ_FOREACH(n, &g->names, link) {
+	TAILQ_FOREACH(n, &g->names, link) { /* none of them is do-resolve's yet */
 		struct rs_name *const was =
 		    name_find(former, n->host, n->srv, n->prefer_v4);
 
@@ -277,6 +311,12 @@ switch_to(struct tw_gen *gen)
 	synced = gen;
 }
 
+struct rs_group *
+rs_group_now(const char *name)
+{
+	return group_find(&groups, name);
+}
+
 static struct rs_user *
 user_of(const struct tw_server *srv)
 {
@@ -308,6 +348,12 @@ rs_run_server(struct tw_server *srv, enum tw_server_event what)
 		tw_timer_set(&u->name->timer, tw_now_ms() + 1);
 }
 
+bool
+rs_run_is_up(void)
+{
+	return !is_down;
+}
+
 void
 rs_run_follow(struct tw_gen *gen)
 {
@@ -324,6 +370,7 @@ rs_run_drop(const struct tw_gen *gen)
 void
 rs_run_stop(void)
 {
+	is_down = true;
 	switch_to(NULL);
 	rs_taken_end();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * act_conn.c - addresses, marks, log level, timeouts, retries.
+ * act_conn.c - addresses, marks, niceness, timeouts, retries.
  *
  * At the layers of connections an address is changed for good; for a request
  * or content only until that exchange ends. source: HAProxy's manual, 4.2.
@@ -14,6 +14,7 @@
 
 #define S(x) (1u << TW_##x)
 #define REQUESTS (S(TCP_CONNECTION) | S(TCP_SESSION) | S(TCP_CONTENT) | S(HTTP_REQUEST))
+#define TO_SERVER (S(TCP_CONTENT) | S(HTTP_REQUEST))
 #define CONTENTS (S(TCP_CONTENT) | S(TCP_RESPONSE) | S(HTTP_REQUEST) | S(HTTP_RESPONSE))
 
 /* ---- addresses ---------------------------------------------------------- */
@@ -123,10 +124,11 @@ run_dst_port(struct tw_req *req, const struct tw_action_call *call)
 	return set_port(req, call, false);
 }
 
-/* ---- marks of packets to the client ------------------------------------- */
+/* ---- marks of packets --------------------------------------------------- */
 
 struct number {
-	int n;
+	uint32_t n;
+	const struct tw_expr *expr; /* NULL: n */
 };
 
 static int
@@ -135,13 +137,18 @@ parse_number(struct tw_action_line *a, int64_t max, const void **conf)
 	struct number *const v = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*v));
 	const char *const word = tw_action_arg(a);
 	char *end = NULL;
-	const long long n = word != NULL ? strtoll(word, &end, 0) : -1;
 
 	*conf = v;
+	if (word != NULL && *word != '-' && (*word < '0' || *word > '9')) {
+		v->expr = tw_expr_compile(a->ln, a->i - 1, word, a->where);
+		return v->expr != NULL ? 0 : -1;
+	}
+	const long long n = word != NULL ? strtoll(word, &end, 0) : -1;
 	if (word == NULL || *word == '\0' || *end != '\0' || n < 0 || n > max)
-		return action_fail(a, "'%s %s' expects a number from 0 to %#llx",
+		return action_fail(a,
+		    "'%s %s' expects a number from 0 to %#llx, or an expression",
 		    a->set, a->word, (unsigned long long)max);
-	v->n = (int)n;
+	v->n = (uint32_t)n;
 	return 0;
 }
 
@@ -157,55 +164,101 @@ parse_mark(struct tw_action_line *a, const void **conf)
 	return parse_number(a, UINT32_MAX, conf);
 }
 
+static bool
+number_of(struct tw_req *req, const struct number *v, int64_t max, uint32_t *n)
+{
+	struct tw_sample s;
+
+	*n = v->n;
+	if (v->expr == NULL)
+		return true;
+	if (!tw_expr_eval(v->expr, req, &s) || !tw_sample_cast(req, &s, TW_SINT) ||
+	    s.u.n < 0 || s.u.n > max)
+		return false;
+	*n = (uint32_t)s.u.n;
+	return true;
+}
+
 static enum tw_act
 run_tos(struct tw_req *req, const struct tw_action_call *call)
 {
-	const struct number *const v = call->conf;
 	const int fd = tw_conn_fd(tw_req_conn(req));
+	uint32_t n;
 
-	if (setsockopt(fd, IPPROTO_IP, IP_TOS, &v->n, sizeof(v->n)) != 0 ||
+	if (!number_of(req, call->conf, 255, &n))
+		return TW_ACT_NEXT;
+	const int tos = (int)n;
+	if (setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof(tos)) != 0 ||
 	    tw_conn_src(tw_req_conn(req))->family == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &v->n, sizeof(v->n));
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
 	return TW_ACT_NEXT;
 }
 
 static enum tw_act
 run_mark(struct tw_req *req, const struct tw_action_call *call)
 {
-	const struct number *const v = call->conf;
 	const int fd = tw_conn_fd(tw_req_conn(req));
+	uint32_t n;
 
-	(void)setsockopt(fd, SOL_SOCKET, SO_MARK, &v->n, sizeof(v->n));
+	if (number_of(req, call->conf, UINT32_MAX, &n))
+		(void)setsockopt(fd, SOL_SOCKET, SO_MARK, &n, sizeof(n));
 	return TW_ACT_NEXT;
 }
 
-/* ---- set-log-level ------------------------------------------------------ */
-
-static int
-parse_level(struct tw_action_line *a, const void **conf)
+static enum tw_act
+run_server_tos(struct tw_req *req, const struct tw_action_call *call)
 {
-	static const char *const words[] = { "emerg", "alert", "crit", "err", "warning",
-		"notice", "info", "debug", "silent" };
-	struct number *const v = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*v));
-	const char *const word = tw_action_arg(a);
+	uint32_t n;
 
-	*conf = v;
-	for (int i = 0; word != NULL && i < (int)TW_N_ELEMENTS(words); i++) {
-		if (strcmp(word, words[i]) == 0) {
-			v->n = i <= TW_DEBUG ? i : -1;
-			return 0;
-		}
-	}
-	return action_fail(a,
-	    "'%s %s' expects one of emerg, alert, crit, err, warning, notice, info, "
-	    "debug and silent",
-	    a->set, a->word);
+	if (number_of(req, call->conf, 255, &n))
+		tw_req_set_server_tos(req, (uint8_t)n);
+	return TW_ACT_NEXT;
 }
 
 static enum tw_act
-run_level(struct tw_req *req, const struct tw_action_call *call)
+run_server_mark(struct tw_req *req, const struct tw_action_call *call)
 {
-	tw_req_set_log_level(req, ((const struct number *)call->conf)->n);
+	uint32_t n;
+
+	if (number_of(req, call->conf, UINT32_MAX, &n))
+		tw_req_set_server_mark(req, n);
+	return TW_ACT_NEXT;
+}
+
+/* ---- set-nice, disable-l7-retry ----------------------------------------- */
+
+struct nice {
+	int n;
+};
+
+static int
+parse_nice(struct tw_action_line *a, const void **conf)
+{
+	struct nice *const v = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*v));
+	const char *const word = tw_action_arg(a);
+	char *end = NULL;
+	const long n = word != NULL ? strtol(word, &end, 10) : 0;
+
+	*conf = v;
+	if (word == NULL || *word == '\0' || *end != '\0')
+		return action_fail(
+		    a, "'%s %s' expects a number from -1024 to 1024", a->set, a->word);
+	v->n = (int)(n < -1024 ? -1024 : n > 1024 ? 1024 : n);
+	return 0;
+}
+
+static enum tw_act
+run_nice(struct tw_req *req, const struct tw_action_call *call)
+{
+	tw_req_set_nice(req, ((const struct nice *)call->conf)->n);
+	return TW_ACT_NEXT;
+}
+
+static enum tw_act
+run_no_retry(struct tw_req *req, const struct tw_action_call *call)
+{
+	(void)call;
+	tw_req_no_retry(req);
 	return TW_ACT_NEXT;
 }
 
@@ -220,13 +273,16 @@ struct timeout {
 static const char *
 timeout_name(struct tw_action_line *a, const char *word)
 {
-	static const char *const words[] = { "server", "tunnel", "client" };
+	static const char *const words[] = { "client", "connect", "queue", "server",
+		"tarpit", "tunnel" };
 
 	for (size_t i = 0; word != NULL && i < TW_N_ELEMENTS(words); i++)
 		if (strcmp(word, words[i]) == 0)
 			return words[i];
-	action_fail(
-	    a, "'%s %s' expects 'server', 'tunnel' or 'client'", a->set, a->word);
+	action_fail(a,
+	    "'%s %s' expects 'client', 'connect', 'queue', 'server', 'tarpit' or "
+	    "'tunnel'",
+	    a->set, a->word);
 	return NULL;
 }
 
@@ -240,8 +296,8 @@ parse_timeout(struct tw_action_line *a, const void **conf)
 	t->which = timeout_name(a, tw_action_arg(a));
 	if (t->which == NULL)
 		return -1;
-	const bool client = t->which[0] == 'c';
-	if (a->ln->scope != TW_SC_DEFAULTS &&
+	const bool client = strcmp(t->which, "client") == 0;
+	if (a->ln->scope != TW_SC_DEFAULTS && strcmp(t->which, "tarpit") != 0 &&
 	    !tw_proxy_has(a->ln->proxy, client ? TW_FRONTEND : TW_BACKEND))
 		return action_fail(a, "'%s %s %s': proxy '%s' has no %s capability",
 		    a->set, a->word, t->which, tw_proxy_name(a->ln->proxy),
@@ -384,18 +440,28 @@ const struct tw_action act_conn[] = {
 		"Changes the local address.", TW_ACTION_WAITS },
 	{ "set-dst-port", REQUESTS, parse_expr, run_dst_port, "<expr>",
 		"Changes the local port.", TW_ACTION_WAITS },
-	{ "set-tos", REQUESTS | CONTENTS, parse_tos, run_tos, "<number>",
+	{ "set-tos", REQUESTS | CONTENTS, parse_tos, run_tos, "{<number> | <expr>}",
 		"Sets the TOS or DSCP field of packets to the client.", 0 },
-	{ "set-fc-tos", REQUESTS | CONTENTS, parse_tos, run_tos, "<number>",
+	{ "set-fc-tos", REQUESTS | CONTENTS, parse_tos, run_tos, "{<number> | <expr>}",
 		"The same as set-tos.", 0 },
-	{ "set-mark", REQUESTS | CONTENTS, parse_mark, run_mark, "<number>",
+	{ "set-mark", REQUESTS | CONTENTS, parse_mark, run_mark, "{<number> | <expr>}",
 		"Sets the system's mark of packets to the client.", 0 },
-	{ "set-fc-mark", REQUESTS | CONTENTS, parse_mark, run_mark, "<number>",
-		"The same as set-mark.", 0 },
-	{ "set-log-level", CONTENTS, parse_level, run_level, "<level>",
-		"The level of the request's line in the log; 'silent': no line.", 0 },
+	{ "set-fc-mark", REQUESTS | CONTENTS, parse_mark, run_mark,
+		"{<number> | <expr>}", "The same as set-mark.", 0 },
+	{ "set-bc-tos", TO_SERVER, parse_tos, run_server_tos, "{<number> | <expr>}",
+		"Sets the TOS or DSCP field of packets to the server; this request's "
+		"connection is not shared with others.", 0 },
+	{ "set-bc-mark", TO_SERVER, parse_mark, run_server_mark, "{<number> | <expr>}",
+		"Sets the system's mark of packets to the server; this request's "
+		"connection is not shared with others.", 0 },
+	{ "set-nice", CONTENTS, parse_nice, run_nice, "<-1024..1024>",
+		"How much a long transfer moves before others have their turn: each 256 "
+		"halve it, or double it when negative.", 0 },
+	{ "disable-l7-retry", S(HTTP_REQUEST), NULL, run_no_retry, "",
+		"The request is not sent again, whatever 'retry-on' says, once it was "
+		"sent.", 0 },
 	{ "set-timeout", CONTENTS, parse_timeout, run_timeout,
-		"{server | tunnel | client} {<time> | <expr>}",
+		"{client | connect | queue | server | tarpit | tunnel} {<time> | <expr>}",
 		"In place of the timeout of that name, for this exchange.", 0 },
 	{ "set-retries", S(HTTP_REQUEST) | S(TCP_CONTENT), parse_retries, run_retries,
 		"{<number> | <expr>}", "In place of 'retries', for this exchange.", 0 },

@@ -66,14 +66,54 @@ run_reject(struct tw_req *req, const struct tw_action_call *call)
 /* The peer shall hear nothing: TCP_REPAIR closes without a packet, but takes
  * privileges; else the reset dies at the first router. */
 static void
-make_silent(int fd)
+make_silent(int fd, int ttl)
 {
-	const int on = 1, hops = 1;
+	const int on = 1, hops = ttl != 0 ? ttl : 1;
 
-	if (setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == 0)
+	if (ttl == 0 && setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) == 0)
 		return;
 	(void)setsockopt(fd, IPPROTO_IP, IP_TTL, &hops, sizeof(hops));
 	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &hops, sizeof(hops));
+}
+
+struct drop {
+	int ttl; /* of the reset; 0: there is none, when that can be */
+};
+
+static int
+parse_drop(struct tw_action_line *a, const void **conf)
+{
+	struct drop *const d = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*d));
+	const char *const word = tw_action_arg(a);
+	struct tw_err err;
+	uint64_t n = 0;
+
+	a->final = true;
+	*conf = d;
+	if (word == NULL)
+		return 0;
+	if (strcmp(word, "rst-ttl") != 0)
+		return action_fail(
+		    a, "'%s %s' takes 'rst-ttl <ttl>', or nothing", a->set, a->word);
+	const char *const ttl = tw_action_arg(a);
+	if (ttl == NULL)
+		return action_missing(a, "a TTL from 1 to 255");
+	if (tw_parse_uint(ttl, 1, 255, &n, &err) < 0)
+		return action_fail(a, "%s", err.text);
+	d->ttl = (int)n;
+	return 0;
+}
+
+/* What the server has sent goes on to the client, then both are closed. */
+static enum tw_act
+run_close(struct tw_req *req, const struct tw_action_call *call)
+{
+	struct tw_conn *const conn = tw_req_server_conn(req);
+
+	(void)call;
+	if (conn != NULL)
+		(void)shutdown(tw_conn_fd(conn), SHUT_RDWR);
+	return TW_ACT_STOP;
 }
 
 static enum tw_act
@@ -81,7 +121,7 @@ run_silent_drop(struct tw_req *req, const struct tw_action_call *call)
 {
 	struct tw_conn *const conn = tw_req_conn(req);
 
-	make_silent(tw_conn_fd(conn));
+	make_silent(tw_conn_fd(conn), ((const struct drop *)call->conf)->ttl);
 	tw_conn_abort(conn);
 	return refuse(req, call, "dropped by a rule");
 }
@@ -96,8 +136,13 @@ const struct tw_action act_final[] = {
 	{ "reject", TCP_REQUESTS | S(TCP_RESPONSE) | S(HTTP_REQUEST), parse_final,
 	    run_reject, "", "The connection is closed without an answer.",
 	    TW_ACTION_FINAL },
-	{ "silent-drop", TCP_REQUESTS | S(TCP_RESPONSE) | HTTP_ALL, parse_final,
-	    run_silent_drop, "", "The connection disappears; the client is not told.",
+	{ "silent-drop", TCP_REQUESTS | S(TCP_RESPONSE) | HTTP_ALL, parse_drop,
+	    run_silent_drop, "[rst-ttl <ttl>]",
+	    "The connection disappears; the client is not told. rst-ttl: routers up to "
+	    "there are, with a reset.",
+	    TW_ACTION_FINAL },
+	{ "close", S(TCP_RESPONSE), parse_final, run_close, "",
+	    "The server's connection is closed; what it sent so far goes to the client.",
 	    TW_ACTION_FINAL },
 	{ .name = NULL },
 };

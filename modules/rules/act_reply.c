@@ -52,7 +52,8 @@ static uint32_t
 tarpit_ms(const struct tw_req *req)
 {
 	const struct tw_proxy *const px = tw_req_proxy(req);
-	const uint32_t ms = tw_proxy_timeout_ms(px, "tarpit");
+	const uint32_t set = tw_req_rule_timeout_ms(req, "tarpit");
+	const uint32_t ms = set != 0 ? set : tw_proxy_timeout_ms(px, "tarpit");
 
 	return ms != 0 ? ms : tw_proxy_timeout_ms(px, "connect");
 }
@@ -76,10 +77,10 @@ run_tarpit(struct tw_req *req, const struct tw_action_call *call)
 	return reply_send(req, call);
 }
 
-#define USAGE                                                                \
-	"[status <code>] [content-type <type>] [default-errorfiles | "       \
-	"errorfile <file> | file <file> | lf-file <file> | string <text> | " \
-	"lf-string <fmt>] [hdr <name> <fmt>]..."
+#define USAGE                                                                    \
+	"[status <code>] [content-type <type>] [default-errorfiles | "           \
+	"errorfiles <name> | errorfile <file> | file <file> | lf-file <file> | " \
+	"string <text> | lf-string <fmt>] [hdr <name> <fmt>]..."
 
 const struct tw_action act_reply[] = {
 	{ "deny", S(HTTP_REQUEST) | S(HTTP_RESPONSE), parse_deny, run_deny, USAGE,

@@ -10,42 +10,12 @@
 
 #define EVERYWHERE ((1u << TW_N_RULES) - 1)
 
-enum test {
-	IF_EXISTS,
-	IF_NOT_EXISTS,
-	IF_EMPTY,
-	IF_NOT_EMPTY,
-	IF_SET,
-	IF_NOT_SET,
-	IF_GT,
-	IF_LT,
-	N_TESTS
-};
-
 struct set_var {
 	struct tw_var *var;
-	unsigned tests; /* 1u << enum test */
+	unsigned tests; /* tw_var_test() */
 	const struct tw_expr *expr;
 	struct rule_text text; /* set-var-fmt */
 };
-
-static int
-parse_test(struct tw_action_line *a, struct set_var *v, struct tw_str word)
-{
-	static const char *const words[N_TESTS] = { "ifexists", "ifnotexists",
-		"ifempty", "ifnotempty", "ifset", "ifnotset", "ifgt", "iflt" };
-
-	for (int i = 0; i < N_TESTS; i++) {
-		if (tw_str_eq(word, tw_str_of(words[i]))) {
-			v->tests |= 1u << i;
-			return 0;
-		}
-	}
-	return tw_line_fail(a->ln, 0,
-	    "'%.*s' is no condition of '%s': write ifexists, ifnotexists, ifempty, "
-	    "ifnotempty, ifset, ifnotset, ifgt or iflt",
-	    TW_STR_FMT(word), a->word);
-}
 
 /* "txn.a,ifnotset" */
 static int
@@ -68,8 +38,8 @@ parse_paren(struct tw_action_line *a, struct set_var *v)
 			    TW_STR_FMT(word));
 		if (first && (v->var = tw_var_of(word, &err)) == NULL)
 			return tw_line_fail(a->ln, 0, "%s", err.text);
-		if (!first && parse_test(a, v, word) != 0)
-			return -1;
+		if (!first && tw_var_test(word, &v->tests, &err) != 0)
+			return tw_line_fail(a->ln, 0, "'%s': %s", a->word, err.text);
 		if (comma == NULL)
 			return 0;
 		first = false;
@@ -125,49 +95,6 @@ parse_unset(struct tw_action_line *a, const void **conf)
 	    : tw_line_fail(a->ln, 0, "'unset-var' takes no conditions");
 }
 
-static bool
-is_text(const struct tw_sample *s)
-{
-	return s->type == TW_STRING || s->type == TW_BINARY || s->type == TW_METH;
-}
-
-static bool
-holds(struct tw_req *req, const struct set_var *v, enum test test,
-    const struct tw_sample *s)
-{
-	struct tw_sample old;
-	const bool set = tw_var_get(req, v->var, &old);
-	const bool numbers = set && old.type == TW_SINT && s->type == TW_SINT;
-
-	switch (test) {
-	case IF_EXISTS:
-		return tw_var_exists(req, v->var);
-	case IF_NOT_EXISTS:
-		return !tw_var_exists(req, v->var);
-	case IF_EMPTY:
-		return is_text(s) && s->u.str.len == 0;
-	case IF_NOT_EMPTY:
-		return !is_text(s) || s->u.str.len > 0;
-	case IF_SET:
-		return set;
-	case IF_NOT_SET:
-		return !set;
-	case IF_GT:
-		return !numbers || old.u.n > s->u.n;
-	default:
-		return !numbers || old.u.n < s->u.n;
-	}
-}
-
-static bool
-all_hold(struct tw_req *req, const struct set_var *v, const struct tw_sample *s)
-{
-	for (int i = 0; i < N_TESTS; i++)
-		if ((v->tests & 1u << i) != 0 && !holds(req, v, (enum test)i, s))
-			return false;
-	return true;
-}
-
 static enum tw_act
 run_set(struct tw_req *req, const struct tw_action_call *call)
 {
@@ -180,8 +107,7 @@ run_set(struct tw_req *req, const struct tw_action_call *call)
 	} else if ((s.u.str = text_make(req, &v->text)).p == NULL) {
 		return TW_ACT_NEXT;
 	}
-	if (v->tests == 0 || all_hold(req, v, &s))
-		tw_var_set(req, v->var, &s);
+	tw_var_set_if(req, v->var, v->tests, &s);
 	return TW_ACT_NEXT;
 }
 

@@ -126,6 +126,14 @@ run_body(struct tw_req *req, const struct tw_action_call *call)
 						   : TW_ACT_WAIT;
 }
 
+static enum tw_act
+run_handshake(struct tw_req *req, const struct tw_action_call *call)
+{
+	(void)req;
+	(void)call;
+	return TW_ACT_NEXT;
+}
+
 /* clang-format off */
 const struct tw_action act_wait[] = {
 	{ "pause", S(HTTP_REQUEST) | S(HTTP_RESPONSE), parse_pause, run_pause,
@@ -136,6 +144,9 @@ const struct tw_action act_wait[] = {
 		"The message goes on when its body is there, or as much of it as a "
 		"buffer holds; else, when the time is over, the client gets 408 for a "
 		"request, 504 for a response.", TW_ACTION_WAITS },
+	{ "wait-for-handshake", S(HTTP_REQUEST), NULL, run_handshake, "",
+		"The request goes on when the client's handshake is complete: no "
+		"request is taken from early data, so it always is.", 0 },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -17,7 +17,14 @@
 #define FILE_MAX 65536
 #define HEADERS_MAX 32
 
-enum kind { NOTHING, PAGES, PAGE, FIXED, FORMAT };
+enum kind {
+	NOTHING,
+	PAGES,   /* the proxy's */
+	PAGE,    /* of a file */
+	SECTION, /* of http-errors; PAGE or NOTHING when all is read */
+	FIXED,
+	FORMAT
+};
 
 struct reply_header {
 	struct tw_str name;
@@ -29,7 +36,7 @@ struct reply {
 	enum kind kind;
 	bool bare;          /* by 'status', which does not imply the proxy's page */
 	struct tw_str type; /* p NULL: none */
-	struct tw_str page; /* PAGE */
+	struct tw_str page; /* PAGE; SECTION: its name */
 	struct rule_text body;
 	int n_headers;
 	struct reply_header header[HEADERS_MAX];
@@ -122,6 +129,41 @@ parse_errorfile(struct tw_action_line *a, struct reply *r, const char *path)
 	return 0;
 }
 
+/* When all files are read: the section may stand further down. */
+static int
+check_section(struct tw_gen *gen, void *conf, const struct tw_origin *origin)
+{
+	struct reply *const r = conf;
+	const char *const name = r->page.p;
+	const int found = tw_error_page_named(gen, name, r->status, &r->page);
+
+	if (found < 0)
+		return tw_gen_fail(gen, origin->file, origin->line,
+		    "'%s': unknown http-errors section '%s'", origin->who, name);
+	r->kind = found > 0 ? PAGE : NOTHING;
+	if (r->kind == NOTHING)
+		tw_gen_warn(gen, origin->file, origin->line,
+		    "'%s': status %d is not declared in the http-errors section '%s': "
+		    "the answer has no body",
+		    origin->who, r->status, name);
+	return 0;
+}
+
+static int
+parse_section(struct tw_action_line *a, struct reply *r)
+{
+	const char *const name = tw_action_arg(a);
+
+	if (name == NULL)
+		return action_missing(
+		    a, "the name of a section http-errors behind 'errorfiles'");
+	if (once(a, r, SECTION) != 0)
+		return -1;
+	r->page = tw_str_of(gen_dup(a->ln, name));
+	rules_late(a, check_section, r);
+	return 0;
+}
+
 /* Contents that take an argument. */
 static int
 parse_content(struct tw_action_line *a, struct reply *r, const char *word)
@@ -192,9 +234,7 @@ take_word(struct tw_action_line *a, struct reply *r, const char *word)
 	} else if (strcmp(word, "default-errorfiles") == 0) {
 		rc = once(a, r, PAGES);
 	} else if (strcmp(word, "errorfiles") == 0) {
-		rc = action_fail(a,
-		    "'errorfiles' of a rule is known to HAProxy 3.4 but not supported "
-		    "by tideway yet");
+		rc = parse_section(a, r);
 	} else {
 		return 0;
 	}
@@ -210,7 +250,7 @@ check(struct tw_action_line *a, struct reply *r, bool deny)
 	if (deny && !r->bare && r->kind == NOTHING && r->n_headers == 0 &&
 	    r->type.p == NULL && has_page(r->status))
 		r->kind = PAGES;
-	if (r->kind == PAGES && !has_page(r->status))
+	if ((r->kind == PAGES || r->kind == SECTION) && !has_page(r->status))
 		return tw_line_fail(a->ln, -1,
 		    "'%s %s': there is no error page for status %d", a->set, a->word,
 		    r->status);
@@ -242,8 +282,8 @@ reply_parse(struct tw_action_line *a, int status, bool deny, const void **conf)
 		if (rc == 0)
 			return action_fail(a,
 			    "'%s %s' expects 'status', 'content-type', "
-			    "'default-errorfiles', 'errorfile', 'file', 'lf-file', "
-			    "'string', 'lf-string', 'hdr' or a condition, not '%s'",
+			    "'default-errorfiles', 'errorfiles', 'errorfile', 'file', "
+			    "'lf-file', 'string', 'lf-string', 'hdr' or a condition, not '%s'",
 			    a->set, a->word, word);
 	}
 	return check(a, r, deny);

@@ -125,6 +125,19 @@ enum tw_act rules_run(struct tw_req *req, const struct tw_proxy *px, unsigned se
 struct rules_wait *rules_wait_of(struct tw_req *req);
 void rules_reset(struct tw_req *req);
 
+/* rules_late.c: what an argument names may stand further down */
+typedef int rules_late_fn(struct tw_gen *gen, void *conf, const struct tw_origin *origin);
+/** rules_late - fn is called when all files are read; it reports errors. in: conf,
+ * origin, gen. */
+void rules_late(struct tw_action_line *a, rules_late_fn *fn, void *conf);
+int rules_late_check(struct tw_gen *gen);
+
+/* What this module keeps for a generation. */
+struct rules_gen {
+	struct userlist *lists;
+	struct rules_late *late, **late_end;
+};
+
 /* rules_text.c: texts of arguments */
 struct rule_text {
 	struct tw_str fixed;         /* p NULL: fmt */
@@ -160,7 +173,7 @@ enum tw_verdict rules_on_trail(struct tw_req *req, void *state);
 /* act_*.c: tables end with name NULL */
 #define ACTION_TABLES(X)                                                      \
 	X(final) X(header) X(uri) X(normalize) X(redirect) X(reply) X(var)     \
-	X(conn) X(wait) X(misc) X(auth) X(capture)
+	X(conn) X(wait) X(misc) X(auth) X(capture) X(list) X(log)
 #define X(name) extern const struct tw_action act_##name[];
 ACTION_TABLES(X)
 #undef X

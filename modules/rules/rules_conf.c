@@ -101,6 +101,7 @@ action_unknown(struct tw_line *ln, unsigned set, const char *word, struct tw_str
 	if (name.len < sizeof(bare))
 		memcpy(bare, name.p, name.len);
 	if (tw_known_word("http-request", bare) ||
+	    tw_known_word(sets[set].word, bare) ||
 	    tw_known_word("http-response", bare) || strncmp(word, "lua.", 4) == 0)
 		return tw_line_fail(ln, 0,
 		    "'%s %s' is known to HAProxy 3.4 but not supported by tideway %s",

@@ -11,7 +11,7 @@
  */
 #include "rules.h"
 
-#define ACTIONS_MAX 80
+#define ACTIONS_MAX 96
 
 const struct tw_self *rules_self;
 
@@ -41,7 +41,7 @@ rules_load(const struct tw_self *self, struct tw_err *err)
 struct userlist **
 rules_userlists(struct tw_gen *gen)
 {
-	return tw_gen_block(gen, rules_self);
+	return &((struct rules_gen *)tw_gen_block(gen, rules_self))->lists;
 }
 
 /* ---- verdicts ----------------------------------------------------------- */
@@ -324,7 +324,7 @@ rules_check(struct tw_gen *gen)
 		any_after |= rules_any(px, TW_HTTP_AFTER);
 		any_state |= keeps_state(px);
 	}
-	return rc | auth_check(gen);
+	return rc | auth_check(gen) | rules_late_check(gen);
 }
 
 static const struct tw_hook hooks[] = {
@@ -360,7 +360,7 @@ const struct tw_module tideway_module = {
 		   "use-server, user lists",
 	.before = before,
 	.after = after,
-	.size_of = { [TW_IN_GEN] = sizeof(struct userlist *),
+	.size_of = { [TW_IN_GEN] = sizeof(struct rules_gen),
 	    [TW_IN_PROXY] = sizeof(struct rules_conf),
 	    [TW_IN_REQ] = sizeof(struct rules_req) },
 	.keywords = rules_keywords,

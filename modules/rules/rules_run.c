@@ -181,6 +181,15 @@ outcome_tell(struct tw_req *req, const struct rule *r, enum tw_act next)
 	}
 }
 
+/* Of connections nothing is told, nor of `redirect` lines, as in HAProxy. */
+static enum tw_act
+ended(struct tw_req *req, const struct rule *r, unsigned set, enum tw_act next)
+{
+	if (next != TW_ACT_WAIT && set >= TW_TCP_CONTENT && set <= TW_HTTP_AFTER)
+		tw_req_ruled(req, &r->origin);
+	return next;
+}
+
 static enum tw_act
 rule_run(struct tw_req *req, const struct rule *r, struct run *run, bool again)
 {
@@ -198,7 +207,7 @@ rule_run(struct tw_req *req, const struct rule *r, struct run *run, bool again)
 	}
 	if (next == TW_ACT_WAIT && !remember(req, r, run->set))
 		return out_of_memory(req, r);
-	return next;
+	return next != TW_ACT_NEXT ? ended(req, r, run->set, next) : next;
 }
 
 /* One list; in: at, where it waited. One text for both: with a trail and,

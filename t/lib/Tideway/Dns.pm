@@ -118,10 +118,12 @@ sub _answer
 	my $at = 12;
 	my @labels;
 
-	while (my $len = ord substr $query, $at, 1) {
+	while ($at < length $query) {
+		my $len = ord substr $query, $at, 1 or last;
 		push @labels, substr $query, $at + 1, $len;
 		$at += 1 + $len;
 	}
+	return if $at + 5 > length $query;
 	my $type = $NAME{ unpack 'n', substr $query, $at + 1, 2 } // 'other';
 	my $question = substr $query, 12, $at + 5 - 12;
 	my $name = lc join '.', @labels;
