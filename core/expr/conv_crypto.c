@@ -280,7 +280,7 @@ aes(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s,
 		char text[2 * TAG_BYTES];
 		const struct tw_str raw = { (const char *)tag, TAG_BYTES };
 		const struct tw_sample v = { .type = TW_STRING,
-			.u.str = { text, tw__base64_out(raw, text, false) } };
+			.u.str = { text, tw_base64_encode(raw, text, false) } };
 		tw_var_set(req, args[3].ptr, &v);
 	}
 	return tw__set_text(s, TW_BINARY, to, (size_t)len);

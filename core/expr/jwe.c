@@ -20,6 +20,8 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
+#include <tideway/encode.h>
+
 #include "expr/conv.h"
 
 #define PARTS 5
@@ -98,7 +100,7 @@ member_bytes(struct tw_req *req, struct tw_str json, const char *path, struct by
 
 	if (!member(req, json, path, text, sizeof(text)))
 		return false;
-	const int64_t len = tw__base64_in(tw_str_of(text), raw, true);
+	const int64_t len = tw_base64_decode(tw_str_of(text), raw, sizeof(raw), true);
 	b->len = len > 0 && len <= KEY_MAX ? (size_t)len : 0;
 	memcpy(b->p, raw, b->len);
 	return b->len > 0;
@@ -132,8 +134,9 @@ read_token(struct tw_req *req, struct tw_str s, struct token *t)
 	t->raw_header = t->part[HEADER];
 	for (int i = 0; i < PARTS; i++) {
 		char *const to = t->mem + used;
-		const int64_t len =
-		    t->part[i].len > 0 ? tw__base64_in(t->part[i], to, true) : 0;
+		const int64_t len = t->part[i].len > 0
+		    ? tw_base64_decode(t->part[i], to, sizeof(t->mem) - used, true)
+		    : 0;
 		if (len < 0)
 			return false;
 		t->part[i] = (struct tw_str){ to, (size_t)len };
@@ -367,7 +370,7 @@ number_of(struct tw_req *req, struct tw_str json, const char *path)
 
 	if (!member(req, json, path, text, sizeof(text)))
 		return NULL;
-	const int64_t len = tw__base64_in(tw_str_of(text), raw, true);
+	const int64_t len = tw_base64_decode(tw_str_of(text), raw, sizeof(raw), true);
 	return len > 0 ? BN_bin2bn((const unsigned char *)raw, (int)len, NULL) : NULL;
 }
 
@@ -446,12 +449,12 @@ check_value(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
 static int64_t
 secret_in(struct tw_str text, char *to)
 {
-	while (text.len > 0 && text.p[text.len - 1] == '=')
-		text.len--;
-	if (text.len > 2 * KEY_MAX)
-		return -1;
-	const int64_t len = tw__base64_in(text, to, true);
-	return len >= 0 ? len : tw__base64_in(text, to, false);
+	struct tw_str bare = text;
+
+	while (bare.len > 0 && bare.p[bare.len - 1] == '=')
+		bare.len--;
+	const int64_t len = tw_base64_decode(bare, to, 2 * KEY_MAX, true);
+	return len >= 0 ? len : tw_base64_decode(text, to, 2 * KEY_MAX, false);
 }
 
 TW__CHECK(jwt_decrypt_secret)
