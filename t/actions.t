@@ -170,12 +170,16 @@ listen web
     http-request set-bc-tos 0x20 if { path /tos }
     http-request set-bc-tos hdr(tos) if { path /expr }
     http-request set-bc-mark 0x77 if { path /mark }
+    server s ${\ $l->addr}
+listen client
+    bind {BIND:client}
+    http-reuse never
     http-request set-fc-tos int(48) if { path /client }
     server s ${\ $l->addr}
 ");
 	my $look = sub {
-		my ($path, $field) = @_;
-		my $c = $p->client('web');
+		my ($path, $field, $listen) = @_;
+		my $c = $p->client($listen // 'web');
 		$c->send("GET $path HTTP/1.1\r\nHost: a\r\n" . ($field // '') . "\r\n");
 		my $s = $l->accept or return ('none', '');
 		$s->read_message(request => 1);
@@ -199,7 +203,7 @@ listen web
 		skip('no CAP_NET_ADMIN', 1) if $> != 0 || $mark !~ /fwmark/;
 		like($mark, qr/fwmark:0x77/, 'set-bc-mark');
 	}
-	my @client = $look->('/client');
+	my @client = $look->('/client', undef, 'client');
 	like($client[1], qr/tos:0x30/, 'set-fc-tos, an expression');
 	stop_proxy($p);
 };

@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,32 @@ static size_t block_bytes[TW_N_BLOCKS];
 static uint32_t n_counters;
 static const char *dir_used; /* owns; NULL: not loaded yet */
 
+/* A program that was not installed finds the modules it was built with. */
+static const char *
+beside_program(void)
+{
+	static char path[PATH_MAX];
+	const ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	char *const slash = strrchr(path, '/');
+	static const char below[] = "/modules/.libs";
+	if (slash == NULL || (size_t)(slash - path) + sizeof(below) > sizeof(path))
+		return NULL;
+	memcpy(slash, below, sizeof(below));
+	return access(path, X_OK) == 0 ? path : NULL;
+}
+
+static const char *
+built_in_dir(void)
+{
+	const char *const beside = beside_program();
+
+	return beside != NULL ? beside : TW_MODULEDIR;
+}
+
 const char *
 tw__modules_dir(const char *chosen)
 {
@@ -51,7 +78,7 @@ tw__modules_dir(const char *chosen)
 		return chosen;
 	if (dir_used != NULL)
 		return dir_used;
-	return env != NULL && *env != '\0' ? env : TW_MODULEDIR;
+	return env != NULL && *env != '\0' ? env : built_in_dir();
 }
 
 int
