@@ -143,7 +143,16 @@ tw__balance_moved(struct tw_server *srv)
 
 static struct tw_proxy_live be_live;
 static struct tw_server_live srv_live[N_SERVERS];
-static struct tw_server srv[N_SERVERS], *srv_list[N_SERVERS];
+static struct tw_server srv[N_SERVERS];
+
+/* As a generation has them: struct tw__servers with its array. */
+static union {
+	struct tw__servers list;
+	struct {
+		int n;
+		struct tw_server *of[N_SERVERS];
+	} all;
+} servers = { .all.n = N_SERVERS };
 static struct tw_proxy be;
 
 static void
@@ -160,9 +169,10 @@ setup(void **state)
 	(void)state;
 	queue_setup(&be_live.queue);
 	be = (struct tw_proxy){ .magic = TW_PROXY_MAGIC,
-		.server = srv_list,
+		.server = servers.all.of,
 		.n_servers = N_SERVERS,
 		.live = &be_live };
+	atomic_store(&be.now, &servers.list);
 	for (int i = 0; i < N_SERVERS; i++) {
 		memset(&srv_live[i], 0, sizeof(srv_live[i]));
 		queue_setup(&srv_live[i].queue);
@@ -174,7 +184,7 @@ setup(void **state)
 			.index = i,
 			.proxy = &be,
 			.live = &srv_live[i] };
-		srv_list[i] = &srv[i];
+		servers.all.of[i] = &srv[i];
 	}
 	return 0;
 }
