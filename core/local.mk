@@ -18,6 +18,7 @@ core_libcore_a_SOURCES = \
 	core/base/oplog.c \
 	core/base/panic.c \
 	core/base/str.c \
+	core/conf/chapter.c \
 	core/conf/dead_forms.c \
 	core/conf/dead_rules.c \
 	core/conf/directives.c \
@@ -89,6 +90,7 @@ core_libcore_a_SOURCES = \
 	core/expr/strset.c \
 	core/flow/capture.c \
 	core/flow/capture_vars.c \
+	core/expr/topics.c \
 	core/expr/vars.c \
 	core/expr/vars_if.c \
 	core/expr/vars_proc.c \

@@ -220,6 +220,7 @@ listen tcp
     server s ${\ $l->addr}
 listen web
     bind {BIND:web}
+    http-reuse never
     http-request silent-drop rst-ttl 5 if { path /drop }
     http-request set-nice 1024 if { path /nice }
     http-request set-nice -1024 if { path /first }

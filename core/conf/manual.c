@@ -14,6 +14,7 @@
 #include <tideway/action.h>
 #include <tideway/module.h>
 #include <tideway/str.h>
+#include "core/conf/chapter.h"
 #include "core/conf/parser.h"
 
 #define WIDTH 80
@@ -27,9 +28,8 @@ entry_cmp(const void *a, const void *b)
 	return strcmp((*x)->kw->word, (*y)->kw->word);
 }
 
-/* Words of `text`, indented and broken before the 80th column. */
-static void
-print_wrapped(FILE *to, const char *text)
+void
+tw__manual_wrapped(FILE *to, const char *text)
 {
 	int column = 0;
 
@@ -50,6 +50,15 @@ print_wrapped(FILE *to, const char *text)
 	fputc('\n', to);
 }
 
+void
+tw__manual_title(FILE *to, const char *title)
+{
+	fprintf(to, "%s\n", title);
+	for (size_t i = 0; title[i] != '\0'; i++)
+		fputc('=', to);
+	fputs("\n\n", to);
+}
+
 static void
 print_keyword(FILE *to, const struct tw__kw_entry *e)
 {
@@ -60,7 +69,7 @@ print_keyword(FILE *to, const struct tw__kw_entry *e)
 	fprintf(to, "%s%s%s%s\n", kw->flags & TW_KW_NO ? "[no] " : "", kw->word,
 	    kw->usage && kw->usage[0] ? " " : "", kw->usage ? kw->usage : "");
 	if (kw->help != NULL)
-		print_wrapped(to, kw->help);
+		tw__manual_wrapped(to, kw->help);
 	if (kw->scopes & TW_SC_PROXY) {
 		tw_out_lit(&o, "May be used in ");
 		tw__scope_names(&o, kw->scopes & TW_SC_PROXY);
@@ -73,7 +82,7 @@ print_keyword(FILE *to, const struct tw__kw_entry *e)
 	tw_out_printf(
 	    &o, "From %s%s.", e->owner ? "module " : "", tw__owner_name(e->owner));
 	*o.p = '\0';
-	print_wrapped(to, text);
+	tw__manual_wrapped(to, text);
 	fputc('\n', to);
 }
 
@@ -115,12 +124,8 @@ print_group(FILE *to, const char *title, struct tw__place at, const char *match)
 	size_t n;
 	const struct tw__kw_entry **const list = group_collect(at, match, &n);
 
-	if (n > 0) {
-		fprintf(to, "%s\n", title);
-		for (size_t i = 0; title[i] != '\0'; i++)
-			fputc('=', to);
-		fputs("\n\n", to);
-	}
+	if (n > 0)
+		tw__manual_title(to, title);
 	for (size_t i = 0; i < n; i++)
 		print_keyword(to, list[i]);
 	free(list);
@@ -146,7 +151,7 @@ print_action_sets(FILE *to, const struct tw_action *a, const struct tw_self *own
 	}
 	tw_out_printf(&o, ". From module %s.", tw__owner_name(owner));
 	*o.p = '\0';
-	print_wrapped(to, text);
+	tw__manual_wrapped(to, text);
 }
 
 static void
@@ -158,7 +163,7 @@ print_action(FILE *to, const struct tw_action *a, const struct tw_self *owner)
 	fprintf(to, "%s%s%s%s\n", a->name, digits ? "<N>" : "",
 	    !paren && a->usage && *a->usage ? " " : "", a->usage ? a->usage : "");
 	if (a->help != NULL)
-		print_wrapped(to, a->help);
+		tw__manual_wrapped(to, a->help);
 	print_action_sets(to, a, owner);
 	fputc('\n', to);
 }
@@ -166,7 +171,6 @@ print_action(FILE *to, const struct tw_action *a, const struct tw_self *owner)
 static bool
 print_actions(FILE *to, const char *match)
 {
-	static const char title[] = "Actions of rules";
 	const struct tw_self *self;
 	bool any = false;
 
@@ -177,8 +181,7 @@ print_actions(FILE *to, const char *match)
 			    strcmp(tw__owner_name(self), match) != 0)
 				continue;
 			if (!any)
-				fprintf(to, "%s\n%.*s\n\n", title,
-				    (int)sizeof(title) - 1, "================");
+				tw__manual_title(to, "Actions of rules");
 			any = true;
 			print_action(to, a, self);
 		}
@@ -215,5 +218,6 @@ tw__conf_manual(FILE *to, const char *match)
 		    to, title, (struct tw__place){ TW_SC_SECTION, s->word }, match);
 	}
 	any |= print_actions(to, match);
+	any |= tw__chapters_print(to, match);
 	return any;
 }

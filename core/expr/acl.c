@@ -63,6 +63,21 @@ static const struct {
 	{ "WAIT_END", { "wait_end" } },
 };
 
+const char *
+tw__acl_builtin_at(int i, char *text, size_t room)
+{
+	struct tw_out o = tw_out_of(text, room - 1);
+
+	if (i < 0 || (size_t)i >= TW_N_ELEMENTS(builtins))
+		return NULL;
+	tw_out_lit(&o, "Is");
+	for (int k = 0; k < WORDS_MAX && builtins[i].word[k] != NULL; k++)
+		tw_out_printf(&o, " %s", builtins[i].word[k]);
+	tw_out_char(&o, '.');
+	*o.p = '\0';
+	return builtins[i].name;
+}
+
 /* ---- pattern files ------------------------------------------------------ */
 
 static int

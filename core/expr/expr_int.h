@@ -221,4 +221,15 @@ void tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags);
  * escaped, too, because they frame it. */
 void tw__log_header(struct tw_out *o, struct tw_str s, unsigned flags);
 
+/** tw__expr_fetch_at, _conv_at, tw__logvar_at - the i-th of all, modules' included.
+ * out: owner, NULL: the core. returns: NULL: there is none. */
+const struct tw_fetch *tw__expr_fetch_at(int i, const struct tw_self **owner);
+const struct tw_conv *tw__expr_conv_at(int i, const struct tw_self **owner);
+const struct tw_logvar *tw__logvar_at(int i, const struct tw_self **owner);
+/** tw__acl_builtin_at - the i-th predefined ACL. out: text, what it stands for.
+ * returns: its name; NULL: there is none. */
+const char *tw__acl_builtin_at(int i, char *text, size_t room);
+/** tw__topics_register - all these in the manual. At start-up. */
+int tw__topics_register(struct tw_err *err);
+
 #endif

@@ -45,6 +45,7 @@ const struct tw_kw tw__capture_kw[] = {
 	{ .word = "declare capture",
 	    .scopes = TW_SC_BACKEND,
 	    .max_args = -1,
-	    .set = tw__kw_ignored },
+	    .set = tw__kw_ignored,
+	    .help = "Ignored here, with a warning." },
 	{ .word = NULL },
 };

@@ -300,7 +300,7 @@ proxy_set_balance(struct tw_line *ln)
 
 /* clang-format off */
 const struct tw_kw tw__proxy_kw[] = {
-	{ "mode", TW_SC_PROXY, 1, 1, proxy_set_mode, "{ http | tcp }",
+	{ "mode", TW_SC_PROXY, 1, 1, proxy_set_mode, "{ http | tcp | log }",
 		"What the proxy speaks.", "tcp", 0, 0, 0, 0, NULL },
 	{ "maxconn", TW_SC_FE, 1, 1, tw_set_uint, "<number>",
 		"Most connections at a time on the frontend; 0: the process's limit.",

@@ -105,6 +105,8 @@ void tw__cli_help(struct tw_cli *cli, const char *word);
 
 /** tw__command_worker - the worker's: built-in ones, then the modules'. */
 const struct tw_command *tw__command_worker(int i);
+/** tw__commands_register - commands in the manual. At start-up. */
+int tw__commands_register(struct tw_err *err);
 /** tw__command_common - help, prompt, quit, ...: any session's. */
 extern const struct tw_command tw__commands_common[];
 

@@ -13,6 +13,7 @@
 
 #include <tideway/log.h>
 #include <tideway/module.h>
+#include "core/conf/chapter.h"
 #include "core/module/module_int.h"
 #include "core/net/handover.h"
 #include "core/proxy/logger.h"
@@ -284,4 +285,33 @@ tw__command_worker(int i)
 	for (int m = 0; c == NULL && (self = tw__module_at(m)) != NULL; m++)
 		c = of_table(self->module->commands, &i);
 	return c;
+}
+
+static bool
+command_at(int i, struct tw__topic *t)
+{
+	static const char *const levels[] = {
+		[TW_CLI_USER] = "user",
+		[TW_CLI_OPERATOR] = "operator",
+		[TW_CLI_ADMIN] = "admin",
+	};
+	const struct tw_command *c;
+
+	for (int k = 0; (c = tw__command_worker(k)) != NULL; k++)
+		if (!(c->flags & TW_CMD_HIDDEN) && i-- == 0)
+			break;
+	if (c == NULL)
+		return false;
+	t->name = c->words;
+	t->help = c->help;
+	snprintf(t->usage, sizeof(t->usage), "%s%s", c->usage && *c->usage ? " " : "",
+	    c->usage ? c->usage : "");
+	snprintf(t->note, sizeof(t->note), "Level %s.", levels[c->level]);
+	return true;
+}
+
+int
+tw__commands_register(struct tw_err *err)
+{
+	return tw__chapter_add("Commands of control sockets", command_at, err);
 }

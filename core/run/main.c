@@ -88,6 +88,7 @@ core_register(struct tw_err *err)
 	    tw__kw_add(tw__env_keywords, NULL, err) != 0 ||
 	    tw__kw_add(tw__path_keywords, NULL, err) != 0 ||
 	    tw__proxy_register(err) != 0 || tw__expr_register(err) != 0 ||
+	    tw__topics_register(err) != 0 || tw__commands_register(err) != 0 ||
 	    tw__logvars_register(err) != 0)
 		return -1;
 	return 0;
