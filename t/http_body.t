@@ -273,5 +273,41 @@ listen up
 	stop_proxy($p2);
 };
 
+SKIP: {
+	skip 'HAProxy 3.3 and later', 1 unless is_tideway();
+	subtest 'trailers that an option drops' => sub {
+		my $d = start_proxy(defaults() . "
+frontend drops
+    bind {BIND:drops}
+    option http-drop-response-trailers
+    default_backend drops
+frontend keeps
+    bind {BIND:keeps}
+    default_backend keeps
+backend drops
+    option http-drop-request-trailers
+    server s ${\ $l->addr}
+backend keeps
+    server s ${\ $l->addr}
+");
+		for my $name ('drops', 'keeps') {
+			my $want = $name eq 'keeps' ? 1 : undef;
+			my $c = $d->client($name);
+			$c->send("POST / HTTP/1.1\r\n${K}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n");
+			my $s = $l->accept;
+			my $req = $s->read_head;
+			$s->read_body($req);
+			is($req->body, 'abc', "$name: the request's body");
+			is($req->trailer('X-Sum'), $want, 'its trailer');
+			$s->send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nxyz\r\n0\r\nX-End: 1\r\n\r\n");
+			my $r = $c->read_response;
+			is($r->body, 'xyz', 'the answer');
+			is($r->trailer('X-End'), $want, 'its trailer');
+			$_->close for $c, $s;
+		}
+		stop_proxy($d);
+	};
+}
+
 stop_proxy($p);
 done_testing;

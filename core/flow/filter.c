@@ -90,7 +90,7 @@ sink_put(struct sink *s, struct tw_str data, bool end)
 
 	if (data.len == 0 && !end)
 		return;
-	h->out.trailers = h->in.trailers;
+	tw__half_trailers(s->req, h);
 	const int n = s->req->proto->write_body(&h->out, data, end, &scratch, iov + 1);
 	const size_t bytes = iov_bytes(iov + 1, n);
 	h->bytes += bytes;

@@ -121,6 +121,16 @@ iov_merge(struct iovec *iov)
 	return 1;
 }
 
+void
+tw__half_trailers(const struct tw_req *req, struct tw__half *h)
+{
+	h->out.trailers = h->in.trailers;
+	if (TW_UNLIKELY(h->in.trailers.len != 0) &&
+	    (h == &req->up ? req->be->c.drop_req_trailers
+			   : req->fe->c.drop_res_trailers))
+		h->out.trailers.len = 0;
+}
+
 /* Sends a head (may be empty) and framed payload in one call. */
 static enum tw_io
 half_send(struct tw_req *req, struct tw__half *h, struct tw_str head,
@@ -135,7 +145,7 @@ half_send(struct tw_req *req, struct tw__half *h, struct tw_str head,
 	if (head.len > 0)
 		iov[n++] = (struct iovec){ (void *)(uintptr_t)head.p, head.len };
 	if (data.len > 0 || end) {
-		h->out.trailers = h->in.trailers;
+		tw__half_trailers(req, h);
 		n += req->proto->write_body(&h->out, data, end, &scratch, iov + n);
 	}
 	TW_ASSERT(!scratch.over);

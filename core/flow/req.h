@@ -291,6 +291,9 @@ enum tw__pump tw__half_pump(struct tw_req *req, struct tw__half *h);
 /** tw__flow_flush - sends a connection's backlog; that is progress, too. */
 enum tw_io tw__flow_flush(struct tw_req *req, struct tw_conn *conn);
 void tw__half_end(struct tw_req *req, struct tw__half *h);
+/** tw__half_trailers - those that came go on behind its body, unless an option drops
+ * them. */
+void tw__half_trailers(const struct tw_req *req, struct tw__half *h);
 extern const struct tw_proto tw__raw_proto;
 /* What both ways of moving bytes need. */
 struct tw_conn *tw__half_sender(const struct tw_req *req, const struct tw__half *h);

@@ -96,6 +96,7 @@ struct tw__proxy_conf {
 	bool redispatch;       /* option redispatch */
 	int32_t redispatch_every; /* n: every n-th retry; -n: the n-th from the last; -1 */
 	bool dontlognull, log_separate_errors, dontlog_normal, logasap;
+	bool drop_req_trailers, drop_res_trailers; /* backend's; frontend's */
 	bool tcpka_client, tcpka_server;
 	bool abortonclose;
 	bool allbackups;

@@ -123,6 +123,13 @@ stats_set_show_version(struct tw_line *ln)
 }
 
 static int
+stats_set_modules(struct tw_line *ln)
+{
+	st_line_conf(ln);
+	return 0;
+}
+
+static int
 stats_set_legends(struct tw_line *ln)
 {
 	st_line_conf(ln)->legends = true;
@@ -253,6 +260,12 @@ const struct tw_kw st_keywords[] = {
 	    .help = "Who may see the page; the first line that holds decides.",
 	    .def = "everybody",
 	    .flags = TW_KW_HTTP | TW_KW_REST },
+	{ .word = "stats show-modules",
+	    .scopes = TW_SC_PROXY,
+	    .set = stats_set_modules,
+	    .usage = "",
+	    .help = "Shows the tables of modules; they are there without it.",
+	    .flags = TW_KW_HTTP },
 	{ .word = "stats show-legends",
 	    .scopes = TW_SC_PROXY,
 	    .set = stats_set_legends,
