@@ -227,20 +227,60 @@ tw_gen_proxies(struct tw_gen *gen, struct tw_proxy **of, int room)
 	return n;
 }
 
+static bool
+is_named(const struct tw_proxy *px, uint32_t hash, const char *name, enum tw_side side)
+{
+	return px->name_hash == hash && tw_proxy_has(px, side) &&
+	    strcmp(px->name, name) == 0;
+}
+
+/* While the files are read: what is named is noted for hints.c. */
+static struct tw_proxy *
+find_and_note(struct tw_gen *gen, uint32_t hash, const char *name, enum tw_side side)
+{
+	struct tw_proxy *px;
+
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		if (!is_named(px, hash, name, side))
+			continue;
+		px->named |= side == TW_BACKEND;
+		return px;
+	}
+	return NULL;
+}
+
+void
+tw__proxies_index(struct tw_gen *gen)
+{
+	uint32_t size = 8, n = 0;
+	struct tw_proxy *px;
+
+	TAILQ_FOREACH(px, &gen->proxies, link)
+		n++;
+	while (size < 2 * n)
+		size *= 2;
+	gen->by_name =
+	    tw_arena_zalloc(tw_gen_arena(gen), size * sizeof(struct tw_proxy *));
+	gen->by_name_mask = size - 1;
+	TAILQ_FOREACH(px, &gen->proxies, link) {
+		uint32_t i = px->name_hash & gen->by_name_mask;
+		while (gen->by_name[i] != NULL)
+			i = (i + 1) & gen->by_name_mask;
+		gen->by_name[i] = px;
+	}
+}
+
 struct tw_proxy *
 tw_gen_find(struct tw_gen *gen, const char *name, enum tw_side side)
 {
 	const uint32_t hash = tw__name_hash(name);
-	struct tw_proxy *px;
 
-	TAILQ_FOREACH(px, &gen->proxies, link) {
-		if (px->name_hash != hash || !tw_proxy_has(px, side) ||
-		    strcmp(px->name, name) != 0)
-			continue;
-		if (gen->conf.report != NULL) /* it is being built: for hints.c */
-			px->named |= side == TW_BACKEND;
-		return px;
-	}
+	if (gen->by_name == NULL)
+		return find_and_note(gen, hash, name, side);
+	for (uint32_t i = hash & gen->by_name_mask; gen->by_name[i] != NULL;
+	     i = (i + 1) & gen->by_name_mask)
+		if (is_named(gen->by_name[i], hash, name, side))
+			return gen->by_name[i];
 	return NULL;
 }
 

@@ -412,6 +412,7 @@ tw__proxies_start(struct tw_gen *gen, struct tw_err *err)
 
 	(void)err;
 	tw__counters_init();
+	tw__proxies_index(gen);
 	TAILQ_FOREACH(px, &gen->proxies, link) {
 		px->live = proxy_live_ref(px);
 		for (int i = 0; i < px->n_servers; i++)

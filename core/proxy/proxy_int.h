@@ -42,6 +42,8 @@ char tw__name_bad_char(const char *name);
 void tw__unix_bind_apply(struct tw_gen *gen, struct tw_bind *b);
 /** tw__name_hash - FNV-1a. */
 uint32_t tw__name_hash(const char *name);
+/** tw__proxies_index - when all are there: tw_gen_find() needs no list any more. */
+void tw__proxies_index(struct tw_gen *gen);
 /** tw__proxy_type - "frontend", "backend", "proxy" (listen), "defaults". */
 const char *tw__proxy_type(const struct tw_proxy *px);
 /** tw__grow - room for one more pointer in an arena's array that has `n`. */

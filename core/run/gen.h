@@ -84,6 +84,8 @@ struct tw_gen {
 	uint64_t number;       /* 1, 2, ... */
 	struct tw__global global;
 	struct tw__proxy_list proxies;  /* in order of the files */
+	struct tw_proxy **by_name; /* arena; a hash table; NULL: being built */
+	uint32_t by_name_mask;
 	struct tw__proxy_list defaults; /* defaults sections */
 	int n_proxies, n_servers, n_binds;
 	char *block;           /* the modules' blocks; arena */
