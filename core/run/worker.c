@@ -34,7 +34,7 @@ _Atomic bool tw__busy_polling;
 
 static struct tw_worker *workers; /* owns: [n_workers + 1] */
 static int n_workers;
-static int n_started; /* control thread only */
+static _Atomic int n_started; /* shared: the control thread writes */
 
 /* Threads in their loops: nobody takes down what another may still post to. */
 static pthread_mutex_t end_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -222,14 +222,16 @@ retire_seen(void *arg)
 void
 tw_retire(tw_post_fn *fn, void *arg)
 {
-	if (n_started == 0) {
+	const int n = n_started;
+
+	if (n == 0) {
 		fn(arg);
 		return;
 	}
 	struct retire *const r = malloc(sizeof(*r));
 	TW_ASSERT(r != NULL);
-	*r = (struct retire){ .fn = fn, .arg = arg, .left = n_started };
-	for (int i = 1; i <= n_started; i++)
+	*r = (struct retire){ .fn = fn, .arg = arg, .left = n };
+	for (int i = 1; i <= n; i++)
 		tw_worker_post(&workers[i], retire_seen, r);
 }
 
@@ -461,14 +463,15 @@ tw__workers_start(
 		TW_ASSERT(s != NULL);
 		*s = (struct start){ &workers[i], up, down };
 		looping_add(1);
+		n_started = i; /* before it runs: it may retire something at once */
 		const int rc = pthread_create(&workers[i].thread, NULL, thread_main, s);
 		if (rc != 0) {
+			n_started = i - 1;
 			looping_add(-1);
 			free(s);
 			return tw_err_set(
 			    err, "cannot start worker %d: %s", i, strerror(rc));
 		}
-		n_started = i;
 	}
 	return 0;
 }
