@@ -399,6 +399,46 @@ my @rows = (
 	is($second->read_response->status, 200, 'until the first is gone');
 	$second->close;
     } },
+# --- stick tables
+{ f => ['stick-table (type, size, expire, store ...)', 'http-request track-scN', 'fetch sc_http_req_rate()'],
+    fe => 'stick-table type ip size 1k expire 1m store http_req_rate(1m)
+	http-request track-sc0 src
+	http-request deny deny_status 429 if { sc_http_req_rate(0) gt 2 }', ask => [get('/'), qr/ 200 /, get('/'), qr/ 200 /, get('/'), qr/ 429 /] },
+{ f => ['fetch src_http_req_rate()', 'fetch sc0_http_req_rate', 'fetch sc0_http_req_rate()'], top => "backend rates{ME}\n    stick-table type ip size 1k expire 1m store http_req_rate(1m)\n",
+    fe => 'http-request track-sc0 src table rates{ME}
+	http-request set-header X-T "%[src_http_req_rate(rates{ME})] %[sc0_http_req_rate]"', ask => [get('/'), qr/X-T: 1 1\r/i, get('/'), qr/X-T: 2 2\r/i] },
+{ f => ['tcp-request connection track-scN', 'fetch src_conn_cur', 'fetch src_conn_rate', 'fetch sc_conn_rate()', 'fetch sc0_conn_cur()'],
+    fe => 'stick-table type ip size 1k expire 1m store conn_cur,conn_rate(1m)
+	tcp-request connection track-sc0 src
+	http-request set-header X-T "%[src_conn_cur] %[src_conn_rate] %[sc_conn_rate(0)] %[sc0_conn_cur]"', ask => [get('/'), qr/X-T: 1 1 1 1\r/i] },
+{ f => ['tcp-request content track-scN', 'fetch sc_http_err_rate()'], fe => 'stick-table type ip size 1k expire 1m store http_err_rate(1m)
+	tcp-request content track-sc1 src
+	http-request set-header X-T %[sc_http_err_rate(1)]
+	http-request deny if { path /no }', ask => [get('/no'), qr/ 403 /, get('/'), qr/X-T: 1\r/i] },
+{ f => ['fetch sc0_get_gpc0()', 'fetch sc_get_gpt0()', 'http-request sc-set-gpt0()'], fe => 'stick-table type ip size 1k expire 1m store gpc0,gpt0
+	http-request track-sc0 src
+	http-request sc-inc-gpc0(0) if { path /inc }
+	http-request sc-set-gpt0(0) 7 if { path /inc }
+	http-request set-header X-T "%[sc0_get_gpc0] %[sc_get_gpt0(0)]"', ask => [get('/'), qr/X-T: 0 0\r/i, get('/inc'), qr/X-T: 1 7\r/i] },
+{ f => ['stick on'], be => "stick-table type string len 32 size 1k expire 1m\nstick on url_param(id)\nserver a {A}\nserver b {B}", ask => sub {
+	my ($p, $name) = @_;
+	for my $id (1 .. 4) {
+		my %who;
+		$p->get($name, "/?id=$id")->body =~ /^server (\w)/ && $who{$1}++ for 1 .. 3;
+		is(keys %who, 1, "id $id: one server");
+	}
+    } },
+# --- compression
+{ f => ['compression algo|type'], fe => "compression algo gzip\ncompression type text/plain",
+    ask => [get('/', 'Accept-Encoding: gzip', 'X-Reply: Content-Type: text/plain', 'X-Size: 3000'), qr/content-encoding: gzip\r/i,
+	get('/', 'Accept-Encoding: gzip', 'X-Reply: Content-Type: image/png', 'X-Size: 3000'), qr/\A(?!.*content-encoding)/si] },
+{ f => ['compression offload'], be => "compression algo gzip\ncompression type text/plain\ncompression offload\nserver a {A}",
+    ask => [get('/', 'Accept-Encoding: gzip', 'X-Size: 3000', 'X-Reply: Content-Type: text/plain'), qr/content-encoding: gzip\r/i] },
+{ f => ['filter compression'], fe => "filter compression\ncompression algo gzip", ask => [get('/', 'Accept-Encoding: gzip', 'X-Size: 3000', 'X-Reply: Content-Type: text/css'), qr/content-encoding: gzip\r/i] },
+{ f => ['compression minsize-res', 'compression minsize-req'], new => 1, fe => "compression algo gzip\ncompression minsize-res 2000",
+    ask => [get('/', 'Accept-Encoding: gzip', 'X-Reply: Content-Type: text/plain'), qr/\A(?!.*content-encoding)/si,
+	get('/', 'Accept-Encoding: gzip', 'X-Reply: Content-Type: text/plain', 'X-Size: 3000'), qr/content-encoding: gzip\r/i] },
+{ f => ['converter debug()'], fe => 'http-request set-header X-T %[path,debug(here),upper]', ask => [get('/deb'), qr{X-T: /DEB\r}i] },
 # --- timeouts
 { f => ['timeout server'], be => "timeout server 200ms\nretries 0\nserver a {A}", ask => [get('/', 'X-Sleep: 1'), qr/ 504 /] },
 { f => ['timeout client'], fe => 'timeout client 200ms', ask => ["GET / HTTP/1.1\r\nHo", qr/ 408 /] },
