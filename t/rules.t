@@ -402,4 +402,35 @@ frontend g
 	stop_proxy($p);
 };
 
+subtest 'set-method and HEAD' => sub {
+	my $l = listener();
+	my $p = start_proxy(defaults() . "
+listen web
+    bind {BIND:web}
+    http-request set-method GET if METH_HEAD
+    http-request set-method HEAD if { path /to-head }
+    server s ${\ $l->addr}
+");
+	my $c = $p->client('web');
+	for my $framing ("Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n") {
+		$c->send("HEAD /x HTTP/1.1\r\nHost: a\r\n\r\n");
+		my $s = $l->accept;
+		like($s->read_head->start, qr{^GET /x }, 'the server is asked with GET');
+		$s->send("HTTP/1.1 200 OK\r\nX-A: 1\r\n$framing");
+		my $r = $c->read_response(method => 'HEAD');
+		is($r->status . $r->header('X-A'), '2001', 'the client has the head');
+		is($s->read_all, '', 'what else the server sends is not waited for');
+		ok($c->is_quiet(0.05), 'and no body comes');
+		$s->close;
+	}
+	$c->send("GET /y HTTP/1.1\r\nHost: a\r\n\r\n");
+	my $s = $l->accept;
+	$s->read_head;
+	$s->send(response(200, 'whole'));
+	is($c->read_response->body, 'whole', 'the next answer of the same connection has its body');
+	is($p->get('web', '/to-head')->status, 500, 'from GET to HEAD: refused, the client would wait for a body');
+	$_->close for $c, $s;
+	stop_proxy($p);
+};
+
 done_testing;

@@ -111,6 +111,8 @@ my @cases = (
 	['http-after-response set-status 418 C'],
 	(map { ["http-request $_ C", undef, 'http-after-response set-header X-After %[status] C'] } 'deny', 'redirect location /', 'return'),
 	['http-request set-query %[req.hdr(none)] C'],
+	['http-request set-method PUT C', "HEAD /h HTTP/1.1\r\nHost: h\r\n"],
+	['http-request set-method GET C', "HEAD /h HTTP/1.1\r\nHost: h\r\n"],
 	['http-request set-path bare C', undef, 'http-request set-pathq /new?q C'],
 	['http-request replace-path /a/(.*) \1 C', undef, 'http-request set-path /new C'],
 	['http-request set-path /new C', undef, 'http-request set-header x-was %[capture.req.method]%[capture.req.uri] C'],

@@ -29,6 +29,22 @@ tw_req_set_status(struct tw_req *req, int status)
 	req->status = (int16_t)status;
 }
 
+int
+tw_req_set_method(struct tw_req *req, struct tw_str name)
+{
+	struct tw_msg *const msg = &req->req;
+	const uint8_t method = (uint8_t)tw_method_of(name);
+	const bool to_head = method == TW_M_HEAD && !tw__is_head(req);
+
+	if (to_head || method == TW_M_CONNECT || msg->method == TW_M_CONNECT)
+		return -1;
+	req->head_asked = tw__is_head(req);
+	msg->method_name = name;
+	msg->method = method;
+	msg->flags |= TW_MSG_EDITED;
+	return 0;
+}
+
 static void
 count_side(struct tw_req *req, enum tw_cnt c)
 {
@@ -323,7 +339,7 @@ tw__own_page(
 	tw__hooks_run(req, req->fe, TW_ON_OWN_RESPONSE);
 	if (req->proto->write_head(&to, &req->res, out, tw__response_how(req)) != 0)
 		return false;
-	if (req->req.method == TW_M_HEAD)
+	if (tw__is_head(req))
 		body->len = 0;
 	return true;
 }

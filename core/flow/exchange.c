@@ -375,8 +375,19 @@ tw__response_how(const struct tw_req *req)
 	return (!req->keep   ? TW_HEAD_CLOSE
 		       : old ? TW_HEAD_KEEP
 			     : 0) |
-	    (old ? TW_HEAD_HTTP10 : 0) |
-	    (req->req.method == TW_M_HEAD ? TW_HEAD_NO_BODY : 0);
+	    (old ? TW_HEAD_HTTP10 : 0) | (tw__is_head(req) ? TW_HEAD_NO_BODY : 0);
+}
+
+/* The client asked with HEAD and the server has not heard of it: its connection
+ * ends with the body that nobody wants. */
+static void
+body_drop(struct tw_req *req)
+{
+	if (req->down.in.body == TW_BODY_NONE)
+		return;
+	req->down.in.body = TW_BODY_NONE;
+	req->down.in.left = 0;
+	req->srv_keep = false;
 }
 
 static enum tw__next
@@ -397,6 +408,8 @@ deliver_head(struct tw_req *req)
 		req->keep = false;
 	if (is_tunnel(req))
 		tunnel_begin(req);
+	else if (TW_UNLIKELY(req->head_asked))
+		body_drop(req);
 	if (TW_UNLIKELY(tw__watched()))
 		tw__watch_head(req, (size_t)(out.p - start));
 	const enum tw__pump p = tw__half_begin(

@@ -105,6 +105,7 @@ struct tw_req {
 	bool body_wanted;          /* it waits for the client */
 	bool copying;              /* what passes of it is kept for retry-on */
 	bool silent;               /* the client has sent nothing */
+	bool head_asked;           /* with HEAD, before a rule made it something else */
 	bool logged;               /* early: option logasap */
 	uint8_t log_step;          /* enum tw__log_step, of the line being written */
 	uint8_t failed_at;         /* enum tw__step, when it failed */
@@ -291,6 +292,12 @@ enum tw__pump tw__half_pump(struct tw_req *req, struct tw__half *h);
 /** tw__flow_flush - sends a connection's backlog; that is progress, too. */
 enum tw_io tw__flow_flush(struct tw_req *req, struct tw_conn *conn);
 void tw__half_end(struct tw_req *req, struct tw__half *h);
+/** tw__is_head - the client expects no body. */
+static inline bool
+tw__is_head(const struct tw_req *req)
+{
+	return req->req.method == TW_M_HEAD || req->head_asked;
+}
 /** tw__half_trailers - those that came go on behind its body, unless an option drops
  * them. */
 void tw__half_trailers(const struct tw_req *req, struct tw__half *h);

@@ -97,7 +97,7 @@ answer_status(struct tw_req *req, int status)
 {
 	struct tw_str text = tw__page_of(req, status);
 
-	if (req->req.method == TW_M_HEAD && text.len > 0)
+	if (tw__is_head(req) && text.len > 0)
 		head_only(&text);
 	struct iovec iov[2] = { { (void *)(uintptr_t)text.p, text.len }, { NULL, 0 } };
 	req->status = (int16_t)status;

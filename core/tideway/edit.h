@@ -14,6 +14,10 @@
 TW_API void tw_req_set_term(struct tw_req *req, char who, char when);
 /** tw_req_set_status - of the response, as the log has it. */
 TW_API void tw_req_set_status(struct tw_req *req, int status);
+/** tw_req_set_method - in: name, lives as long as the request. What was asked for
+ * with HEAD gets no body, whatever the server sends. errors: -1: the client would
+ * take the answer's end for elsewhere (CONNECT; HEAD for what had a body). */
+TW_API int tw_req_set_method(struct tw_req *req, struct tw_str name);
 /** tw_req_denied - counts a refusal, of the request or of the response. */
 TW_API void tw_req_denied(struct tw_req *req, bool response);
 /** tw_req_page - the answer for an error status, head and body, as the backend,

@@ -192,26 +192,11 @@ is_method(struct tw_str s)
 	return s.len > 0;
 }
 
-/* Methods that decide where the response ends: the client and the server would
- * not agree any more. */
-static bool
-frames(uint8_t method)
-{
-	return method == TW_M_HEAD || method == TW_M_CONNECT;
-}
-
 static enum tw_act
 set_method(struct tw_req *req, struct tw_str text)
 {
-	struct tw_msg *const msg = tw_req_request(req);
-
-	if (!is_method(text) || frames(msg->method) ||
-	    frames((uint8_t)tw_method_of(text)))
-		return TW_ACT_ERROR;
-	msg->method_name = text;
-	msg->method = (uint8_t)tw_method_of(text);
-	msg->flags |= TW_MSG_EDITED;
-	return TW_ACT_NEXT;
+	return is_method(text) && tw_req_set_method(req, text) == 0 ? TW_ACT_NEXT
+								    : TW_ACT_ERROR;
 }
 
 static enum tw_act
