@@ -5,6 +5,7 @@
 # conditions, fetches, converters, rules, options, the statistics page. The
 # names are those of a census of such files.
 use Tideway::Test;
+use Tideway::Cli;
 use Tideway::Ladder;
 use MIME::Base64;
 use Digest::SHA qw(hmac_sha256);
@@ -346,13 +347,16 @@ my @rows = (
 	is($n{a}, 4, 'the first as long as it has room');
     } ],
     ['leastconn', 'leastconn', sub {
-	my ($p, $name) = @_;
+	my ($p, $name, $n) = @_;
 	my $c = $p->client($name);
-	my $before = $a->requests + $b->requests if 0;
 	$c->send(get('/least', 'X-Sleep: 1'));
 	wait_until { grep { $_->uri eq '/least' } $a->requests, $b->requests } or return fail('no request');
 	my ($busy) = grep { grep { $_->uri eq '/least' } ($_ eq 'a' ? $a : $b)->requests } qw(a b);
-	unlike($p->get($name, '/')->body, qr/^server $busy/, "not $busy, who is busy") for 1 .. 2;
+	my $free = $busy eq 'a' ? 'b' : 'a';
+	for (1, 2) {
+		wait_until { cli_ask("$p->{dir}/ctl", 'show stat') =~ /^be$n,$free,(?:\d+,){2}0,/m };
+		like($p->get($name, '/')->body, qr/^server $free/, "$free, not $busy, who is busy");
+	}
 	$c->read_response;
 	$c->close;
     } ]),

@@ -205,7 +205,7 @@ cmd_set_var(struct tw_cli *cli, int argc, char *const argv[])
 	struct tw_gen *const gen = tw_gen_running();
 	struct tw_err err = { "" };
 	struct tw__ectx cx = { .gen = gen, .where = TW_AT_CHECK, .err = &err };
-	struct tw__proc_set s = { NULL };
+	struct tw__proc_set s = { .next = NULL };
 
 	const bool fmt = argc > 1 && strcmp(argv[1], "fmt") == 0;
 	const bool word = fmt || (argc > 1 && strcmp(argv[1], "expr") == 0);
