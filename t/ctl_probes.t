@@ -49,19 +49,7 @@ my $sock = "$dir/tw.sock";
 my $p = start_proxy(config($sock));
 sub cli { return cli_ask($sock, $_[0]) }
 
-sub column
-{
-	my ($name, $server) = @_;
-	my ($head, @rows) = split /\n/, cli('show stat');
-	my @names = split /,/, $head =~ s/^# //r;
-
-	for (@rows) {
-		my %f;
-		@f{@names} = split /,/, $_, -1;
-		return $f{$name} if "$f{pxname}/$f{svname}" eq $server;
-	}
-	return '';
-}
+sub column { return cli_stat($sock, @_) }
 
 subtest 'checks go where they are told to' => sub {
 	ok(wait_until { column('status', 'b/s') eq 'UP' }, 'up');

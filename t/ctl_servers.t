@@ -46,19 +46,7 @@ sub hits
 	return \%hits;
 }
 
-sub column
-{
-	my ($name, $server) = @_;
-	my ($head, @rows) = split /\n/, cli('show stat');
-	my @names = split /,/, $head =~ s/^# //r;
-
-	for (@rows) {
-		my %f;
-		@f{@names} = split /,/, $_, -1;
-		return $f{$name} if "$f{pxname}/$f{svname}" eq $server;
-	}
-	return 'no such row';
-}
+sub column { return cli_stat($sock, @_) }
 
 my $first = hits();
 is(scalar keys %$first, 2, 'both serve at first');

@@ -10,7 +10,7 @@ use IO::Select;
 use IO::Socket::UNIX;
 use Time::HiRes qw(time);
 
-our @EXPORT = qw(answer cli_ask);
+our @EXPORT = qw(answer cli_ask cli_stat);
 
 # all that comes until the peer closes ("[end]" is added then), or until what
 # was asked for is there
@@ -36,6 +36,21 @@ sub cli_ask
 	$s->syswrite("$line\n");
 	$s->shutdown(1) if $is_master;
 	return answer($s) =~ s/\[end\]\z//r;
+}
+
+# a column of `show stat`, by the name in its first line; server: "backend/server"
+sub cli_stat
+{
+	my ($path, $name, $server) = @_;
+	my ($head, @rows) = split /\n/, cli_ask($path, 'show stat');
+	my @names = split /,/, $head =~ s/^# //r;
+
+	for (@rows) {
+		my %f;
+		@f{@names} = split /,/, $_, -1;
+		return $f{$name} if "$f{pxname}/$f{svname}" eq $server;
+	}
+	return 'no such row';
 }
 
 1;
