@@ -6,23 +6,7 @@
 # there when the backend is chosen; Debian's haproxy decides the same.
 use Tideway::Test;
 use Tideway::Expr;
-
-sub v1 { return chr(length $_[0]) . $_[0] }
-sub v2 { return pack('n', length $_[0]) . $_[0] }
-sub ext { return pack('n', $_[0]) . v2($_[1]) }
-
-sub hello
-{
-	my (%o) = @_;
-	my $e = (defined $o{sni} ? ext(0, v2("\0" . v2($o{sni}))) : '')
-	    . ($o{alpn} ? ext(16, v2(join '', map { v1($_) } @{ $o{alpn} })) : '')
-	    . ($o{groups} ? ext(10, v2(pack 'n*', 29, 23)) : '')
-	    . (defined $o{ticket} ? ext(35, $o{ticket}) : '')
-	    . ext(13, v2(pack 'n*', 0x403, 0x804));
-	my $body = "\3" . chr($o{minor} // 3) . ('r' x 32) . v1('') . v2(pack 'n*', 0x1301, 0xc02f)
-	    . v1("\0") . v2($e);
-	return "\x16\3\1" . v2("\1" . substr(pack('N', length $body), 1) . $body);
-}
+use Tideway::Hello;
 
 sub rdp
 {

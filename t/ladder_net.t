@@ -8,6 +8,7 @@ use Tideway::Test;
 use Tideway::Ladder;
 use Tideway::Cli;
 use Tideway::Dns;
+use Tideway::Hello;
 use Tideway::Sockets;
 use IO::Socket::UNIX;
 use Socket qw(:all);
@@ -21,20 +22,6 @@ my $other_ip = "127.150.$third.$fourth"; # binds of the program: nobody else's
 my $port = 20000 + $$ % 10000;
 my $abns = "tw-ladder-$$";
 my $ctl = "$dir/ctl";
-
-sub v1 { return chr(length $_[0]) . $_[0] }
-sub v2 { return pack('n', length $_[0]) . $_[0] }
-sub ext { return pack('n', $_[0]) . v2($_[1]) }
-
-# a ClientHello of TLS 1.2 with SNI and ALPN
-sub hello
-{
-	my ($sni, @alpn) = @_;
-	my $e = ext(0, v2("\0" . v2($sni))) . ext(16, v2(join '', map { v1($_) } @alpn));
-	my $body = "\3\3" . ('r' x 32) . v1('') . v2(pack 'n*', 0xc02f) . v1("\0") . v2($e);
-
-	return "\x16\3\1" . v2("\1" . substr(pack('N', length $body), 1) . $body);
-}
 
 # an origin that answers "name" and the first bytes it got
 sub raw_origin
@@ -273,16 +260,16 @@ my @rows = (
     fe => "tcp-request inspect-delay 5s\ntcp-request content reject if { req_ssl_sni -i bad.example }\ntcp-request content accept if { req.ssl_hello_type 1 }\ntcp-request content reject if { req_len gt 4 }\nuse_backend two{ME} if { req.ssl_sni -i two.example } { req_ssl_hello_type 1 }",
     top => "backend two{ME}\n    mode tcp\n    server s ${\ $raw2->addr}\n", be => "server s ${\ $raw->addr}", ask => sub {
 	my ($p, $name) = @_;
-	like(through($p, $name, hello('one.example', 'h2')), qr/^raw:/, 'by default');
-	like(through($p, $name, hello('TWO.example', 'h2')), qr/^two:/, 'by name');
-	is(through($p, $name, hello('bad.example', 'h2')), '', 'refused by name');
+	like(through($p, $name, hello(sni => 'one.example', alpn => ['h2'])), qr/^raw:/, 'by default');
+	like(through($p, $name, hello(sni => 'TWO.example', alpn => ['h2'])), qr/^two:/, 'by name');
+	is(through($p, $name, hello(sni => 'bad.example', alpn => ['h2'])), '', 'refused by name');
 	is(through($p, $name, 'no TLS at all'), '', 'no hello: refused');
     } },
 { f => ['fetch req.ssl_alpn'], mode => 'tcp', fe => "tcp-request inspect-delay 5s\ntcp-request content accept if { req.ssl_hello_type 1 }\nuse_backend two{ME} if { req.ssl_alpn acme-tls/1 }",
     top => "backend two{ME}\n    mode tcp\n    server s ${\ $raw2->addr}\n", be => "server s ${\ $raw->addr}", ask => sub {
 	my ($p, $name) = @_;
-	like(through($p, $name, hello('x', 'acme-tls/1')), qr/^two:/, 'that protocol');
-	like(through($p, $name, hello('x', 'h2')), qr/^raw:/, 'another');
+	like(through($p, $name, hello(sni => 'x', alpn => ['acme-tls/1'])), qr/^two:/, 'that protocol');
+	like(through($p, $name, hello(sni => 'x', alpn => ['h2'])), qr/^raw:/, 'another');
     } },
 { f => ['tcp-request content capture'], mode => 'tcp', fe => "log $log->{addr} local0\nlog-format \"C fe{ME} %[capture.req.hdr(0)]\"\ntcp-request inspect-delay 5s\ntcp-request content capture req.payload(0,4) len 4\ntcp-request content accept if { req.len ge 4 }", be => "server s ${\ $raw->addr}", ask => sub {
 	my ($p, $name, $n) = @_;

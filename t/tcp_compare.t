@@ -5,6 +5,7 @@
 # server is chosen and what it receives (it says so in its answer), how the
 # connection ends, what is logged.
 use Tideway::Test;
+use Tideway::Hello;
 use Tideway::Compare;
 use IO::Socket::INET;
 
@@ -55,22 +56,6 @@ END {
 	}
 }
 
-# ---- a ClientHello (RFC 8446, 4.1.2) -------------------------------------
-
-sub v1 { pack 'C/a', $_[0] }
-sub v2 { pack 'n/a', $_[0] }
-sub ext { pack('n', $_[0]) . v2($_[1]) }
-
-sub hello
-{
-	my ($sni, @alpn) = @_;
-	my $e = (defined $sni ? ext(0, v2("\0" . v2($sni))) : '')
-	    . (@alpn ? ext(16, v2(join '', map { v1($_) } @alpn)) : '') . ext(13, v2(pack 'n*', 0x403, 0x804));
-	my $body = "\3\3" . ('r' x 32) . v1('') . v2(pack 'n*', 0x1301, 0xc02f) . v1("\0") . v2($e);
-
-	return "\x16\3\1" . v2("\1" . substr(pack('N', length $body), 1) . $body);
-}
-
 my @configs = (
 ['TLS by name, passed through', <<'CFG',
 defaults
@@ -112,9 +97,9 @@ backend three
 backend raw
     server s three
 CFG
-	hello('shop.example.com') . 'END', hello('WWW.SHOP.example.com') . 'END', hello('x.shop.org') . 'END', hello('blog.example.com') . 'END',
-	hello('blog.example.com', 'h2', 'http/1.1') . 'END', hello('blocked.example.com') . 'END', hello('x.Blocked.example.com') . 'END',
-	hello('y.blocked.example.com') . 'END', hello('a.example.com') . 'END', hello('none.example.com') . 'END', hello() . 'END',
+	hello(sni => 'shop.example.com') . 'END', hello(sni => 'WWW.SHOP.example.com') . 'END', hello(sni => 'x.shop.org') . 'END', hello(sni => 'blog.example.com') . 'END',
+	hello(sni => 'blog.example.com', alpn => ['h2', 'http/1.1']) . 'END', hello(sni => 'blocked.example.com') . 'END', hello(sni => 'x.Blocked.example.com') . 'END',
+	hello(sni => 'y.blocked.example.com') . 'END', hello(sni => 'a.example.com') . 'END', hello(sni => 'none.example.com') . 'END', hello() . 'END',
 	"GET / HTTP/1.1\r\nHost: a\r\n\r\nEND", 'raw bytes END', 'other bytes END'],
 ['one port for several, by source and content', <<'CFG',
 defaults
