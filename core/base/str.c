@@ -32,6 +32,25 @@ tw_str_trim(struct tw_str s)
 	return s;
 }
 
+size_t
+tw_ipv4_leading(struct tw_str s, uint8_t ip[4])
+{
+	size_t i = 0;
+
+	for (int part = 0; part < 4; part++) {
+		unsigned n = 0;
+		if (part > 0 && (i == s.len || s.p[i++] != '.'))
+			return 0;
+		const size_t first = i;
+		for (; i < s.len && s.p[i] >= '0' && s.p[i] <= '9' && n < 256; i++)
+			n = n * 10 + (unsigned)(s.p[i] - '0');
+		if (i == first || n > 255)
+			return 0;
+		ip[part] = (uint8_t)n;
+	}
+	return i;
+}
+
 bool
 tw_str_to_u64(struct tw_str s, uint64_t *out)
 {

@@ -111,15 +111,6 @@ version_cmp(const char *a, const char *b)
 typedef bool predicate_fn(const char *a, const char *b);
 
 static bool
-is_in(const char *const *list, const char *name)
-{
-	for (; *list != NULL; list++)
-		if (strcmp(*list, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
 predicate_defined(const char *a, const char *b)
 {
 	(void)b;
@@ -140,14 +131,14 @@ predicate_enabled(const char *a, const char *b)
 	};
 
 	(void)b;
-	return is_in(on, a);
+	return tw_is_one_of(a, on);
 }
 
 static bool
 predicate_feature(const char *a, const char *b)
 {
 	(void)b;
-	return is_in(features, a);
+	return tw_is_one_of(a, features);
 }
 
 static bool

@@ -111,33 +111,13 @@ tw__parse_ip(struct tw_str s, struct tw_sample *out)
 	return true;
 }
 
-/* One to three numbers and a dot each: "10.0.0.1:80" is an address with something
- * behind it. */
-static bool
-leading_ipv4(struct tw_str s, uint8_t ip[4])
-{
-	size_t i = 0;
-
-	for (int part = 0; part < 4; part++) {
-		unsigned n = 0;
-		if (part > 0 && (i == s.len || s.p[i++] != '.'))
-			return false;
-		const size_t first = i;
-		for (; i < s.len && s.p[i] >= '0' && s.p[i] <= '9' && n < 256; i++)
-			n = n * 10 + (unsigned)(s.p[i] - '0');
-		if (i == first || n > 255)
-			return false;
-		ip[part] = (uint8_t)n;
-	}
-	return i == s.len || s.p[i] != '.';
-}
-
 bool
 tw__text_ip(struct tw_str s, struct tw_sample *out)
 {
 	uint8_t ip[4];
+	const size_t n = tw_ipv4_leading(s, ip);
 
-	if (!leading_ipv4(s, ip))
+	if (n == 0 || (n < s.len && s.p[n] == '.'))
 		return tw__parse_ip(s, out);
 	memcpy(out->u.ip, ip, sizeof(ip));
 	out->type = TW_IPV4;

@@ -88,29 +88,8 @@ tw__expr_find_conv(struct tw_str name)
 	return tw__module_find_conv(word, &owner);
 }
 
-/* i, from 0, in the core's tables, then in the modules'. */
-#define EACH(fn, type, tables, member)                                       \
-	const struct type *fn(int i, const struct tw_self **owner)           \
-	{                                                                    \
-		const struct tw_self *self;                                  \
-                                                                             \
-		*owner = NULL;                                               \
-		for (int k = 0; k < TABLES_MAX && tables[k] != NULL; k++)    \
-			for (const struct type *t = tables[k]; t->name; t++) \
-				if (i-- == 0)                                \
-					return t;                            \
-		for (int m = 0; (self = tw_module_each(m)) != NULL; m++)     \
-			for (const struct type *t = self->module->member;    \
-			     t != NULL && t->name; t++)                      \
-				if (i-- == 0) {                              \
-					*owner = self;                       \
-					return t;                            \
-				}                                            \
-		return NULL;                                                 \
-	}
-
-EACH(tw__expr_fetch_at, tw_fetch, fetch_tables, fetches)
-EACH(tw__expr_conv_at, tw_conv, conv_tables, convs)
+TW__TABLES_AT(tw__expr_fetch_at, tw_fetch, fetch_tables, fetches)
+TW__TABLES_AT(tw__expr_conv_at, tw_conv, conv_tables, convs)
 
 struct tw__expr_gen *
 tw__expr_gen(struct tw_gen *gen)

@@ -221,6 +221,27 @@ void tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags);
  * escaped, too, because they frame it. */
 void tw__log_header(struct tw_out *o, struct tw_str s, unsigned flags);
 
+/* Defines fn: the i-th, from 0, of the core's tables, then of the modules'. */
+#define TW__TABLES_AT(fn, type, tables, member)                                 \
+	const struct type *fn(int i, const struct tw_self **owner)           \
+	{                                                                    \
+		const struct tw_self *self;                                  \
+                                                                             \
+		*owner = NULL;                                               \
+		for (int k = 0; k < TABLES_MAX && tables[k] != NULL; k++)    \
+			for (const struct type *t = tables[k]; t->name; t++) \
+				if (i-- == 0)                                \
+					return t;                            \
+		for (int m = 0; (self = tw_module_each(m)) != NULL; m++)     \
+			for (const struct type *t = self->module->member;    \
+			     t != NULL && t->name; t++)                      \
+				if (i-- == 0) {                              \
+					*owner = self;                       \
+					return t;                            \
+				}                                            \
+		return NULL;                                                 \
+	}
+
 /** tw__expr_fetch_at, _conv_at, tw__logvar_at - the i-th of all, modules' included.
  * out: owner, NULL: the core. returns: NULL: there is none. */
 const struct tw_fetch *tw__expr_fetch_at(int i, const struct tw_self **owner);

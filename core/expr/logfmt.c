@@ -91,25 +91,7 @@ tw__logvar_find(struct tw_str name)
 	return tw__module_find_logvar(word, &owner);
 }
 
-const struct tw_logvar *
-tw__logvar_at(int i, const struct tw_self **owner)
-{
-	const struct tw_self *self;
-
-	*owner = NULL;
-	for (int k = 0; k < TABLES_MAX && tables[k] != NULL; k++)
-		for (const struct tw_logvar *v = tables[k]; v->name; v++)
-			if (i-- == 0)
-				return v;
-	for (int m = 0; (self = tw_module_each(m)) != NULL; m++)
-		for (const struct tw_logvar *v = self->module->logvars;
-		     v != NULL && v->name; v++)
-			if (i-- == 0) {
-				*owner = self;
-				return v;
-			}
-	return NULL;
-}
+TW__TABLES_AT(tw__logvar_at, tw_logvar, tables, logvars)
 
 /* How unlike two short names are; the same letter in other case counts less. */
 static unsigned

@@ -67,15 +67,6 @@ static const char *const with_number[] = { "add", "and", "bytes", "div", "mod", 
 	"or", "sub", "xor", NULL };
 
 static bool
-is_in(const char *const *list, const char *name)
-{
-	for (; *list != NULL; list++)
-		if (strcmp(*list, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
 begins(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
@@ -84,13 +75,13 @@ begins(const char *name, const char *prefix)
 static enum tw__steady
 fetch_steady(const char *name)
 {
-	if (is_in(fixed, name))
+	if (tw_is_one_of(name, fixed))
 		return TW__FIXED;
-	if (is_in(steady, name))
+	if (tw_is_one_of(name, steady))
 		return TW__STEADY;
 	if (strcmp(name, "var") == 0)
 		return TW__BY_VARS;
-	if (is_in(fickle, name) || begins(name, "be_") || begins(name, "fe_") ||
+	if (tw_is_one_of(name, fickle) || begins(name, "be_") || begins(name, "fe_") ||
 	    begins(name, "srv_"))
 		return TW__FICKLE;
 	return TW__UNKNOWN;
@@ -110,9 +101,9 @@ conv_steady(const struct tw__call *call)
 {
 	const char *const name = call->conv->name;
 
-	if (is_in(pure, name))
+	if (tw_is_one_of(name, pure))
 		return TW__FIXED;
-	if (is_in(with_number, name))
+	if (tw_is_one_of(name, with_number))
 		return names_variable(call) ? TW__BY_VARS : TW__FIXED;
 	if (strcmp(name, "concat") == 0 || strcmp(name, "strcmp") == 0)
 		return TW__BY_VARS;

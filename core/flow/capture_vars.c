@@ -156,36 +156,27 @@ FETCH(unique_id)
 	return set_str(out, tw_req_unique_id(req));
 }
 
-/* A word of the request line as it came, whatever rules have made of it. in: n, 0
- * or 1. */
-static struct tw_str
-line_word(const struct tw_req *req, int n)
+/* The request line as it came, whatever rules have made of it. */
+static struct tw__line
+line_of(const struct tw_req *req)
 {
-	struct tw_str left = req->start_line, word = { NULL, 0 };
+	struct tw__line l = { .method = { NULL, 0 } };
 
-	for (int i = 0; i <= n; i++) {
-		const char *const sp =
-		    left.len > 0 ? memchr(left.p, ' ', left.len) : NULL;
-		if (sp == NULL)
-			return (struct tw_str){ NULL, 0 };
-		word = (struct tw_str){ left.p, (size_t)(sp - left.p) };
-		left.len -= word.len + 1;
-		left.p = sp + 1;
-	}
-	return word;
+	tw__line_split(req->start_line, &l);
+	return l;
 }
 
 FETCH(req_method)
 {
 	(void)args;
 	(void)cur;
-	return set_str(out, line_word(req, 0));
+	return set_str(out, line_of(req).method);
 }
 
 /* The first slash and what follows it, without scheme and authority. */
 FETCH(req_uri)
 {
-	struct tw_str uri = line_word(req, 1);
+	struct tw_str uri = line_of(req).uri;
 	const char *p = uri.p;
 
 	(void)args;

@@ -565,11 +565,6 @@ VAR(tsc)
 	tw_out_mem(o, t, 4);
 }
 
-/* The request line, split at its blanks. */
-struct line {
-	struct tw_str method, uri, version;
-};
-
 /* Only of a head that was understood to its end, as in HAProxy. */
 static struct tw_str
 start_line(struct tw_req *req)
@@ -579,11 +574,9 @@ start_line(struct tw_req *req)
 	return tw_req_start_line(req);
 }
 
-static bool
-split_line(struct tw_req *req, struct line *l)
+bool
+tw__line_split(struct tw_str s, struct tw__line *l)
 {
-	const struct tw_str s = start_line(req);
-
 	if (s.len == 0)
 		return false;
 	const char *const end = s.p + s.len;
@@ -604,12 +597,13 @@ VAR(r)
 	tw_log_text(o, s.len > 0 ? s : TW_STR("<BADREQ>"), flags);
 }
 
-#define VAR_LINE(name, part)                                                    \
-	VAR(name)                                                               \
-	{                                                                       \
-		struct line l;                                                  \
-		tw_log_text(                                                    \
-		    o, split_line(req, &l) ? part : TW_STR("<BADREQ>"), flags); \
+#define VAR_LINE(name, part)                                                         \
+	VAR(name)                                                                    \
+	{                                                                            \
+		struct tw__line l;                                                   \
+		tw_log_text(o,                                                       \
+		    tw__line_split(start_line(req), &l) ? part : TW_STR("<BADREQ>"), \
+		    flags);                                                          \
 	}
 
 static struct tw_str

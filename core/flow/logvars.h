@@ -10,6 +10,12 @@
 
 extern const struct tw_logvar tw__core_logvars[];
 
+/* A request line, split at its first and its last blank. */
+struct tw__line {
+	struct tw_str method, uri, version;
+};
+/** tw__line_split - errors: false when there are not two blanks. */
+bool tw__line_split(struct tw_str s, struct tw__line *l);
 /** tw__logvars_register - makes them known to log-formats. At start-up. */
 int tw__logvars_register(struct tw_err *err);
 /** tw__captures_register - captured values in log-formats and expressions. */

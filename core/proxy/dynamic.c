@@ -113,12 +113,9 @@ may_have(const char *word)
 		"no-backup", "observe", "on-error", "on-marked-down", "on-marked-up",
 		"pool-low-conn", "pool-max-conn", "pool-purge-delay", "port",
 		"proxy-v2-options", "rise", "send-proxy", "send-proxy-v2", "slowstart",
-		"source", "track", "weight" };
+		"source", "track", "weight", NULL };
 
-	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++)
-		if (strcmp(words[i], word) == 0)
-			return true;
-	return false;
+	return tw_is_one_of(word, words);
 }
 
 /* The first message of a report, without what stands before it. */

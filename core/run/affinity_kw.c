@@ -169,16 +169,6 @@ cpu_set_map(struct tw_line *ln)
 
 /* --- cpu-set, cpu-policy --- */
 
-static int
-is_one_of(const char *word, const char *const *list)
-{
-	for (int i = 0; list[i] != NULL; i++) {
-		if (strcmp(word, list[i]) == 0)
-			return 1;
-	}
-	return 0;
-}
-
 static void
 nodes_to_cpus(cpu_set_t *set)
 {
@@ -210,12 +200,12 @@ cpu_set_set(struct tw_line *ln)
 		c->has_only = c->has_drop = false;
 		return 0;
 	}
-	if (is_one_of(how, later))
+	if (tw_is_one_of(how, later))
 		return tw_line_fail(ln, 0,
 		    "'cpu-set %s' is known to HAProxy 3.4 but not supported by tideway "
 		    "yet; name the CPUs with 'only-cpu' or 'drop-cpu'",
 		    how);
-	if (!is_one_of(how, words) || ln->n_args != 2)
+	if (!tw_is_one_of(how, words) || ln->n_args != 2)
 		return tw_line_fail(ln, ln->n_args > 2 ? 2 : 0,
 		    "'cpu-set' expects 'reset', or 'only-cpu', 'drop-cpu', 'only-node' "
 		    "or 'drop-node' and a set");

@@ -54,6 +54,9 @@ TW_API struct tw_str tw_str_trim(struct tw_str s);
 /** tw_str_to_u64 - the decimal number that is all of `s`. errors: false when
  * empty, not digits only, or above UINT64_MAX. */
 TW_API bool tw_str_to_u64(struct tw_str s, uint64_t *out);
+/** tw_ipv4_leading - four numbers with dots between, zeros may lead. out: ip, in the
+ * order written. returns: bytes of it; 0: it does not begin with an address. */
+TW_API size_t tw_ipv4_leading(struct tw_str s, uint8_t ip[4]);
 
 /* A bounded writer. `over` is set once something did not fit; what was
  * written until then is whole up to `p`. */
@@ -96,6 +99,16 @@ tw_out_char(struct tw_out *o, char c)
 		o->over = true;
 	else
 		*o->p++ = c;
+}
+
+/** tw_is_one_of - in: list, ended by NULL. */
+static inline bool
+tw_is_one_of(const char *word, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (strcmp(*list, word) == 0)
+			return true;
+	return false;
 }
 
 /** tw_out_u64 / tw_out_i64 - decimal digits. */

@@ -11,7 +11,6 @@
 #include "config.h"
 
 #include <arpa/inet.h>
-#include <stdlib.h>
 
 #include "http.h"
 #include "http_fetch.h"
@@ -294,23 +293,6 @@ is_port(const char *p)
 }
 
 /* "1.2.3.4", "1.2.3.4:80", "::1", "[::1]", "[::1]:80" */
-/* Zeros may lead, as in HAProxy. */
-static bool
-is_ipv4(const char *p, uint8_t ip[4])
-{
-	for (int i = 0; i < 4; i++) {
-		char *end;
-		if (*p < '0' || *p > '9')
-			return false;
-		const unsigned long n = strtoul(p, &end, 10);
-		if (n > 255 || *end != (i < 3 ? '.' : '\0'))
-			return false;
-		ip[i] = (uint8_t)n;
-		p = end + 1;
-	}
-	return true;
-}
-
 static bool
 ip_of(struct tw_str s, struct tw_sample *out)
 {
@@ -338,7 +320,8 @@ ip_of(struct tw_str s, struct tw_sample *out)
 		*colon = '\0';
 	}
 	out->type = TW_IPV4;
-	if (p == text && is_ipv4(p, out->u.ip))
+	const struct tw_str bare = tw_str_of(p);
+	if (p == text && tw_ipv4_leading(bare, out->u.ip) == bare.len)
 		return true;
 	out->type = TW_IPV6;
 	return inet_pton(AF_INET6, p, out->u.ip) == 1;
