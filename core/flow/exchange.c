@@ -12,6 +12,8 @@
  */
 #include "config.h"
 
+#include <errno.h>
+
 #include <tideway/assert.h>
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
@@ -173,7 +175,8 @@ response_missing(struct tw_req *req)
 {
 	const bool nothing = req->srvc->in.head == req->srvc->in.tail;
 
-	if (TW_UNLIKELY(req->srvc->refused))
+	/* It was never connected: the head was in the first packet (tfo). */
+	if (TW_UNLIKELY(req->srvc->err == ECONNREFUSED))
 		return tw__server_refused(req);
 	if (req->reused && nothing && tw__can_replay(req))
 		return tw__server_failed(req, false);

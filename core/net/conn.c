@@ -225,7 +225,6 @@ recv_error(struct tw_conn *conn)
 	conn->readable = false;
 	if (errno == EAGAIN)
 		return TW_IO_AGAIN;
-	conn->refused = errno == ECONNREFUSED;
 	conn->err = (uint8_t)errno;
 	conn->failed = true;
 	return TW_IO_ERR;

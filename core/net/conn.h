@@ -92,7 +92,6 @@ struct tw_conn {
 	                            * again; borrow: gen; NULL: none */
 	struct tw_str pp_tlvs;     /* owns: what came with a PROXY header; p NULL */
 	bool pp_received;          /* it began with a PROXY header */
-	bool refused;              /* server side: was never connected (tfo) */
 	bool mptcp;                /* several paths: no splice() */
 	struct tw_str pool_name;   /* owns: pool-conn-name, when it began; p NULL: its
 	                            * server has none */
