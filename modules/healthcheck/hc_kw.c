@@ -58,7 +58,7 @@ const struct tw_kw hc_keywords[] = {
 	{ "http-check connect", RULES, 0, -1, hc_line_connect, CONNECT_USAGE,
 		"Opens a connection, as the first step or once more.", NULL, 0, 0,
 		0, 0, SECTION },
-	{ "http-check send", RULES, 1, -1, hc_line_http_send,
+	{ "http-check send", RULES, 0, -1, hc_line_http_send,
 		"[meth <method>] [uri <uri>|uri-lf <fmt>] [ver <version>] "
 		"[hdr <name> <fmt>]* [body <text>|body-lf <fmt>] [comment <msg>]",
 		"What the request of option httpchk consists of.", NULL, 0, 0, 0, 0,
