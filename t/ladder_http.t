@@ -443,6 +443,19 @@ my @rows = (
     ask => [get('/', 'Accept-Encoding: gzip', 'X-Reply: Content-Type: text/plain'), qr/\A(?!.*content-encoding)/si,
 	get('/', 'Accept-Encoding: gzip', 'X-Reply: Content-Type: text/plain', 'X-Size: 3000'), qr/content-encoding: gzip\r/i] },
 { f => ['converter debug()'], fe => 'http-request set-header X-T %[path,debug(here),upper]', ask => [get('/deb'), qr{X-T: /DEB\r}i] },
+# --- beyond the census
+{ f => ['fetch fe_conn'], fe => 'http-request set-header X-T %[fe_conn]', ask => [get('/'), qr/X-T: 1\r/i] },
+{ f => ['fetch req.body_param()'], fe => 'option http-buffer-request
+	http-request set-header X-T "%[req.body_param(b)]"', ask => [post('/', 'a=1&b=two', 'Content-Type: application/x-www-form-urlencoded'), qr/X-T: two\r/i] },
+{ f => ['fetch wait_end'], mode => 'tcp', fe => 'tcp-request inspect-delay 200ms
+	tcp-request content reject if { wait_end } { req.len lt 5 }', ask => sub {
+	my ($p, $name) = @_;
+	my ($c, $start) = ($p->client($name), time);
+	$c->send('ab');
+	is($c->read_all, '', 'refused');
+	cmp_ok(time - $start, '>=', 0.19, 'when the time to inspect is over, not before');
+    } },
+{ f => ['opt@ files'], new => 1, fe => "http-request deny if { path -f opt\@$dir/not-there.lst }", ask => [get('/'), qr/ 200 /] },
 # --- timeouts
 { f => ['timeout server'], be => "timeout server 200ms\nretries 0\nserver a {A}", ask => [get('/', 'X-Sleep: 1'), qr/ 504 /] },
 { f => ['timeout client'], fe => 'timeout client 200ms', ask => ["GET / HTTP/1.1\r\nHo", qr/ 408 /] },
