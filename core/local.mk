@@ -39,6 +39,7 @@ core_libcore_a_SOURCES = \
 	core/expr/acl.c \
 	core/expr/acl_told.c \
 	core/expr/arg_var.c \
+	core/expr/bound.c \
 	core/expr/cast.c \
 	core/expr/cond.c \
 	core/expr/condrun.c \

@@ -49,6 +49,10 @@ struct tw__conf {
 	bool (*takes)(const char *word);
 };
 
+/* What tw_gen_arena() gives on this thread in place of the generation's, for who
+ * compiles what does not live as long; NULL: nothing. */
+extern _Thread_local struct tw_arena *tw__conf_other_arena;
+
 /** tw__conf_read - reads one file ("-" is not special) or, for a directory, its
  * *.cfg in order. returns: 0, or -1 when anything was reported. */
 int tw__conf_read(struct tw_gen *gen, const char *path);

@@ -211,8 +211,10 @@ tw_gen_hint(struct tw_gen *gen, const char *file, int line, const char *fmt, ...
 	tw__report_level(gen->conf.report, TW_NOTICE, file, line, NULL, -1, text);
 }
 
+_Thread_local struct tw_arena *tw__conf_other_arena;
+
 struct tw_arena *
 tw_gen_arena(struct tw_gen *gen)
 {
-	return gen->conf.arena;
+	return tw__conf_other_arena != NULL ? tw__conf_other_arena : gen->conf.arena;
 }

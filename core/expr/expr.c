@@ -26,7 +26,8 @@
 
 static const struct tw_fetch *fetch_tables[TABLES_MAX]; /* set at start-up */
 static const struct tw_conv *conv_tables[TABLES_MAX];
-static const struct tw__late *late_now; /* while late checks run; control */
+/* while late checks run */
+static _Thread_local const struct tw__late *late_now;
 
 int
 tw__expr_add_fetches(const struct tw_fetch *table, struct tw_err *err)
@@ -94,6 +95,8 @@ TW__TABLES_AT(tw__expr_conv_at, tw_conv, conv_tables, convs)
 struct tw__expr_gen *
 tw__expr_gen(struct tw_gen *gen)
 {
+	if (tw__bound_lists() != NULL)
+		return tw__bound_lists();
 	if (gen->expr == NULL)
 		gen->expr = tw_arena_zalloc(tw_gen_arena(gen), sizeof(*gen->expr));
 	return gen->expr;
@@ -129,6 +132,23 @@ late_add(const struct tw__ectx *cx, const char *name, struct tw_arg_val *args,
 	eg->late = late;
 }
 
+/* One entry of a table may stand for many names: "lua." */
+static const char *
+name_kept(const struct tw__ectx *cx, const char *of_table, struct tw_str written)
+{
+	const size_t len = strlen(of_table);
+
+	return len == 0 || of_table[len - 1] != '.'
+	    ? of_table
+	    : tw_arena_str(tw_gen_arena(cx->gen), written).p;
+}
+
+const char *
+tw_check_name(void)
+{
+	return late_now != NULL ? late_now->name : NULL;
+}
+
 const struct tw_proxy *
 tw__expr_late_proxy(void)
 {
@@ -152,6 +172,19 @@ tw__expr_late_where(struct tw__ectx *cx)
 {
 	cx->file = late_now != NULL ? late_now->file : NULL;
 	cx->line = late_now != NULL ? late_now->line : 0;
+}
+
+int
+tw__expr_check_one(
+    int (*check)(struct tw_gen *, struct tw_arg_val *, struct tw_err *),
+    struct tw_gen *gen, struct tw_arg_val *args, const char *name, struct tw_err *err)
+{
+	const struct tw__late late = { .check = check, .args = args, .name = name };
+
+	late_now = &late;
+	const int result = check(gen, args, err);
+	late_now = NULL;
+	return result;
 }
 
 int
@@ -436,7 +469,7 @@ parse_conv(const struct tw__ectx *cx, const char **text, enum tw_type *type,
 	if (parse_args(cx, text, name, c->args, call->args) != 0)
 		return -1;
 	if (c->check != NULL)
-		late_add(cx, c->name, call->args, c->check);
+		late_add(cx, name_kept(cx, c->name, name), call->args, c->check);
 	*type = c->out != TW_ANY ? c->out : *type;
 	return 0;
 }
@@ -480,7 +513,7 @@ tw__expr_parse(const struct tw__ectx *cx, const char **text, const char **match)
 	if (parse_args(cx, text, name, f->args, e->args) != 0)
 		return NULL;
 	if (f->check != NULL)
-		late_add(cx, f->name, e->args, f->check);
+		late_add(cx, name_kept(cx, f->name, name), e->args, f->check);
 	if (parse_convs(cx, text, e) != 0)
 		return NULL;
 	e->text = tw_arena_str(

@@ -100,6 +100,13 @@ int tw__expr_check(struct tw_gen *gen);
 /** tw__expr_late_run - the late checks alone: of what a command compiled. out:
  * told, why one failed; NULL: reported. */
 int tw__expr_late_run(struct tw_gen *gen, struct tw_err *told);
+/** tw__expr_check_one - one such check, now. errors: -1: err. */
+int tw__expr_check_one(
+    int (*check)(struct tw_gen *, struct tw_arg_val *, struct tw_err *),
+    struct tw_gen *gen, struct tw_arg_val *args, const char *name, struct tw_err *err);
+/** tw__bound_lists - what stands for the generation's on this thread while a bound
+ * call is made; NULL: none is. */
+struct tw__expr_gen *tw__bound_lists(void);
 /** tw__expr_late_proxy - while a late check runs: the proxy in whose section the
  * expression stands; NULL: none. */
 const struct tw_proxy *tw__expr_late_proxy(void);
@@ -107,6 +114,7 @@ const struct tw_proxy *tw__expr_late_proxy(void);
 void tw__expr_late_where(struct tw__ectx *cx);
 /** tw__expr_fini - frees what is not in the arena, before that is freed. */
 void tw__expr_fini(struct tw_gen *gen);
+void tw__expr_lists_fini(struct tw__expr_gen *eg);
 
 /** tw__expr_parse - compiles an expression at *text and moves it to the first
  * character that does not belong to it. in: match, NULL, or where to put the

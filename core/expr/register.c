@@ -68,11 +68,16 @@ tw__expr_register(struct tw_err *err)
 }
 
 void
+tw__expr_lists_fini(struct tw__expr_gen *eg)
+{
+	tw__regex_fini(eg);
+	tw__patref_fini(eg);
+	tw__jwt_fini(eg);
+}
+
+void
 tw__expr_fini(struct tw_gen *gen)
 {
-	if (gen->expr == NULL)
-		return;
-	tw__regex_fini(gen->expr);
-	tw__patref_fini(gen->expr);
-	tw__jwt_fini(gen->expr);
+	if (gen->expr != NULL)
+		tw__expr_lists_fini(gen->expr);
 }

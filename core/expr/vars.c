@@ -38,7 +38,8 @@ struct tw__var_value {
 	bool set;
 };
 
-static struct tw_var *names;              /* owns: for ever; control thread */
+static struct tw_var *_Atomic names;      /* shared: owns; only grows, for ever */
+static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tw__var_value *proc_values; /* shared: proc_lock */
 static pthread_rwlock_t proc_lock = PTHREAD_RWLOCK_INITIALIZER;
 
@@ -79,20 +80,36 @@ name_check(struct tw_str name, struct tw_err *err)
 	return 0;
 }
 
+static struct tw_var *
+name_find(struct tw_str name)
+{
+	struct tw_var *v = atomic_load_explicit(&names, memory_order_acquire);
+
+	while (v != NULL && !tw_str_eq(tw_str_of(v->name), name))
+		v = v->next;
+	return v;
+}
+
 struct tw_var *
 tw_var_of(struct tw_str name, struct tw_err *err)
 {
 	if (name_check(name, err) != 0)
 		return NULL;
-	for (struct tw_var *v = names; v != NULL; v = v->next)
-		if (tw_str_eq(tw_str_of(v->name), name))
-			return v;
-	struct tw_var *const v = calloc(1, sizeof(*v) + name.len + 1);
-	TW_ASSERT(v != NULL);
-	v->scope = scope_of(name);
-	memcpy(v->name, name.p, name.len);
-	v->next = names;
-	return names = v;
+	struct tw_var *v = name_find(name);
+	if (v != NULL)
+		return v;
+	pthread_mutex_lock(&names_lock);
+	v = name_find(name); /* somebody else may have been faster */
+	if (v == NULL) {
+		v = calloc(1, sizeof(*v) + name.len + 1);
+		TW_ASSERT(v != NULL);
+		v->scope = scope_of(name);
+		memcpy(v->name, name.p, name.len);
+		v->next = atomic_load_explicit(&names, memory_order_relaxed);
+		atomic_store_explicit(&names, v, memory_order_release);
+	}
+	pthread_mutex_unlock(&names_lock);
+	return v;
 }
 
 /* ---- values ------------------------------------------------------------- */

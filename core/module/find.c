@@ -19,6 +19,17 @@
 #include <tideway/service.h>
 #include "core/module/module_int.h"
 
+/* A name that ends in a dot is that of all that begin with it: "lua." */
+static bool
+is_named(const char *of_table, const char *name)
+{
+	const size_t len = strlen(of_table);
+
+	return len > 0 && of_table[len - 1] == '.' && name[0] != '.'
+	    ? strncmp(of_table, name, len) == 0
+	    : strcmp(of_table, name) == 0;
+}
+
 #define X(kind, type, table, text)                                              \
 	const struct type *tw__module_find_##kind(                              \
 	    const char *name, const struct tw_self **owner)                     \
@@ -29,7 +40,7 @@
 			const struct type *t = self->module->table;             \
                                                                                 \
 			while (t != NULL && t->name != NULL &&                  \
-			    strcmp(t->name, name) != 0)                         \
+			    !is_named(t->name, name))                           \
 				t++;                                            \
 			if (t == NULL || t->name == NULL)                       \
 				continue;                                       \

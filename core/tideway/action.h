@@ -61,6 +61,7 @@ struct tw_action_call {
 #define TW_ACTION_PAREN 0x02u /* its name is followed by (...) */
 #define TW_ACTION_WAITS 0x04u /* may answer WAIT */
 #define TW_ACTION_DIGITS 0x08u /* its name is followed by a number: "track-sc0" */
+#define TW_ACTION_PREFIX 0x10u /* its name is how names begin: "lua." */
 
 struct tw_action {
 	const char *name;

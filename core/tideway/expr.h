@@ -127,6 +127,9 @@ TW_API bool tw_expr_gives(const struct tw_expr *e, enum tw_type type);
 /** tw_check_proxy - while a fetch's or converter's check() runs: in whose section
  * the expression stands. returns: NULL: in no proxy's. */
 TW_API const struct tw_proxy *tw_check_proxy(void);
+/** tw_check_name - the same for the fetch's or converter's name as written: an
+ * entry of a table whose name ends in a dot stands for all that begin with it. */
+TW_API const char *tw_check_name(void);
 /** tw_cond_constant - when all files are read (check() and later): 1 it always
  * holds, as NULL does; 0 it never does; -1 that depends. */
 TW_API int tw_cond_constant(const struct tw_cond *c);

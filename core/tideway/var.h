@@ -16,7 +16,7 @@
 struct tw_var;
 
 /** tw_var_of - the variable of a name, made when it is new. returns: valid for
- * ever; NULL: err. context: control, reading a configuration. */
+ * ever; NULL: err. context: any. */
 TW_API struct tw_var *tw_var_of(struct tw_str name, struct tw_err *err);
 /** tw_var_get - returns: false: it is not set. out: borrow, until RESET, or the
  * variable is set again. in: req, NULL: only scope proc. */

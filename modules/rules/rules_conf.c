@@ -47,11 +47,14 @@ static bool
 is_named(const struct tw_action *act, struct tw_str name)
 {
 	const size_t all = name.len;
+	const struct tw_str own = tw_str_of(act->name);
 
+	if ((act->flags & TW_ACTION_PREFIX) != 0)
+		return name.len > own.len && tw_str_has_prefix(name, own);
 	while ((act->flags & TW_ACTION_DIGITS) != 0 && name.len > 0 &&
 	    name.p[name.len - 1] >= '0' && name.p[name.len - 1] <= '9')
 		name.len--;
-	return tw_str_eq(tw_str_of(act->name), name) &&
+	return tw_str_eq(own, name) &&
 	    (all > name.len) == ((act->flags & TW_ACTION_DIGITS) != 0);
 }
 
@@ -87,7 +90,9 @@ actions_list(unsigned set, struct tw_out *o)
 		     t != NULL && t->name != NULL; t++)
 			if (t->rules & 1u << set) {
 				tw_out_printf(o, "%s'%s%s'", any ? ", " : "", t->name,
-				    t->flags & TW_ACTION_DIGITS ? "<N>" : "");
+				    t->flags & TW_ACTION_DIGITS       ? "<N>"
+					: t->flags & TW_ACTION_PREFIX ? "<name>"
+								      : "");
 				any = true;
 			}
 }
