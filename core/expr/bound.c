@@ -133,8 +133,8 @@ check(struct tw_bound *b, struct tw_gen *gen, const char *name, struct tw_err *e
 	tw__conf_other_arena = NULL;
 	now = NULL;
 	if (result == 0 && b->lists.patrefs != NULL)
-		return tw_err_set(err,
-		    "what reads a file of patterns cannot be called by a script");
+		return tw_err_set(
+		    err, "what reads a file of patterns cannot be called by a script");
 	return result;
 }
 

@@ -175,8 +175,7 @@ tw__expr_late_where(struct tw__ectx *cx)
 }
 
 int
-tw__expr_check_one(
-    int (*check)(struct tw_gen *, struct tw_arg_val *, struct tw_err *),
+tw__expr_check_one(int (*check)(struct tw_gen *, struct tw_arg_val *, struct tw_err *),
     struct tw_gen *gen, struct tw_arg_val *args, const char *name, struct tw_err *err)
 {
 	const struct tw__late late = { .check = check, .args = args, .name = name };

@@ -38,7 +38,7 @@ struct tw__var_value {
 	bool set;
 };
 
-static struct tw_var *_Atomic names;      /* shared: owns; only grows, for ever */
+static struct tw_var *_Atomic names; /* shared: owns; only grows, for ever */
 static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct tw__var_value *proc_values; /* shared: proc_lock */
 static pthread_rwlock_t proc_lock = PTHREAD_RWLOCK_INITIALIZER;

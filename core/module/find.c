@@ -30,41 +30,41 @@ is_named(const char *of_table, const char *name)
 	    : strcmp(of_table, name) == 0;
 }
 
-#define X(kind, type, table, text)                                              \
-	const struct type *tw__module_find_##kind(                              \
-	    const char *name, const struct tw_self **owner)                     \
-	{                                                                       \
-		const struct tw_self *self;                                     \
-                                                                                \
-		for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {       \
-			const struct type *t = self->module->table;             \
-                                                                                \
-			while (t != NULL && t->name != NULL &&                  \
-			    !is_named(t->name, name))                           \
-				t++;                                            \
-			if (t == NULL || t->name == NULL)                       \
-				continue;                                       \
-			if (owner != NULL)                                      \
-				*owner = self;                                  \
-			return t;                                               \
-		}                                                               \
-		return NULL;                                                    \
-	}                                                                       \
-                                                                                \
-	static int check_##kind(const struct tw_self *self, struct tw_err *err) \
-	{                                                                       \
-		const struct type *t = self->module->table;                     \
-		const struct tw_self *owner;                                    \
-                                                                                \
-		for (; t != NULL && t->name != NULL; t++) {                     \
-			if (tw__module_find_##kind(t->name, &owner) == t)       \
-				continue;                                       \
-			return tw_err_set(err,                                  \
-			    "modules '%s' and '%s' both "                       \
-			    "bring the " text " '%s': remove one",              \
-			    owner->module->name, self->module->name, t->name);  \
-		}                                                               \
-		return 0;                                                       \
+#define X(kind, type, table, text)                                                    \
+	const struct type *tw__module_find_##kind(                                    \
+	    const char *name, const struct tw_self **owner)                           \
+	{                                                                             \
+		const struct tw_self *self;                                           \
+                                                                                      \
+		for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {             \
+			const struct type *t = self->module->table;                   \
+                                                                                      \
+			while (                                                       \
+			    t != NULL && t->name != NULL && !is_named(t->name, name)) \
+				t++;                                                  \
+			if (t == NULL || t->name == NULL)                             \
+				continue;                                             \
+			if (owner != NULL)                                            \
+				*owner = self;                                        \
+			return t;                                                     \
+		}                                                                     \
+		return NULL;                                                          \
+	}                                                                             \
+                                                                                      \
+	static int check_##kind(const struct tw_self *self, struct tw_err *err)       \
+	{                                                                             \
+		const struct type *t = self->module->table;                           \
+		const struct tw_self *owner;                                          \
+                                                                                      \
+		for (; t != NULL && t->name != NULL; t++) {                           \
+			if (tw__module_find_##kind(t->name, &owner) == t)             \
+				continue;                                             \
+			return tw_err_set(err,                                        \
+			    "modules '%s' and '%s' both "                             \
+			    "bring the " text " '%s': remove one",                    \
+			    owner->module->name, self->module->name, t->name);        \
+		}                                                                     \
+		return 0;                                                             \
 	}
 TW__MODULE_TABLES(X)
 #undef X

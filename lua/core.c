@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * core.c - the global `core`: registration and what needs nothing else.
+ *
+ * source: HAProxy's Lua manual, core class.
+ */
+#include "lu.h"
+
+#include <sys/time.h>
+
+#include <tideway/log.h>
+
+#include "core.h"
+
+/* ---- registration ----------------------------------------------------------------- */
+
+static unsigned
+rules_of(lua_State *L, const char *word)
+{
+	static const struct {
+		const char *word;
+		unsigned rules;
+	} table[] = {
+		{ "tcp-req", 1u << TW_TCP_CONTENT },
+		{ "tcp-res", 1u << TW_TCP_RESPONSE },
+		{ "http-req", 1u << TW_HTTP_REQUEST },
+		{ "http-res", 1u << TW_HTTP_RESPONSE },
+		{ "http-after-res", 1u << TW_HTTP_AFTER },
+	};
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(table); i++)
+		if (strcmp(table[i].word, word) == 0)
+			return table[i].rules;
+	return (unsigned)luaL_error(L,
+	    "core.register_action: 'tcp-req', 'tcp-res', 'http-req', 'http-res' or "
+	    "'http-after-res' is expected, not '%s'",
+	    word);
+}
+
+/* core.register_action(name, {"http-req", ...}, function [, number of args]) */
+static int
+register_action(lua_State *L)
+{
+	const char *const name = luaL_checkstring(L, 1);
+	unsigned rules = 0;
+
+	luaL_checktype(L, 2, LUA_TTABLE);
+	luaL_checktype(L, 3, LUA_TFUNCTION);
+	const lua_Integer n = luaL_optinteger(L, 4, 0);
+	luaL_argcheck(L, n >= 0 && n < 64, 4, "0 to 63 arguments");
+	lua_pushnil(L);
+	while (lua_next(L, 2) != 0) {
+		rules |= rules_of(L, luaL_checkstring(L, -1));
+		lua_pop(L, 1);
+	}
+	struct lu_slot *const slot = lu_slot_set(L, LU_ACTION, name, 3);
+	if (slot != NULL && !lu_conf_of(lu_state_from(L)->gen)->began) {
+		slot->rules |= rules;
+		slot->n_args = (int)n;
+	}
+	return 0;
+}
+
+static int
+register_named(lua_State *L, enum lu_reg reg)
+{
+	const char *const name = luaL_checkstring(L, 1);
+
+	luaL_checktype(L, 2, LUA_TFUNCTION);
+	lu_slot_set(L, reg, name, 2);
+	return 0;
+}
+
+static int
+register_fetches(lua_State *L)
+{
+	return register_named(L, LU_FETCH);
+}
+
+static int
+register_converters(lua_State *L)
+{
+	return register_named(L, LU_CONV);
+}
+
+/* ---- log ----------------------------------------------------------------------------- */
+
+static void
+send_log(lua_State *L, lua_Integer level, const char *text)
+{
+	luaL_argcheck(
+	    L, level >= TW_EMERG && level <= TW_DEBUG, 1, "a level is 0 to 7");
+	tw_log((enum tw_level)level, "%s", text);
+}
+
+static int
+core_log(lua_State *L)
+{
+	send_log(L, luaL_checkinteger(L, 1), luaL_checkstring(L, 2));
+	return 0;
+}
+
+static int
+core_debug(lua_State *L)
+{
+	send_log(L, TW_DEBUG, luaL_checkstring(L, 1));
+	return 0;
+}
+
+static int
+core_info(lua_State *L)
+{
+	send_log(L, TW_INFO, luaL_checkstring(L, 1));
+	return 0;
+}
+
+static int
+core_warning(lua_State *L)
+{
+	send_log(L, TW_WARNING, luaL_checkstring(L, 1));
+	return 0;
+}
+
+static int
+core_alert(lua_State *L)
+{
+	send_log(L, TW_ALERT, luaL_checkstring(L, 1));
+	return 0;
+}
+
+/* ---- time ------------------------------------------------------------------------------ */
+
+static int
+core_now(lua_State *L)
+{
+	const uint64_t us = tw_wall_us();
+
+	lua_createtable(L, 0, 2);
+	lua_pushinteger(L, (lua_Integer)(us / 1000000));
+	lua_setfield(L, -2, "sec");
+	lua_pushinteger(L, (lua_Integer)(us % 1000000));
+	lua_setfield(L, -2, "usec");
+	return 1;
+}
+
+static int
+after_sleep(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)L;
+	(void)status;
+	(void)ctx;
+	return 0;
+}
+
+static int
+sleep_for(lua_State *L, const char *function, lua_Number ms)
+{
+	lu_check_yield(L, function);
+	luaL_argcheck(L, ms >= 0 && ms < UINT32_MAX, 1, "the time is out of range");
+	return lu_sleep_then(L, (uint32_t)ms, 0, after_sleep);
+}
+
+static int
+core_sleep(lua_State *L)
+{
+	return sleep_for(L, "core.sleep", luaL_checknumber(L, 1) * 1000);
+}
+
+static int
+core_msleep(lua_State *L)
+{
+	return sleep_for(L, "core.msleep", luaL_checknumber(L, 1));
+}
+
+static int
+core_yield(lua_State *L)
+{
+	return sleep_for(L, "core.yield", 0);
+}
+
+static const luaL_Reg functions[] = {
+	{ "Alert", core_alert },
+	{ "Debug", core_debug },
+	{ "Info", core_info },
+	{ "Warning", core_warning },
+	{ "log", core_log },
+	{ "msleep", core_msleep },
+	{ "now", core_now },
+	{ "register_action", register_action },
+	{ "register_converters", register_converters },
+	{ "register_fetches", register_fetches },
+	{ "sleep", core_sleep },
+	{ "yield", core_yield },
+	{ NULL, NULL },
+};
+
+static void
+constants(lua_State *L)
+{
+	static const char *const level[] = { "emerg", "alert", "crit", "err", "warning",
+		"notice", "info", "debug" };
+
+	for (int i = 0; i < (int)TW_N_ELEMENTS(level); i++) {
+		lua_pushinteger(L, i);
+		lua_setfield(L, -2, level[i]);
+	}
+	lua_pushinteger(L, -1);
+	lua_setfield(L, -2, "silent");
+	lua_pushinteger(L, lu_state_from(L)->thread);
+	lua_setfield(L, -2, "thread");
+}
+
+void
+lu_open_core(lua_State *L)
+{
+	luaL_setfuncs(L, functions, 0);
+	constants(L);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * lu.h - the Lua module from the inside.
+ *
+ * A *unit* is a program: all files of lua-load (one state for all threads,
+ * behind a lock), all of lua-load-per-thread, or one lua-script. Its *states*
+ * are made together, one for each thread, and are replaced together (a *set*).
+ * What a script registers gets a *slot* of its unit: the configuration refers
+ * to slots, each state knows the function in each. Whoever calls a function
+ * takes a *call* from the state's pool: a coroutine and what it waits for.
+ *
+ *   slot  = lu_slot_find(gen, LU_ACTION, name)
+ *   call  = lu_begin(lu_state_of(slot->unit), LU_AT_ACTION, req)
+ *           lu_push_slot(call, slot); push arguments to call->L
+ *   lu_run(call, nargs): LU_DONE, results on call->L; LU_WAITS, later again;
+ *           LU_FAILED, told already
+ *   lu_end(&call)
+ *
+ * A state is used by one thread at a time: between lu_enter() and lu_leave(),
+ * which lu_begin/lu_run/lu_end do themselves.
+ */
+#ifndef TW_LUA_LU_H
+#define TW_LUA_LU_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include <tideway/action.h>
+#include <tideway/bound.h>
+#include <tideway/command.h>
+#include <tideway/module.h>
+#include <tideway/proxy.h>
+#include <tideway/var.h>
+#include <tideway/worker.h>
+
+extern const struct tw_self *lu_self;
+
+/* ---- memory (mem.c) --------------------------------------------------------- */
+
+#define LU_CLASSES 33 /* of 16 bytes each; longer blocks are malloc's */
+
+struct lu_mem {
+	size_t used;   /* bytes that Lua holds */
+	size_t peak;
+	size_t limit;  /* 0: none */
+	_Atomic size_t *total; /* shared: of all states that share one limit; or NULL */
+	size_t total_limit;
+	void *free[LU_CLASSES];
+	void *slabs;   /* owns: a list */
+	char *next, *end; /* of the newest slab */
+};
+
+void *lu_mem_alloc(void *mem, void *p, size_t had, size_t want); /* a lua_Alloc */
+void lu_mem_fini(struct lu_mem *mem);
+
+/* ---- units, sets, states (state.c, unit.c) ------------------------------------ */
+
+enum lu_kind { LU_SHARED, LU_PER_THREAD, LU_SCRIPT };
+
+/* Where a function is called from; what it may do depends on that. */
+enum lu_at {
+	LU_AT_BODY, /* the file itself */
+	LU_AT_INIT,
+	LU_AT_TASK,
+	LU_AT_ACTION,
+	LU_AT_FETCH,
+	LU_AT_CONV,
+	LU_AT_SERVICE,
+	LU_AT_CLI,
+	LU_AT_EVENT,
+	LU_AT_FILTER,
+	LU_AT_HOOK, /* a native one: the request's stage is call->stage */
+	LU_N_ATS
+};
+extern const char *const lu_at_name[LU_N_ATS]; /* "action" */
+
+/* What a slot is for. */
+enum lu_reg {
+	LU_ACTION,
+	LU_FETCH,
+	LU_CONV,
+	LU_SERVICE,
+	LU_CLI,
+	LU_FILTER,
+	LU_HOOK,
+	LU_N_REGS
+};
+
+/* Calls, errors and times of one slot, summed over threads when shown. */
+struct lu_tally {
+	_Atomic uint64_t calls, errors, yields, us; /* shared: relaxed */
+};
+
+struct lu_slot {
+	struct lu_slot *next;
+	struct lu_unit *unit;
+	enum lu_reg reg;
+	int index;        /* into lu_state.fn */
+	const char *name; /* gen; without "lua." */
+	unsigned rules;   /* LU_ACTION: 1u << enum tw_rules */
+	int n_args;       /* LU_ACTION: words after the name */
+	bool is_tcp;      /* LU_SERVICE */
+	const char *usage; /* LU_CLI */
+	struct lu_tally tally;
+};
+
+/* A file of a unit. */
+struct lu_file {
+	struct lu_file *next;
+	const char *path; /* gen */
+	int n_args;
+	char *const *arg; /* gen */
+	const char *conf_file; /* the line that names it */
+	int conf_line;
+};
+
+struct lu_unit {
+	struct lu_unit *next;
+	enum lu_kind kind;
+	const char *name;  /* "lua-load", "lua-load-per-thread", a script's */
+	struct tw_gen *gen;
+	struct lu_file *files, **files_end;
+	struct lu_slot *slots, **slots_end; /* grows while files are read only */
+	int n_slots;
+	struct lu_set *_Atomic set; /* shared: replaced by `lua reload` */
+	struct lu_script *script;   /* LU_SCRIPT: what its line says; else NULL */
+	uint64_t generation;        /* 1, 2, ...: of sets */
+};
+
+struct lu_set {
+	struct lu_unit *unit;
+	struct tw_gen *gen;
+	uint64_t generation;
+	int n;                    /* LU_SHARED: 1; else workers + 1 */
+	struct lu_state *state[]; /* owns; by worker, 0: the control thread */
+};
+
+/* One lua_State and what belongs to it. */
+struct lu_state {
+	lua_State *L;
+	struct lu_set *set;
+	struct lu_unit *unit;
+	struct tw_gen *gen;
+	int thread; /* core.thread: 0: shared, else the worker */
+	bool shared; /* several threads use it: `lock` */
+	pthread_mutex_t lock; /* recursive */
+	struct lu_mem mem;
+	int *fn;       /* owns: references to functions, by slot; LUA_NOREF */
+	int n_fn;
+	struct lu_call *pool;  /* owns: idle calls */
+	struct lu_call *live;  /* calls that wait */
+	struct lu_call *running; /* innermost; NULL: none */
+	int n_live, n_pool;
+	bool loading;          /* the files are run: registration is allowed */
+	struct lu_task *tasks; /* registered, not started; core_task.c */
+	struct lu_start *inits; /* references to functions of register_init */
+	size_t gc_at;          /* bytes at which a step is due */
+	struct tw_timer gc_timer;
+	uint64_t n_contended;  /* the lock was taken by another thread */
+	int txn_meta;          /* references to metatables: txn.c */
+	int txn_tcp_meta;
+	struct lu_txn *txn_free;
+};
+
+/* The module's part of a generation. */
+struct lu_conf {
+	struct lu_unit *units, **units_end;
+	struct lu_unit *shared, *per_thread; /* NULL: no such line */
+	uint32_t session_ms, task_ms, service_ms, burst_ms; /* tune.lua.* timeouts */
+	uint32_t forced_yield;
+	uint64_t maxmem;       /* bytes; 0: none */
+	uint32_t log_loggers, log_stderr; /* 0 off, 1 on, 2 auto */
+	bool bool_is_integer, bool_said; /* tune.lua.bool-sample-conversion */
+	const char *path, *cpath; /* lua-prepend-path, ";" between; or NULL */
+	_Atomic size_t used;   /* shared: bytes of its states */
+	bool began;            /* states of all threads are there */
+};
+
+struct lu_conf *lu_conf_of(struct tw_gen *gen);
+
+/** lu_unit_new - in: name, gen. */
+struct lu_unit *lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *name);
+/** lu_unit_load - runs one more file in the state(s) that read the configuration,
+ * so that what it registers can be referred to. errors: -1: err, with file and
+ * line of the script. */
+int lu_unit_load(struct lu_unit *unit, struct lu_file *file, struct tw_err *err);
+/** lu_unit_begin - the states of the other threads; before the generation runs. */
+int lu_unit_begin(struct lu_unit *unit, struct tw_err *err);
+/** lu_set_new - the states of all threads, files run. errors: NULL: err. */
+struct lu_set *lu_set_new(struct lu_unit *unit, struct tw_err *err);
+void lu_set_free(struct lu_set **set);
+
+/** lu_state_new - libraries and APIs opened, nothing run. */
+struct lu_state *lu_state_new(struct lu_set *set, int thread, struct tw_err *err);
+int lu_state_load(struct lu_state *s, const struct lu_file *file, struct tw_err *err);
+void lu_state_free(struct lu_state **s);
+/** lu_state_of - the calling thread's. */
+static inline struct lu_state *lu_state_of(const struct lu_unit *unit, int worker);
+/** lu_state_from - whose L (any coroutine's) is. */
+struct lu_state *lu_state_from(lua_State *L);
+
+void lu_enter(struct lu_state *s);
+void lu_leave(struct lu_state *s);
+
+static inline struct lu_state *
+lu_state_of(const struct lu_unit *unit, int worker)
+{
+	const struct lu_set *const set =
+	    atomic_load_explicit(&unit->set, memory_order_acquire);
+
+	return set->state[set->n > 1 ? worker : 0];
+}
+
+/* ---- slots (slot.c) ------------------------------------------------------------ */
+
+/** lu_slot_find - in: name without "lua.". returns: NULL: no script has it. */
+struct lu_slot *lu_slot_find(struct tw_gen *gen, enum lu_reg reg, struct tw_str name);
+/** lu_slot_set - while a file is run: the function at index `fn` of the stack is
+ * what `name` stands for; made when it is new. errors: a Lua error. */
+struct lu_slot *lu_slot_set(lua_State *L, enum lu_reg reg, const char *name, int fn);
+
+/* ---- calls (call.c) -------------------------------------------------------------- */
+
+enum lu_result { LU_DONE, LU_WAITS, LU_FAILED };
+
+/* A coroutine, whom it serves, and what it waits for. lua_getextraspace() of each
+ * coroutine points to its call. */
+struct lu_call {
+	struct lu_call *next, **prev; /* in the pool, or among the live */
+	struct lu_state *s;
+	lua_State *L;
+	int ref;          /* keeps L */
+	enum lu_at at;
+	int stage;        /* LU_AT_ACTION: enum tw_rules; LU_AT_HOOK: enum tw_point */
+	struct tw_req *req; /* NULL: none */
+	struct lu_txn *txn; /* NULL: not made */
+	struct lu_slot *slot;
+	void *owner;      /* applet, task: theirs */
+	int worker;       /* where it runs */
+	bool began, waits, over;
+	bool finished;    /* txn:done() and the like: nothing more of it is run */
+	enum tw_act verdict; /* what txn:done() said */
+	/* What it waits for. wake() was or will be called once, on `worker`. */
+	struct tw_timer timer;
+	void (*on_wake)(struct lu_call *call); /* the owner's; runs it again */
+	void (*cancel)(struct lu_call *call); /* forget what it waits for; or NULL */
+	void *waited;     /* cancel's */
+	uint64_t due_ms;  /* its whole life: tune.lua.*-timeout; 0: none */
+	uint64_t wake_ms; /* act.wake_time; 0: none */
+};
+
+/** lu_begin - a call from the pool; the state is entered until lu_run or
+ * lu_end. in: req may be NULL. errors: NULL: out of memory. */
+struct lu_call *lu_begin(struct lu_state *s, enum lu_at at, struct tw_req *req);
+/** lu_push_slot - its function. false: this state has none. */
+bool lu_push_slot(struct lu_call *c, struct lu_slot *slot);
+/** lu_run - the function and nargs arguments are on c->L; later calls, after it
+ * was woken, with 0. LU_DONE: the state stays entered, the results are on c->L. */
+enum lu_result lu_run(struct lu_call *c, int nargs);
+/** lu_end - also of one that waits, which is cancelled. Clears the pointer. */
+void lu_end(struct lu_call **c);
+
+/** lu_call_of - the call that runs; NULL: the file's body. */
+static inline struct lu_call *
+lu_call_of(lua_State *L)
+{
+	return *(struct lu_call **)lua_getextraspace(L);
+}
+/** lu_req - the request of the running call. errors: a Lua error that says in
+ * which function, when there is none. */
+struct tw_req *lu_req(lua_State *L, const char *function);
+
+/** lu_where - TW_AT_...: what fetches may read there. */
+unsigned lu_where(const struct lu_call *c);
+
+/** lu_yield - what a C function returns that waits: lu_wake() will run k. The
+ * caller has arranged for it. errors: a Lua error, where waiting is not
+ * allowed ("yield not allowed"): check first with lu_may_yield(). */
+int lu_yield(lua_State *L, lua_KContext ctx, lua_KFunction k);
+bool lu_may_yield(lua_State *L);
+/** lu_check_yield - a Lua error in the words above, if it may not. */
+void lu_check_yield(lua_State *L, const char *function);
+/** lu_sleep_then - lu_yield() for that long. */
+int lu_sleep_then(lua_State *L, uint32_t ms, lua_KContext ctx, lua_KFunction k);
+/** lu_wake - what it waits for is there. context: its worker; not in Lua. */
+void lu_wake(struct lu_call *c);
+/** lu_finish - what a C function returns after which nothing more of the call is
+ * run, not even a pcall around it. */
+int lu_finish(lua_State *L, enum tw_act verdict);
+
+/** lu_failed - tells of an error whose text is on top of L. in: c may be NULL. */
+void lu_failed(struct lu_call *c, lua_State *L, struct lu_state *s, int status);
+/** lu_traceback - a message handler: text, file:line, where it was called. */
+int lu_traceback(lua_State *L);
+
+/* ---- values (value.c) -------------------------------------------------------------- */
+
+/** lu_push_sample - as the fetches f (text: as sf) give it. */
+void lu_push_sample(lua_State *L, struct tw_req *req, struct tw_sample *s, bool text);
+/** lu_to_sample - a string, number, boolean; nil and others: false. out: borrow:
+ * while the value is on the stack. */
+bool lu_to_sample(lua_State *L, int i, struct tw_sample *out);
+static inline void
+lu_push_str(lua_State *L, struct tw_str s)
+{
+	lua_pushlstring(L, s.p != NULL ? s.p : "", s.len);
+}
+static inline struct tw_str
+lu_check_str(lua_State *L, int i)
+{
+	size_t len;
+	const char *const p = luaL_checklstring(L, i, &len);
+
+	return (struct tw_str){ p, len };
+}
+/** lu_var - the variable of a name, remembered. errors: a Lua error. */
+struct tw_var *lu_var(lua_State *L, int i);
+/** lu_class - a metatable in the registry, whose methods are its __index; left on
+ * the stack. in: methods, NULL-terminated. */
+void lu_class(lua_State *L, const char *name, const luaL_Reg *methods);
+
+/* ---- transactions (txn.c) ----------------------------------------------------------- */
+
+/* What a script gets of a request: one for each state, until RESET. */
+struct lu_txn {
+	struct tw_req *req; /* NULL: the request has ended */
+	struct lu_state *s;
+	struct lu_txn *next; /* of the request */
+	int ref;            /* keeps it */
+	int priv;           /* set_priv; LUA_NOREF */
+};
+
+/* The module's part of a request. */
+struct lu_req {
+	struct lu_call *call;  /* that waits, or NULL */
+	struct lu_txn *txns;
+	struct lu_call *service; /* use-service, or NULL */
+	struct lu_hap_reply *reply;
+};
+
+/** lu_push_txn - the request's, made when first asked for. */
+void lu_push_txn(struct lu_call *c);
+/** lu_check_txn - argument `i`, of a request that is still there. errors: a Lua
+ * error. */
+struct lu_txn *lu_check_txn(lua_State *L, int i);
+void lu_req_reset(struct tw_req *req, struct lu_req *r);
+
+/* ---- what the files open: each sets globals or fields of the table on top -------- */
+
+/* core_*.c: in: the table `core` is on top. */
+void lu_open_core(lua_State *L);
+/* expr.c, txn.c: the classes TXN, Fetches, Converters. */
+void lu_open_txn(lua_State *L);
+void lu_open_expr(lua_State *L);
+/** lu_expr_fields - f, sf, c, sc: into the table on top. */
+void lu_expr_fields(lua_State *L);
+
+/* verdict.c */
+void lu_open_act(lua_State *L);
+/** lu_verdict - what an action that is over does: txn:done(), its return value. */
+enum tw_act lu_verdict(struct lu_call *c, const struct tw_action_call *call);
+
+extern const struct tw_kw lu_keywords[];
+extern const struct tw_action lu_actions[];
+extern const struct tw_fetch lu_fetches[];
+extern const struct tw_conv lu_convs[];
+extern const struct tw_command lu_commands[];
+
+#endif

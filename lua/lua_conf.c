@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * lua_conf.c - keywords: lua-load, lua-load-per-thread, lua-prepend-path,
+ * tune.lua.*.
+ *
+ * A file is run when its line is read, so that the lines that follow can use
+ * what it registers. source: HAProxy's manual, 3.1 and 3.2.
+ */
+#include "lu.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+static struct lu_file *
+file_new(struct tw_line *ln, const char *path, int first_arg)
+{
+	struct tw_arena *const arena = tw_gen_arena(ln->gen);
+	struct lu_file *const f = tw_arena_zalloc(arena, sizeof(*f));
+	char **const arg =
+	    tw_arena_zalloc(arena, sizeof(*arg) * (size_t)(ln->n_args + 1));
+
+	f->path = tw_arena_strdup(arena, path);
+	f->conf_file = ln->file;
+	f->conf_line = ln->number;
+	for (int i = first_arg; i < ln->n_args; i++)
+		arg[f->n_args++] = tw_arena_strdup(arena, tw_arg(ln, i));
+	f->arg = arg;
+	return f;
+}
+
+static int
+load(struct tw_line *ln, enum lu_kind kind, struct lu_unit **unit)
+{
+	struct tw_err err = { "" };
+
+	if (*unit == NULL)
+		*unit = lu_unit_new(ln->gen, kind, ln->kw->word);
+	if (lu_unit_load(*unit, file_new(ln, tw_arg(ln, 0), 1), &err) != 0)
+		return tw_line_fail(ln, 0, "'%s': %s", ln->kw->word, err.text);
+	return 0;
+}
+
+static int
+set_load(struct tw_line *ln)
+{
+	struct lu_conf *const conf = ln->state;
+
+	return load(ln, LU_SHARED, &conf->shared);
+}
+
+static int
+set_load_per_thread(struct tw_line *ln)
+{
+	struct lu_conf *const conf = ln->state;
+
+	return load(ln, LU_PER_THREAD, &conf->per_thread);
+}
+
+static int
+set_prepend_path(struct tw_line *ln)
+{
+	struct lu_conf *const conf = ln->state;
+	const char *const type = tw_arg(ln, 1);
+	const bool is_c = type != NULL && strcmp(type, "cpath") == 0;
+	const char **const to = is_c ? &conf->cpath : &conf->path;
+
+	if (type != NULL && !is_c && strcmp(type, "path") != 0)
+		return tw_line_fail(ln, 1,
+		    "'lua-prepend-path' expects 'path' or 'cpath', not '%s'", type);
+	if (conf->units != NULL)
+		tw_line_warn(ln, -1,
+		    "'lua-prepend-path' stands after a script that was "
+		    "loaded without it: move it up");
+	*to = *to == NULL
+	    ? tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0))
+	    : tw_arena_printf(tw_gen_arena(ln->gen), "%s;%s", tw_arg(ln, 0), *to);
+	return 0;
+}
+
+static int
+set_maxmem(struct tw_line *ln)
+{
+	struct lu_conf *const conf = ln->state;
+	struct tw_err err;
+	uint64_t mb;
+
+	if (tw_parse_uint(tw_arg(ln, 0), 0, INT_MAX, &mb, &err) != 0)
+		return tw_line_fail(ln, 0, "'tune.lua.maxmem': %s", err.text);
+	conf->maxmem = mb << 20;
+	return 0;
+}
+
+static int
+set_bools(struct tw_line *ln)
+{
+	struct lu_conf *const conf = ln->state;
+	const char *const word = tw_arg(ln, 0);
+
+	if (strcmp(word, "normal") != 0 && strcmp(word, "pre-3.1-bug") != 0)
+		return tw_line_fail(ln, 0,
+		    "'tune.lua.bool-sample-conversion' expects "
+		    "'normal' or 'pre-3.1-bug', not '%s'",
+		    word);
+	conf->bool_said = true;
+	conf->bool_is_integer = word[0] == 'p';
+	return 0;
+}
+
+#define IN_CONF(member) .offset = offsetof(struct lu_conf, member)
+
+const struct tw_kw lu_keywords[] = {
+	{ .word = "lua-load",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = set_load,
+	    .usage = "<file> [<arg>...]",
+	    .help = "Loads a Lua file into one state that all threads share; the "
+		    "arguments are what ... stands for in it." },
+	{ .word = "lua-load-per-thread",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = -1,
+	    .set = set_load_per_thread,
+	    .usage = "<file> [<arg>...]",
+	    .help = "Loads a Lua file into a state of its own for each thread." },
+	{ .word = "lua-prepend-path",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 2,
+	    .set = set_prepend_path,
+	    .usage = "<string> [path|cpath]",
+	    .help = "Puts a pattern in front of package.path or package.cpath of the "
+		    "scripts that are loaded after it." },
+	{ .word = "tune.lua.bool-sample-conversion",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = set_bools,
+	    .usage = "{normal|pre-3.1-bug}",
+	    .def = "pre-3.1-bug",
+	    .help = "Whether boolean samples reach Lua as booleans, or as 0 and 1." },
+	{ .word = "tune.lua.burst-timeout",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_ms,
+	    IN_CONF(burst_ms),
+	    .usage = "<time>",
+	    .def = "1s",
+	    .help = "How long a script may run without waiting for anything." },
+	{ .word = "tune.lua.forced-yield",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_uint,
+	    IN_CONF(forced_yield),
+	    .max = INT_MAX,
+	    .usage = "<number>",
+	    .def = "10000",
+	    .help = "Accepted for HAProxy's sake: a script is only interrupted when it "
+		    "runs too long, which costs nothing before that." },
+	{ .word = "tune.lua.maxmem",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = set_maxmem,
+	    .usage = "<megabytes>",
+	    .def = "0",
+	    .help = "The memory of all scripts together; 0: no limit." },
+	{ .word = "tune.lua.service-timeout",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_ms,
+	    IN_CONF(service_ms),
+	    .usage = "<time>",
+	    .def = "4s",
+	    .help = "How long a service may run, waiting not counted." },
+	{ .word = "tune.lua.session-timeout",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_ms,
+	    IN_CONF(session_ms),
+	    .usage = "<time>",
+	    .def = "4s",
+	    .help = "How long an action, fetch or converter may run, waiting not "
+		    "counted." },
+	{ .word = "tune.lua.task-timeout",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = tw_set_ms,
+	    IN_CONF(task_ms),
+	    .usage = "<time>",
+	    .help = "How long a task may run, waiting not counted." },
+	{ .word = NULL },
+};

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * lua_mod.c - the descriptor of the Lua module.
+ */
+#include "config.h"
+
+#include "lu.h"
+
+#include <dlfcn.h>
+
+#include <tideway/req.h>
+
+const struct tw_self *lu_self;
+
+/* C rocks are not linked with Lua: they expect its symbols to be there. */
+static int
+load(const struct tw_self *self, struct tw_err *err)
+{
+	Dl_info where;
+
+	(void)err;
+	lu_self = self;
+	if (dladdr((void *)(uintptr_t)lua_newstate, &where) != 0)
+		dlopen(where.dli_fname, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
+	return 0;
+}
+
+static int
+start(struct tw_gen *gen, struct tw_err *err)
+{
+	struct lu_conf *const conf = lu_conf_of(gen);
+
+	for (struct lu_unit *u = conf->units; u != NULL; u = u->next)
+		if (lu_unit_begin(u, err) != 0)
+			return -1;
+	conf->began = true;
+	return 0;
+}
+
+static void
+stop(struct tw_gen *gen)
+{
+	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next) {
+		struct lu_set *set =
+		    atomic_exchange_explicit(&u->set, NULL, memory_order_acq_rel);
+		lu_set_free(&set);
+	}
+}
+
+static bool
+wants_reset(const struct tw_proxy *px)
+{
+	return lu_conf_of(tw_proxy_gen(px))->units != NULL;
+}
+
+static enum tw_verdict
+on_reset(struct tw_req *req, void *state)
+{
+	struct lu_req *const r = state;
+
+	if (r->txns != NULL || r->call != NULL)
+		lu_req_reset(req, r);
+	return TW_NEXT;
+}
+
+static const struct tw_hook hooks[] = {
+	{ TW_ON_RESET, on_reset, "lua_on_reset", wants_reset },
+	{ .fn = NULL },
+};
+
+static void
+describe(void (*line)(void *arg, const char *text), void *arg)
+{
+	line(arg, "Built with " LUA_RELEASE);
+}
+
+TW_API const struct tw_module tideway_module = {
+	TW_MODULE_HEAD,
+	.name = "lua",
+	.version = PACKAGE_VERSION,
+	.summary = "scripts in Lua: HAProxy's API and our own",
+	.size_of = { [TW_IN_GEN] = sizeof(struct lu_conf),
+	    [TW_IN_REQ] = sizeof(struct lu_req) },
+	.keywords = lu_keywords,
+	.hooks = hooks,
+	.fetches = lu_fetches,
+	.convs = lu_convs,
+	.actions = lu_actions,
+	.load = load,
+	.start = start,
+	.stop = stop,
+	.describe = describe,
+};

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * txn.c - the class TXN: a request, as HAProxy's API shows it.
+ *
+ * One userdata for each request and state, made when a function first gets it,
+ * cut off at RESET: what a script has kept raises an error then. f, sf, c, sc,
+ * http, req, res are fields of its methods' table, the same for all requests.
+ * source: HAProxy's Lua manual, TXN class.
+ */
+#include "lu.h"
+
+#include <tideway/log.h>
+
+#define CLASS "TXN"
+#define CLASS_TCP "TXN (mode tcp)"
+
+void
+lu_push_txn(struct lu_call *c)
+{
+	lua_State *const L = c->L;
+	struct lu_state *const s = c->s;
+	struct lu_req *const r = tw_req_block(c->req, lu_self);
+	struct lu_txn *t = r->txns;
+
+	while (t != NULL && t->s != s)
+		t = t->next;
+	c->txn = t;
+	if (t != NULL) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, t->ref);
+		return;
+	}
+	t = lua_newuserdata(L, sizeof(*t));
+	*t = (struct lu_txn){
+		.req = c->req, .s = s, .next = r->txns, .priv = LUA_NOREF
+	};
+	lua_rawgeti(L, LUA_REGISTRYINDEX,
+	    tw_proxy_mode(tw_req_proxy(c->req)) == TW_MODE_HTTP ? s->txn_meta
+								: s->txn_tcp_meta);
+	lua_setmetatable(L, -2);
+	lua_pushvalue(L, -1);
+	t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	r->txns = c->txn = t;
+}
+
+struct lu_txn *
+lu_check_txn(lua_State *L, int i)
+{
+	struct lu_txn *t = luaL_testudata(L, i, CLASS);
+
+	if (t == NULL)
+		t = luaL_testudata(L, i, CLASS_TCP);
+	if (t == NULL)
+		luaL_argerror(L, i,
+		    lua_pushfstring(
+			L, "a TXN is expected, not a %s", luaL_typename(L, i)));
+	if (t->req == NULL)
+		luaL_argerror(L, i, "this TXN's request has ended: do not keep it");
+	return t;
+}
+
+void
+lu_req_reset(struct tw_req *req, struct lu_req *r)
+{
+	(void)req;
+	if (r->call != NULL)
+		lu_end(&r->call);
+	while (r->txns != NULL) {
+		struct lu_txn *const t = r->txns;
+		struct lu_state *const s = t->s;
+		r->txns = t->next;
+		t->req = NULL;
+		lu_enter(s);
+		luaL_unref(s->L, LUA_REGISTRYINDEX, t->priv);
+		luaL_unref(s->L, LUA_REGISTRYINDEX, t->ref);
+		lu_leave(s);
+	}
+}
+
+/* ---- variables -------------------------------------------------------------------- */
+
+static int
+txn_set_var(lua_State *L)
+{
+	struct lu_txn *const t = lu_check_txn(L, 1);
+	struct tw_var *const var = lu_var(L, 2);
+	struct tw_sample s;
+
+	luaL_checkany(L, 3);
+	if (lua_toboolean(L, 4) && !tw_var_exists(t->req, var)) {
+		lua_pushboolean(L, false);
+		return 1;
+	}
+	if (lu_to_sample(L, 3, &s)) {
+		lua_pushboolean(L, tw_var_set(t->req, var, &s));
+	} else {
+		tw_var_unset(t->req, var);
+		lua_pushboolean(L, true);
+	}
+	return 1;
+}
+
+static int
+txn_get_var(lua_State *L)
+{
+	struct lu_txn *const t = lu_check_txn(L, 1);
+	struct tw_var *const var = lu_var(L, 2);
+	struct tw_sample s;
+
+	if (tw_var_get(t->req, var, &s))
+		lu_push_sample(L, t->req, &s, false);
+	else
+		lua_pushnil(L);
+	return 1;
+}
+
+static int
+txn_unset_var(lua_State *L)
+{
+	struct lu_txn *const t = lu_check_txn(L, 1);
+
+	tw_var_unset(t->req, lu_var(L, 2));
+	return 0;
+}
+
+static int
+txn_set_priv(lua_State *L)
+{
+	struct lu_txn *const t = lu_check_txn(L, 1);
+
+	luaL_checkany(L, 2);
+	luaL_unref(L, LUA_REGISTRYINDEX, t->priv);
+	lua_settop(L, 2);
+	t->priv = luaL_ref(L, LUA_REGISTRYINDEX);
+	return 0;
+}
+
+static int
+txn_get_priv(lua_State *L)
+{
+	lua_rawgeti(L, LUA_REGISTRYINDEX, lu_check_txn(L, 1)->priv);
+	return 1;
+}
+
+/* ---- the class --------------------------------------------------------------------- */
+
+static const luaL_Reg methods[] = {
+	{ "get_priv", txn_get_priv },
+	{ "get_var", txn_get_var },
+	{ "set_priv", txn_set_priv },
+	{ "set_var", txn_set_var },
+	{ "unset_var", txn_unset_var },
+	{ NULL, NULL },
+};
+
+static void
+fill(lua_State *L, bool http)
+{
+	lua_getfield(L, -1, "__index");
+	lu_expr_fields(L);
+	lua_pop(L, 1);
+	(void)http;
+}
+
+void
+lu_open_txn(lua_State *L)
+{
+	struct lu_state *const s = lu_state_from(L);
+
+	lu_class(L, CLASS, methods);
+	fill(L, true);
+	s->txn_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+	lu_class(L, CLASS_TCP, methods);
+	fill(L, false);
+	s->txn_tcp_meta = luaL_ref(L, LUA_REGISTRYINDEX);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * unit.c - programs and their sets of states; slots.
+ *
+ * While the configuration is read a unit has one state only, in which its files
+ * run so that the lines that follow can refer to what they register. The other
+ * threads' states are made, by running all files again, before the generation
+ * starts. Control thread.
+ */
+#include "lu.h"
+
+#include <stdlib.h>
+
+struct lu_conf *
+lu_conf_of(struct tw_gen *gen)
+{
+	return tw_gen_block(gen, lu_self);
+}
+
+struct lu_unit *
+lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *name)
+{
+	struct lu_conf *const conf = lu_conf_of(gen);
+	struct lu_unit *const u = tw_arena_zalloc(tw_gen_arena(gen), sizeof(*u));
+
+	u->kind = kind;
+	u->name = name;
+	u->gen = gen;
+	u->files_end = &u->files;
+	u->slots_end = &u->slots;
+	if (conf->units_end == NULL)
+		conf->units_end = &conf->units;
+	*conf->units_end = u;
+	conf->units_end = &u->next;
+	return u;
+}
+
+/* ---- sets ------------------------------------------------------------------- */
+
+static struct lu_set *
+set_alloc(struct lu_unit *u)
+{
+	const int n = u->kind == LU_SHARED ? 1 : tw_n_workers() + 1;
+	struct lu_set *const set =
+	    calloc(1, sizeof(*set) + sizeof(set->state[0]) * (size_t)n);
+
+	if (set == NULL)
+		return NULL;
+	set->unit = u;
+	set->gen = u->gen;
+	set->generation = ++u->generation;
+	set->n = n;
+	return set;
+}
+
+/* Which thread's state reads the configuration. */
+static int
+reader(const struct lu_set *set)
+{
+	return set->n > 1 ? 1 : 0;
+}
+
+static int
+state_fill(struct lu_set *set, int i, struct tw_err *err)
+{
+	set->state[i] = lu_state_new(set, i, err);
+	if (set->state[i] == NULL)
+		return -1;
+	for (const struct lu_file *f = set->unit->files; f != NULL; f = f->next)
+		if (lu_state_load(set->state[i], f, err) != 0)
+			return -1;
+	return 0;
+}
+
+void
+lu_set_free(struct lu_set **set)
+{
+	struct lu_set *const old = *set;
+
+	*set = NULL;
+	if (old == NULL)
+		return;
+	for (int i = 0; i < old->n; i++)
+		lu_state_free(&old->state[i]);
+	free(old);
+}
+
+struct lu_set *
+lu_set_new(struct lu_unit *unit, struct tw_err *err)
+{
+	struct lu_set *set = set_alloc(unit);
+
+	if (set == NULL) {
+		tw_err_set(err, "out of memory");
+		return NULL;
+	}
+	for (int i = 0; i < set->n; i++)
+		if (state_fill(set, i, err) != 0) {
+			lu_set_free(&set);
+			return NULL;
+		}
+	return set;
+}
+
+int
+lu_unit_load(struct lu_unit *unit, struct lu_file *file, struct tw_err *err)
+{
+	struct lu_set *set = atomic_load_explicit(&unit->set, memory_order_relaxed);
+
+	if (set == NULL) {
+		set = set_alloc(unit);
+		if (set == NULL)
+			return tw_err_set(err, "out of memory");
+		const int i = reader(set);
+		atomic_store_explicit(&unit->set, set, memory_order_relaxed);
+		set->state[i] = lu_state_new(set, i, err);
+		if (set->state[i] == NULL)
+			return -1;
+	}
+	*unit->files_end = file;
+	unit->files_end = &file->next;
+	return set->state[reader(set)] != NULL
+	    ? lu_state_load(set->state[reader(set)], file, err)
+	    : tw_err_set(err, "the Lua state could not be made");
+}
+
+int
+lu_unit_begin(struct lu_unit *unit, struct tw_err *err)
+{
+	struct lu_set *const set =
+	    atomic_load_explicit(&unit->set, memory_order_relaxed);
+
+	for (int i = 0; set != NULL && i < set->n; i++)
+		if (set->state[i] == NULL && state_fill(set, i, err) != 0)
+			return -1;
+	return 0;
+}
+
+/* ---- slots ------------------------------------------------------------------- */
+
+static struct lu_slot *
+find_in(struct lu_unit *u, enum lu_reg reg, struct tw_str name)
+{
+	for (struct lu_slot *slot = u->slots; slot != NULL; slot = slot->next)
+		if (slot->reg == reg && tw_str_eq(tw_str_of(slot->name), name))
+			return slot;
+	return NULL;
+}
+
+struct lu_slot *
+lu_slot_find(struct tw_gen *gen, enum lu_reg reg, struct tw_str name)
+{
+	struct lu_slot *slot = NULL;
+
+	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL && slot == NULL;
+	     u = u->next)
+		slot = find_in(u, reg, name);
+	return slot;
+}
+
+static struct lu_slot *
+slot_new(struct lu_unit *u, enum lu_reg reg, const char *name)
+{
+	struct tw_arena *const arena = tw_gen_arena(u->gen);
+	struct lu_slot *const slot = tw_arena_zalloc(arena, sizeof(*slot));
+
+	slot->unit = u;
+	slot->reg = reg;
+	slot->name = tw_arena_strdup(arena, name);
+	slot->index = u->n_slots++;
+	*u->slots_end = slot;
+	u->slots_end = &slot->next;
+	return slot;
+}
+
+static void
+function_keep(lua_State *L, struct lu_state *s, const struct lu_slot *slot, int fn)
+{
+	const int n = s->n_fn;
+
+	if (slot->index >= n) {
+		int *const more =
+		    realloc(s->fn, sizeof(*more) * (size_t)(slot->index + 1));
+		if (more == NULL)
+			luaL_error(L, "out of memory");
+		s->fn = more;
+		for (s->n_fn = slot->index + 1; s->n_fn > n;)
+			s->fn[--s->n_fn] = LUA_NOREF;
+		s->n_fn = slot->index + 1;
+	}
+	luaL_unref(L, LUA_REGISTRYINDEX, s->fn[slot->index]);
+	lua_pushvalue(L, fn);
+	s->fn[slot->index] = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* A running generation gets no new slots: nothing could refer to them. */
+struct lu_slot *
+lu_slot_set(lua_State *L, enum lu_reg reg, const char *name, int fn)
+{
+	struct lu_state *const s = lu_state_from(L);
+	struct lu_slot *slot = find_in(s->unit, reg, tw_str_of(name));
+
+	if (!s->loading)
+		luaL_error(L, "registration is only allowed while the file is loaded");
+	if (slot == NULL && !lu_conf_of(s->gen)->began)
+		slot = slot_new(s->unit, reg, name);
+	if (slot != NULL)
+		function_keep(L, s, slot, lua_absindex(L, fn));
+	return slot;
+}

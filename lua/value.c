@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * value.c - values on their way between Lua and samples; classes.
+ */
+#include "lu.h"
+
+#include <tideway/text.h>
+
+void
+lu_push_sample(lua_State *L, struct tw_req *req, struct tw_sample *s, bool text)
+{
+	if (!text && s->type == TW_BOOL &&
+	    !lu_conf_of(lu_state_from(L)->gen)->bool_is_integer)
+		lua_pushboolean(L, s->u.n != 0);
+	else if (!text && (s->type == TW_BOOL || s->type == TW_SINT))
+		lua_pushinteger(L, s->u.n);
+	else if (tw_sample_cast(req, s, TW_STRING))
+		lu_push_str(L, s->u.str);
+	else if (text)
+		lua_pushliteral(L, "");
+	else
+		lua_pushnil(L);
+}
+
+bool
+lu_to_sample(lua_State *L, int i, struct tw_sample *out)
+{
+	*out = (struct tw_sample){ .type = TW_SINT };
+	switch (lua_type(L, i)) {
+	case LUA_TBOOLEAN:
+		out->type = TW_BOOL;
+		out->u.n = lua_toboolean(L, i);
+		return true;
+	case LUA_TNUMBER:
+		if (lua_isinteger(L, i)) {
+			out->u.n = lua_tointeger(L, i);
+			return true;
+		}
+		out->u.n = (int64_t)lua_tonumber(L, i);
+		return true;
+	case LUA_TSTRING:
+		out->type = TW_STRING;
+		out->u.str.p = lua_tolstring(L, i, &out->u.str.len);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Names are few; each is looked up once for each state. */
+static const char vars_key;
+
+struct tw_var *
+lu_var(lua_State *L, int i)
+{
+	struct tw_err err = { "" };
+	const struct tw_str name = lu_check_str(L, i);
+
+	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &vars_key) != LUA_TTABLE) {
+		lua_pop(L, 1);
+		lua_newtable(L);
+		lua_pushvalue(L, -1);
+		lua_rawsetp(L, LUA_REGISTRYINDEX, &vars_key);
+	}
+	lua_pushvalue(L, i);
+	lua_rawget(L, -2);
+	struct tw_var *var = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	if (var == NULL) {
+		var = tw_var_of(name, &err);
+		if (var == NULL)
+			luaL_argerror(L, i, lua_pushstring(L, err.text));
+		lua_pushvalue(L, i);
+		lua_pushlightuserdata(L, var);
+		lua_rawset(L, -3);
+	}
+	lua_pop(L, 1);
+	return var;
+}
+
+void
+lu_class(lua_State *L, const char *name, const luaL_Reg *methods)
+{
+	luaL_newmetatable(L, name);
+	lua_newtable(L);
+	luaL_setfuncs(L, methods, 0);
+	lua_setfield(L, -2, "__index");
+	lua_pushliteral(L, "access denied");
+	lua_setfield(L, -2, "__metatable");
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the tideway authors
+#
+# lua-load, lua-load-per-thread: actions, fetches and converters that scripts
+# register, in both load modes and with several threads.
+use Tideway::Test;
+
+my $script = spew('one.lua', <<'END');
+local first, second = ...
+core.register_action("say-it", {"http-req"}, function(txn, a, b)
+	txn:set_var("txn.a", a .. b .. txn.f:path() .. "|" .. txn.sf:hdr("none"))
+	txn.set_var(txn, "txn.b", txn.c:upper(first) .. txn.f:req_fhdr("host"))
+end, 2)
+core.register_action("wait", {"http-req"}, function(txn)
+	core.msleep(5)
+	pcall(function() core.yield() txn:set_var("txn.a", "waited") end)
+end)
+core.register_action("refuse", {"http-req"}, function() return act.DENY end)
+core.register_action("fail", {"http-req"}, function() local x; x.y = 1 end)
+core.register_fetches("pick", function(txn, a, b) return a .. "-" .. (b or second) end)
+core.register_converters("twice", function(s, n) return s .. s .. (n or "") end)
+END
+
+for my $how ('lua-load', 'lua-load-per-thread') {
+	subtest $how => sub {
+		my $p = start_proxy("global
+    nbthread 2
+    $how $script one two
+" . defaults() . "
+frontend web
+    bind {BIND:web}
+    http-request lua.say-it A B
+    http-request lua.wait if { path /wait }
+    http-request lua.refuse if { path /refuse }
+    http-request lua.fail if { path /fail }
+    http-request return status 200 content-type text/plain lf-string \"%[var(txn.a)] %[var(txn.b)] %[lua.pick(p)] %[lua.pick(p,q)] %[path,lua.twice(k)]\"
+");
+		my $get = sub { $p->request('web', "GET $_[0] HTTP/1.1\r\nHost: h\r\n\r\n") };
+		like($get->('/x')->body, qr{^AB/x\| ONEh p-two p-q /x/xk$}, 'values')
+		    for 1 .. 3;
+		like($get->('/wait')->body, qr{^waited ONEh}, 'an action that waits');
+		is($get->('/refuse')->status, 403, 'act.DENY');
+		like($get->('/fail')->body, qr{^AB/fail}, 'an error lets it pass');
+		ok($p->wait_output(qr{Lua action 'fail': .*\.lua:\d+: attempt to index a nil}),
+			'and is told');
+		stop_proxy($p);
+	};
+}
+
+done_testing();
