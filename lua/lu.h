@@ -164,7 +164,8 @@ struct lu_state {
 	uint64_t n_contended;  /* the lock was taken by another thread */
 	int txn_meta;          /* references to metatables: txn.c */
 	int txn_tcp_meta;
-	struct lu_txn *txn_free;
+	int *anchors;          /* owns: places of lu_anchor() that are free */
+	int n_anchors, max_anchors;
 };
 
 /* The module's part of a generation. */
@@ -320,6 +321,12 @@ lu_check_str(lua_State *L, int i)
 }
 /** lu_var - the variable of a name, remembered. errors: a Lua error. */
 struct tw_var *lu_var(lua_State *L, int i);
+/** lu_anchor - keeps the value on top of L (which stays there) until lu_unanchor;
+ * a place in the registry that is only reserved once: cheaper than luaL_ref. What
+ * was unanchored may live on until its place is used again. returns: the place,
+ * for lua_rawgeti(L, LUA_REGISTRYINDEX, place). */
+int lu_anchor(lua_State *L, struct lu_state *s);
+void lu_unanchor(struct lu_state *s, int place);
 /** lu_class - a metatable in the registry, whose methods are its __index; left on
  * the stack. in: methods, NULL-terminated. */
 void lu_class(lua_State *L, const char *name, const luaL_Reg *methods);
@@ -331,7 +338,7 @@ struct lu_txn {
 	struct tw_req *req; /* NULL: the request has ended */
 	struct lu_state *s;
 	struct lu_txn *next; /* of the request */
-	int ref;            /* keeps it */
+	int ref;            /* lu_anchor()s it */
 	int priv;           /* set_priv; LUA_NOREF */
 };
 

@@ -180,6 +180,7 @@ lu_state_free(struct lu_state **state)
 	lu_mem_fini(&s->mem);
 	pthread_mutex_destroy(&s->lock);
 	free(s->fn);
+	free(s->anchors);
 	free(s);
 }
 

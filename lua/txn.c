@@ -38,8 +38,7 @@ lu_push_txn(struct lu_call *c)
 	    tw_proxy_mode(tw_req_proxy(c->req)) == TW_MODE_HTTP ? s->txn_meta
 								: s->txn_tcp_meta);
 	lua_setmetatable(L, -2);
-	lua_pushvalue(L, -1);
-	t->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	t->ref = lu_anchor(L, s);
 	r->txns = c->txn = t;
 }
 
@@ -71,8 +70,9 @@ lu_req_reset(struct tw_req *req, struct lu_req *r)
 		r->txns = t->next;
 		t->req = NULL;
 		lu_enter(s);
-		luaL_unref(s->L, LUA_REGISTRYINDEX, t->priv);
-		luaL_unref(s->L, LUA_REGISTRYINDEX, t->ref);
+		if (t->priv != LUA_NOREF)
+			luaL_unref(s->L, LUA_REGISTRYINDEX, t->priv);
+		lu_unanchor(s, t->ref);
 		lu_leave(s);
 	}
 }

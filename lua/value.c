@@ -5,6 +5,8 @@
  */
 #include "lu.h"
 
+#include <stdlib.h>
+
 #include <tideway/text.h>
 
 void
@@ -77,6 +79,33 @@ lu_var(lua_State *L, int i)
 	}
 	lua_pop(L, 1);
 	return var;
+}
+
+int
+lu_anchor(lua_State *L, struct lu_state *s)
+{
+	if (s->n_anchors > 0) {
+		const int place = s->anchors[--s->n_anchors];
+		lua_pushvalue(L, -1);
+		lua_rawseti(L, LUA_REGISTRYINDEX, place);
+		return place;
+	}
+	/* so that giving one back cannot fail */
+	int *const more =
+	    realloc(s->anchors, sizeof(*more) * (size_t)(s->max_anchors + 1));
+	if (more == NULL)
+		return luaL_error(L, "out of memory");
+	s->anchors = more;
+	lua_pushvalue(L, -1);
+	const int place = luaL_ref(L, LUA_REGISTRYINDEX);
+	s->max_anchors++;
+	return place;
+}
+
+void
+lu_unanchor(struct lu_state *s, int place)
+{
+	s->anchors[s->n_anchors++] = place;
 }
 
 void

@@ -67,6 +67,8 @@ lu_verdict(struct lu_call *c, const struct tw_action_call *call)
 
 	if (c->finished)
 		return c->verdict;
+	if (lua_gettop(c->L) == 0)
+		return TW_ACT_NEXT;
 	switch (lua_tointeger(c->L, 1)) {
 	case STOP:
 		return TW_ACT_STOP;
