@@ -222,6 +222,7 @@ core_libcore_a_SOURCES = \
 	core/run/explain_drive.c \
 	core/run/explain_opt.c \
 	core/run/explain_print.c \
+	core/run/play.c \
 	core/run/gen.c \
 	core/run/global.c \
 	core/run/limits.c \

@@ -226,9 +226,8 @@ down_all(struct tw_gen *gen, const struct tw__words *down)
 
 /* ---- coming up ---------------------------------------------------------- */
 
-/* Nobody shall hear of what never happens. */
-static void
-silence(struct tw_gen *gen)
+void
+tw__explain_silence(struct tw_gen *gen)
 {
 	struct tw_proxy *px;
 
@@ -260,16 +259,16 @@ part_down(struct tw_worker *w)
 
 /* Only the worker's part of the modules: the control thread's would begin to
  * check servers and to ask for names. */
-static int
-up(struct tw__run *run, struct tw_err *err)
+int
+tw__explain_up(struct tw_gen **first, struct tw_err *err)
 {
-	struct tw_gen *const gen = run->first;
+	struct tw_gen *const gen = *first;
 
-	silence(gen);
+	tw__explain_silence(gen);
 	if (tw__workers_init(1, tw__module_block_bytes(TW_IN_WORKER), err) != 0 ||
 	    tw__gen_start(gen, err) != 0)
 		return -1;
-	run->first = NULL; /* taken */
+	*first = NULL; /* taken */
 	tw__gen_publish(gen);
 	if (part_up(tw_worker_at(0), gen->global.bufsize) != 0 ||
 	    part_up(tw_worker_at(1), gen->global.bufsize) != 0 ||
@@ -281,8 +280,8 @@ up(struct tw__run *run, struct tw_err *err)
 	return 0;
 }
 
-static void
-down(void)
+void
+tw__explain_down(void)
 {
 	tw__self = tw_worker_at(1);
 	tw__modules_worker_fini(tw_worker_at(1), tw_worker_at(1)->block);
@@ -329,6 +328,17 @@ drive(struct tw__drive *d, const struct tw__explain *e)
 	return status;
 }
 
+bool
+tw__explain_frontend(struct tw_gen *gen, const char *name, const struct tw_addr *dst,
+    struct tw__drive *d)
+{
+	d->bind = choose(gen, name, dst != NULL && dst->port != 0 ? dst : NULL);
+	if (d->bind == NULL)
+		return false;
+	d->dst = dst_of(d->bind, dst);
+	return true;
+}
+
 static int
 explain(struct tw_gen *gen, const struct tw__explain *e)
 {
@@ -346,10 +356,8 @@ explain(struct tw_gen *gen, const struct tw__explain *e)
 		return status;
 	if (d.src.port == 0)
 		d.src.port = 50000;
-	d.bind = choose(gen, e->frontend, dst.port != 0 ? &dst : NULL);
-	if (d.bind == NULL)
+	if (!tw__explain_frontend(gen, e->frontend, e->dst != NULL ? &dst : NULL, &d))
 		return TW__EXPLAIN_USAGE;
-	d.dst = dst_of(d.bind, e->dst != NULL ? &dst : NULL);
 	status = down_all(gen, &e->down);
 	return status >= 0 ? status : drive(&d, e);
 }
@@ -361,10 +369,10 @@ tw__explain_run(struct tw__run *run)
 	int status = 1;
 
 	tw__signals_default();
-	if (up(run, &err) == 0)
+	if (tw__explain_up(&run->first, &err) == 0)
 		status = explain(tw__gen_current(), run->explain);
 	else
 		fprintf(stderr, "tideway explain: %s\n", err.text);
-	down();
+	tw__explain_down();
 	return status;
 }

@@ -18,6 +18,8 @@
 
 #define TW__EXPLAIN_USAGE 2 /* exit status */
 
+struct tw__drive;
+
 struct tw__words {
 	const char **at; /* owns the array; borrow: argv */
 	int n;
@@ -54,6 +56,16 @@ void tw__bytes_add(struct tw__bytes *b, const void *p, size_t len);
 void tw__bytes_free(struct tw__bytes *b);
 
 /* explain.c */
+/** tw__explain_up - starts a generation and what a worker needs of the program.
+ * in: gen, taken when it could be started. tw__explain_down - ends it all. */
+int tw__explain_up(struct tw_gen **gen, struct tw_err *err);
+void tw__explain_down(void);
+/** tw__explain_silence - nobody shall hear of what never happens. */
+void tw__explain_silence(struct tw_gen *gen);
+/** tw__explain_frontend - where a client comes to. in: name, dst may be NULL. out:
+ * d->bind, d->dst. returns: false: told on standard error. */
+bool tw__explain_frontend(struct tw_gen *gen, const char *name,
+    const struct tw_addr *dst, struct tw__drive *d);
 /** tw__explain_run - returns: the exit status. */
 int tw__explain_run(struct tw__run *run);
 
@@ -74,6 +86,10 @@ struct tw__drive {
 	/* show - an exchange has ended. */
 	void (*show)(const struct tw__explained *x, void *arg);
 	void *arg;
+	/* As in struct tw_play; NULL: any server, `response`. */
+	bool (*connects)(const struct tw_server *srv, void *arg);
+	void (*answers)(const struct tw_server *srv, struct tw_str got,
+	    struct tw_str *bytes, void *arg);
 };
 /** tw__explain_drive - lets the client send it all, and follows it to the end.
  * returns: bytes of the input that nobody looked at. */

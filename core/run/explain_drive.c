@@ -28,8 +28,11 @@
 
 struct end {
 	int fd;
-	bool asked;    /* it got something in the exchange at hand */
-	bool answered; /* and answers: so many bytes so far */
+	const struct tw_server *srv;
+	struct tw__bytes got; /* in this exchange; kept when somebody asks for it */
+	struct tw_str says;   /* d->answers gave it */
+	bool asked;           /* it got something in the exchange at hand */
+	bool answered;        /* and answers: so many bytes so far */
 	size_t put;
 	bool shut;
 };
@@ -65,15 +68,15 @@ dial(const struct tw_server *srv, const struct sockaddr_storage *ss)
 {
 	int fd[2];
 
-	(void)srv;
 	(void)ss;
-	if (it.n_ends == ENDS_MAX) {
+	if (it.n_ends == ENDS_MAX ||
+	    (it.d->connects != NULL && !it.d->connects(srv, it.d->arg))) {
 		errno = ECONNREFUSED;
 		return -1;
 	}
 	if (pair(fd) != 0)
 		return -1;
-	it.end[it.n_ends++] = (struct end){ .fd = fd[1] };
+	it.end[it.n_ends++] = (struct end){ .fd = fd[1], .srv = srv };
 	it.dialed = true;
 	it.moved++;
 	return fd[0];
@@ -100,6 +103,9 @@ drain_all(void)
 		drain(it.end[i].fd, &it.sent);
 		if (it.sent.len == before)
 			continue;
+		if (it.d->answers != NULL)
+			tw__bytes_add(
+			    &it.end[i].got, it.sent.p + before, it.sent.len - before);
 		it.end[i].asked = true;
 		it.dialed = true; /* over a connection used before, too */
 	}
@@ -129,9 +135,10 @@ trail_stop(void)
 static void
 answer_put(struct end *e)
 {
-	const struct tw_str r = it.d->response;
+	const struct tw_str r = it.d->answers != NULL ? e->says : it.d->response;
 
-	while (e->answered && e->put < r.len && (is_http() || it.d->has_response)) {
+	while (e->answered && e->put < r.len &&
+	    (is_http() || it.d->has_response || it.d->answers != NULL)) {
 		const ssize_t n =
 		    send(e->fd, r.p + e->put, r.len - e->put, MSG_NOSIGNAL);
 		if (n <= 0)
@@ -141,14 +148,32 @@ answer_put(struct end *e)
 	}
 }
 
+/* Who has nothing to say closes. */
+static void
+answer_ask(struct end *e)
+{
+	e->says = (struct tw_str){ NULL, 0 };
+	it.d->answers(
+	    e->srv, (struct tw_str){ e->got.p, e->got.len }, &e->says, it.d->arg);
+	e->got.len = 0;
+	if (e->says.p == NULL) {
+		shutdown(e->fd, SHUT_WR);
+		e->shut = true;
+		it.moved++;
+	}
+}
+
 static bool
 answer_at(struct end *e)
 {
 	if (e->answered)
 		return false;
-	trail_stop();
+	if (it.d->answers == NULL)
+		trail_stop();
 	e->answered = true;
 	e->put = 0;
+	if (it.d->answers != NULL)
+		answer_ask(e);
 	answer_put(e);
 	return true;
 }
@@ -348,6 +373,7 @@ connect_client(void)
 size_t
 tw__explain_drive(const struct tw__drive *d)
 {
+	memset(&it, 0, sizeof(it));
 	it.d = d;
 	it.w = tw_worker_at(1);
 	it.arena = tw_arena_new(0);
@@ -359,12 +385,15 @@ tw__explain_drive(const struct tw__drive *d)
 		loop();
 	const size_t left = client() == NULL ? it.left : 0;
 	tw__flow_close_clients(it.w, true);
-	for (int i = 0; i < it.n_ends; i++)
+	for (int i = 0; i < it.n_ends; i++) {
 		close(it.end[i].fd);
+		tw__bytes_free(&it.end[i].got);
+	}
 	close(it.client);
 	tw__bytes_free(&it.sent);
 	tw__bytes_free(&it.answer);
 	tw_arena_free(&it.arena);
 	tw__trail_taker = NULL;
+	tw__upstream_instead = NULL;
 	return left;
 }

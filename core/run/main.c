@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include <tideway/log.h>
+#include <tideway/play.h>
 #include "core/base/oplog.h"
 #include "core/base/panic.h"
 #include "core/conf/env.h"
@@ -285,6 +286,33 @@ todo_run(struct tw__run *run)
 	}
 }
 
+/* --- what modules bring --- */
+
+static const struct tw_tool *
+tool_find(const char *name)
+{
+	const struct tw_self *self;
+
+	for (int i = 0; (self = tw_module_each(i)) != NULL; i++)
+		for (const struct tw_tool *t = self->module->tools;
+		     t != NULL && t->name != NULL; t++)
+			if (strcmp(t->name, name) == 0)
+				return t;
+	return NULL;
+}
+
+static int
+tool(int argc, char **argv)
+{
+	const struct tw__options none = { .n_files = 0 };
+	struct tw_err err = { "" };
+
+	if (core_register(&err) != 0 || modules_load(&none, &err) != 0)
+		return fail(&err);
+	const struct tw_tool *const t = tool_find(argv[0]);
+	return t != NULL ? t->run(argc, argv) : usage(argv[-1]);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -292,6 +320,8 @@ main(int argc, char **argv)
 	struct tw_err err = { "" };
 
 	tw__panic_init();
+	if (argc > 1 && argv[1][0] != '-' && strcmp(argv[1], "explain") != 0)
+		return tool(argc - 1, argv + 1);
 	if (argc > 1 && strcmp(argv[1], "explain") == 0) {
 		const int status = tw__explain_options(&run, argc, argv);
 		if (status >= 0)

@@ -408,6 +408,18 @@ tw__worker_skip(struct tw_worker *w)
 	return true;
 }
 
+bool
+tw__worker_skip_until(struct tw_worker *w, uint64_t until_us)
+{
+	const uint64_t next = tw__wheel_next(&w->wheel);
+
+	if (next != UINT64_MAX && next * 1000 <= until_us)
+		return tw__worker_skip(w);
+	if (w->now_us < until_us)
+		w->now_us = until_us;
+	return false;
+}
+
 struct start {
 	struct tw_worker *w;
 	int (*up)(struct tw_worker *);

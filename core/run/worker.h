@@ -94,6 +94,9 @@ void tw__worker_poll(struct tw_worker *w);
 /** tw__worker_messages - on the calling thread, as that worker. context: explain. */
 void tw__worker_messages(struct tw_worker *w);
 bool tw__worker_skip(struct tw_worker *w);
+/** tw__worker_skip_until - the same if a timer is due by then; else the clock alone
+ * goes on to that time. returns: whether one fired. */
+bool tw__worker_skip_until(struct tw_worker *w, uint64_t until_us);
 /** tw__workers_stop - asks all loops to end. context: any. */
 void tw__workers_stop(void);
 /** tw__workers_wait - after tw__worker_run: until all threads have ended. */

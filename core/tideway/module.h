@@ -42,6 +42,7 @@ struct tw_logvar;
 struct tw_proto;
 struct tw_service;
 struct tw_stats_table;
+struct tw_tool;
 struct tw_transport;
 struct lua_State;
 
@@ -135,6 +136,7 @@ struct tw_module {
 	/* One server of the generation in force has come, goes, or has another name.
 	 * context: control. */
 	void (*server_event)(struct tw_server *srv, enum tw_server_event what);
+	const struct tw_tool *tools; /* play.h */
 };
 
 /* The one symbol that a module exports; this gives it its visibility. */
