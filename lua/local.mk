@@ -11,15 +11,31 @@ lua_liblua_la_SOURCES = \
 	lua/act.c \
 	lua/call.c \
 	lua/core.c \
+	lua/cover.c \
 	lua/expr.c \
 	lua/lua_conf.c \
 	lua/lua_mod.c \
 	lua/mem.c \
 	lua/state.c \
+	lua/test.c \
+	lua/test_play.c \
 	lua/txn.c \
 	lua/unit.c \
 	lua/value.c \
 	lua/verdict.c
+
+# What the module carries with it.
+lua_lib = $(srcdir)/lua/lib/test.lua
+nodist_lua_liblua_la_SOURCES = lua/lib.c
+CLEANFILES += lua/lib.c
+BUILT_SOURCES += lua/lib.c
+EXTRA_DIST += $(lua_lib)
+lua/lib.c: $(lua_lib) $(srcdir)/contrib/dev/embed.sh
+	$(AM_V_GEN)mkdir -p lua && \
+	$(SHELL) $(srcdir)/contrib/dev/embed.sh \
+		lu_lib_test=$(srcdir)/lua/lib/test.lua > $@.tmp && \
+	mv -f $@.tmp $@
+
 module_LTLIBRARIES += modules/lua.la
 modules_lua_la_SOURCES =
 modules_lua_la_LDFLAGS = $(MODULE_LINK)

@@ -11,6 +11,8 @@
 
 #include <tideway/req.h>
 
+#include "test.h"
+
 const struct tw_self *lu_self;
 
 /* C rocks are not linked with Lua: they expect its symbols to be there. */
@@ -87,6 +89,7 @@ TW_API const struct tw_module tideway_module = {
 	.fetches = lu_fetches,
 	.convs = lu_convs,
 	.actions = lu_actions,
+	.tools = lu_tools,
 	.load = load,
 	.start = start,
 	.stop = stop,

@@ -14,6 +14,8 @@
 
 #include <tideway/assert.h>
 
+#include "test.h"
+
 const char *const lu_at_name[LU_N_ATS] = {
 	[LU_AT_BODY] = "the file itself",
 	[LU_AT_INIT] = "an init function",
@@ -117,6 +119,7 @@ lu_state_new(struct lu_set *set, int thread, struct tw_err *err)
 	}
 	lua_atpanic(s->L, on_panic);
 	*(struct lu_call **)lua_getextraspace(s->L) = NULL;
+	lu_cover_state(s->L);
 	lua_pushcfunction(s->L, open_all);
 	lua_pushlightuserdata(s->L, s);
 	if (lua_pcall(s->L, 1, 0, 0) != LUA_OK) {
@@ -134,6 +137,7 @@ lu_state_load(struct lu_state *s, const struct lu_file *file, struct tw_err *err
 
 	lu_enter(s);
 	s->loading = true;
+	lu_cover_file(file->path);
 	lua_pushcfunction(L, lu_traceback);
 	int rc = luaL_loadfilex(L, file->path, "t");
 	if (rc == LUA_OK) {

@@ -257,7 +257,7 @@ on_end(struct tw_req *req)
 		.sent = { it.sent.p, it.sent.len },
 		.answer = { it.answer.p, it.answer.len },
 		.dialed = it.dialed,
-		.waited_ms = (it.w->now_us - it.begun_us) / 1000 };
+		.waited_ms = it.w->now_us / 1000 - it.begun_us / 1000 };
 	it.left = unread(req);
 	it.d->show(&x, it.d->arg);
 	req->record = it.record = NULL;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include <tideway/play.h>
+#include "core/base/oplog.h"
 #include "core/run/explain.h"
 
 #define LINE_MAX_BYTES 65536
@@ -129,6 +130,15 @@ tw_play_request(const struct tw_play *p, struct tw_err *err)
 	tw__explain_drive(&d);
 	tw__self = tw_worker_at(0);
 	return 0;
+}
+
+/* ---- messages ------------------------------------------------------------------- */
+
+void
+tw_play_hear(void (*fn)(enum tw_level level, const char *text, size_t len))
+{
+	tw__oplog_sink_set(fn);
+	tw__oplog_quiet(true);
 }
 
 /* ---- time ------------------------------------------------------------------------ */

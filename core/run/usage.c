@@ -57,6 +57,7 @@ static const struct {
 	{ "--peer FILE", "with -c: compare with the other node's keepalived.conf" },
 	{ "-S ADDRESS", "the master's command line" },
 	{ "explain ...", "what rules do with a request; explain --help tells more" },
+	{ "lua-test ...", "runs tests of Lua scripts; lua-test --help tells more" },
 	{ "-x SOCKET", "take the listening sockets from who is at this stats socket" },
 };
 

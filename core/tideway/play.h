@@ -12,6 +12,7 @@
 #ifndef TIDEWAY_PLAY_H
 #define TIDEWAY_PLAY_H
 
+#include <tideway/log.h>
 #include <tideway/proxy.h>
 #include <tideway/req.h>
 
@@ -56,6 +57,9 @@ struct tw_play {
 /** tw_play_request - one connection of a client, to its end. errors: -1: err: there
  * is no such frontend, or nothing was brought up. */
 TW_API int tw_play_request(const struct tw_play *p, struct tw_err *err);
+/** tw_play_hear - fn gets the program's own messages (tw_log) from now on, each a
+ * line without level or newline, not terminated. NULL: nobody does. */
+TW_API void tw_play_hear(void (*fn)(enum tw_level level, const char *text, size_t len));
 /** tw_play_pass - lets so much time pass: timers, tasks. */
 TW_API void tw_play_pass(uint64_t ms);
 
