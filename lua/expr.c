@@ -207,19 +207,18 @@ is_method(const char *name, const char *method)
 	return *name == *method;
 }
 
-static const void *
-entry_find(const struct kind *k, const char *method)
+const void *
+lu_entry_find(bool conv, const char *method)
 {
 	const void *p;
 	const void *found = NULL;
 
 	for (int i = 0; found == NULL; i++) {
-		p = k->conv ? (const void *)tw_conv_at(i)
-			    : (const void *)tw_fetch_at(i);
+		p = conv ? (const void *)tw_conv_at(i) : (const void *)tw_fetch_at(i);
 		if (p == NULL)
 			break;
-		if (is_method(k->conv ? ((const struct tw_conv *)p)->name
-				      : ((const struct tw_fetch *)p)->name,
+		if (is_method(conv ? ((const struct tw_conv *)p)->name
+				   : ((const struct tw_fetch *)p)->name,
 			method))
 			found = p;
 	}
@@ -233,7 +232,7 @@ method_make(lua_State *L)
 	const struct kind *const k =
 	    *(const struct kind **)lua_touserdata(L, lua_upvalueindex(1));
 	const char *const name = luaL_checkstring(L, 2);
-	const void *const entry = entry_find(k, name);
+	const void *const entry = lu_entry_find(k->conv, name);
 
 	if (entry == NULL)
 		return 0;

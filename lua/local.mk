@@ -13,6 +13,7 @@ lua_liblua_la_SOURCES = \
 	lua/core.c \
 	lua/cover.c \
 	lua/expr.c \
+	lua/lint.c \
 	lua/lua_conf.c \
 	lua/lua_mod.c \
 	lua/mem.c \

@@ -364,6 +364,9 @@ void lu_open_core(lua_State *L);
 /* expr.c, txn.c: the classes TXN, Fetches, Converters. */
 void lu_open_txn(lua_State *L);
 void lu_open_expr(lua_State *L);
+/** lu_entry_find - the fetch or converter that a method's name stands for: "req_hdr"
+ * for req.hdr. returns: NULL: none. */
+const void *lu_entry_find(bool conv, const char *method);
 /** lu_expr_fields - f, sf, c, sc: into the table on top. */
 void lu_expr_fields(lua_State *L);
 

@@ -11,6 +11,7 @@
 
 #include <tideway/req.h>
 
+#include "lint.h"
 #include "test.h"
 
 const struct tw_self *lu_self;
@@ -25,6 +26,13 @@ load(const struct tw_self *self, struct tw_err *err)
 	lu_self = self;
 	if (dladdr((void *)(uintptr_t)lua_newstate, &where) != 0)
 		dlopen(where.dli_fname, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
+	return 0;
+}
+
+static int
+check(struct tw_gen *gen)
+{
+	lu_lint(gen);
 	return 0;
 }
 
@@ -91,6 +99,7 @@ TW_API const struct tw_module tideway_module = {
 	.actions = lu_actions,
 	.tools = lu_tools,
 	.load = load,
+	.check = check,
 	.start = start,
 	.stop = stop,
 	.describe = describe,
