@@ -116,6 +116,9 @@ core_libcore_a_SOURCES = \
 	core/flow/proxy_head.c \
 	core/flow/relay.c \
 	core/flow/reply.c \
+	core/flow/serve.c \
+	core/flow/serve_api.c \
+	core/flow/serve_names.c \
 	core/flow/req.c \
 	core/flow/retry.c \
 	core/flow/run.c \

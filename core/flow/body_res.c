@@ -10,7 +10,7 @@
 #include "config.h"
 
 #include <tideway/assert.h>
-#include "core/flow/req.h"
+#include "core/flow/serve.h"
 
 /* Memory for max bytes and one buffer more, as a read takes what there is. */
 static bool
@@ -36,8 +36,9 @@ gather_more(struct tw_req *req, struct tw__gathered *g)
 {
 	struct tw_conn *const srvc = req->srvc;
 	struct tw_str data = { NULL, 0 };
-	const enum tw_io io =
-	    req->proto->read_body(&req->down.in, &srvc->in, &data, srvc->eof);
+	const enum tw_io io = req->serving != NULL
+	    ? tw__serve_more(req, &data)
+	    : req->proto->read_body(&req->down.in, &srvc->in, &data, srvc->eof);
 
 	if (io == TW_IO_ERR)
 		return TW_IO_ERR;
@@ -45,7 +46,7 @@ gather_more(struct tw_req *req, struct tw__gathered *g)
 	if (data.len > 0)
 		memcpy(g->p + g->len, data.p, data.len);
 	g->len += data.len;
-	if (io != TW_IO_AGAIN)
+	if (io != TW_IO_AGAIN || req->serving != NULL)
 		return io;
 	const enum tw_io rd = tw__conn_recv(srvc, req->down.keep);
 	if (rd == TW_IO_OK)

@@ -328,7 +328,8 @@ tw__step_inspect(struct tw_req *req)
 		req->t_first = req->t_head = tw_turn_us();
 		if (TW_UNLIKELY(tw__watched()))
 			tw__watch_accept(req);
-		req->step = TW__ROUTE;
+		if (TW_LIKELY(req->step == TW__INSPECT))
+			req->step = TW__ROUTE;
 		return TW__MORE;
 	}
 	tw__hooks_run(req, req->fe, TW_ON_RESET);

@@ -268,7 +268,7 @@ reads(struct tw_req *req, struct tw__half *h, enum tw__pump *p)
 		if (g->len > 0 || g->whole)
 			return true;
 	}
-	const bool eof = tw__half_sender(req, h)->eof;
+	const bool eof = tw__half_eof(req, h);
 	const enum tw_io io = tw__half_read(req, h, &first->held);
 
 	if (io == TW_IO_ERR) {
@@ -284,7 +284,7 @@ reads(struct tw_req *req, struct tw__half *h, enum tw__pump *p)
 static enum tw__pump
 more_comes(struct tw_req *req, struct tw__half *h, struct sink *sink)
 {
-	const bool eof = tw__half_sender(req, h)->eof;
+	const bool eof = tw__half_eof(req, h);
 	enum tw__pump p = TW__P_WAIT;
 
 	if (reads(req, h, &p))
@@ -346,6 +346,7 @@ enum tw__pump
 tw__filtered_pump(struct tw_req *req, struct tw__half *h)
 {
 	struct tw_conn *const to = tw__half_receiver(req, h);
+	struct tw_conn *const from = tw__half_sender(req, h);
 	struct sink sink = { .req = req, .h = h };
 	const uint64_t start = h->bytes;
 	enum tw__pump p;
@@ -361,7 +362,7 @@ tw__filtered_pump(struct tw_req *req, struct tw__half *h)
 		if (p != TW__P_DONE || sink.failed)
 			break;
 		if (h->bytes - start >= req->cli->bind->turn_bytes) {
-			tw__conn_again(tw__half_sender(req, h));
+			tw__conn_again(from != NULL ? from : req->cli);
 			p = TW__P_WAIT;
 			break;
 		}

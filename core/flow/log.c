@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 
 #include <tideway/assert.h>
+#include <tideway/edit.h>
 #include "core/flow/debug.h"
 #include "core/flow/req.h"
 
@@ -131,6 +132,10 @@ tw__flow_timers(struct tw_req *req)
 		break;
 	case TW__READ:
 		cli = request_deadline(req);
+		break;
+	case TW__SERVE:
+		if (req->hook_at == NULL && tw__serve_waits(req))
+			cli = deadline(tw_req_timeout_ms(req, "client"));
 		break;
 	case TW__REPLY:
 	case TW__LOG:

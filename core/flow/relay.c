@@ -13,7 +13,7 @@
 #include "config.h"
 
 #include <tideway/assert.h>
-#include "core/flow/req.h"
+#include "core/flow/serve.h"
 
 /* Below this many bytes to come a copy is cheaper than a pipe. */
 #define SPLICE_MIN (64u * 1024)
@@ -424,12 +424,24 @@ tw__half_pump(struct tw_req *req, struct tw__half *h)
 enum tw_io
 tw__half_read(struct tw_req *req, struct tw__half *h, struct tw_str *data)
 {
+	if (!is_up(req, h) && req->serving != NULL)
+		return tw__serve_more(req, data);
 	return half_read(req, h, data);
+}
+
+bool
+tw__half_eof(const struct tw_req *req, const struct tw__half *h)
+{
+	const struct tw_conn *const from = sender(req, h);
+
+	return from != NULL && from->eof;
 }
 
 enum tw__pump
 tw__half_recv(struct tw_req *req, struct tw__half *h)
 {
+	if (sender(req, h) == NULL)
+		return TW__P_WAIT; /* a service: it is called by its step */
 	return half_recv(req, h);
 }
 

@@ -357,8 +357,8 @@ tw_req_deadline(struct tw_req *req, uint32_t ms)
 	tw_timer_set(&req->timer, tw_now_ms() + ms);
 }
 
-static void
-say_continue(struct tw_req *req)
+void
+tw__say_continue(struct tw_req *req)
 {
 	struct iovec iov = { (void *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25 };
 
@@ -417,7 +417,7 @@ tw_req_body(struct tw_req *req, size_t max, struct tw_str *body)
 		return TW_IO_ERR;
 	if (first && req->up.in.body != TW_BODY_NONE &&
 	    req->cli->in.head == req->cli->in.tail)
-		say_continue(req);
+		tw__say_continue(req);
 	while (!req->body_read && io == TW_IO_OK && req->body_len <= max) {
 		io = req->up.in.body == TW_BODY_NONE ? TW_IO_END : body_more(req);
 		if (io == TW_IO_END)

@@ -153,6 +153,7 @@ struct tw_req {
 	struct tw_trail trail[TW_TRAIL_MAX];
 	const struct tw_origin *last_rule; /* gen: that ended its rule set; NULL */
 	struct tw__req_limits *limits; /* arena: set by rules; NULL: none */
+	struct tw__serving *serving; /* arena: a service at work (serve.h); NULL: none */
 	struct tw__var_value *vars; /* arena: txn, req, res; NULL: none is set */
 	struct tw__record *record; /* its trail (trail.h); NULL: nobody wants it */
 	struct tw__var_value **side_vars; /* borrow: of the check whose it is; NULL */
@@ -217,6 +218,8 @@ void tw__crash_init(void);
 /* req.c */
 struct tw_req *tw__req_new(struct tw_conn *cli);
 void tw__req_free(struct tw_req **req);
+/** tw__say_continue - 100, when the client waits for it. */
+void tw__say_continue(struct tw_req *req);
 /** tw__client_tell_end - calls who asked tw_conn_at_end(). */
 void tw__client_tell_end(struct tw_conn *cli);
 struct tw_origin;
@@ -307,6 +310,8 @@ struct tw_conn *tw__half_sender(const struct tw_req *req, const struct tw__half 
 struct tw_conn *tw__half_receiver(const struct tw_req *req, const struct tw__half *h);
 /** tw__half_read - the next payload: gathered earlier, or from the buffer. */
 enum tw_io tw__half_read(struct tw_req *req, struct tw__half *h, struct tw_str *data);
+/** tw__half_eof - the sender has closed. */
+bool tw__half_eof(const struct tw_req *req, const struct tw__half *h);
 /** tw__half_recv - more into the sender's buffer. returns: DONE: there is some. */
 enum tw__pump tw__half_recv(struct tw_req *req, struct tw__half *h);
 /** tw__half_finish - all of it was handed on. */
@@ -331,6 +336,12 @@ tw__filters_gathered(const struct tw__half *h)
 void tw__filters_tunnel(struct tw_req *req, struct tw__half *h);
 /** tw__filters_fini - detaches them. */
 void tw__filters_fini(struct tw_req *req, struct tw__half *h);
+
+/* serve.c */
+/** tw__serve_over - tells req->serving that it is, once. */
+void tw__serve_over(struct tw_req *req, bool complete);
+/** tw__serve_waits - the client is waited for. */
+bool tw__serve_waits(const struct tw_req *req);
 
 /* retry.c */
 /** tw__retry_keep - the body will be needed once more, perhaps. */

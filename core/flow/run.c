@@ -124,6 +124,8 @@ tw__flow_fail(struct tw_req *req, int status, char who, char when, const char *w
 	req->failed = true;
 	req->hook_at = NULL;
 	tw_timer_set(&req->timer, 0);
+	if (TW_UNLIKELY(req->serving != NULL))
+		tw__serve_over(req, false);
 	if (req->answered) /* cut: the client must not take it for whole */
 		req->cli->failed = true;
 	else if (status != 0)
@@ -150,6 +152,7 @@ client_timed_out(struct tw_req *req)
 	case TW__REQUEST:
 	case TW__ROUTE:
 		return tw__flow_fail(req, 408, 'c', when, "the body did not come");
+	case TW__SERVE:
 	case TW__RESPONSE:
 		return tw__flow_fail(req, 408, 'c', 'D', "client stalled");
 	default:

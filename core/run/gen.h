@@ -94,6 +94,7 @@ struct tw_gen {
 	struct tw__forward *forwards; /* `log-forward` sections; the last first */
 	struct tw__log_profile *log_profiles; /* the last first */
 	struct tw__ring_conf *rings; /* `ring` sections; the last first */
+	struct tw__gen_service *services; /* tw_service_add; the last first */
 	const struct tw_logfmt *error_logfmt; /* how lines of failed connections begin */
 	bool started;          /* shared: read-only after publication */
 	/* owns: one cell for each worker, own cache line each (16 uint32_t

@@ -5,6 +5,8 @@
  *
  * source: HAProxy's manual, 4.2.
  */
+#include <stdio.h>
+
 #include <tideway/service.h>
 
 #include "rules.h"
@@ -46,7 +48,68 @@ strict_mode_run(struct tw_req *req, const struct tw_action_call *call)
 struct use_service {
 	const struct tw_service *service;
 	const struct tw_self *owner;
+	const char *shown; /* in the log */
+	const struct tw_proxy *proxy;
 };
+
+static const char *
+service_shown(struct tw_gen *gen, const struct tw_service *s)
+{
+	const size_t len = strlen(s->name) + 3;
+
+	if (s->shown != NULL)
+		return s->shown;
+	char *const p = tw_arena_alloc(tw_gen_arena(gen), len);
+	snprintf(p, len, "<%s>", s->name);
+	return p;
+}
+
+static bool
+has_lua(void)
+{
+	const struct tw_self *self;
+
+	for (int i = 0; (self = tw_module_each(i)) != NULL; i++)
+		if (strcmp(self->module->name, "lua") == 0)
+			return true;
+	return false;
+}
+
+static int
+no_service(const struct tw_action_line *a, const char *name)
+{
+	if (strncmp(name, "lua.", 4) == 0 && !has_lua())
+		return action_fail(a,
+		    "the service '%s' is known to HAProxy 3.4 but not supported by "
+		    "tideway yet",
+		    name);
+	return action_fail(a, "there is no service '%s'", name);
+}
+
+static int
+wrong_mode(const struct tw_action_line *a, const struct tw_service *s)
+{
+	const unsigned modes = s->modes != 0 ? s->modes : TW_SERVICE_HTTP;
+	const bool tcp = a->rules == TW_TCP_CONTENT;
+
+	if (modes & (tcp ? TW_SERVICE_TCP : TW_SERVICE_HTTP))
+		return 0;
+	return action_fail(a, "the service '%s' is one for '%s'", s->name,
+	    tcp ? "http-request use-service" : "tcp-request content use-service");
+}
+
+static int
+check_service(struct tw_gen *gen, void *conf, const struct tw_origin *origin)
+{
+	const struct use_service *const u = conf;
+
+	if (tw_proxy_mode(u->proxy) != TW_MODE_HTTP)
+		return 0;
+	return tw_gen_fail(gen, origin->file, origin->line,
+	    "the service '%s' takes connections over, which needs mode tcp; an HTTP "
+	    "service belongs into 'http-request use-service'",
+	    u->service->name);
+}
 
 static int
 parse_service(struct tw_action_line *a, const void **conf)
@@ -58,18 +121,18 @@ parse_service(struct tw_action_line *a, const void **conf)
 	*conf = u;
 	if (name == NULL)
 		return action_missing(a, "the name of a service");
-	u->service = tw_service_find(name, &u->owner);
-	if (u->service != NULL) {
-		if (u->service->wanted != NULL)
-			u->service->wanted(gen);
-		return 0;
-	}
-	if (strncmp(name, "lua.", 4) == 0)
-		return action_fail(a,
-		    "the service '%s' is known to HAProxy 3.4 but not supported by "
-		    "tideway yet",
-		    name);
-	return action_fail(a, "there is no service '%s'", name);
+	u->service = tw_service_of(gen, name, &u->owner);
+	if (u->service == NULL)
+		return no_service(a, name);
+	if (wrong_mode(a, u->service) != 0)
+		return -1;
+	u->shown = service_shown(gen, u->service);
+	if (u->service->wanted != NULL)
+		u->service->wanted(gen);
+	u->proxy = a->ln->proxy;
+	if (a->rules == TW_TCP_CONTENT)
+		rules_late(a, check_service, u);
+	return 0;
 }
 
 static enum tw_act
@@ -77,8 +140,18 @@ run_service(struct tw_req *req, const struct tw_action_call *call)
 {
 	const struct use_service *const u = call->conf;
 
+	if (call->rules == TW_TCP_CONTENT &&
+	    tw_proxy_mode(tw_req_frontend(req)) == TW_MODE_HTTP) {
+		tw_req_fail(req, 500, "a TCP service in mode http", call->origin);
+		return TW_ACT_FAIL; /* a rule of a defaults section */
+	}
+	if (u->service->serve != NULL)
+		return tw_req_serve(req, u->service, u->shown, call->origin) == TW_DONE
+		    ? TW_ACT_DONE
+		    : TW_ACT_FAIL;
 	switch (u->service->run(req, tw_req_block(req, u->owner))) {
 	case TW_DONE:
+		tw_decide_note(req, TW_ANSWERED, u->shown, call->origin);
 		return TW_ACT_DONE;
 	case TW_FAIL:
 		return TW_ACT_FAIL;
@@ -124,8 +197,10 @@ const struct tw_action act_misc[] = {
 		parse_strict, strict_mode_run, "{on | off}",
 		"Whether a rewrite that fails, in the rules that follow, ends the "
 		"request with 500.", 0 },
-	{ "use-service", S(HTTP_REQUEST), parse_service, run_service, "<name>",
-		"A service answers the request.", TW_ACTION_FINAL | TW_ACTION_WAITS },
+	{ "use-service", S(HTTP_REQUEST) | S(TCP_CONTENT), parse_service, run_service,
+		"<name>",
+		"A service answers the request, or takes the connection over.",
+		TW_ACTION_FINAL | TW_ACTION_WAITS },
 	{ "early-hint", S(HTTP_REQUEST), parse_hint, run_hint, "<name> <fmt>",
 		"Sends an interim response (103) with one field.", 0 },
 	{ .name = NULL },

@@ -416,8 +416,11 @@ stats_load(const struct tw_self *self, struct tw_err *err)
 }
 
 static const struct tw_service services[] = {
-	{ "prometheus-exporter", prom_run, "Metrics in Prometheus's text format.",
-	    exporter_wanted },
+	{ .name = "prometheus-exporter",
+	    .run = prom_run,
+	    .help = "Metrics in Prometheus's text format.",
+	    .wanted = exporter_wanted,
+	    .shown = "<PROMEX>" },
 	{ .name = NULL },
 };
 
