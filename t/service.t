@@ -59,6 +59,22 @@ listen close
     bind {BIND:close}
     option abortonclose
     http-request use-service t.hang
+frontend filtered
+    bind {BIND:filtered}
+    filter trace quiet random-forwarding
+    filter bwlim-in up default-limit 20k default-period 20ms
+    filter bwlim-out down default-limit 50k default-period 20ms
+    http-request set-bandwidth-limit up
+    http-response set-bandwidth-limit down
+    http-request use-service t.sized if { path /sized }
+    http-request use-service t.big if { path /big }
+    http-request use-service t.echo
+frontend filteredtcp
+    mode tcp
+    option tcplog
+    bind {BIND:filteredtcp}
+    filter trace quiet random-forwarding
+    tcp-request content use-service t.lines
 frontend lines
     mode tcp
     option tcplog
@@ -331,6 +347,24 @@ subtest 'mode tcp' => sub {
 	is($c->read_all(10 * $scale), "hi!\n", 'timeout client');
 	isnt($c->state, 'open', 'ends it');
 	ended(0, 1, 'time');
+};
+
+subtest 'filters' => sub {
+	my $c = $p->client('filtered');
+	my $body = join '', map { chr(97 + $_ % 26) } 0 .. 99_999;
+	$c->send(post('/echo', $body) . post('/sized', 'abc') . post('/sized', $body) . head('HEAD', '/sized') . head('GET', '/echo'));
+	my $r = $c->read_response(secs => 20 * $scale);
+	ok($r->body eq $body, 'both ways');
+	is($c->read_response->body, '[abc]', 'with a length');
+	is($c->read_response(secs => 20 * $scale)->body, '[' . substr($body, 0, 1000) . ']', 'a body that is left');
+	is($c->read_response(method => 'HEAD')->body, '', 'HEAD');
+	is($c->read_response->body, '', 'nothing');
+	$c->send(head('POST', '/echo', '1.1', "Transfer-Encoding: chunked\r\n") . "4\r\nwiki\r\nzz\r\n");
+	like($c->read_all, qr/ (400|200) /, 'broken chunks');
+	my $t = $p->client('filteredtcp');
+	$t->send("one\n" . 'x' x 500 . "\nquit\n");
+	is($t->read_all, "hi!\n> one\n> " . 'x' x 500 . "\n> quit\n", 'mode tcp');
+	ended(6, 1, 'filters');
 };
 
 subtest 'the log' => sub {

@@ -36,10 +36,12 @@ struct tw__stage {
 	bool off;           /* left out: all passes */
 };
 
-/* What is on its way to the receiver, at the start of the scratch memory. */
+/* What is on its way to the receiver, at the start of the scratch memory; or, when
+ * that is a service, what it gets next. */
 struct sink {
 	struct tw_req *req;
 	struct tw__half *h;
+	struct tw_str *taken; /* by the service; NULL: there is a connection */
 	size_t len;
 	bool failed;
 };
@@ -80,6 +82,14 @@ iov_bytes(const struct iovec *iov, int n)
 	return sum;
 }
 
+static bool
+sink_is_full(const struct sink *s)
+{
+	if (s->taken != NULL)
+		return s->taken->len > 0;
+	return s->failed || tw__conn_backlog(tw__half_receiver(s->req, s->h));
+}
+
 static void
 sink_put(struct sink *s, struct tw_str data, bool end)
 {
@@ -88,7 +98,9 @@ sink_put(struct sink *s, struct tw_str data, bool end)
 	struct iovec iov[TW_PROTO_IOV + 1] = { { gathered(s), s->len } };
 	struct tw__half *const h = s->h;
 
-	if (data.len == 0 && !end)
+	if (s->taken != NULL)
+		*s->taken = data;
+	if ((data.len == 0 && !end) || s->taken != NULL)
 		return;
 	tw__half_trailers(s->req, h);
 	const int n = s->req->proto->write_body(&h->out, data, end, &scratch, iov + 1);
@@ -209,13 +221,12 @@ pass_on(struct tw__filters *f, int i, struct tw_str out, struct sink *sink)
 static enum tw__pump
 stages_run(struct tw__filters *f, struct sink *sink)
 {
-	const struct tw_conn *const to = tw__half_receiver(sink->req, sink->h);
 	int i;
 
 	while ((i = stage_busy(f)) >= 0) {
 		struct tw_str out = { NULL, 0 };
 
-		if (tw__conn_backlog(to) || sink->failed)
+		if (sink_is_full(sink))
 			return TW__P_WAIT;
 		switch (stage_run(f, &f->stage[i], &out)) {
 		case TW_IO_ERR:
@@ -368,6 +379,26 @@ tw__filtered_pump(struct tw_req *req, struct tw__half *h)
 		}
 	}
 	return leave(req, h, &sink, p);
+}
+
+enum tw_io
+tw__filtered_read(struct tw_req *req, struct tw__half *h, struct tw_str *data)
+{
+	struct tw__filters *const f = h->filters;
+	struct sink sink = { .req = req, .h = h, .taken = data };
+	enum tw__pump p = TW__P_DONE;
+
+	*data = (struct tw_str){ NULL, 0 };
+	while (p == TW__P_DONE && data->len == 0 && !f->finished) {
+		p = stages_run(f, &sink);
+		if (p == TW__P_DONE && data->len == 0 && !f->finished)
+			p = more_comes(req, h, &sink);
+	}
+	if (p == TW__P_IN_BAD || p == TW__P_IN_ERR)
+		return TW_IO_ERR;
+	if (f->finished)
+		return TW_IO_END;
+	return data->len > 0 ? TW_IO_OK : TW_IO_AGAIN;
 }
 
 /* --- attaching --- */

@@ -321,6 +321,10 @@ enum tw__pump tw__half_finish(struct tw_req *req, struct tw__half *h);
 enum tw__pump tw__filtered_begin(
     struct tw_req *req, struct tw__half *h, struct tw_str head);
 enum tw__pump tw__filtered_pump(struct tw_req *req, struct tw__half *h);
+/** tw__filtered_read - when a service is the receiver: what comes out of them next.
+ * out: data, borrow: until the next call. returns: OK, AGAIN, ERR, or END, with the
+ * last bytes. */
+enum tw_io tw__filtered_read(struct tw_req *req, struct tw__half *h, struct tw_str *data);
 /** tw__filters_gather - room for it; it will come first. returns: NULL: too late,
  * or out of memory. */
 struct tw__gathered *tw__filters_gather(struct tw_req *req, struct tw__half *h);

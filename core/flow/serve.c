@@ -144,6 +144,7 @@ unfiltered(struct tw_req *req, struct tw__half *h, struct tw_str head)
 	for (int i = skip; i < n; i++)
 		bytes += iov[i].iov_len;
 	h->bytes += bytes;
+	h->begun = true;
 	s->len = s->lent = 0; /* it leaves at once */
 	if (bytes > 0)
 		req->moved = true;
@@ -282,30 +283,19 @@ deliver(struct tw_req *req, struct tw__serving *s, enum tw__next *next)
 
 /* --- the end --- */
 
-/* The rest of the request, so that the next one is found. */
-static enum tw__next
+/* The rest of the request, so that the next one is found. returns: false: later. */
+static bool
 drain(struct tw_req *req)
 {
 	struct tw_str data;
+	enum tw_io io = TW_IO_OK;
 
-	while (!req->up.done) {
-		const bool eof = req->cli->eof;
-		const enum tw_io io = tw__half_read(req, &req->up, &data);
-
-		req->up.bytes += data.len;
-		req->up.done = io == TW_IO_END;
-		if (io == TW_IO_ERR || (io != TW_IO_END && data.len == 0 && eof))
-			break;
-		if (io == TW_IO_END || data.len > 0)
-			continue;
-		const enum tw__pump p = tw__half_recv(req, &req->up);
-		if (p == TW__P_WAIT)
-			return TW__WAIT;
-		if (p != TW__P_DONE)
-			break;
-	}
-	req->keep = req->keep && req->up.done;
-	return TW__MORE;
+	while (!req->up.done && io == TW_IO_OK)
+		io = tw__serve_input(req, &data);
+	if (io == TW_IO_AGAIN)
+		return false;
+	req->keep = req->up.done;
+	return true;
 }
 
 static enum tw__next
@@ -314,7 +304,7 @@ finish(struct tw_req *req)
 	if (tw__conn_backlog(req->cli) && tw__flow_flush(req, req->cli) != TW_IO_OK)
 		return req->cli->failed ? client_left(req) : TW__WAIT;
 	tw__serve_over(req, !req->serving->failed);
-	if (req->keep && drain(req) == TW__WAIT)
+	if (req->keep && !drain(req))
 		return TW__WAIT;
 	if (!req->keep)
 		req->cli->linger_wanted = true;
@@ -334,8 +324,11 @@ begin(struct tw_req *req, struct tw__serving *s)
 		req->be = req->fe;
 	req->t_queue = req->t_connect = req->t_head;
 	tw__conn_nodelay(req->cli);
+	tw__hooks_run(req, req->fe, TW_ON_SERVE);
+	req->up.begun = true;
 	if (!req->http) {
 		req->t_response = req->t_connect;
+		req->down.begun = true;
 		return;
 	}
 	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_INTERCEPTED, 1);

@@ -42,4 +42,8 @@ struct tw__serving {
  * until the next call. returns: OK, AGAIN, or END, with its last bytes. */
 enum tw_io tw__serve_more(struct tw_req *req, struct tw_str *data);
 
+/** tw__serve_input - what comes next from the client. returns: as
+ * tw__filtered_read. */
+enum tw_io tw__serve_input(struct tw_req *req, struct tw_str *data);
+
 #endif

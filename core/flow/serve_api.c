@@ -48,10 +48,10 @@ tw_req_serve(struct tw_req *req, const struct tw_service *service, const char *s
 /* --- reading --- */
 
 static enum tw_io
-read_fails(struct tw__serving *s, bool left)
+read_fails(struct tw_req *req, struct tw__serving *s)
 {
 	s->read_over = s->read_bad = true;
-	s->read_left = left;
+	s->read_left = req->up.in.why == NULL && (req->cli->eof || req->cli->failed);
 	return TW_IO_ERR;
 }
 
@@ -62,39 +62,65 @@ say_continue(struct tw_req *req, struct tw__serving *s)
 	if (!s->unexpected)
 		return;
 	s->unexpected = false;
-	if (!s->headed)
+	if (!s->headed && req->cli->in.head == req->cli->in.tail)
 		tw__say_continue(req);
+}
+
+static enum tw_io
+unfiltered(struct tw_req *req, struct tw_str *data)
+{
+	for (;;) {
+		const bool eof = req->cli->eof;
+		const enum tw_io io = tw__half_read(req, &req->up, data);
+
+		if (io == TW_IO_ERR || io == TW_IO_END || data->len > 0)
+			return io;
+		if (eof)
+			return TW_IO_ERR;
+		switch (tw__half_recv(req, &req->up)) {
+		case TW__P_DONE:
+			break;
+		case TW__P_WAIT:
+			return TW_IO_AGAIN;
+		default:
+			return TW_IO_ERR;
+		}
+	}
+}
+
+enum tw_io
+tw__serve_input(struct tw_req *req, struct tw_str *data)
+{
+	const enum tw_io io = req->up.filters != NULL
+	    ? tw__filtered_read(req, &req->up, data)
+	    : unfiltered(req, data);
+
+	req->up.bytes += data->len;
+	if (io == TW_IO_END)
+		req->up.done = true;
+	return io;
 }
 
 enum tw_io
 tw_service_read(struct tw_req *req, struct tw_str *data)
 {
 	struct tw__serving *const s = serving(req);
-	enum tw_io io = TW_IO_OK;
 
 	while (s->piece.len == 0) {
 		if (s->read_over)
 			return s->read_bad ? TW_IO_ERR : TW_IO_END;
-		const bool eof = req->cli->eof;
-		io = tw__half_read(req, &req->up, &s->piece);
-		req->up.bytes += s->piece.len;
-		if (io == TW_IO_END)
-			req->up.done = s->read_over = true;
-		if (io == TW_IO_ERR)
-			return read_fails(s, eof);
-		if (s->piece.len > 0 || io == TW_IO_END)
-			continue;
-		if (eof)
-			return read_fails(s, true);
 		say_continue(req, s);
-		switch (tw__half_recv(req, &req->up)) {
-		case TW__P_DONE:
-			continue;
-		case TW__P_WAIT:
+		switch (tw__serve_input(req, &s->piece)) {
+		case TW_IO_ERR:
+			return read_fails(req, s);
+		case TW_IO_AGAIN:
 			s->hungry = true;
 			return TW_IO_AGAIN;
+		case TW_IO_END:
+			s->read_over = true;
+			break;
 		default:
-			return read_fails(s, req->cli->failed);
+			break;
 		}
 	}
 	*data = s->piece;

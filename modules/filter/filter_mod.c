@@ -123,6 +123,7 @@ static const struct tw_kw keywords[] = {
 static const struct tw_hook hooks[] = {
 	{ (enum tw_point)(TW_ON_SEND | TW_HOOK_LATE), filter_on_send, "filter_on_send",
 	    wants },
+	{ TW_ON_SERVE, filter_on_send, "filter_on_serve", wants },
 	{ (enum tw_point)(TW_ON_RESPONSE | TW_HOOK_LATE), filter_on_response,
 	    "filter_on_response", wants_http },
 	{ .fn = NULL },
