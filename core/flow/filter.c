@@ -14,6 +14,7 @@
 #include "config.h"
 
 #include <tideway/assert.h>
+#include <tideway/edit.h>
 #include "core/flow/req.h"
 #include "core/module/module_int.h"
 
@@ -127,11 +128,25 @@ on_timer(struct tw_timer *t)
 	tw__flow_run(((struct tw__filters *)t)->req);
 }
 
+/* Half of the shorter one of the peers' times, so that neither is over. */
+static uint32_t
+patience_ms(struct tw_req *req)
+{
+	const uint32_t client = tw_req_timeout_ms(req, "client") / 2;
+	const uint32_t server = tw_req_timeout_ms(req, "server") / 2;
+	uint32_t ms = WAIT_MS_MAX;
+
+	if (client != 0 && client < ms)
+		ms = client;
+	return server != 0 && server < ms ? server : ms;
+}
+
 /* It takes nothing now. */
 static void
 wait_for(struct tw__filters *f, uint32_t ms)
 {
-	const uint32_t in = ms == 0 ? 1 : ms < WAIT_MS_MAX ? ms : WAIT_MS_MAX;
+	const uint32_t most = patience_ms(f->req);
+	const uint32_t in = ms == 0 ? 1 : ms < most ? ms : most;
 
 	tw_timer_set(&f->timer, tw_now_ms() + in);
 	f->req->moved = true; /* neither peer is at fault */
@@ -169,23 +184,49 @@ stage_end(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
 	st->ending = true;
 	if (st->filter->end != NULL && !st->off)
 		io = st->filter->end(f->req, st->state, out);
-	st->ended = io != TW_IO_AGAIN;
+	st->ended = io != TW_IO_AGAIN && io != TW_FILTER_WAIT;
 	return io;
+}
+
+/* returns: as data() does. */
+static enum tw_io
+stage_call(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
+{
+	const struct tw_str none = { NULL, 0 };
+
+	if (st->more && !st->ending)
+		return st->filter->data(f->req, st->state, none, out);
+	if (!st->more && st->held.len > 0)
+		return stage_take(f, st, out);
+	return stage_end(f, st, out);
+}
+
+/* It waits for something of its own, unless that has come already. */
+static enum tw_io
+stage_waits(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
+{
+	*out = (struct tw_str){ NULL, 0 };
+	st->more = true;
+	if (f->resumed)
+		return TW_IO_OK;
+	f->waits = true;
+	wait_for(f, WAIT_MS_MAX);
+	return TW_IO_END;
 }
 
 /* One call of one filter. returns: OK; END: it waits; ERR. */
 static enum tw_io
 stage_run(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
 {
-	const struct tw_str none = { NULL, 0 };
-	enum tw_io io;
+	const size_t held = st->held.len;
+	const bool had_more = st->more;
 
-	if (st->more && !st->ending)
-		io = st->filter->data(f->req, st->state, none, out);
-	else if (!st->more && st->held.len > 0)
-		io = stage_take(f, st, out);
-	else
-		io = stage_end(f, st, out);
+	f->resumed = f->waits = false;
+	const enum tw_io io = stage_call(f, st, out);
+	if (io == TW_IO_END && !had_more && !st->ending && st->held.len == held)
+		return io; /* it has no room */
+	if (io == TW_FILTER_WAIT)
+		return stage_waits(f, st, out);
 	st->more = io == TW_IO_AGAIN;
 	return io == TW_IO_AGAIN ? TW_IO_OK : io;
 }
@@ -308,6 +349,15 @@ more_comes(struct tw_req *req, struct tw__half *h, struct sink *sink)
 	return flushed == TW__P_IN_BAD ? flushed : TW__P_WAIT;
 }
 
+/* While one waits nothing is read or sent: what becomes of the client is not seen. */
+static enum tw__pump
+client_reset(struct tw_req *req, const struct tw__half *h)
+{
+	if (!tw__conn_is_reset(req->cli))
+		return TW__P_WAIT;
+	return h == &req->up ? TW__P_IN_ERR : TW__P_OUT_ERR;
+}
+
 static enum tw__pump
 leave(struct tw_req *req, struct tw__half *h, struct sink *sink, enum tw__pump p)
 {
@@ -378,6 +428,8 @@ tw__filtered_pump(struct tw_req *req, struct tw__half *h)
 			break;
 		}
 	}
+	if (p == TW__P_WAIT && h->filters->waits && client_reset(req, h) != TW__P_WAIT)
+		return client_reset(req, h);
 	return leave(req, h, &sink, p);
 }
 
@@ -441,6 +493,18 @@ can_change(const struct tw_msg *msg, bool response)
 	return response || msg->minor != 0 || msg->first[TW_H_HOST] != 0;
 }
 
+/* An empty body that may get something nevertheless. */
+static bool
+can_fill(const struct tw_req *req, const struct tw_msg *msg, bool response)
+{
+	if (msg->body != TW_BODY_NONE)
+		return false;
+	if (!response)
+		return msg->first[TW_H_CONTENT_LENGTH] != 0;
+	return !tw__is_head(req) && msg->status >= 200 && msg->status != 204 &&
+	    msg->status != 304;
+}
+
 int
 tw_req_filter_line(
     struct tw_req *req, const struct tw_filter *filter, const void *conf, bool response)
@@ -463,7 +527,9 @@ tw_req_filter_line(
 			h->filters = NULL;
 		return 0;
 	}
-	if (!same && msg->body == TW_BODY_LENGTH)
+	if (!same &&
+	    (msg->body == TW_BODY_LENGTH ||
+		((filter->flags & TW_FILTER_ADDS) && can_fill(req, msg, response))))
 		msg->body = TW_BODY_CHUNKED;
 	h->filters->n++;
 	return 0;
@@ -473,6 +539,18 @@ int
 tw_req_filter(struct tw_req *req, const struct tw_filter *filter, bool response)
 {
 	return tw_req_filter_line(req, filter, NULL, response);
+}
+
+void
+tw_filter_resume(struct tw_req *req)
+{
+	TW_CHECK_MAGIC(req, TW_REQ_MAGIC);
+	if (req->up.filters != NULL)
+		req->up.filters->resumed = true;
+	if (req->down.filters != NULL)
+		req->down.filters->resumed = true;
+	if (req->worker->flow->running != req) /* else it is at them */
+		tw__flow_run(req);
 }
 
 /* --- gathering --- */

@@ -49,6 +49,8 @@ struct tw__filters {
 	struct tw__gathered gathered;
 	int n;
 	bool used;     /* something has passed through them */
+	bool resumed;  /* tw_filter_resume() was called */
+	bool waits;    /* one waits for that */
 	bool finished; /* the last one has given everything */
 	struct tw__stage *stage; /* arena: [n], with room */
 };

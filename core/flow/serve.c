@@ -12,9 +12,6 @@
  */
 #include "config.h"
 
-#include <errno.h>
-#include <sys/socket.h>
-
 #include <tideway/assert.h>
 #include <tideway/edit.h>
 #include "core/flow/serve.h"
@@ -70,16 +67,8 @@ read_failed(struct tw_req *req)
 static bool
 is_gone(struct tw_req *req)
 {
-	struct tw_conn *const cli = req->cli;
-	int e = 0;
-	socklen_t len = sizeof(e);
-
-	if (!cli->failed && (cli->readable || cli->rdhup) &&
-	    getsockopt(cli->fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0 && e != 0) {
-		cli->err = (uint8_t)e;
-		cli->failed = true;
-	}
-	return cli->failed || (req->http && cli->rdhup && req->be->c.abortonclose);
+	return tw__conn_is_reset(req->cli) ||
+	    (req->http && req->cli->rdhup && req->be->c.abortonclose);
 }
 
 static void

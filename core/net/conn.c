@@ -414,6 +414,20 @@ tw__conn_flush(struct tw_conn *conn)
 	return TW_IO_OK;
 }
 
+bool
+tw__conn_is_reset(struct tw_conn *conn)
+{
+	int e = 0;
+	socklen_t len = sizeof(e);
+
+	if (!conn->failed && (conn->readable || conn->rdhup) &&
+	    getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0 && e != 0) {
+		conn->err = (uint8_t)e;
+		conn->failed = true;
+	}
+	return conn->failed;
+}
+
 /* --- splice --- */
 
 static enum tw_io

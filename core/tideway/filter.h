@@ -22,6 +22,8 @@ struct tw_proxy;
 #define TW_FILTER_TUNNEL 0x02u /* goes on after 101 or CONNECT; without it: is left
 				* out from there on */
 #define TW_FILTER_TCP 0x04u    /* is of use in mode tcp, too */
+#define TW_FILTER_ADDS 0x08u   /* gives something for nothing: a message with
+				* Content-Length: 0 becomes one of unknown length */
 
 struct tw_filter {
 	const char *name;
@@ -30,7 +32,8 @@ struct tw_filter {
 	int (*begin)(struct tw_req *req, struct tw_msg *msg, void *state);
 	/* data - in: some payload. out: what passes on (may be `data` itself, or
 	 * memory valid until the next call). returns: OK; AGAIN: there is more, call
-	 * again, without payload; ERR ends the transfer. NULL: all passes. */
+	 * again, without payload; ERR ends the transfer; END (TW_FILTER_WAIT): see
+	 * there. NULL: all passes. */
 	enum tw_io (*data)(struct tw_req *req, void *state, struct tw_str data,
 	    struct tw_str *out);
 	/* end - out: what comes last (may be empty). returns: as data. NULL: nothing. */
@@ -43,7 +46,7 @@ struct tw_filter {
 	size_t (*room)(struct tw_req *req, void *state, size_t len, bool last,
 	    uint32_t *wait_ms);
 	/* flush - nothing else is there for now: what it kept back shall pass.
-	 * returns: as data. NULL: it keeps nothing back. */
+	 * returns: as data, but does not wait. NULL: it keeps nothing back. */
 	enum tw_io (*flush)(struct tw_req *req, void *state, struct tw_str *out);
 	/* again - the message will pass once more from its beginning (a retry); the
 	 * head is as begin left it. NULL: nothing to forget. */
@@ -62,6 +65,17 @@ struct tw_filter {
 };
 #define TW_FILTER_REQUEST 0x01u
 #define TW_FILTER_RESPONSE 0x02u
+
+/* What data() and end() return to wait, for a script, an answer, a timer: nothing
+ * passes (*out is not looked at), no more is read, and it is called again, without
+ * payload, after tw_filter_resume() - or for no reason, and then returns the same
+ * once more. Neither peer's time runs meanwhile: how long it may take is the
+ * filter's matter. The payload that it was given is gone by then: it takes a
+ * copy of what it needs. It may be ended (fini) while it waits. */
+#define TW_FILTER_WAIT TW_IO_END
+/** tw_filter_resume - those of a request that wait are called again. context: its
+ * worker. */
+TW_API void tw_filter_resume(struct tw_req *req);
 
 /** tw_req_filter - attaches. in: response, which direction. The body then has
  * no known length, unless the filter says so. errors: -1: too late, or out of
