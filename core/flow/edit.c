@@ -34,11 +34,10 @@ tw_req_set_method(struct tw_req *req, struct tw_str name)
 {
 	struct tw_msg *const msg = &req->req;
 	const uint8_t method = (uint8_t)tw_method_of(name);
-	const bool to_head = method == TW_M_HEAD && !tw__is_head(req);
 
-	if (to_head || method == TW_M_CONNECT || msg->method == TW_M_CONNECT)
+	if (method == TW_M_CONNECT || msg->method == TW_M_CONNECT)
 		return -1;
-	req->head_asked = tw__is_head(req);
+	req->head_how = tw__is_head(req) ? TW__HEAD_ASKED : TW__HEAD_UNASKED;
 	msg->method_name = name;
 	msg->method = method;
 	msg->flags |= TW_MSG_EDITED;

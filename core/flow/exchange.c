@@ -411,7 +411,7 @@ deliver_head(struct tw_req *req)
 		req->keep = false;
 	if (is_tunnel(req))
 		tunnel_begin(req);
-	else if (TW_UNLIKELY(req->head_asked))
+	else if (TW_UNLIKELY(req->head_how == TW__HEAD_ASKED))
 		body_drop(req);
 	if (TW_UNLIKELY(tw__watched()))
 		tw__watch_head(req, (size_t)(out.p - start));

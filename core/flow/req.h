@@ -34,6 +34,13 @@ enum tw__next {
 	TW__GONE, /* the connection is gone, too */
 };
 
+/* What the client asked with, when a rule has set the method. */
+enum tw__head_how {
+	TW__HEAD_SAME,    /* none has */
+	TW__HEAD_ASKED,   /* with HEAD, whatever the server is asked with */
+	TW__HEAD_UNASKED, /* not with HEAD */
+};
+
 /* A body's beginning that was gathered before its head left. */
 struct tw__gathered {
 	char *p;       /* arena; NULL: none was */
@@ -107,7 +114,7 @@ struct tw_req {
 	bool body_wanted;          /* it waits for the client */
 	bool copying;              /* what passes of it is kept for retry-on */
 	bool silent;               /* the client has sent nothing */
-	bool head_asked;           /* with HEAD, before a rule made it something else */
+	uint8_t head_how;          /* enum tw__head_how */
 	bool logged;               /* early: option logasap */
 	uint8_t log_step;          /* enum tw__log_step, of the line being written */
 	uint8_t failed_at;         /* enum tw__step, when it failed */
@@ -301,7 +308,8 @@ void tw__half_end(struct tw_req *req, struct tw__half *h);
 static inline bool
 tw__is_head(const struct tw_req *req)
 {
-	return req->req.method == TW_M_HEAD || req->head_asked;
+	return req->head_how == TW__HEAD_SAME ? req->req.method == TW_M_HEAD
+					      : req->head_how == TW__HEAD_ASKED;
 }
 /** tw__half_trailers - those that came go on behind its body, unless an option drops
  * them. */

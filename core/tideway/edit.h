@@ -15,8 +15,9 @@ TW_API void tw_req_set_term(struct tw_req *req, char who, char when);
 /** tw_req_set_status - of the response, as the log has it. */
 TW_API void tw_req_set_status(struct tw_req *req, int status);
 /** tw_req_set_method - in: name, lives as long as the request. What was asked for
- * with HEAD gets no body, whatever the server sends. errors: -1: the client would
- * take the answer's end for elsewhere (CONNECT; HEAD for what had a body). */
+ * with HEAD gets no body, whatever the server sends; what was not, an empty one when
+ * the server is asked with HEAD. errors: -1: from or to CONNECT, as the client
+ * would take the answer's end for elsewhere. */
 TW_API int tw_req_set_method(struct tw_req *req, struct tw_str name);
 /** tw_req_denied - counts a refusal, of the request or of the response. */
 TW_API void tw_req_denied(struct tw_req *req, bool response);
