@@ -85,6 +85,28 @@ subtest 'responses' => sub {
 	}
 };
 
+subtest 'heads that leave no room' => sub {
+	plan(skip_all => 'what is kept of them is ours') unless is_tideway();
+	my $l = listener();
+	my $q = start_proxy("global\n    tune.bufsize 4096\n    tune.maxrewrite 1024\n    stats socket $dir/room.sock level admin\n"
+	    . defaults() . "listen web\n    bind {BIND:web}\n    server s ${\ $l->addr}\n");
+	my $c = $q->client('web');
+	$c->send("${H}X: " . 'y' x 3500 . "\r\n\r\n");
+	is($c->read_response->status, 431, 'a request');
+	like(cli_ask("$dir/room.sock", 'show errors -1 request'), qr/00000  GET \/.*\n/, 'is kept');
+	$c = $q->client('web');
+	$c->send("$H\r\n");
+	my $s = $l->accept;
+	$s->read_head;
+	$s->send("HTTP/1.1 200 OK\r\nX: " . 'y' x 3500 . "\r\nContent-Length: 0\r\n\r\n");
+	is($c->read_response->status, 502, 'an answer');
+	my $text = cli_ask("$dir/room.sock", 'show errors -1 response');
+	like($text, qr/backend web \(#\d+\): invalid response/, 'is kept, too');
+	like($text, qr/00000  HTTP\/1\.1 200 OK/, 'with its bytes');
+	$_->close for $c, $s;
+	stop_proxy($q);
+};
+
 stop_proxy($p{tw});
 $p{ha}->stop if $p{ha};
 done_testing;

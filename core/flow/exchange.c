@@ -297,6 +297,15 @@ response_keep(struct tw_req *req)
 	    req->fe, req->srv);
 }
 
+/* tune.maxrewrite wants room beside it. */
+static enum tw__next
+head_too_long(struct tw_req *req)
+{
+	req->down.in.why = "head too large";
+	response_keep(req);
+	return response_bad(req, req->down.in.why);
+}
+
 static enum tw__next
 response_read(struct tw_req *req)
 {
@@ -313,7 +322,7 @@ response_read(struct tw_req *req)
 				tw__debug_response(req);
 			if (TW_UNLIKELY(
 				req->res.raw.len > req->cli->gen->global.head_max))
-				return response_bad(req, "head too large");
+				return head_too_long(req);
 			if (TW_UNLIKELY(req->down.in.why != NULL)) /* tolerated */
 				response_keep(req);
 			if (req->res.status >= 200 || req->res.status == 101)
