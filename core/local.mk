@@ -119,6 +119,7 @@ core_libcore_a_SOURCES = \
 	core/flow/serve.c \
 	core/flow/serve_api.c \
 	core/flow/serve_names.c \
+	core/flow/serve_reply.c \
 	core/flow/req.c \
 	core/flow/retry.c \
 	core/flow/run.c \

@@ -171,4 +171,55 @@ subtest 'messages' => sub {
 	compare('compression algo gzip deflate');
 };
 
+# Our own answers: those of services and of the statistics are compressed, the
+# others are not; http-response rules see those of services.
+sub own_answers
+{
+	my ($bin) = @_;
+	my $log = syslog_unix();
+	my $p = start_proxy("global\n    log $log->{addr} local0\n" . defaults('log global', 'option httplog') . "
+frontend web
+    bind {BIND:web}
+    compression algo gzip
+    compression type text/plain text/html text/csv application/json
+    stats uri /stats
+    http-response set-header X-Response 1
+    http-after-response set-header X-After 1
+    http-request return status 200 content-type text/plain string \"$text\" if { path /return }
+    http-request deny deny_status 403 content-type text/plain string \"$text\" if { path /deny }
+    http-request redirect location /x if { path /redirect }
+    http-request use-service prometheus-exporter if { path /metrics }
+    default_backend b
+backend b
+    http-response set-header X-Backend 1
+    http-request use-service prometheus-exporter
+", bin => $bin);
+	my @got;
+	for my $uri ('/return', '/deny', '/redirect', '/metrics', '/backend', '/stats', '/stats;csv', '/stats?none', '/metrics?scope=nope') {
+		for my $start ("GET $uri HTTP/1.1", "HEAD $uri HTTP/1.1", "GET $uri HTTP/1.0") {
+			my $c = $p->client('web');
+			my ($method) = $start =~ /^(\w+)/;
+			$c->send("$start\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n");
+			my $r = $c->read_response(method => $method);
+			my $l = $log->next_match(qr/"\Q$start\E"/);
+			my ($who, $times, $term) = $l->{msg} =~ m{ web (\S+) (\S+) \d+ \d+ - - (\S+)};
+			$times =~ s{\d+$}{n};
+			push @got, "$start: " . join ' ', $r->status, $who, $times =~ s/\d+/n/gr, $term,
+			    length decoded($r) > 0 ? 'body' : 'empty',
+			    map { "$_=" . ($r->header($_) // '-') } qw(Content-Encoding Vary X-Response X-After X-Backend),
+			    # HAProxy's answer to HTTP/1.0 names a coding that it does not use
+			    $start =~ /^GET.*1\.1$/ ? 'Transfer-Encoding' : ();
+			$c->close;
+		}
+	}
+	$p->stop;
+	return @got;
+}
+
+subtest 'our own answers' => sub {
+	my @ours = own_answers(binary());
+	my @theirs = own_answers($haproxy);
+	is($ours[$_], $theirs[$_], $theirs[$_]) for 0 .. $#theirs;
+};
+
 done_testing;

@@ -382,6 +382,13 @@ begin_again(struct tw_req *req, struct tw__filters *f)
 	tw_timer_set(&f->timer, 0);
 }
 
+/* It is over with its head, whatever they wait for. */
+static bool
+is_empty(const struct tw_req *req, const struct tw__half *h)
+{
+	return req->http && h->in.body == TW_BODY_NONE && h->out.body == TW_BODY_NONE;
+}
+
 enum tw__pump
 tw__filtered_begin(struct tw_req *req, struct tw__half *h, struct tw_str head)
 {
@@ -398,6 +405,10 @@ tw__filtered_begin(struct tw_req *req, struct tw__half *h, struct tw_str head)
 	if (p == TW__P_IN_BAD || p == TW__P_IN_ERR)
 		return p; /* before anything has left */
 	h->begun = true;
+	if (p == TW__P_WAIT && is_empty(req, h)) {
+		f->finished = true;
+		p = TW__P_DONE;
+	}
 	if (p == TW__P_DONE && !f->finished)
 		p = TW__P_WAIT;
 	return leave(req, h, &sink, p);

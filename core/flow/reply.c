@@ -4,15 +4,15 @@
  * reply.c - step reply: an answer that a module or service gives itself.
  *
  * The answer becomes a response message like a server's, so that the codec
- * frames it; a long one is produced piece by piece as the client takes it.
- * One worker's thread.
+ * frames it. One that is produced piece by piece, or that a service gives, is sent
+ * as a service's (serve_reply.c). One worker's thread.
  */
 #include "config.h"
 
 #include <tideway/assert.h>
 #include "core/flow/req.h"
 
-enum { HEAD, BODY, LAST };
+enum { HEAD, LAST };
 
 static int
 fill_response(struct tw_req *req)
@@ -27,17 +27,15 @@ fill_response(struct tw_req *req)
 	msg->status = (uint16_t)r->status;
 	msg->reason =
 	    tw_str_of(r->reason != NULL ? r->reason : tw_status_reason(r->status));
-	msg->body = r->produce != NULL ? TW_BODY_CHUNKED : TW_BODY_LENGTH;
+	msg->body = TW_BODY_LENGTH;
 	msg->content_length = r->body.len;
-	if (r->produce == NULL) {
-		char *const p = tw_arena_try(tw_req_arena(req), 24);
-		if (p == NULL)
-			return -1;
-		struct tw_out out = tw_out_of(p, 24);
-		tw_out_u64(&out, r->body.len);
-		rc |= tw_msg_add(msg, TW_STR("content-length"),
-		    (struct tw_str){ p, (size_t)(out.p - p) });
-	}
+	char *const p = tw_arena_try(tw_req_arena(req), 24);
+	if (p == NULL)
+		return -1;
+	struct tw_out out = tw_out_of(p, 24);
+	tw_out_u64(&out, r->body.len);
+	rc |= tw_msg_add(
+	    msg, TW_STR("content-length"), (struct tw_str){ p, (size_t)(out.p - p) });
 	if (r->content_type.p != NULL)
 		rc |= tw_msg_add(msg, TW_STR("content-type"), r->content_type);
 	for (int i = 0; i < r->n_headers; i++)
@@ -69,9 +67,8 @@ send_head(struct tw_req *req)
 		    req, 500, 'I', 'L', "the answer's head is too long");
 	if (req->down.out.last)
 		req->keep = false;
-	const bool no_body = req->down.out.body == TW_BODY_NONE;
 	iov[0].iov_len = (size_t)(out.p - net->scratch);
-	if (!no_body && req->reply.produce == NULL)
+	if (req->down.out.body != TW_BODY_NONE)
 		iov[1] = (struct iovec){ (void *)(uintptr_t)req->reply.body.p,
 			req->reply.body.len };
 	req->status = (int16_t)req->res.status;
@@ -81,39 +78,8 @@ send_head(struct tw_req *req)
 	req->down.bytes += iov[0].iov_len + iov[1].iov_len;
 	if (tw__conn_send(req->cli, iov, iov[1].iov_len > 0 ? 2 : 1) == TW_IO_ERR)
 		return tw__flow_fail(req, 0, 'C', 'D', "client left");
-	req->sub = req->reply.produce != NULL && !no_body ? BODY : LAST;
+	req->sub = LAST;
 	return TW__MORE;
-}
-
-static enum tw__next
-send_piece(struct tw_req *req)
-{
-	struct tw__net *const net = req->worker->net;
-	struct tw_out scratch = tw_out_of(net->scratch, sizeof(net->scratch));
-	struct iovec iov[TW_PROTO_IOV];
-
-	if (req->reply_buf == NULL &&
-	    (req->reply_buf = tw__pool_get(&net->bufs)) == NULL)
-		return tw__flow_fail(req, 0, 'R', 'D', "out of memory");
-	struct tw_out out = tw_out_of(req->reply_buf, net->buf_size);
-	const enum tw_io io = req->reply.produce(req, &out, req->reply.arg);
-	if (io == TW_IO_ERR)
-		return tw__flow_fail(req, 0, 'I', 'D', "the answer could not be made");
-	const struct tw_str piece = { req->reply_buf,
-		(size_t)(out.p - req->reply_buf) };
-	TW_ASSERT(piece.len > 0 || io != TW_IO_OK);
-	const int n = req->proto->write_body(
-	    &req->down.out, piece, io == TW_IO_END, &scratch, iov);
-	for (int i = 0; i < n; i++)
-		req->down.bytes += iov[i].iov_len;
-	if (io == TW_IO_END)
-		req->sub = LAST;
-	if (n > 0 && tw__conn_send(req->cli, iov, n) == TW_IO_ERR)
-		return tw__flow_fail(req, 0, 'C', 'D', "client left");
-	req->moved = true;
-	if (io == TW_IO_OK)
-		tw__conn_again(req->cli); /* others' turn first */
-	return io == TW_IO_END ? TW__MORE : TW__WAIT;
 }
 
 /* Who refuses has set the letters and counted it (tw_req_denied). */
@@ -137,9 +103,9 @@ tw__step_reply(struct tw_req *req)
 	switch (req->sub) {
 	case HEAD:
 		begin(req);
-		return send_head(req);
-	case BODY:
-		return send_piece(req);
+		return req->reply.produce != NULL || req->reply.served
+		    ? tw__serve_reply(req)
+		    : send_head(req);
 	default:
 		req->t_end = tw_turn_us();
 		req->step = TW__LOG;

@@ -354,6 +354,8 @@ void tw__filters_fini(struct tw_req *req, struct tw__half *h);
 /* serve.c */
 /** tw__serve_over - tells req->serving that it is, once. */
 void tw__serve_over(struct tw_req *req, bool complete);
+/** tw__serve_reply - sends req->reply as a service's answer. */
+enum tw__next tw__serve_reply(struct tw_req *req);
 /** tw__serve_waits - the client is waited for. */
 bool tw__serve_waits(const struct tw_req *req);
 

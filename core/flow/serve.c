@@ -100,6 +100,10 @@ call(struct tw_req *req, struct tw__serving *s)
 static enum tw__hooks
 response_hooks(struct tw_req *req, struct tw__serving *s)
 {
+	if (s->is_own && s->chain == 0) {
+		tw__hooks_run(req, req->fe, TW_ON_OWN_RESPONSE);
+		s->chain = 2;
+	}
 	for (; s->chain < 2; s->chain++) {
 		if (s->chain == 0 && req->be == req->fe)
 			continue;
@@ -143,6 +147,16 @@ unfiltered(struct tw_req *req, struct tw__half *h, struct tw_str head)
 	return h->done ? TW__P_DONE : TW__P_WAIT;
 }
 
+/* Filters have taken what was there; the buffer is free when they ask for more. */
+static enum tw__pump
+begin_body(struct tw_req *req, const struct tw__serving *s, struct tw_str head)
+{
+	if (req->down.filters == NULL || s->no_body)
+		return unfiltered(req, &req->down, head);
+	const enum tw__pump p = tw__filtered_begin(req, &req->down, head);
+	return p == TW__P_WAIT ? tw__filtered_pump(req, &req->down) : p;
+}
+
 static enum tw__next
 too_long(struct tw_req *req)
 {
@@ -177,13 +191,12 @@ send_head(
 		req->keep = false;
 	s->no_body = req->down.out.body == TW_BODY_NONE;
 	req->status = (int16_t)req->res.status;
-	req->t_response = tw_turn_us();
+	if (!s->late)
+		req->t_response = tw_turn_us();
 	req->answered = s->headed = true;
 	if (TW_UNLIKELY(tw__watched()))
 		tw__watch_head(req, head.len);
-	*p = req->down.filters != NULL && !s->no_body
-	    ? tw__filtered_begin(req, &req->down, head)
-	    : unfiltered(req, &req->down, head);
+	*p = begin_body(req, s, head);
 	return true;
 }
 
@@ -311,7 +324,9 @@ begin(struct tw_req *req, struct tw__serving *s)
 	req->sub = 1;
 	if (req->be == NULL)
 		req->be = req->fe;
-	req->t_queue = req->t_connect = req->t_head;
+	s->late = req->t_connect != 0; /* a server's answer was thrown away */
+	if (!s->late)
+		req->t_queue = req->t_connect = req->t_head;
 	tw__conn_nodelay(req->cli);
 	tw__hooks_run(req, req->fe, TW_ON_SERVE);
 	req->up.begun = true;
@@ -320,7 +335,8 @@ begin(struct tw_req *req, struct tw__serving *s)
 		req->down.begun = true;
 		return;
 	}
-	tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_INTERCEPTED, 1);
+	if (!s->is_reply)
+		tw__cnt(&req->fe->live->fe, req->worker->id, TW_CNT_INTERCEPTED, 1);
 	req->up.bytes = req->req.raw.len;
 	s->unexpected = (req->req.flags & TW_MSG_EXPECT) != 0 && req->body == NULL &&
 	    req->up.in.body != TW_BODY_NONE;

@@ -35,9 +35,14 @@ struct tw__serving {
 	bool read_left;  /* because the client left */
 	bool again;      /* it called tw_resume() itself */
 	bool waits;      /* the client is waited for */
+	bool is_reply;       /* of tw_req_reply() */
+	bool late;           /* there was a server before */
+	bool is_own;         /* hooks see it as an answer of our own */
 	uint8_t chain;   /* 0: the backend's RESPONSE; 1: the frontend's; 2: done */
 };
 
+/** tw__serve_buf - what it writes has a place. returns: false: out of memory. */
+bool tw__serve_buf(struct tw_req *req);
 /** tw__serve_more - what was written since, for the half `down`. out: data, borrow:
  * until the next call. returns: OK, AGAIN, or END, with its last bytes. */
 enum tw_io tw__serve_more(struct tw_req *req, struct tw_str *data);

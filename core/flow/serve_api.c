@@ -256,6 +256,14 @@ wanted_of(const struct tw__serving *s, size_t n)
 	return s->has_length ? min_size(n, s->left) : n;
 }
 
+bool
+tw__serve_buf(struct tw_req *req)
+{
+	if (req->reply_buf == NULL)
+		req->reply_buf = tw__pool_get(&req->worker->net->bufs);
+	return req->reply_buf != NULL;
+}
+
 size_t
 tw_service_write(struct tw_req *req, struct tw_str data)
 {
@@ -264,8 +272,7 @@ tw_service_write(struct tw_req *req, struct tw_str data)
 	const size_t n = min_size(wanted, tw_service_room(req));
 
 	TW_ASSERT(!req->http || s->started);
-	if (req->reply_buf == NULL &&
-	    (req->reply_buf = tw__pool_get(&req->worker->net->bufs)) == NULL) {
+	if (!tw__serve_buf(req)) {
 		s->failed = true;
 		return data.len;
 	}

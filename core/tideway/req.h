@@ -42,10 +42,11 @@ struct tw_reply {
 	int n_headers;             /* pairs */
 	struct tw_str body;        /* whole; must live until RESET */
 	/* Or, for long ones: called again and again until it returns TW_IO_END;
-	 * each time it writes some bytes to `out`. Sent chunked. */
+	 * each time it writes some bytes to `out`. Sent chunked, through the filters. */
 	enum tw_io (*produce)(struct tw_req *req, struct tw_out *out, void *arg);
 	void *arg;
 	bool close;                /* end the connection after it */
+	bool served;               /* http-response rules see it, as other services' */
 };
 /** tw_req_reply - queues the answer. returns: TW_DONE (what the hook shall
  * return). context: CONN excluded. */

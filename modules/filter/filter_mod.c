@@ -10,6 +10,8 @@
  */
 #include "config.h"
 
+#include <tideway/service.h>
+
 #include "filter.h"
 
 const struct tw_self *filter_self;
@@ -79,6 +81,17 @@ filter_on_response(struct tw_req *req, void *state)
 	return TW_NEXT;
 }
 
+/* Of our own answers, those that are made piece by piece. */
+static enum tw_verdict
+filter_on_own(struct tw_req *req, void *state)
+{
+	struct filter_req *const r = state;
+
+	if (tw_req_service(req) != NULL && !r->down)
+		attach(req, true, true);
+	return TW_NEXT;
+}
+
 static bool
 wants(const struct tw_proxy *px)
 {
@@ -124,6 +137,8 @@ static const struct tw_hook hooks[] = {
 	{ (enum tw_point)(TW_ON_SEND | TW_HOOK_LATE), filter_on_send, "filter_on_send",
 	    wants },
 	{ TW_ON_SERVE, filter_on_send, "filter_on_serve", wants },
+	{ (enum tw_point)(TW_ON_OWN_RESPONSE | TW_HOOK_LATE), filter_on_own,
+	    "filter_on_own", wants_http },
 	{ (enum tw_point)(TW_ON_RESPONSE | TW_HOOK_LATE), filter_on_response,
 	    "filter_on_response", wants_http },
 	{ .fn = NULL },

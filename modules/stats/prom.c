@@ -330,6 +330,20 @@ prom_new(struct tw_req *req)
 	return p;
 }
 
+static enum tw_verdict
+no_such_scope(struct tw_req *req, const struct tw_origin *origin)
+{
+	static const struct tw_reply reply = {
+		.status = 400,
+		.content_type = { "text/html", 9 },
+		.body = TW_STR("<html><body><h1>400 Bad request</h1>\n"
+			       "There is no such scope of metrics.\n</body></html>\n"),
+		.served = true,
+	};
+
+	return tw_req_reply(req, &reply, origin);
+}
+
 enum tw_verdict
 prom_run(struct tw_req *req, void *state)
 {
@@ -343,7 +357,7 @@ prom_run(struct tw_req *req, void *state)
 	if (p == NULL || query.p == NULL)
 		return tw_req_fail(req, 503, "out of memory", &origin);
 	if (!query_read(p, query))
-		return tw_req_fail(req, 400, "no such scope of metrics", &origin);
+		return no_such_scope(req, &origin);
 	const struct tw_reply reply = {
 		.status = 200,
 		.content_type = TW_STR("text/plain; version=0.0.4"),
@@ -351,6 +365,7 @@ prom_run(struct tw_req *req, void *state)
 		.n_headers = 1,
 		.produce = prom_produce,
 		.arg = p,
+		.served = true,
 	};
 	return tw_req_reply(req, &reply, &origin);
 }

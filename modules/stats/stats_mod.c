@@ -108,6 +108,17 @@ reply_login(struct tw_req *req, const struct st_conf *c, const char *realm)
 	return tw_req_reply(req, &reply, &c->origin);
 }
 
+/* As HAProxy's applet has it in the log. */
+static enum tw_verdict
+reply_as_stats(
+    struct tw_req *req, const struct st_conf *c, const struct tw_reply *reply)
+{
+	const enum tw_verdict v = tw_req_reply(req, reply, &c->origin);
+
+	tw_decide_note(req, TW_ANSWERED, "<STATS>", &c->origin);
+	return v;
+}
+
 static enum tw_verdict
 reply_redirect(struct tw_req *req, const struct st_conf *c, const struct st_options *o,
     const char *code)
@@ -131,7 +142,7 @@ reply_redirect(struct tw_req *req, const struct st_conf *c, const struct st_opti
 		.headers = hs->h,
 		.n_headers = hs->n,
 	};
-	return tw_req_reply(req, &reply, &c->origin);
+	return reply_as_stats(req, c, &reply);
 }
 
 /* A browser renews the page by script, without losing its place; HAProxy's
@@ -214,7 +225,7 @@ reply_report(
 		.produce = st_report_produce,
 		.arg = rp,
 	};
-	return tw_req_reply(req, &reply, &c->origin);
+	return reply_as_stats(req, c, &reply);
 }
 
 /* --- requests --- */
