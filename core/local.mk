@@ -140,6 +140,7 @@ core_libcore_a_SOURCES = \
 	core/module/loader.c \
 	core/module/object.c \
 	core/module/order.c \
+	core/module/table.c \
 	core/net/bind_opt.c \
 	core/net/buf.c \
 	core/net/conn.c \

@@ -406,6 +406,7 @@ modules_table_libtable_la_SOURCES = \
 	modules/table/layout.c \
 	modules/table/live.c \
 	modules/table/ops.c \
+	modules/table/public.c \
 	modules/table/show.c \
 	modules/table/siphash.c \
 	modules/table/stick.c \

@@ -17,6 +17,7 @@
 #include <tideway/filter.h>
 #include <tideway/proto.h>
 #include <tideway/service.h>
+#include <tideway/table.h>
 #include "core/module/module_int.h"
 
 /* A name that ends in a dot is that of all that begin with it: "lua." */

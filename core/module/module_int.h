@@ -86,7 +86,8 @@ void tw__hooks_print(FILE *to);
 	X(check, tw_check_type, checks, "check type")                         \
 	X(counter, tw_counter, counters, "counter")                           \
 	X(service, tw_service, services, "service")                           \
-	X(stats_table, tw_stats_table, stats_tables, "statistics table")
+	X(stats_table, tw_stats_table, stats_tables, "statistics table")      \
+	X(table, tw_table_ops, table_ops, "tables")
 
 /** tw__module_find_KIND - by name. out: owner (may be NULL).
  * returns: NULL when no loaded module has it. */

@@ -43,6 +43,7 @@ struct tw_proto;
 struct tw_service;
 struct tw_stats_table;
 struct tw_tool;
+struct tw_table_ops;
 struct tw_transport;
 struct lua_State;
 
@@ -137,6 +138,7 @@ struct tw_module {
 	 * context: control. */
 	void (*server_event)(struct tw_server *srv, enum tw_server_event what);
 	const struct tw_tool *tools; /* play.h */
+	const struct tw_table_ops *table_ops; /* it keeps the stick tables: table.h */
 };
 
 /* The one symbol that a module exports; this gives it its visibility. */

@@ -16,14 +16,11 @@
 #include "filter.h"
 
 enum tb_data
-tb_data_word(const char *word, unsigned *i)
+tb_data_parse(const char *word, unsigned *i)
 {
 	char *end;
 
 	*i = 0;
-	if (strncmp(word, "data.", 5) != 0)
-		return TB_NONE;
-	word += 5;
 	const size_t len = strcspn(word, "[");
 	const enum tb_data d = tb_data_find((struct tw_str){ word, len });
 	if (d == TB_NONE || word[len] == '\0')
@@ -35,6 +32,13 @@ tb_data_word(const char *word, unsigned *i)
 		return TB_NONE;
 	*i = (unsigned)n;
 	return d;
+}
+
+enum tb_data
+tb_data_word(const char *word, unsigned *i)
+{
+	*i = 0;
+	return strncmp(word, "data.", 5) == 0 ? tb_data_parse(word + 5, i) : TB_NONE;
 }
 
 bool
@@ -109,9 +113,11 @@ tb_filter_parse(const struct tb_layout *l, int argc, char *const argv[], int bef
 	return 0;
 }
 
-static bool
-compare(int64_t a, enum tb_cmp cmp, int64_t b)
+bool
+tb_compare(uint64_t n, enum tb_cmp cmp, int64_t b)
 {
+	const int64_t a = n > INT64_MAX ? INT64_MAX : (int64_t)n;
+
 	switch (cmp) {
 	case TB_EQ:
 		return a == b;
@@ -131,13 +137,10 @@ compare(int64_t a, enum tb_cmp cmp, int64_t b)
 bool
 tb_filter_holds(const struct tb_filter *f, const struct tb_hold *h)
 {
-	for (int i = 0; i < f->n; i++) {
-		const uint64_t n = tb_get(h, f->at[i].data, f->at[i].i);
-
-		if (!compare(n > INT64_MAX ? INT64_MAX : (int64_t)n, f->at[i].cmp,
+	for (int i = 0; i < f->n; i++)
+		if (!tb_compare(tb_get(h, f->at[i].data, f->at[i].i), f->at[i].cmp,
 			f->at[i].value))
 			return false;
-	}
 	return true;
 }
 

@@ -24,12 +24,15 @@ struct tb_filter {
 	} at[TB_FILTERS];
 };
 
-/** tb_data_word - "data.gpc[2]". out: i. returns: TB_NONE: no such word. */
+/** tb_data_word - "data.gpc[2]", tb_data_parse - "gpc[2]". out: i. returns:
+ * TB_NONE: no such word. */
 enum tb_data tb_data_word(const char *word, unsigned *i);
+enum tb_data tb_data_parse(const char *word, unsigned *i);
 /** tb_filter_parse - words from argv[0] on. in: before, how many words stood in
  * front of them. out: text of what is wrong. returns: -1. */
 int tb_filter_parse(const struct tb_layout *l, int argc, char *const argv[], int before,
     struct tb_filter *f, struct tw_err *err);
+bool tb_compare(uint64_t n, enum tb_cmp cmp, int64_t with);
 bool tb_filter_holds(const struct tb_filter *f, const struct tb_hold *h);
 /** tb_key_parse - a key as it is written. in: room of sizeof(struct tb_key).
  * returns: false: it is none, or the table's keys cannot be written. */

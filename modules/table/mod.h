@@ -12,6 +12,7 @@
 #include <tideway/expr.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
+#include <tideway/table.h>
 #include <tideway/text.h>
 #include <tideway/worker.h>
 
@@ -21,6 +22,7 @@ extern const struct tw_self *tb_self; /* set once, at load */
 
 /* A stick-table line. gen. */
 struct tb_conf {
+	struct tw_table pub;
 	struct tb_conf *next; /* the one read before it */
 	const char *name;     /* its proxy's */
 	const struct tw_proxy *px;
@@ -177,6 +179,9 @@ enum tw_verdict tb_on_pick(struct tw_req *req, void *state);
 enum tw_verdict tb_on_send(struct tw_req *req, void *state);
 enum tw_verdict tb_on_learn(struct tw_req *req, void *state);
 int tb_stick_line(struct tw_line *ln);
+
+/* public.c */
+extern const struct tw_table_ops tb_table_ops[];
 
 /* show.c */
 extern const struct tw_command tb_commands[];

@@ -79,6 +79,9 @@ struct tb_rate {
  * period counts for as much as the window still reaches into it. */
 void tb_rate_add(struct tb_rate *r, uint32_t period_ms, uint32_t n, uint64_t now_ms);
 uint32_t tb_rate_read(const struct tb_rate *r, uint32_t period_ms, uint64_t now_ms);
+/** tb_rate_wait - when it will have sunk to `most`: ms from now. */
+uint32_t tb_rate_wait(
+    const struct tb_rate *r, uint32_t period_ms, uint32_t most, uint64_t now_ms);
 
 struct tb_chunk;
 
@@ -183,6 +186,12 @@ tb_has(const struct tb_table *t, enum tb_data d)
 /** tb_at - where "gpc0" and the like are: there or in their array. out: i.
  * returns: TB_NONE: not stored. */
 enum tb_data tb_at(const struct tb_table *t, enum tb_data d, unsigned *i);
+enum tb_data tb_layout_at(const struct tb_layout *l, enum tb_data d, unsigned *i);
+/** tb_unit - what counts as one: bytes of a block in rates of bytes; else 1. */
+uint32_t tb_unit(const struct tb_table *t, enum tb_data d);
+/** tb_wait_ms - when a rate will have sunk to `most`; 0 for what is none. */
+uint32_t tb_wait_ms(
+    const struct tb_hold *h, enum tb_data d, unsigned i, uint64_t most);
 /** tb_get - as a number; rates: of this moment. */
 uint64_t tb_get(const struct tb_hold *h, enum tb_data d, unsigned i);
 /** tb_set - rates: as if all had happened in this period. */

@@ -263,7 +263,8 @@ set_table(struct tw_line *ln)
 			    "there is a stick-table '%s' already (%s:%d): put the second "
 			    "one into a backend of its own",
 			    c->name, c->file, c->line);
-	*conf = (struct tb_conf){ .name = tw_proxy_name(ln->proxy),
+	*conf = (struct tb_conf){ .pub = { tb_table_ops },
+		.name = tw_proxy_name(ln->proxy),
 		.px = ln->proxy,
 		.file = ln->file,
 		.line = ln->number };

@@ -81,4 +81,5 @@ const struct tw_module tideway_module = {
 	.worker_init = tb_live_up,
 	.worker_fini = tb_live_down,
 	.stats_tables = tb_stats_tables,
+	.table_ops = tb_table_ops,
 };

@@ -52,6 +52,36 @@ tb_rate_read(const struct tb_rate *r, uint32_t period_ms, uint64_t now_ms)
 	return sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
 }
 
+/* In a period that has `rest` ms left, the events of the one before, `n` of them,
+ * count for no more than `most` from when on? `most` is less than n. */
+static uint64_t
+sunk_after(uint64_t n, uint64_t most, uint64_t rest, uint32_t period_ms)
+{
+	if (n <= 1)
+		return rest;
+	const uint64_t left = ((most + 1) * period_ms - 1) / n;
+	return left < rest ? rest - left : 0;
+}
+
+uint32_t
+tb_rate_wait(
+    const struct tb_rate *r, uint32_t period_ms, uint32_t most, uint64_t now_ms)
+{
+	struct tb_rate at = *r;
+
+	if (tb_rate_read(r, period_ms, now_ms) <= most)
+		return 0;
+	rate_turn(&at, period_ms, now_ms);
+	const uint64_t age = now_ms > at.start_ms ? now_ms - at.start_ms : 0;
+	const uint64_t rest = age < period_ms ? period_ms - age : 0;
+	uint64_t ms = rest;
+	if (at.now <= most)
+		ms = sunk_after(at.before, most - at.now, rest, period_ms);
+	else
+		ms += sunk_after(at.now, most, period_ms, period_ms);
+	return ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
+}
+
 /* ---- names --------------------------------------------------------------- */
 
 static struct tb_name **
@@ -140,20 +170,26 @@ tb_name_set(struct tb_hold *h, enum tb_data d, struct tw_str name)
 /* ---- numbers ------------------------------------------------------------- */
 
 enum tb_data
-tb_at(const struct tb_table *t, enum tb_data d, unsigned *i)
+tb_layout_at(const struct tb_layout *l, enum tb_data d, unsigned *i)
 {
 	const enum tb_data array = tb_types[d].array;
 
 	*i = 0;
-	if (tb_has(t, d) || array == TB_NONE)
-		return tb_has(t, d) ? d : TB_NONE;
+	if (l->n[d] != 0 || array == TB_NONE)
+		return l->n[d] != 0 ? d : TB_NONE;
 	*i = d == TB_gpc1 || d == TB_gpc1_rate ? 1 : 0;
-	return *i < tb_table_layout(t)->n[array] ? array : TB_NONE;
+	return *i < l->n[array] ? array : TB_NONE;
+}
+
+enum tb_data
+tb_at(const struct tb_table *t, enum tb_data d, unsigned *i)
+{
+	return tb_layout_at(tb_table_layout(t), d, i);
 }
 
 /* Rates of bytes count in blocks. */
-static uint32_t
-unit_of(const struct tb_table *t, enum tb_data d)
+uint32_t
+tb_unit(const struct tb_table *t, enum tb_data d)
 {
 	return d == TB_bytes_in_rate || d == TB_bytes_out_rate ? t->layout.block : 1;
 }
@@ -174,7 +210,7 @@ tb_get(const struct tb_hold *h, enum tb_data d, unsigned i)
 	case TB_RATE:
 		return (uint64_t)tb_rate_read(&((const struct tb_rate *)p)[i],
 			   l->period_ms[d], h->now_ms) *
-		    unit_of(h->t, d);
+		    tb_unit(h->t, d);
 	default:
 		return 0;
 	}
@@ -192,7 +228,7 @@ tb_set(struct tb_hold *h, enum tb_data d, unsigned i, uint64_t value)
 		((uint64_t *)p)[i] = value;
 	else if (tb_types[d].kind == TB_RATE)
 		((struct tb_rate *)p)[i] = (struct tb_rate){ .start_ms = h->now_ms,
-			.now = (uint32_t)(value / unit_of(h->t, d)) };
+			.now = (uint32_t)(value / tb_unit(h->t, d)) };
 	h->changed = true;
 }
 
@@ -214,6 +250,19 @@ tb_add(struct tb_hold *h, enum tb_data d, unsigned i, int64_t n)
 	const uint64_t old = tb_get(h, d, i);
 	const bool is_below = n < 0 && old < (uint64_t)-n;
 	tb_set(h, d, i, is_below ? 0 : old + (uint64_t)n);
+}
+
+uint32_t
+tb_wait_ms(const struct tb_hold *h, enum tb_data d, unsigned i, uint64_t most)
+{
+	const struct tb_layout *const l = &h->t->layout;
+
+	if (i >= l->n[d] || tb_types[d].kind != TB_RATE)
+		return 0;
+	most /= tb_unit(h->t, d);
+	return tb_rate_wait(&((const struct tb_rate *)field(h->t, h->e, d))[i],
+	    l->period_ms[d], most > UINT32_MAX ? UINT32_MAX : (uint32_t)most,
+	    h->now_ms);
 }
 
 /* ---- keys and times ------------------------------------------------------ */

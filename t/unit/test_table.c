@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -105,6 +106,33 @@ test_rate(void **state)
 	tb_rate_add(&r, 1000, UINT32_MAX, t + 5000);
 	tb_rate_add(&r, 1000, 7, t + 5000);
 	assert_int_equal(tb_rate_read(&r, 1000, t + 5000), UINT32_MAX);
+}
+
+/* What is waited for has come by then, and not a millisecond before. */
+static void
+test_rate_wait(void **state)
+{
+	struct tb_rate r = { 0 };
+	uint64_t now = 5000;
+	unsigned seed = 7;
+
+	(void)state;
+	assert_int_equal(tb_rate_wait(&r, 1000, 0, now), 0);
+	for (int i = 0; i < 100000; i++) {
+		const uint32_t period = 1 + (uint32_t)rand_r(&seed) % 3000;
+		const uint32_t most = (uint32_t)rand_r(&seed) % 40;
+
+		if (i % 20 == 0)
+			r = (struct tb_rate){ 0 };
+		now += (uint64_t)rand_r(&seed) % (i % 3 == 0 ? 20 : 2000);
+		tb_rate_add(&r, period, (uint32_t)rand_r(&seed) % 50, now);
+		const uint32_t ms = tb_rate_wait(&r, period, most, now);
+		assert_true(tb_rate_read(&r, period, now + ms) <= most);
+		if (ms > 0)
+			assert_true(tb_rate_read(&r, period, now + ms - 1) > most);
+	}
+	r = (struct tb_rate){ now, UINT32_MAX, UINT32_MAX };
+	assert_true(tb_rate_wait(&r, UINT32_MAX, 1, now) > 0);
 }
 
 static void
@@ -558,6 +586,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_rate_wait),
 		cmocka_unit_test(test_store),
 		cmocka_unit_test(test_expiry),
 		cmocka_unit_test(test_recycle),
