@@ -5,6 +5,7 @@
 # order of filters; http-response wait-for-body. Times are looked at from below
 # only: what is limited takes at least so long.
 use Tideway::Test;
+use Tideway::Cli;
 use Time::HiRes qw(time);
 use Compress::Raw::Zlib;
 
@@ -97,6 +98,27 @@ backend b
 	stop_proxy($p);
 };
 
+subtest 'who goes away while nothing may pass' => sub {
+	my $sock = Tideway::Test::temp_dir() . '/ctl.sock';
+	my $p = start_proxy("global\n    stats socket $sock level admin\n"
+	    . defaults('timeout client 1m', 'timeout server 1m') . "
+listen web
+    bind {BIND:web}
+    filter bwlim-out down default-limit 40k default-period 5m
+    http-request set-bandwidth-limit down
+    server s ${\ $o->addr}
+");
+	for my $uri ('/big', '/chunked') {
+		my $c = $p->client('web');
+		$c->send(get($uri));
+		$c->read_bytes(30 * $KB, 20);
+		like(cli_ask($sock, 'show sess'), qr/ fe=web /, "$uri: a session");
+		$c->reset;
+		ok(wait_until { cli_ask($sock, 'show sess') !~ / fe=web / }, 'it ends with its client');
+	}
+	stop_proxy($p);
+};
+
 subtest 'bwlim-in' => sub {
 	my $p = start_proxy(defaults() . "
 listen web
@@ -186,7 +208,6 @@ subtest 'what is refused' => sub {
 	    ['filter bwlim-in a default-limit 1k default-period 0', qr/at least a millisecond/],
 	    ['filter bwlim-in a default-limit x', qr/default-limit/],
 	    ['filter bwlim-in a default-limit', qr/expects a size/],
-	    ['filter bwlim-out a limit 1k key src', qr/stick table is not supported by tideway yet/],
 	    ['filter bwlim-in a nothing 1', qr/unknown keyword 'nothing'/],
 	    ["$l$l", qr/already/], ["${l}http-request set-bandwidth-limit", qr/name of a bandwidth/],
 	    ["${l}http-request set-bandwidth-limit b", qr/no bandwidth limit 'b' in a/],

@@ -257,11 +257,20 @@ pass_on(struct tw__filters *f, int i, struct tw_str out, struct sink *sink)
 	f->finished = ended;
 }
 
+/* A client that goes away while nothing may be sent to it; its event said that
+ * there is something to read. Servers are read from meanwhile. */
+static bool
+client_left(struct tw_conn *to)
+{
+	return !to->server_side && to->readable && tw__conn_is_reset(to);
+}
+
 /* Runs them until nothing is left to do. returns: DONE; WAIT: for the receiver, or
  * until the timer fires; IN_BAD: one gave up. */
 static enum tw__pump
 stages_run(struct tw__filters *f, struct sink *sink)
 {
+	struct tw_conn *const to = tw__half_receiver(sink->req, sink->h);
 	int i;
 
 	while ((i = stage_busy(f)) >= 0) {
@@ -273,6 +282,7 @@ stages_run(struct tw__filters *f, struct sink *sink)
 		case TW_IO_ERR:
 			return TW__P_IN_BAD;
 		case TW_IO_END:
+			sink->failed |= client_left(to);
 			return TW__P_WAIT;
 		default:
 			pass_on(f, i, out, sink);

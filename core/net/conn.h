@@ -192,6 +192,9 @@ enum tw_io tw__conn_recv(struct tw_conn *conn, uint32_t keep);
 /** tw__conn_send - sends all of it or keeps a copy of the rest. returns: OK,
  * AGAIN (there is a backlog now), ERR. */
 enum tw_io tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov);
+/** tw__conn_is_reset - asks the kernel, for who neither reads nor writes for now.
+ * out: conn->failed and its error, if so. */
+bool tw__conn_is_reset(struct tw_conn *conn);
 /** tw__conn_flush - sends the backlog. returns: OK when it is gone. */
 enum tw_io tw__conn_flush(struct tw_conn *conn);
 /** tw__conn_is_reset - asks about one that nothing is read from or sent to for
