@@ -197,6 +197,7 @@ noinst_LTLIBRARIES += modules/filter/libfilter.la
 modules_filter_libfilter_la_SOURCES = \
 	modules/filter/bwlim.c \
 	modules/filter/bwlim_rate.c \
+	modules/filter/bwlim_shared.c \
 	modules/filter/filter_kw.c \
 	modules/filter/filter_mod.c \
 	modules/filter/trace.c

@@ -167,6 +167,12 @@ tw_expr_gives(const struct tw_expr *e, enum tw_type type)
 	return tw__cast_is_possible((enum tw_type)e->out, type);
 }
 
+bool
+tw_expr_is_valid_at(const struct tw_expr *e, unsigned where)
+{
+	return (e->fetch->where & where) != 0;
+}
+
 void
 tw__expr_late_where(struct tw__ectx *cx)
 {

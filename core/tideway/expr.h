@@ -172,4 +172,7 @@ TW_API int tw_cond_run_length(const struct tw_cond_run *run);
 TW_API int tw_cond_run_next(const struct tw_cond_run *run, struct tw_req *req,
     int from, struct tw_cond_hits *hits);
 
+/** tw_expr_is_valid_at - whether it can have a value there. in: where, TW_AT_... */
+TW_API bool tw_expr_is_valid_at(const struct tw_expr *e, unsigned where);
+
 #endif

@@ -6,31 +6,16 @@
  *
  * A filter limits how many bytes of payload one stream passes in a period, from
  * the client or to it, once a rule `set-bandwidth-limit` has named it; until then
- * all passes. A limit that several streams share lives in a stick table, which
- * there is none of yet. Worker. source: HAProxy's manual, Bandwidth limitation.
+ * all passes. A limit that several streams share lives in a stick table
+ * (bwlim_shared.c). Worker. source: HAProxy's manual, Bandwidth limitation.
  */
 #include <string.h>
 
 #include <tideway/text.h>
 
-#include "filter.h"
+#include "bwlim.h"
 
 #define S(x) (1u << TW_##x)
-
-/* A line. */
-struct bwlim {
-	const char *name;
-	uint64_t limit, min;
-	uint32_t period_ms;
-};
-
-/* A rule has named the limit, in this stream. */
-struct bwlim_on {
-	struct bwlim_on *next;
-	const struct bwlim *conf;
-	uint64_t limit;
-	uint32_t period_ms;
-};
 
 /* A rule. */
 struct bwlim_use {
@@ -38,6 +23,7 @@ struct bwlim_use {
 	const char *name;
 	const struct tw_proxy *px; /* NULL: of a defaults section */
 	const struct tw_origin *origin;
+	unsigned where;     /* TW_AT_... */
 	uint64_t limit;     /* 0: as the filter says, or as the expression does */
 	uint32_t period_ms; /* 0: the same */
 	const struct tw_expr *limit_expr, *period_expr;
@@ -45,8 +31,8 @@ struct bwlim_use {
 
 /* ---- the line ----------------------------------------------------------- */
 
-static int
-set_size(struct tw_line *ln, int i, uint64_t *out, uint64_t least)
+int
+bwlim_size(struct tw_line *ln, int i, uint64_t *out, uint64_t least)
 {
 	const char *const word = tw_arg(ln, i), *const value = tw_arg(ln, i + 1);
 	struct tw_err err;
@@ -76,28 +62,61 @@ set_period(struct tw_line *ln, int i, uint32_t *out)
 	return 0;
 }
 
+/* The words seen so far. */
+struct seen {
+	const char *each, *shared; /* one of a kind; NULL: none */
+};
+
 static int
-set_word(struct tw_line *ln, int i, struct bwlim *b)
+set_word(struct tw_line *ln, int i, struct bwlim *b, struct seen *seen)
 {
 	const char *const word = tw_arg(ln, i);
 
+	if (strcmp(word, "min-size") == 0)
+		return bwlim_size(ln, i, &b->min, 0);
+	seen->each = word;
 	if (strcmp(word, "default-limit") == 0)
-		return set_size(ln, i, &b->limit, 1);
+		return bwlim_size(ln, i, &b->limit, 1);
 	if (strcmp(word, "default-period") == 0)
 		return set_period(ln, i, &b->period_ms);
-	if (strcmp(word, "min-size") == 0)
-		return set_size(ln, i, &b->min, 0);
-	if (strcmp(word, "limit") == 0 || strcmp(word, "key") == 0 ||
-	    strcmp(word, "table") == 0)
-		return tw_line_fail(ln, i,
-		    "'%s': a limit that streams share in a stick table is not "
-		    "supported by tideway yet; 'default-limit' and 'default-period' "
-		    "limit each one",
-		    word);
+	seen->each = NULL;
+	seen->shared = word;
+	const int rc = bwlim_shared_word(ln, i, b);
+	if (rc <= 0)
+		return rc;
 	return tw_line_fail(ln, i,
 	    "'filter %s' : unknown keyword '%s'; there are default-limit, "
-	    "default-period and min-size",
+	    "default-period, limit, key, table and min-size",
 	    tw_arg(ln, 0), word);
+}
+
+static int
+set_words(struct tw_line *ln, int i, struct bwlim *b)
+{
+	struct seen seen = { NULL, NULL };
+	const char *each = NULL;
+
+	for (; tw_arg(ln, i) != NULL; i += 2) {
+		if (set_word(ln, i, b, &seen) != 0)
+			return -1;
+		each = seen.each != NULL ? seen.each : each;
+		if (each != NULL && seen.shared != NULL)
+			return tw_line_fail(ln, i,
+			    "'%s' and '%s' do not go together: a limit is shared ("
+			    "'limit', 'key', 'table') or each stream's ("
+			    "'default-limit', 'default-period')",
+			    each, seen.shared);
+	}
+	if (seen.shared != NULL && (b->limit == 0 || b->key == NULL))
+		return tw_line_fail(ln, -1,
+		    "'filter %s' expects both 'limit <size>' and 'key <expression>'",
+		    tw_arg(ln, 0));
+	if (seen.shared == NULL && (b->limit == 0 || b->period_ms == 0))
+		return tw_line_fail(ln, -1,
+		    "'filter %s' expects 'default-limit <size>' and 'default-period "
+		    "<time>', or 'limit <size>' and 'key <expression>'",
+		    tw_arg(ln, 0));
+	return 0;
 }
 
 static const struct bwlim *
@@ -128,26 +147,21 @@ bwlim_parse(struct tw_line *ln, int i, const void **conf)
 		    "already; give each a name of its own",
 		    tw_arg(ln, 0), name);
 	b->name = tw_arena_strdup(tw_gen_arena(ln->gen), name);
-	for (i++; tw_arg(ln, i) != NULL; i += 2) {
-		if (set_word(ln, i, b) != 0)
-			return -1;
-	}
-	if (b->limit == 0 || b->period_ms == 0)
-		return tw_line_fail(ln, -1,
-		    "'filter %s' expects 'default-limit <size>' and 'default-period "
-		    "<time>'",
-		    tw_arg(ln, 0));
+	if (set_words(ln, i + 1, b) != 0)
+		return -1;
+	if (b->key != NULL)
+		bwlim_shared_keep(ln, b);
 	*conf = b;
 	return 0;
 }
 
 /* ---- the filter --------------------------------------------------------- */
 
-static const struct bwlim_on *
+static struct bwlim_on *
 on_find(struct tw_req *req, const struct bwlim *conf)
 {
 	const struct filter_req *const r = tw_req_block(req, filter_self);
-	const struct bwlim_on *on = r->on;
+	struct bwlim_on *on = r->on;
 
 	while (on != NULL && on->conf != conf)
 		on = on->next;
@@ -174,11 +188,13 @@ size_t
 bwlim_room_of(struct tw_req *req, void *state, size_t len, bool last, uint32_t *wait_ms)
 {
 	struct bwlim_state *const st = state;
-	const struct bwlim_on *const on = on_find(req, st->conf);
+	struct bwlim_on *const on = on_find(req, st->conf);
 
 	(void)last;
 	if (on == NULL)
 		return len;
+	if (on->pin.ops != NULL)
+		return (size_t)bwlim_shared_room(on, len, wait_ms);
 	const uint64_t n = bwlim_room(&st->rate, on->limit, on->period_ms, tw_now_ms(),
 	    len, st->conf->min, wait_ms);
 	bwlim_passed(&st->rate, n);
@@ -233,6 +249,7 @@ use_keep(struct tw_action_line *a, struct bwlim_use *u)
 	struct filter_gen *const g = tw_gen_block(a->ln->gen, filter_self);
 
 	u->origin = a->origin;
+	u->where = a->where;
 	u->px = a->ln->scope == TW_SC_DEFAULTS ? NULL : a->ln->proxy;
 	u->next = g->uses;
 	g->uses = u;
@@ -280,17 +297,30 @@ static struct bwlim_on *
 on_of(struct tw_req *req, const struct bwlim *conf)
 {
 	struct filter_req *const r = tw_req_block(req, filter_self);
-	struct bwlim_on *on = r->on;
+	struct bwlim_on *on = on_find(req, conf);
 
-	while (on != NULL && on->conf != conf)
-		on = on->next;
 	if (on != NULL)
 		return on;
 	on = tw_arena_try(tw_req_arena(req), sizeof(*on));
 	if (on == NULL)
 		return NULL;
 	*on = (struct bwlim_on){ .next = r->on, .conf = conf };
+	if (conf->key != NULL && !bwlim_shared_begin(req, on))
+		return NULL;
 	return r->on = on;
+}
+
+/* Whatever becomes of the stream: its entries are let go. */
+enum tw_verdict
+bwlim_on_reset(struct tw_req *req, void *state)
+{
+	struct filter_req *const r = state;
+
+	(void)req;
+	for (struct bwlim_on *on = r->on; on != NULL; on = on->next)
+		tw_table_unpin(&on->pin);
+	r->on = NULL;
+	return TW_NEXT;
 }
 
 static enum tw_act
@@ -300,7 +330,7 @@ use_run(struct tw_req *req, const struct tw_action_call *call)
 	const struct bwlim *const conf = bwlim_find(tw_req_proxy(req), u->name);
 	struct bwlim_on *const on = conf != NULL ? on_of(req, conf) : NULL;
 
-	if (on == NULL)
+	if (on == NULL || conf->key != NULL)
 		return TW_ACT_NEXT;
 	const uint64_t ms =
 	    use_value(req, u->period_expr, u->period_ms, conf->period_ms);
@@ -309,20 +339,41 @@ use_run(struct tw_req *req, const struct tw_action_call *call)
 	return TW_ACT_NEXT;
 }
 
+static int
+check_use(struct tw_gen *gen, const struct bwlim_use *u)
+{
+	const struct bwlim *const b = bwlim_find(u->px, u->name);
+	const char *const file = u->origin->file, *const who = u->origin->who;
+
+	if (b == NULL)
+		return tw_gen_fail(gen, file, u->origin->line,
+		    "'%s': there is no bandwidth limit '%s' in %s; a line 'filter "
+		    "bwlim-in %s' or 'filter bwlim-out %s' makes one",
+		    who, u->name, tw_proxy_name(u->px), u->name, u->name);
+	if (b->key == NULL)
+		return 0;
+	if (u->limit != 0 || u->period_ms != 0 || u->limit_expr != NULL ||
+	    u->period_expr != NULL)
+		return tw_gen_fail(gen, file, u->origin->line,
+		    "'%s': the bandwidth limit '%s' is shared: its line and its table "
+		    "say how much and how long; remove 'limit' and 'period' here",
+		    who, u->name);
+	if (!tw_expr_is_valid_at(b->key, u->where))
+		return tw_gen_fail(gen, file, u->origin->line,
+		    "'%s': the key of the bandwidth limit '%s' (%s:%d) has no value "
+		    "here: what it reads is not known yet or no more",
+		    who, u->name, b->file, b->line);
+	return 0;
+}
+
 int
 bwlim_check(struct tw_gen *gen)
 {
 	const struct filter_gen *const g = tw_gen_block(gen, filter_self);
-	int rc = 0;
+	int rc = bwlim_shared_check(gen);
 
-	for (const struct bwlim_use *u = g->uses; u != NULL; u = u->next) {
-		if (u->px == NULL || bwlim_find(u->px, u->name) != NULL)
-			continue;
-		rc = tw_gen_fail(gen, u->origin->file, u->origin->line,
-		    "'%s': there is no bandwidth limit '%s' in %s; a line 'filter "
-		    "bwlim-in %s' or 'filter bwlim-out %s' makes one",
-		    u->origin->who, u->name, tw_proxy_name(u->px), u->name, u->name);
-	}
+	for (const struct bwlim_use *u = g->uses; u != NULL; u = u->next)
+		rc |= u->px != NULL ? check_use(gen, u) : 0;
 	return rc;
 }
 

@@ -52,6 +52,17 @@ wait_for(
 	return ms > 0 ? (uint32_t)ms : 1;
 }
 
+/* Never more at once than ever may pass. */
+uint64_t
+bwlim_least(uint64_t limit, uint64_t want, uint64_t min)
+{
+	if (min > limit)
+		min = limit;
+	if (min > want)
+		min = want;
+	return min > 0 ? min : 1;
+}
+
 uint64_t
 bwlim_room(struct bwlim_rate *r, uint64_t limit, uint32_t period_ms, uint64_t now_ms,
     uint64_t want, uint64_t min, uint32_t *wait_ms)
@@ -60,13 +71,7 @@ bwlim_room(struct bwlim_rate *r, uint64_t limit, uint32_t period_ms, uint64_t no
 	const uint64_t passed = recent(r, period_ms, now_ms);
 	const uint64_t room = passed < limit ? limit - passed : 0;
 
-	/* never more at once than ever may pass */
-	if (min > limit)
-		min = limit;
-	if (min > want)
-		min = want;
-	if (min == 0)
-		min = 1;
+	min = bwlim_least(limit, want, min);
 	if (room >= min)
 		return room < want ? room : want;
 	*wait_ms = wait_for(r, passed + min - limit, period_ms, now_ms);

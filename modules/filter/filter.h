@@ -26,10 +26,12 @@ struct filter_proxy {
 	struct filter_line *first, **end;
 };
 
+struct bwlim;
 struct bwlim_use;
 /* And of each generation. */
 struct filter_gen {
 	struct bwlim_use *uses; /* rules that name a limit */
+	struct bwlim *shared;   /* limits that streams share */
 };
 
 struct bwlim_on;
@@ -57,6 +59,8 @@ struct bwlim_rate {
  * returns: how many may pass: min of them, all of them, or none. */
 uint64_t bwlim_room(struct bwlim_rate *r, uint64_t limit, uint32_t period_ms,
     uint64_t now_ms, uint64_t want, uint64_t min, uint32_t *wait_ms);
+/** bwlim_least - the least that is to pass at once, if anything is. */
+uint64_t bwlim_least(uint64_t limit, uint64_t want, uint64_t min);
 /** bwlim_passed - so many did. */
 void bwlim_passed(struct bwlim_rate *r, uint64_t n);
 
@@ -92,6 +96,7 @@ int bwlim_begin(struct tw_req *req, struct tw_msg *msg, void *state);
 size_t bwlim_room_of(
     struct tw_req *req, void *state, size_t len, bool last, uint32_t *wait_ms);
 extern const struct tw_action filter_actions[];
+enum tw_verdict bwlim_on_reset(struct tw_req *req, void *state);
 /** bwlim_check - every rule names a limit of its proxy. */
 int bwlim_check(struct tw_gen *gen);
 

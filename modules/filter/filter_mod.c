@@ -18,7 +18,7 @@ const struct tw_self *filter_self;
 
 /* Set by check(), just before the hooks are asked for: some proxy has filters.
  * A frontend's chain serves all backends. */
-static bool any_filter;
+static bool any_filter, any_shared;
 
 static int
 filter_load(const struct tw_self *self, struct tw_err *err)
@@ -105,6 +105,13 @@ wants_http(const struct tw_proxy *px)
 	return any_filter && tw_proxy_mode(px) == TW_MODE_HTTP;
 }
 
+static bool
+wants_reset(const struct tw_proxy *px)
+{
+	(void)px;
+	return any_shared;
+}
+
 static int
 filter_check(struct tw_gen *gen)
 {
@@ -112,6 +119,8 @@ filter_check(struct tw_gen *gen)
 	int rc = 0;
 
 	any_filter = false;
+	any_shared =
+	    ((struct filter_gen *)tw_gen_block(gen, filter_self))->shared != NULL;
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
 		rc |= filter_check_proxy(gen, px, &any_filter);
 	return rc | bwlim_check(gen);
@@ -141,6 +150,7 @@ static const struct tw_hook hooks[] = {
 	    "filter_on_own", wants_http },
 	{ (enum tw_point)(TW_ON_RESPONSE | TW_HOOK_LATE), filter_on_response,
 	    "filter_on_response", wants_http },
+	{ TW_ON_RESET, bwlim_on_reset, "bwlim_on_reset", wants_reset },
 	{ .fn = NULL },
 };
 
@@ -152,7 +162,8 @@ static const char *const after[] = { "rules", "cookie", "http", NULL };
 	.name = "bwlim-" #way, .state_size = sizeof(struct bwlim_state), \
 	.begin = bwlim_begin, .room = bwlim_room_of, .parse = bwlim_parse, \
 	.flags = PASSES, .directions = TW_FILTER_##what, \
-	.usage = "<name> default-limit <size> default-period <time> [min-size <size>]"
+	.usage = "<name> { default-limit <size> default-period <time> | limit <size> key " \
+		 "<expr> [table <table>] } [min-size <size>]"
 
 static const struct tw_filter filters[] = {
 	BWLIM(in, REQUEST), .help = "Limits the bytes that a client may send in a "
