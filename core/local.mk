@@ -93,6 +93,7 @@ core_libcore_a_SOURCES = \
 	core/flow/capture_vars.c \
 	core/expr/topics.c \
 	core/expr/vars.c \
+	core/expr/vars_dump.c \
 	core/expr/vars_if.c \
 	core/expr/vars_proc.c \
 	core/flow/check_req.c \

@@ -113,7 +113,10 @@ frontend web
     stick-table type string len 16 size 10 brates-factor 64 store bytes_out_rate(1m)
     filter bwlim-out down limit 100m key req.hdr(X-Key),lower
     http-request set-bandwidth-limit down
+    http-request set-bandwidth-limit down if { path_beg /twice }
     http-request deny if { path_beg /deny }
+    http-request set-header X-Key c if { path_beg /twice }
+    http-request set-bandwidth-limit down if { path_beg /twice }
     use_backend b
 backend b
     filter bwlim-out down limit 40k key req.hdr(X-Key) table web
@@ -127,6 +130,9 @@ backend b
 	is($rate->('a'), int(length($big) / 64) * 64, 'its bytes are counted, in blocks');
 	is($p->get('web', '/big', 'X-Key: b')->body, $big, 'another one');
 	is($rate->('a'), int(length($big) / 64) * 64, 'the first did not pay for it');
+	is($p->get('web', '/twice/big', 'X-Key: e')->body, $big, 'the rule again');
+	is_deeply([entry('web', 'bytes_out_rate', 'e')], [0, 0], 'the first key is let go');
+	cmp_ok($rate->('c'), '>', 0, 'the last one counts');
 	is($p->get('web', '/deny', 'X-Key: d')->status, 403, 'a stream that is not to be');
 	is_deeply([entry('web', 'bytes_out_rate', 'd')], [0, 0], 'has given up its part');
 	my $c = $p->client('web');

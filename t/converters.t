@@ -165,6 +165,12 @@ my @forwarded = map { [$_->[0] . ",rfc7239_$_->[1]", $_->[2]] } (
 	['str(127.0.0.1:99)', 'n2nn', '127.0.0.1'], ['str(127.0.0.1:99)', 'n2np', 99], ['str([::1]:_x)', 'n2nn', '::1'],
 	['str([::1]:_x)', 'n2np', '_x'], ['str(unknown)', 'n2nn', 'unknown'], ['str(_h:1)', 'n2nn', '_h'],
 	['str(unknown)', 'n2np', ''], ['str(x)', 'n2nn', ''], ['str(1.2.3.4:70000)', 'n2np', ''],
+	['ipv6(ab:cd:ff:ff:ff:ff:ff:ff)', 'nn', '[ab:cd:ff:ff:ff:ff:ff:ff]'], ['ipv4(1.2.3.4)', 'nn', '1.2.3.4'],
+	['src', 'nn', '127.0.0.1'], ['str(test)', 'nn', '_test'], ['str()', 'nn', 'unknown'], ["str('a b')", 'nn', ''],
+	['int(7)', 'nn', '_7'], ['str(a.b_c-D)', 'nn', '_a.b_c-D'], ['str("a,b")', 'nn', ''], ['int(12)', 'np', 12],
+	['int(0)', 'np', 0], ['int(65536)', 'np', ''], ['int(-1)', 'np', ''], ['str(test)', 'np', '_test'],
+	['str()', 'np', ''], ['str(a:b)', 'np', ''], ['src', 'np', ''], ['src_port', 'np', qr/^\d+$/],
+	['str(test),rfc7239_nn', 'n2nn', '_test'], ['ipv6(::1),rfc7239_nn', 'n2nn', '::1'],
 );
 subtest 'Forwarded' => sub { compare_rows(\@forwarded) };
 subtest 'text' => sub { compare_rows(\@text) };

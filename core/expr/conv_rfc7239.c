@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 
 #include "expr/conv.h"
@@ -138,6 +139,52 @@ TW__CONV(n2np)
 	return true;
 }
 
+/* The other way: "_" before what is neither an address nor a number. */
+static bool
+set_obfuscated(struct tw_req *req, struct tw_sample *s)
+{
+	if (!tw__cast(req, s, TW_STRING))
+		return false;
+	const size_t len = s->u.str.len + 1;
+	char *const mem = tw__scratch(req, len);
+
+	if (mem == NULL)
+		return false;
+	mem[0] = '_';
+	if (len > 1)
+		memmove(mem + 1, s->u.str.p, len - 1);
+	return is_obfuscated((struct tw_str){ mem, len }) &&
+	    tw__set_text(s, TW_STRING, mem, len);
+}
+
+TW__CONV(nn)
+{
+	const bool is_v6 = s->type == TW_IPV6;
+
+	(void)args;
+	if (s->type != TW_IPV4 && !is_v6) {
+		if (s->type <= TW_SINT || s->u.str.len > 0)
+			return set_obfuscated(req, s);
+		return tw__set_text(s, TW_STRING, "unknown", 7);
+	}
+	char *const mem = tw__scratch(req, INET6_ADDRSTRLEN + 2);
+	if (mem == NULL)
+		return false;
+	mem[0] = '[';
+	inet_ntop(is_v6 ? AF_INET6 : AF_INET, s->u.ip, mem + is_v6, INET6_ADDRSTRLEN);
+	if (is_v6)
+		strcat(mem, "]");
+	return tw__set_text(s, TW_STRING, mem, strlen(mem));
+}
+
+TW__CONV(np)
+{
+	(void)args;
+	if (s->type == TW_SINT)
+		return s->u.n >= 0 && s->u.n <= 65535 && tw__cast(req, s, TW_STRING);
+	return s->type != TW_IPV4 && s->type != TW_IPV6 && set_obfuscated(req, s);
+}
+
 /* ---- the field ---------------------------------------------------------- */
 
 static const char *const params[] = { "proto", "host", "for", "by" };
@@ -240,5 +287,10 @@ const struct tw_conv tw__conv_rfc7239[] = {
 	    "The name of a node: an address, unknown, or _obfuscated." },
 	{ "rfc7239_n2np", "", TW_STRING, TW_ANY, conv_n2np, NULL,
 	    "The port of a node: a number or _obfuscated." },
+	{ "rfc7239_nn", "", TW_ANY, TW_STRING, conv_nn, NULL,
+	    "The name of a node made of an address, of a text (_obfuscated), or of an "
+	    "empty one (unknown)." },
+	{ "rfc7239_np", "", TW_ANY, TW_STRING, conv_np, NULL,
+	    "The port of a node made of a number or of a text (_obfuscated)." },
 	{ .name = NULL },
 };

@@ -148,6 +148,10 @@ bool tw__text_ip(struct tw_str s, struct tw_sample *out);
 /** tw__scratch - `len` bytes, valid until the next but one call on this thread
  * (long ones: until RESET). returns: NULL when out of memory. */
 char *tw__scratch(struct tw_req *req, size_t len);
+/** tw__vars_visit - calls fn with each variable of a scope ("txn") that is set; it
+ * must be brief and ask for no other. */
+void tw__vars_visit(struct tw_req *req, const char *scope_name,
+    void (*fn)(void *arg, const char *name, const struct tw_sample *s), void *arg);
 
 /* ---- ACLs and conditions ------------------------------------------------ */
 

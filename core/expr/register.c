@@ -18,7 +18,7 @@
 
 extern const struct tw_fetch tw__proxy_hdr_fetches[];
 extern const struct tw_conv tw__core_convs[];
-extern const struct tw_fetch tw__var_fetches[];
+extern const struct tw_fetch tw__var_fetches[], tw__var_dump_fetches[];
 extern const struct tw_conv tw__flow_convs[];
 extern const struct tw_kw tw__proc_var_kw[];
 extern const struct tw_fetch tw__flow_fetches[];
@@ -58,6 +58,7 @@ tw__expr_register(struct tw_err *err)
 	if (tw__fetches_register(err) != 0 ||
 	    tw__expr_add_fetches(tw__proxy_hdr_fetches, err) != 0 ||
 	    tw__expr_add_fetches(tw__var_fetches, err) != 0 ||
+	    tw__expr_add_fetches(tw__var_dump_fetches, err) != 0 ||
 	    tw__expr_add_fetches(tw__flow_fetches, err) != 0)
 		return -1;
 	if (tw__expr_add_convs(tw__flow_convs, err) != 0)

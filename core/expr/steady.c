@@ -57,10 +57,10 @@ static const char *const pure[] = { "b64dec", "base2", "base64", "be2dec", "be2h
 	"ipmask", "json", "json_query", "language", "le2dec", "length", "lower",
 	"ltime", "ltrim", "mqtt_field_value", "neg", "not", "odd", "param", "port_only",
 	"protobuf", "regsub", "reverse", "reverse_dom", "rfc7239_field",
-	"rfc7239_is_valid", "rfc7239_n2nn", "rfc7239_n2np", "rtrim", "sdbm", "sha1",
-	"sha2", "ub64dec", "ub64enc", "ungrpc", "upper", "url_dec", "url_enc",
-	"us_ltime", "us_utime", "utime", "word", "wt6", "x509_v_err_str", "xxh3",
-	"xxh32", "xxh64", NULL };
+	"rfc7239_is_valid", "rfc7239_n2nn", "rfc7239_n2np", "rfc7239_nn", "rfc7239_np",
+	"rtrim", "sdbm", "sha1", "sha2", "ub64dec", "ub64enc", "ungrpc", "upper",
+	"url_dec", "url_enc", "us_ltime", "us_utime", "utime", "word", "wt6",
+	"x509_v_err_str", "xxh3", "xxh32", "xxh64", NULL };
 
 /* The same, when their argument is no variable. */
 static const char *const with_number[] = { "add", "and", "bytes", "div", "mod", "mul",

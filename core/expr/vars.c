@@ -45,16 +45,18 @@ static pthread_rwlock_t proc_lock = PTHREAD_RWLOCK_INITIALIZER;
 
 /* ---- names -------------------------------------------------------------- */
 
+static const char *const scope_words[N_SCOPES] = { "proc", "sess", "txn", "req", "res",
+	"check" };
+
 static enum scope
 scope_of(struct tw_str name)
 {
-	static const char *const words[N_SCOPES] = { "proc.", "sess.", "txn.", "req.",
-		"res.", "check." };
 	int i = 0;
 
 	while (i < N_SCOPES &&
-	    (name.len <= strlen(words[i]) ||
-		!tw_str_has_prefix(name, tw_str_of(words[i]))))
+	    (name.len <= strlen(scope_words[i]) + 1 ||
+		!tw_str_has_prefix(name, tw_str_of(scope_words[i])) ||
+		name.p[strlen(scope_words[i])] != '.'))
 		i++;
 	return (enum scope)i;
 }
@@ -345,6 +347,26 @@ tw__var_each(struct tw_req *req, int i, struct tw_sample *s)
 	if (!v->set)
 		s->type = TW_ANY;
 	return v->var->name;
+}
+
+void
+tw__vars_visit(struct tw_req *req, const char *scope_name,
+    void (*fn)(void *arg, const char *name, const struct tw_sample *s), void *arg)
+{
+	enum scope scope = PROC;
+
+	while (scope < N_SCOPES && strcmp(scope_words[scope], scope_name) != 0)
+		scope++;
+	TW_ASSERT(scope < N_SCOPES);
+	if (scope == PROC)
+		pthread_rwlock_rdlock(&proc_lock);
+	struct tw__var_value **const list = list_of(req, scope);
+	for (const struct tw__var_value *v = list != NULL ? *list : NULL; v != NULL;
+	     v = v->next)
+		if (v->set && v->var->scope == scope)
+			fn(arg, v->var->name, &v->s);
+	if (scope == PROC)
+		pthread_rwlock_unlock(&proc_lock);
 }
 
 void

@@ -269,6 +269,12 @@ tw_req_ruled(struct tw_req *req, const struct tw_origin *origin)
 	req->last_rule = origin;
 }
 
+void
+tw_req_waits_for(struct tw_req *req, const struct tw_origin *origin)
+{
+	req->waiting = origin;
+}
+
 struct tw__req_limits *
 tw__req_limits_of(struct tw_req *req)
 {

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include <tideway/edit.h>
 
@@ -100,6 +101,45 @@ TW__FETCH(last_rule_line)
 {
 	TW__UNUSED_FETCH;
 	return req->last_rule != NULL && tw__give_int(out, req->last_rule->line);
+}
+
+static bool
+give_entity(struct tw_req *req, const struct tw_filter *filter,
+    const struct tw_origin *rule, struct tw_sample *out)
+{
+	char text[1024];
+
+	if (filter != NULL)
+		return tw__give_str(out, TW_STRING, tw_str_of(filter->name));
+	if (rule == NULL || rule->file == NULL)
+		return false;
+	const int n = snprintf(text, sizeof(text), "%s:%d", rule->file, rule->line);
+	const size_t len = (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1;
+	char *const mem = tw__scratch(req, len);
+	if (mem == NULL)
+		return false;
+	memcpy(mem, text, len);
+	return tw__give_str(out, TW_STRING, (struct tw_str){ mem, len });
+}
+
+TW__FETCH(last_entity)
+{
+	TW__UNUSED_FETCH;
+	return give_entity(req, req->last_filter, req->last_rule, out);
+}
+
+TW__FETCH(waiting_entity)
+{
+	TW__UNUSED_FETCH;
+	return give_entity(req, req->waiting_filter, req->waiting, out);
+}
+
+/* Of the client's connection, its codec, its stream, the exchange, and the same
+ * of the server: "-", as documented for those that note none. */
+TW__FETCH(term_events)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_str(out, TW_STRING, TW_STR("{-,-,-,-,-,-,-}"));
 }
 
 /* ---- queues, proxies ------------------------------------------------------ */
@@ -331,6 +371,9 @@ const struct tw_fetch tw__flow_fetches[] = {
 	ONE("fc_settings_streams_limit", TW_SINT, fc_settings_streams_limit,
 	    "How many exchanges the client's connection may carry at once."),
 	ONE("fe_defbe", TW_STRING, fe_defbe, "The name of the frontend's default_backend."),
+	ONE("last_entity", TW_STRING, last_entity,
+	    "The last rule that ended its rule set, as <file>:<line>, or the filter "
+	    "that gave up."),
 	ONE("last_rule_file", TW_STRING, last_rule_file,
 	    "The file of the last rule that ended its rule set."),
 	ONE("last_rule_line", TW_SINT, last_rule_line,
@@ -339,6 +382,12 @@ const struct tw_fetch tw__flow_fetches[] = {
 	ONE("prio_offset", TW_SINT, prio_offset, "What set-priority-offset has set."),
 	ONE("req.bytes_out", TW_SINT, req_bytes_out, "Bytes sent to the server so far."),
 	ONE("res.bytes_in", TW_SINT, res_bytes_in, "Bytes received from the server so far."),
+	ONE("term_events", TW_STRING, term_events,
+	    "What ended each layer of an exchange: seven times '-', as no layer notes "
+	    "that."),
+	ONE("waiting_entity", TW_STRING, waiting_entity,
+	    "The rule, as <file>:<line>, or the filter that the exchange was waiting for "
+	    "when it failed."),
 	{ "stopping", "", TW_BOOL, TW_AT_ANY, fetch_stopping, NULL, NULL,
 	    "True while the program stops, and clients drain." },
 	{ .name = NULL },

@@ -143,13 +143,14 @@ patience_ms(struct tw_req *req)
 
 /* It takes nothing now. */
 static void
-wait_for(struct tw__filters *f, uint32_t ms)
+wait_for(struct tw__filters *f, const struct tw_filter *filter, uint32_t ms)
 {
 	const uint32_t most = patience_ms(f->req);
 	const uint32_t in = ms == 0 ? 1 : ms < most ? ms : most;
 
 	tw_timer_set(&f->timer, tw_now_ms() + in);
 	f->req->moved = true; /* neither peer is at fault */
+	f->req->waiting_filter = filter;
 }
 
 static enum tw_io
@@ -163,9 +164,10 @@ stage_take(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
 		piece.len = filter->room(f->req, st->state, piece.len, st->last, &ms);
 	TW_ASSERT(piece.len <= st->held.len);
 	if (piece.len == 0) {
-		wait_for(f, ms);
+		wait_for(f, filter, ms);
 		return TW_IO_END;
 	}
+	f->req->waiting_filter = NULL;
 	st->held.p += piece.len;
 	st->held.len -= piece.len;
 	st->dirty = true;
@@ -280,6 +282,7 @@ stages_run(struct tw__filters *f, struct sink *sink)
 			return TW__P_WAIT;
 		switch (stage_run(f, &f->stage[i], &out)) {
 		case TW_IO_ERR:
+			sink->req->last_filter = f->stage[i].filter;
 			return TW__P_IN_BAD;
 		case TW_IO_END:
 			sink->failed |= client_left(to);

@@ -161,6 +161,9 @@ struct tw_req {
 	uint8_t n_trail;
 	struct tw_trail trail[TW_TRAIL_MAX];
 	const struct tw_origin *last_rule; /* gen: that ended its rule set; NULL */
+	const struct tw_origin *waiting; /* gen: the rule that waits; NULL */
+	const struct tw_filter *waiting_filter, *last_filter; /* that waits; that
+								 failed */
 	struct tw__req_limits *limits; /* arena: set by rules; NULL: none */
 	struct tw__serving *serving; /* arena: a service at work (serve.h); NULL: none */
 	struct tw__var_value *vars; /* arena: txn, req, res; NULL: none is set */

@@ -97,5 +97,8 @@ TW_API void tw_req_ruled(struct tw_req *req, const struct tw_origin *origin);
  * server, which is then not shared with others. context: before CONNECT. */
 TW_API void tw_req_set_server_mark(struct tw_req *req, uint32_t mark);
 TW_API void tw_req_set_server_tos(struct tw_req *req, uint8_t tos);
+/** tw_req_waits_for - a rule, for reports should it fail meanwhile. in: origin,
+ * gen; NULL: it goes on. */
+TW_API void tw_req_waits_for(struct tw_req *req, const struct tw_origin *origin);
 
 #endif

@@ -193,7 +193,7 @@ bwlim_room_of(struct tw_req *req, void *state, size_t len, bool last, uint32_t *
 	(void)last;
 	if (on == NULL)
 		return len;
-	if (on->pin.ops != NULL)
+	if (st->conf->key != NULL)
 		return (size_t)bwlim_shared_room(on, len, wait_ms);
 	const uint64_t n = bwlim_room(&st->rate, on->limit, on->period_ms, tw_now_ms(),
 	    len, st->conf->min, wait_ms);
@@ -305,8 +305,6 @@ on_of(struct tw_req *req, const struct bwlim *conf)
 	if (on == NULL)
 		return NULL;
 	*on = (struct bwlim_on){ .next = r->on, .conf = conf };
-	if (conf->key != NULL && !bwlim_shared_begin(req, on))
-		return NULL;
 	return r->on = on;
 }
 
@@ -330,8 +328,12 @@ use_run(struct tw_req *req, const struct tw_action_call *call)
 	const struct bwlim *const conf = bwlim_find(tw_req_proxy(req), u->name);
 	struct bwlim_on *const on = conf != NULL ? on_of(req, conf) : NULL;
 
-	if (on == NULL || conf->key != NULL)
+	if (on == NULL)
 		return TW_ACT_NEXT;
+	if (conf->key != NULL) {
+		bwlim_shared_begin(req, on);
+		return TW_ACT_NEXT;
+	}
 	const uint64_t ms =
 	    use_value(req, u->period_expr, u->period_ms, conf->period_ms);
 	on->limit = use_value(req, u->limit_expr, u->limit, conf->limit);

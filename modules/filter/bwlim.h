@@ -44,9 +44,9 @@ int bwlim_shared_word(struct tw_line *ln, int i, struct bwlim *b);
 /** bwlim_shared_keep - the line is read. */
 void bwlim_shared_keep(struct tw_line *ln, struct bwlim *b);
 int bwlim_shared_check(struct tw_gen *gen);
-/** bwlim_shared_begin - takes the entry of this stream's key. returns: false:
- * there is no key. */
-bool bwlim_shared_begin(struct tw_req *req, struct bwlim_on *on);
+/** bwlim_shared_begin - takes the entry of this stream's key, instead of the one
+ * that it may have; without a key nothing is limited. */
+void bwlim_shared_begin(struct tw_req *req, struct bwlim_on *on);
 /** bwlim_shared_room - as bwlim_room(), and has counted what it gives. */
 uint64_t bwlim_shared_room(struct bwlim_on *on, uint64_t want, uint32_t *wait_ms);
 

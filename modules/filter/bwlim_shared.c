@@ -101,14 +101,15 @@ bwlim_shared_check(struct tw_gen *gen)
 
 /* ---- a stream ------------------------------------------------------------ */
 
-bool
+void
 bwlim_shared_begin(struct tw_req *req, struct bwlim_on *on)
 {
 	struct tw_sample s;
+	const struct tw_table_key key = { .req = req, .sample = &s };
 
-	return tw_expr_eval(on->conf->key, req, &s) &&
-	    tw_table_pin(on->conf->table,
-		&(struct tw_table_key){ .req = req, .sample = &s }, &on->pin);
+	tw_table_unpin(&on->pin);
+	if (tw_expr_eval(on->conf->key, req, &s))
+		tw_table_pin(on->conf->table, &key, &on->pin);
 }
 
 struct asking {
@@ -146,6 +147,8 @@ bwlim_shared_room(struct bwlim_on *on, uint64_t want, uint32_t *wait_ms)
 {
 	struct asking a = { .on = on, .want = want };
 
+	if (on->pin.ops == NULL)
+		return want;
 	tw_table_with(&on->pin, take, &a);
 	if (a.room == 0)
 		*wait_ms = a.wait_ms;

@@ -109,6 +109,7 @@ remember(struct tw_req *req, const struct rule *r, unsigned set)
 		return false;
 	w->at = r;
 	w->set = (uint8_t)set;
+	tw_req_waits_for(req, &r->origin);
 	return true;
 }
 
@@ -207,6 +208,8 @@ rule_run(struct tw_req *req, const struct rule *r, struct run *run, bool again)
 	}
 	if (next == TW_ACT_WAIT && !remember(req, r, run->set))
 		return out_of_memory(req, r);
+	if (again && next != TW_ACT_WAIT && next != TW_ACT_FAIL)
+		tw_req_waits_for(req, NULL);
 	return next != TW_ACT_NEXT ? ended(req, r, run->set, next) : next;
 }
 
@@ -236,8 +239,10 @@ list_run(struct tw_req *req, const struct rule *r, const struct rule *at,
 			if (told)
 				tw_trail_result(
 				    req, applies < 0 ? TW_TOLD_WAITS : TW_TOLD_NO);
-			if (applies < 0)
+			if (applies < 0) {
+				tw_req_waits_for(req, &r->origin);
 				return TW_ACT_WAIT;
+			}
 			continue;
 		}
 		const enum tw_act next = rule_run(req, r, run, again);
@@ -311,6 +316,8 @@ rules_run(struct tw_req *req, const struct tw_proxy *px, unsigned set)
 	if (w != NULL && w->at != NULL && w->set == set) {
 		at = w->at;
 		w->at = NULL;
+	} else if (w != NULL) {
+		tw_req_waits_for(req, NULL);
 	}
 	return run_conf(req, rules_of(px), &run, &at);
 }
