@@ -357,6 +357,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/act_conn.c \
 	modules/rules/act_final.c \
 	modules/rules/act_header.c \
+	modules/rules/act_headers_bin.c \
 	modules/rules/act_list.c \
 	modules/rules/act_log.c \
 	modules/rules/act_misc.c \
@@ -367,6 +368,7 @@ modules_rules_librules_la_SOURCES = \
 	modules/rules/act_var.c \
 	modules/rules/act_wait.c \
 	modules/rules/auth.c \
+	modules/rules/headers_bin.c \
 	modules/rules/reply.c \
 	modules/rules/rules_compile.c \
 	modules/rules/rules_conf.c \

@@ -116,6 +116,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
+	t/fuzz/fuzz_headers_bin \
 	t/fuzz/fuzz_hello \
 	t/fuzz/fuzz_jwe \
 	t/fuzz/fuzz_mqtt \
@@ -188,6 +189,7 @@ t_unit_test_balance_more_LDADD = modules/balance/libbalance.la $(LDADD)
 RULES_LINK = modules/rules/librules.la
 t_unit_test_normalize_LDADD = $(RULES_LINK) $(LDADD) -lcrypt
 t_fuzz_fuzz_rules_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
+t_fuzz_fuzz_headers_bin_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)

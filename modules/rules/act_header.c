@@ -14,17 +14,15 @@
 #define HTTP_ANY (S(HTTP_REQUEST) | S(HTTP_RESPONSE) | S(HTTP_AFTER))
 #define VALUE_MAX 16384
 
-enum how { BY_NAME, BY_BEGIN, BY_END, BY_PART, BY_REGEX };
-
 struct header {
 	struct tw_str name;
-	enum how how;              /* del-header */
+	enum header_match how;     /* del-header */
 	const struct tw_regex *re; /* del-header -m reg; replace-... */
 	struct rule_text value;
 };
 
-static struct tw_msg *
-message(struct tw_req *req, enum tw_rules rules)
+struct tw_msg *
+header_message(struct tw_req *req, enum tw_rules rules)
 {
 	return rules == TW_HTTP_REQUEST ? tw_req_request(req) : tw_req_response(req);
 }
@@ -103,22 +101,25 @@ parse_replace(struct tw_action_line *a, const void **conf)
 	return parse_name(a, h) != 0 || parse_regex(a, h) != 0 ? -1 : parse_value(a, h);
 }
 
+bool
+header_match_find(const char *word, enum header_match *out)
+{
+	static const char *const words[] = { "str", "beg", "end", "sub", "reg" };
+	size_t i = 0;
+
+	while (i < TW_N_ELEMENTS(words) && strcmp(word, words[i]) != 0)
+		i++;
+	*out = (enum header_match)(i < TW_N_ELEMENTS(words) ? i : 0);
+	return i < TW_N_ELEMENTS(words);
+}
+
 static int
 parse_method(struct tw_action_line *a, struct header *h)
 {
-	static const struct {
-		const char *word;
-		enum how how;
-	} words[] = { { "str", BY_NAME }, { "beg", BY_BEGIN }, { "end", BY_END },
-		{ "sub", BY_PART }, { "reg", BY_REGEX } };
 	const char *const word = tw_action_arg(a);
 
-	for (size_t i = 0; word != NULL && i < TW_N_ELEMENTS(words); i++) {
-		if (strcmp(word, words[i].word) == 0) {
-			h->how = words[i].how;
-			return 0;
-		}
-	}
+	if (word != NULL && header_match_find(word, &h->how))
+		return 0;
 	return action_fail(a, "'-m' expects 'str', 'beg', 'end', 'sub' or 'reg'");
 }
 
@@ -138,7 +139,7 @@ parse_del(struct tw_action_line *a, const void **conf)
 	a->i++;
 	if (parse_method(a, h) != 0)
 		return -1;
-	if (h->how == BY_REGEX &&
+	if (h->how == HEADER_BY_REGEX &&
 	    (h->re = tw_regex_compile(a->ln, at, name, false)) == NULL)
 		return -1;
 	return 0;
@@ -147,8 +148,8 @@ parse_del(struct tw_action_line *a, const void **conf)
 /* ---- running ------------------------------------------------------------ */
 
 /* The host by which a request is told from others. */
-static void
-host_changed(struct tw_msg *msg, struct tw_str name, struct tw_str value)
+void
+header_host_changed(struct tw_msg *msg, struct tw_str name, struct tw_str value)
 {
 	if (!(msg->flags & TW_MSG_RESPONSE) && tw_hdr_id(name) == TW_H_HOST)
 		msg->host = value;
@@ -158,14 +159,14 @@ static enum tw_act
 run_set(struct tw_req *req, const struct tw_action_call *call)
 {
 	const struct header *const h = call->conf;
-	struct tw_msg *const msg = message(req, call->rules);
+	struct tw_msg *const msg = header_message(req, call->rules);
 	const struct tw_str value = text_field(req, &h->value);
 	struct tw_hdr *const first = tw_msg_find(msg, h->name, NULL);
 	struct tw_hdr *next = first;
 
 	if (value.p == NULL)
 		return TW_ACT_ERROR;
-	host_changed(msg, h->name, value);
+	header_host_changed(msg, h->name, value);
 	if (first == NULL)
 		return tw_msg_add(msg, h->name, value) == 0 ? TW_ACT_NEXT
 							    : TW_ACT_ERROR;
@@ -182,7 +183,7 @@ run_add(struct tw_req *req, const struct tw_action_call *call)
 	const struct tw_str value = text_field(req, &h->value);
 
 	if (value.p == NULL ||
-	    tw_msg_add(message(req, call->rules), h->name, value) != 0)
+	    tw_msg_add(header_message(req, call->rules), h->name, value) != 0)
 		return TW_ACT_ERROR;
 	return TW_ACT_NEXT;
 }
@@ -211,32 +212,40 @@ name_matches_regex(const struct tw_regex *re, struct tw_str name)
 	return tw_regex_match(re, (struct tw_str){ lower, name.len });
 }
 
-static bool
-name_matches(const struct header *h, struct tw_str name)
+bool
+header_begins(struct tw_str name, struct tw_str part)
 {
-	const struct tw_str part = h->name;
+	return name.len >= part.len && strncasecmp(name.p, part.p, part.len) == 0;
+}
 
-	switch (h->how) {
-	case BY_BEGIN:
-		return name.len >= part.len &&
-		    strncasecmp(name.p, part.p, part.len) == 0;
-	case BY_END:
+bool
+header_matches(enum header_match how, struct tw_str part, struct tw_str name)
+{
+	switch (how) {
+	case HEADER_BY_BEGIN:
+		return header_begins(name, part);
+	case HEADER_BY_END:
 		return name.len >= part.len &&
 		    strncasecmp(name.p + name.len - part.len, part.p, part.len) == 0;
-	case BY_PART:
+	case HEADER_BY_PART:
 		return has_part(name, part);
-	case BY_REGEX:
-		return name_matches_regex(h->re, name);
 	default:
 		return tw_str_ieq(name, part);
 	}
+}
+
+static bool
+name_matches(const struct header *h, struct tw_str name)
+{
+	return h->how == HEADER_BY_REGEX ? name_matches_regex(h->re, name)
+					 : header_matches(h->how, h->name, name);
 }
 
 static enum tw_act
 run_del(struct tw_req *req, const struct tw_action_call *call)
 {
 	const struct header *const h = call->conf;
-	struct tw_msg *const msg = message(req, call->rules);
+	struct tw_msg *const msg = header_message(req, call->rules);
 
 	for (unsigned i = 0; i < msg->n_hdr; i++) {
 		struct tw_hdr *const hdr = &msg->hdr[i];
@@ -264,7 +273,7 @@ run_replace_header(struct tw_req *req, const struct tw_action_call *call)
 {
 	static __thread char mem[VALUE_MAX];
 	const struct header *const h = call->conf;
-	struct tw_msg *const msg = message(req, call->rules);
+	struct tw_msg *const msg = header_message(req, call->rules);
 	const struct tw_str by = text_make(req, &h->value);
 	struct tw_hdr *hdr = NULL;
 
@@ -279,7 +288,7 @@ run_replace_header(struct tw_req *req, const struct tw_action_call *call)
 		if (value.p == NULL)
 			return TW_ACT_ERROR;
 		tw_msg_set_value(msg, hdr, value);
-		host_changed(msg, h->name, value);
+		header_host_changed(msg, h->name, value);
 	}
 	return TW_ACT_NEXT;
 }
@@ -327,7 +336,7 @@ run_replace_value(struct tw_req *req, const struct tw_action_call *call)
 {
 	static __thread char mem[VALUE_MAX];
 	const struct header *const h = call->conf;
-	struct tw_msg *const msg = message(req, call->rules);
+	struct tw_msg *const msg = header_message(req, call->rules);
 	const struct tw_str by = text_make(req, &h->value);
 	struct tw_hdr *hdr = NULL;
 

@@ -170,9 +170,25 @@ bool rules_wants_trail(const struct tw_proxy *px);
 int rules_check_trails(struct tw_gen *gen, const struct tw_proxy *px);
 enum tw_verdict rules_on_trail(struct tw_req *req, void *state);
 
+/* act_header.c: what it shares with act_headers_bin.c */
+enum header_match {
+	HEADER_BY_NAME,
+	HEADER_BY_BEGIN,
+	HEADER_BY_END,
+	HEADER_BY_PART,
+	HEADER_BY_REGEX
+};
+/** header_match_find - "str", "beg", "end", "sub", "reg". returns: false: none. */
+bool header_match_find(const char *word, enum header_match *out);
+bool header_begins(struct tw_str name, struct tw_str part);
+/** header_matches - by all but regular expressions. */
+bool header_matches(enum header_match how, struct tw_str part, struct tw_str name);
+struct tw_msg *header_message(struct tw_req *req, enum tw_rules rules);
+void header_host_changed(struct tw_msg *msg, struct tw_str name, struct tw_str value);
+
 /* act_*.c: tables end with name NULL */
 #define ACTION_TABLES(X)                                                      \
-	X(final) X(header) X(uri) X(normalize) X(redirect) X(reply) X(var)     \
+	X(final) X(header) X(headers_bin) X(uri) X(normalize) X(redirect) X(reply) X(var)     \
 	X(conn) X(wait) X(misc) X(auth) X(capture) X(list) X(log)
 #define X(name) extern const struct tw_action act_##name[];
 ACTION_TABLES(X)
