@@ -195,9 +195,10 @@ by_key(
 	return ok ? VALID : FAILED;
 }
 
-/* A public key, or a certificate that holds one. */
+/* A public key (unless only a certificate will do), or a certificate that holds
+ * one. */
 static EVP_PKEY *
-read_key(const char *path, bool *readable)
+read_key(const char *path, bool cert_only, bool *readable)
 {
 	FILE *const f = fopen(path, "re");
 	EVP_PKEY *pkey = NULL;
@@ -209,7 +210,7 @@ read_key(const char *path, bool *readable)
 	if (cert != NULL) {
 		pkey = X509_get_pubkey(cert);
 		X509_free(cert);
-	} else {
+	} else if (!cert_only) {
 		rewind(f);
 		pkey = PEM_read_PUBKEY(f, NULL, NULL, NULL);
 	}
@@ -218,11 +219,17 @@ read_key(const char *path, bool *readable)
 }
 
 static int
-check_file(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
+check_file(
+    struct tw_gen *gen, struct tw_arg_val *arg, bool cert_only, struct tw_err *err)
 {
 	bool readable;
-	EVP_PKEY *const pkey = read_key(arg->str.p, &readable);
+	EVP_PKEY *const pkey = read_key(arg->str.p, cert_only, &readable);
 
+	if (pkey == NULL && cert_only)
+		return tw_err_set(err,
+		    readable ? "'%s' holds no certificate (PEM)"
+			     : "cannot open the certificate '%s'",
+		    arg->str.p);
 	if (pkey == NULL)
 		return tw_err_set(err,
 		    readable ? "'%s' holds neither a certificate nor a public key (PEM)"
@@ -237,23 +244,31 @@ check_file(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
 	return 0;
 }
 
-/* args[2].n: what args[0] is: 0 an algorithm, 1 a variable; args[3].n: what
- * args[1] is: 0 a secret, 1 a variable, 2 a file. */
-TW__CHECK(jwt_verify)
+static int
+check_algorithm(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 {
 	int result;
 	const bool by_var = tw__arg_looks_like_var(args[0].str);
 
 	args[2].n = by_var;
-	if (by_var && tw__arg_var(gen, &args[0], err) != 0)
+	if (by_var)
+		return tw__arg_var(gen, &args[0], err);
+	if (digest_of(args[0].str, &result) != NULL)
+		return 0;
+	return tw_err_set(err,
+	    result == UNMANAGED_ALG
+		? "the algorithm '%s' is not supported"
+		: "'%s' is not an algorithm of RFC 7518: write HS256, RS256, ES256, ...",
+	    args[0].str.p);
+}
+
+/* args[2].n: what args[0] is: 0 an algorithm, 1 a variable; args[3].n: what
+ * args[1] is: 0 a secret, 1 a variable, 2 a file. */
+TW__CHECK(jwt_verify)
+{
+	if (check_algorithm(gen, args, err) != 0)
 		return -1;
-	if (!by_var && digest_of(args[0].str, &result) == NULL)
-		return tw_err_set(err,
-		    result == UNMANAGED_ALG
-			? "the algorithm '%s' is not supported"
-			: "'%s' is not an algorithm of RFC 7518: write HS256, RS256, "
-			  "ES256, ...",
-		    args[0].str.p);
+	const bool by_var = args[2].n != 0;
 	if (tw__arg_looks_like_var(args[1].str)) {
 		args[3].n = 1;
 		return tw__arg_var(gen, &args[1], err);
@@ -271,7 +286,24 @@ TW__CHECK(jwt_verify)
 	if (!readable)
 		return 0;
 	args[3].n = 2;
-	return check_file(gen, &args[1], err);
+	return check_file(gen, &args[1], false, err);
+}
+
+TW__CHECK(jwt_verify_cert)
+{
+	if (check_algorithm(gen, args, err) != 0)
+		return -1;
+	if (args[2].n == 0 && args[0].str.p[0] == 'H')
+		return tw_err_set(err,
+		    "'%s' works with a secret, not with a certificate: use jwt_verify",
+		    args[0].str.p);
+	if (tw__arg_looks_like_var(args[1].str))
+		return tw_err_set(err,
+		    "a certificate that a variable names ('%s') is known to HAProxy 3.4 "
+		    "but not supported by tideway yet: write its path",
+		    args[1].str.p);
+	args[3].n = 2;
+	return check_file(gen, &args[1], true, err);
 }
 
 static int
@@ -324,5 +356,9 @@ const struct tw_conv tw__conv_jwt[] = {
 	{ "jwt_verify", "s,s", TW_BINARY, TW_SINT, conv_jwt_verify, check_jwt_verify,
 	    "(algorithm, secret or key file) 1: the signature is right; 0 or less: "
 	    "it is not." },
+	{ "jwt_verify_cert", "s,s", TW_BINARY, TW_SINT, conv_jwt_verify,
+	    check_jwt_verify_cert,
+	    "(algorithm, certificate file) 1: the signature is right; 0 or less: it is "
+	    "not." },
 	{ .name = NULL },
 };
