@@ -12,7 +12,8 @@
 # SRV), or a word: nx, refused, servfail, silent, garbage, truncated, otherid,
 # otherquestion, loop, empty, late (valid, after half a second), or
 # cname:NAME. Additional records of an SRV answer come from the zone, too,
-# unless the zone has 'additional' => 0.
+# unless the zone has 'additional' => 0. Other options of new: host, port (for
+# who has a network namespace), tcp.
 package Tideway::Dns;
 use strict;
 use warnings;
@@ -30,12 +31,13 @@ my $n = 0;
 sub new
 {
 	my ($class, %opt) = @_;
-	my $udp = IO::Socket::INET->new(Proto => 'udp', LocalAddr => '127.0.0.1')
-	    or die "bind: $@";
+	my $host = $opt{host} // '127.0.0.1';
+	my $udp = IO::Socket::INET->new(Proto => 'udp', LocalAddr => $host,
+	    LocalPort => $opt{port} // 0) or die "bind: $@";
 	my $port = $udp->sockport;
-	my $self = bless { port => $port, owner => $$,
+	my $self = bless { host => $host, port => $port, owner => $$,
 	    file => Tideway::Test::temp_dir() . '/zone' . ++$n }, $class;
-	my $tcp = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 16,
+	my $tcp = IO::Socket::INET->new(LocalAddr => $host, Listen => 16,
 	    LocalPort => $opt{tcp} ? $port : 0, ReuseAddr => 1) or die "bind: $@";
 
 	$self->{tcp} = $tcp->sockport;
@@ -50,8 +52,8 @@ sub new
 	return $self;
 }
 
-sub addr { "127.0.0.1:$_[0]{port}" }
-sub tcp_addr { "127.0.0.1:$_[0]{tcp}" }
+sub addr { "$_[0]{host}:$_[0]{port}" }
+sub tcp_addr { "$_[0]{host}:$_[0]{tcp}" }
 
 sub _store
 {
