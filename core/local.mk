@@ -60,6 +60,7 @@ core_libcore_a_SOURCES = \
 	core/expr/conv_state.c \
 	core/expr/conv_string.c \
 	core/expr/conv_time.c \
+	core/expr/ecdh.c \
 	core/expr/expr.c \
 	core/expr/fetch_conn.c \
 	core/expr/fetch_const.c \

@@ -142,7 +142,7 @@ for my $token ('', '.', '....', 'a.b.c', 'a.b.c.d.e', '....' x 50, 'A' x 9000 . 
 stop_proxy($p);
 
 for my $case (['jwt_decrypt_secret(!!!)', qr/'!!!' is not base64/], ['jwt_decrypt_secret()', qr/a key is expected|needs a string/], ['jwt_decrypt_jwk', qr/needs a string/],
-    ['jwt_decrypt_cert(/x)', qr/not supported by tideway yet/]) {
+    ['jwt_decrypt_cert(/x)', qr/cannot open the certificate/]) {
 	my $r = check_config(defaults() . "frontend f\n    bind 127.0.0.1:1\n    http-request set-var(txn.x) str(a),$case->[0]\n");
 	like($r->{all}, $case->[1], $case->[0]);
 	is($r->{code}, 1, 'refused');

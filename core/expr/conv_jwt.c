@@ -33,10 +33,16 @@ enum {
 	UNKNOWN_KEY = -5
 };
 
-struct tw__jwt_key {
-	struct tw__jwt_key *next;
-	EVP_PKEY *pkey; /* owns: tw__jwt_fini */
-};
+struct tw__jwt_key *
+tw__jwt_keep(struct tw_gen *gen, EVP_PKEY *pkey)
+{
+	struct tw__expr_gen *const eg = tw__expr_gen(gen);
+	struct tw__jwt_key *const key =
+	    tw_arena_zalloc(tw_gen_arena(gen), sizeof(*key));
+
+	*key = (struct tw__jwt_key){ .next = eg->jwt_keys, .pkey = pkey };
+	return eg->jwt_keys = key;
+}
 
 void
 tw__jwt_fini(struct tw__expr_gen *eg)
@@ -235,12 +241,7 @@ check_file(
 		    readable ? "'%s' holds neither a certificate nor a public key (PEM)"
 			     : "cannot open the key '%s'",
 		    arg->str.p);
-	struct tw__expr_gen *const eg = tw__expr_gen(gen);
-	struct tw__jwt_key *const key =
-	    tw_arena_zalloc(tw_gen_arena(gen), sizeof(*key));
-	*key = (struct tw__jwt_key){ .next = eg->jwt_keys, .pkey = pkey };
-	eg->jwt_keys = key;
-	arg->ptr = key;
+	arg->ptr = tw__jwt_keep(gen, pkey);
 	return 0;
 }
 

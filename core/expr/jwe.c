@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * jwe.c - encrypted JSON Web Tokens: the converters jwt_decrypt_secret and
- * jwt_decrypt_jwk.
+ * jwe.c - encrypted JSON Web Tokens: the converters jwt_decrypt_secret,
+ * jwt_decrypt_jwk and jwt_decrypt_cert.
  *
  * Only compact tokens: header, encrypted key, vector, text, tag. The key of the
  * text is unwrapped as the header's alg says, then the text is opened as its enc
@@ -14,15 +14,20 @@
 #include "config.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/param_build.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
+#include <openssl/x509.h>
 
 #include <tideway/encode.h>
 
 #include "expr/conv.h"
+#include "expr/ecdh.h"
+#include "expr/jwt.h"
 
 #define PARTS 5
 enum { HEADER, WRAPPED, VECTOR, TEXT, TAG };
@@ -360,6 +365,98 @@ key_by_rsa(struct token *t, EVP_PKEY *pkey, struct bytes *key)
 	return true;
 }
 
+/* ---- keys that were agreed on ---------------------------------------------- */
+
+#define COORDINATE_TEXT 96 /* bytes in base64, and their number in raw form */
+#define PARTY_MAX 256
+
+/* A part of a JSON key or header in base64. out: mem. returns: p NULL: none. */
+static struct tw_str
+bytes_of(
+    struct tw_req *req, struct tw_str json, const char *path, char *mem, size_t room)
+{
+	char text[2 * PARTY_MAX];
+
+	if (!member(req, json, path, text, sizeof(text)))
+		return (struct tw_str){ NULL, 0 };
+	const int64_t len = tw_base64_decode(tw_str_of(text), mem, room, true);
+	return len > 0 ? (struct tw_str){ mem, (size_t)len }
+		       : (struct tw_str){ NULL, 0 };
+}
+
+/* An EC key; in: at, where its members are. */
+struct ec_paths {
+	const char *crv, *x, *y, *d;
+};
+
+static EVP_PKEY *
+ec_of(struct tw_req *req, struct tw_str json, const struct ec_paths *at)
+{
+	char crv[8], mem[3][COORDINATE_TEXT];
+	struct tw_str d = { NULL, 0 };
+
+	if (!member(req, json, at->crv, crv, sizeof(crv)))
+		return NULL;
+	const struct tw__ec_point point = { crv,
+		bytes_of(req, json, at->x, mem[0], sizeof(mem[0])),
+		bytes_of(req, json, at->y, mem[1], sizeof(mem[1])) };
+	if (at->d != NULL) {
+		d = bytes_of(req, json, at->d, mem[2], sizeof(mem[2]));
+		if (d.p == NULL)
+			return NULL;
+	}
+	return tw__ec_key(&point, d);
+}
+
+static bool
+key_by_agreed(
+    struct token *t, const unsigned char *agreed, size_t len, struct bytes *key)
+{
+	unsigned char to[2 * KEY_MAX];
+	const struct tw_str kek = { (const char *)agreed, len };
+	const int n = aes_unwrap(kek, t->part[WRAPPED], to);
+
+	if (n <= 0 || n > KEY_MAX)
+		return false;
+	memcpy(key->p, to, (size_t)n);
+	key->len = (size_t)n;
+	return true;
+}
+
+/* ECDH-ES: the key itself, or what has wrapped it. */
+static bool
+key_by_ec(struct tw_req *req, struct token *t, EVP_PKEY *own, struct bytes *key)
+{
+	static const struct ec_paths epk = { "$.epk.crv", "$.epk.x", "$.epk.y", NULL };
+	static const char prefix[] = "ECDH-ES";
+	char apu[PARTY_MAX], apv[PARTY_MAX];
+	unsigned char agreed[KEY_MAX];
+	bool gcm = false;
+
+	if (strncmp(t->alg, prefix, sizeof(prefix) - 1) != 0)
+		return false;
+	const char *const wrap = t->alg + sizeof(prefix) - 1;
+	const size_t kek = *wrap == '+' ? wrap_bytes(wrap + 1, &gcm) : 0;
+	if (gcm || (kek == 0 && (*wrap != '\0' || t->part[WRAPPED].len != 0)))
+		return false;
+	const struct tw_str head = t->part[HEADER];
+	const struct tw__ecdh_use use = { kek != 0 ? t->alg : t->enc->name,
+		bytes_of(req, head, "$.apu", apu, sizeof(apu)),
+		bytes_of(req, head, "$.apv", apv, sizeof(apv)),
+		kek != 0 ? kek : t->enc->key };
+	EVP_PKEY *const peer = ec_of(req, head, &epk);
+	bool ok = peer != NULL && tw__ecdh_derive(own, peer, &use, agreed);
+	EVP_PKEY_free(peer);
+	if (ok && kek != 0) {
+		ok = key_by_agreed(t, agreed, kek, key);
+	} else if (ok) {
+		memcpy(key->p, agreed, use.len);
+		key->len = use.len;
+	}
+	OPENSSL_cleanse(agreed, sizeof(agreed));
+	return ok;
+}
+
 /* ---- keys as JSON ---------------------------------------------------------- */
 
 static BIGNUM *
@@ -418,6 +515,7 @@ rsa_of(struct tw_req *req, struct tw_str json)
 static bool
 key_by_jwk(struct tw_req *req, struct token *t, struct tw_str jwk, struct bytes *key)
 {
+	static const struct ec_paths ec = { "$.crv", "$.x", "$.y", "$.d" };
 	char kty[8];
 	struct bytes secret;
 
@@ -427,12 +525,85 @@ key_by_jwk(struct tw_req *req, struct token *t, struct tw_str jwk, struct bytes 
 		return member_bytes(req, jwk, "$.k", &secret) &&
 		    key_by_secret(
 			t, (struct tw_str){ (const char *)secret.p, secret.len }, key);
-	if (strcmp(kty, "RSA") != 0)
+	const bool is_ec = strcmp(kty, "EC") == 0;
+	if (!is_ec && strcmp(kty, "RSA") != 0)
 		return false;
-	EVP_PKEY *const pkey = rsa_of(req, jwk);
-	const bool done = pkey != NULL && key_by_rsa(t, pkey, key);
+	EVP_PKEY *const pkey = is_ec ? ec_of(req, jwk, &ec) : rsa_of(req, jwk);
+	const bool done = pkey != NULL &&
+	    (is_ec ? key_by_ec(req, t, pkey, key) : key_by_rsa(t, pkey, key));
 	EVP_PKEY_free(pkey);
 	return done;
+}
+
+/* ---- keys of certificates -------------------------------------------------- */
+
+static EVP_PKEY *
+private_key(const char *path)
+{
+	FILE *const f = fopen(path, "re");
+	EVP_PKEY *const pkey = f != NULL
+	    ? PEM_read_PrivateKey(f, NULL, NULL, (void *)(uintptr_t) "")
+	    : NULL;
+
+	if (f != NULL)
+		fclose(f);
+	ERR_clear_error();
+	return pkey;
+}
+
+static X509 *
+certificate(const char *path, bool *readable)
+{
+	FILE *const f = fopen(path, "re");
+	X509 *const cert = f != NULL ? PEM_read_X509(f, NULL, NULL, NULL) : NULL;
+
+	*readable = f != NULL;
+	if (f != NULL)
+		fclose(f);
+	ERR_clear_error();
+	return cert;
+}
+
+/* The key beside the certificate, or in a file of its name and ".key". */
+static int
+cert_load(struct tw_gen *gen, struct tw_arg_val *arg, struct tw_err *err)
+{
+	char beside[4096];
+	bool readable;
+	X509 *const cert = certificate(arg->str.p, &readable);
+
+	if (cert == NULL)
+		return tw_err_set(err,
+		    readable ? "'%s' holds no certificate (PEM)"
+			     : "cannot open the certificate '%s'",
+		    arg->str.p);
+	snprintf(beside, sizeof(beside), "%s.key", arg->str.p);
+	EVP_PKEY *pkey = private_key(arg->str.p);
+	if (pkey == NULL)
+		pkey = private_key(beside);
+	const bool fits = pkey != NULL && X509_check_private_key(cert, pkey) == 1;
+	X509_free(cert);
+	ERR_clear_error();
+	if (!fits) {
+		const bool none = pkey == NULL;
+		EVP_PKEY_free(pkey);
+		return tw_err_set(err,
+		    none ? "there is no private key in '%s' nor in '%s.key'"
+			 : "the private key of '%s' is another certificate's",
+		    arg->str.p, arg->str.p);
+	}
+	arg->ptr = tw__jwt_keep(gen, pkey);
+	return 0;
+}
+
+/* RSA1_5 is off, as RFC 8725, 3.2 wants it. */
+static bool
+key_by_cert(struct tw_req *req, struct token *t, EVP_PKEY *pkey, struct bytes *key)
+{
+	if (EVP_PKEY_base_id(pkey) == EVP_PKEY_EC)
+		return key_by_ec(req, t, pkey, key);
+	return EVP_PKEY_base_id(pkey) == EVP_PKEY_RSA &&
+	    strcmp(t->alg, "RSA1_5") != 0 && key_by_rsa(t, pkey, key);
 }
 
 /* ---- converters ------------------------------------------------------------ */
@@ -466,6 +637,18 @@ TW__CHECK(jwt_decrypt_secret)
 	if (args[0].ptr == NULL && secret_in(args[0].str, mem) < 0)
 		return tw_err_set(err, "'%s' is not base64", args[0].str.p);
 	return 0;
+}
+
+TW__CHECK(jwt_decrypt_cert)
+{
+	if (args[0].str.len == 0)
+		return tw_err_set(err, "a certificate is expected");
+	if (tw__arg_looks_like_var(args[0].str))
+		return tw_err_set(err,
+		    "a certificate that a variable names ('%s') is known to HAProxy 3.4 "
+		    "but not supported by tideway yet: write its path",
+		    args[0].str.p);
+	return cert_load(gen, &args[0], err);
 }
 
 TW__CHECK(jwt_decrypt_jwk)
@@ -516,6 +699,17 @@ TW__CONV(jwt_decrypt_secret)
 	return give(t, ok, &key, s);
 }
 
+TW__CONV(jwt_decrypt_cert)
+{
+	const struct tw__jwt_key *const cert = args[0].ptr;
+	struct token *const t = &token;
+	struct bytes key = { .len = 0 };
+	const bool ok = cert != NULL && read_token(req, s->u.str, t) &&
+	    key_by_cert(req, t, cert->pkey, &key);
+
+	return give(t, ok, &key, s);
+}
+
 TW__CONV(jwt_decrypt_jwk)
 {
 	static __thread char jwk[JWK_MAX];
@@ -531,11 +725,15 @@ TW__CONV(jwt_decrypt_jwk)
 const struct tw_conv tw__conv_jwe[] = {
 	{ "jwt_decrypt_jwk", "s", TW_BINARY, TW_BINARY, conv_jwt_decrypt_jwk,
 	    check_jwt_decrypt_jwk,
-	    "(key) The text of an encrypted token, by a JSON Web Key (oct or RSA) or a "
+	    "(key) The text of an encrypted token, by a JSON Web Key (oct, RSA, EC) or a "
 	    "variable that holds one; empty when it is not right." },
 	{ "jwt_decrypt_secret", "s", TW_BINARY, TW_BINARY, conv_jwt_decrypt_secret,
 	    check_jwt_decrypt_secret,
 	    "(secret) The text of an encrypted token, by a secret in base64 or a "
 	    "variable that holds one; empty when it is not right." },
+	{ "jwt_decrypt_cert", "s", TW_BINARY, TW_BINARY, conv_jwt_decrypt_cert,
+	    check_jwt_decrypt_cert,
+	    "(certificate file) The text of an encrypted token, by the private key of a "
+	    "certificate; empty when it is not right." },
 	{ .name = NULL },
 };

@@ -32,6 +32,11 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const char secret[] = "ICcuNTxDSlFYX2ZtdHuCiZCXnqWss7rByM_W3eTr8vk";
+	static const char ec[] =
+	    "{\"kty\":\"EC\",\"crv\":\"P-256\","
+	    "\"x\":\"coh_34jPMx_I-xaWI3YlzpeaVCR0TMnUUF2489w29dA\","
+	    "\"y\":\"OBJqS5zP40xUhB4M2a-NPtvafblk5ze47y8QrZvISFw\","
+	    "\"d\":\"k45JDfqoNNEW-4vN6gggOrWeJIVWFOMhvyIONmHMHJY\"}";
 	static const char jwk[] = "{\"kty\":\"oct\",\"k\":\"EBUaHyQpLjM4PUJHTFFWWw\"}";
 
 	if (len > 8000)
@@ -43,6 +48,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	text[len] = '\0';
 	const struct tw_str token = { text, len };
 	open_with(0, token, jwk);
+	open_with(0, token, ec);
 	open_with(1, token, secret);
 	if (strlen(text) == len && len > 0 && len < 200)
 		open_with(0,
