@@ -212,7 +212,7 @@ stage_waits(struct tw__filters *f, struct tw__stage *st, struct tw_str *out)
 	if (f->resumed)
 		return TW_IO_OK;
 	f->waits = true;
-	wait_for(f, WAIT_MS_MAX);
+	wait_for(f, st->filter, WAIT_MS_MAX);
 	return TW_IO_END;
 }
 
@@ -264,7 +264,7 @@ pass_on(struct tw__filters *f, int i, struct tw_str out, struct sink *sink)
 static bool
 client_left(struct tw_conn *to)
 {
-	return !to->server_side && to->readable && tw__conn_is_reset(to);
+	return to != NULL && !to->server_side && to->readable && tw__conn_is_reset(to);
 }
 
 /* Runs them until nothing is left to do. returns: DONE; WAIT: for the receiver, or

@@ -382,20 +382,6 @@ tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov)
 	return backlog_rest(conn, iov, n_iov, sent);
 }
 
-bool
-tw__conn_is_reset(struct tw_conn *conn)
-{
-	int err = 0;
-	socklen_t len = sizeof(err);
-
-	if (!conn->failed &&
-	    getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err != 0) {
-		conn->err = (uint8_t)err;
-		conn->failed = true;
-	}
-	return conn->failed;
-}
-
 enum tw_io
 tw__conn_flush(struct tw_conn *conn)
 {

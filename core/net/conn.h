@@ -197,9 +197,6 @@ enum tw_io tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov);
 bool tw__conn_is_reset(struct tw_conn *conn);
 /** tw__conn_flush - sends the backlog. returns: OK when it is gone. */
 enum tw_io tw__conn_flush(struct tw_conn *conn);
-/** tw__conn_is_reset - asks about one that nothing is read from or sent to for
- * now. */
-bool tw__conn_is_reset(struct tw_conn *conn);
 /** tw__conn_splice - moves up to `want` bytes from one plain connection to
  * another inside the kernel. out: n, bytes that left. returns: OK (n moved,
  * all of it delivered), AGAIN (see *blocked_on), END, ERR. */
