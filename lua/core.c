@@ -38,7 +38,7 @@ rules_of(lua_State *L, const char *word)
 	    word);
 }
 
-/* core.register_action(name, {"http-req", ...}, function [, number of args]) */
+/*@ core.register_action(name: string, phases: string[], fn: function, nargs?: integer) */
 static int
 register_action(lua_State *L)
 {
@@ -72,12 +72,14 @@ register_named(lua_State *L, enum lu_reg reg)
 	return 0;
 }
 
+/*@ core.register_fetches(name: string, fn: fun(txn: TXN, ...): any) */
 static int
 register_fetches(lua_State *L)
 {
 	return register_named(L, LU_FETCH);
 }
 
+/*@ core.register_converters(name: string, fn: fun(value: any, ...): any) */
 static int
 register_converters(lua_State *L)
 {
@@ -94,6 +96,7 @@ send_log(lua_State *L, lua_Integer level, const char *text)
 	tw_log((enum tw_level)level, "%s", text);
 }
 
+/*@ core.log(level: integer, text: string) */
 static int
 core_log(lua_State *L)
 {
@@ -101,6 +104,7 @@ core_log(lua_State *L)
 	return 0;
 }
 
+/*@ core.Debug(text: string) */
 static int
 core_debug(lua_State *L)
 {
@@ -108,6 +112,7 @@ core_debug(lua_State *L)
 	return 0;
 }
 
+/*@ core.Info(text: string) */
 static int
 core_info(lua_State *L)
 {
@@ -115,6 +120,7 @@ core_info(lua_State *L)
 	return 0;
 }
 
+/*@ core.Warning(text: string) */
 static int
 core_warning(lua_State *L)
 {
@@ -122,6 +128,7 @@ core_warning(lua_State *L)
 	return 0;
 }
 
+/*@ core.Alert(text: string) */
 static int
 core_alert(lua_State *L)
 {
@@ -131,6 +138,7 @@ core_alert(lua_State *L)
 
 /* ---- time ------------------------------------------------------------------------------ */
 
+/*@ core.now(): {sec: integer, usec: integer} */
 static int
 core_now(lua_State *L)
 {
@@ -161,18 +169,21 @@ sleep_for(lua_State *L, const char *function, lua_Number ms)
 	return lu_sleep_then(L, (uint32_t)ms, 0, after_sleep);
 }
 
+/*@ core.sleep(seconds: number) */
 static int
 core_sleep(lua_State *L)
 {
 	return sleep_for(L, "core.sleep", luaL_checknumber(L, 1) * 1000);
 }
 
+/*@ core.msleep(milliseconds: number) */
 static int
 core_msleep(lua_State *L)
 {
 	return sleep_for(L, "core.msleep", luaL_checknumber(L, 1));
 }
 
+/*@ core.yield() */
 static int
 core_yield(lua_State *L)
 {
@@ -195,6 +206,7 @@ static const luaL_Reg functions[] = {
 	{ NULL, NULL },
 };
 
+/*@ core.thread: integer - 0: one state for all threads; else the thread */
 static void
 constants(lua_State *L)
 {

@@ -25,6 +25,10 @@ struct kind {
 	const char *field; /* of TXN */
 	bool conv, text;
 };
+/*@ TXN.f: Fetches */
+/*@ TXN.sf: FetchesText */
+/*@ TXN.c: Converters */
+/*@ TXN.sc: ConvertersText */
 static const struct kind kinds[] = {
 	{ "Fetches", "f", false, false },
 	{ "Fetches (as text)", "sf", false, true },

@@ -20,6 +20,7 @@ lua_liblua_la_SOURCES = \
 	lua/state.c \
 	lua/test.c \
 	lua/test_play.c \
+	lua/types.c \
 	lua/txn.c \
 	lua/unit.c \
 	lua/value.c \
@@ -28,14 +29,18 @@ lua_liblua_la_SOURCES = \
 # What the module carries with it.
 lua_lib = $(srcdir)/lua/lib/test.lua
 nodist_lua_liblua_la_SOURCES = lua/lib.c
-CLEANFILES += lua/lib.c
-BUILT_SOURCES += lua/lib.c
-EXTRA_DIST += $(lua_lib)
-lua/lib.c: $(lua_lib) $(srcdir)/contrib/dev/embed.sh
-	$(AM_V_GEN)mkdir -p lua && \
-	$(SHELL) $(srcdir)/contrib/dev/embed.sh \
+CLEANFILES += lua/lib.c lua/types.lua
+EXTRA_DIST += $(lua_lib) contrib/dev/luatypes.sh
+lua/lib.c: $(lua_lib) lua/types.lua $(srcdir)/contrib/dev/embed.sh
+	$(AM_V_GEN)$(SHELL) $(srcdir)/contrib/dev/embed.sh \
+		lu_lib_types=lua/types.lua \
 		lu_lib_test=$(srcdir)/lua/lib/test.lua > $@.tmp && \
 	mv -f $@.tmp $@
+# What editors are told of its functions stands above them.
+lua/types.lua: $(lua_liblua_la_SOURCES) $(srcdir)/contrib/dev/luatypes.sh
+	$(AM_V_GEN)$(MKDIR_P) lua && \
+	$(SHELL) $(srcdir)/contrib/dev/luatypes.sh \
+		$(lua_liblua_la_SOURCES:%=$(srcdir)/%) > $@.tmp && mv -f $@.tmp $@
 
 module_LTLIBRARIES += modules/lua.la
 modules_lua_la_SOURCES =

@@ -292,5 +292,7 @@ test_run(int argc, char **argv)
 const struct tw_tool lu_tools[] = {
 	{ "lua-test", test_run, "DIR|FILE...",
 	    "runs the tests of Lua scripts; lua-test --help tells more" },
+	{ "lua-types", lu_types_run, "DIR",
+	    "writes type files of the Lua functions for editors" },
 	{ .name = NULL },
 };

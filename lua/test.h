@@ -14,6 +14,9 @@
 
 extern const struct tw_tool lu_tools[];
 
+/* types.c */
+int lu_types_run(int argc, char **argv); /* a tool */
+
 /* test_play.c */
 /** lu_open_play - a table of what lib/test.lua builds on; left on the stack. */
 void lu_open_play(lua_State *L);

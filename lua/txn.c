@@ -79,6 +79,7 @@ lu_req_reset(struct tw_req *req, struct lu_req *r)
 
 /* ---- variables -------------------------------------------------------------------- */
 
+/*@ TXN:set_var(name: string, value: any, ifexist?: boolean): boolean */
 static int
 txn_set_var(lua_State *L)
 {
@@ -100,6 +101,7 @@ txn_set_var(lua_State *L)
 	return 1;
 }
 
+/*@ TXN:get_var(name: string): any */
 static int
 txn_get_var(lua_State *L)
 {
@@ -114,6 +116,7 @@ txn_get_var(lua_State *L)
 	return 1;
 }
 
+/*@ TXN:unset_var(name: string) */
 static int
 txn_unset_var(lua_State *L)
 {
@@ -123,6 +126,7 @@ txn_unset_var(lua_State *L)
 	return 0;
 }
 
+/*@ TXN:set_priv(value: any) */
 static int
 txn_set_priv(lua_State *L)
 {
@@ -135,6 +139,7 @@ txn_set_priv(lua_State *L)
 	return 0;
 }
 
+/*@ TXN:get_priv(): any */
 static int
 txn_get_priv(lua_State *L)
 {

@@ -58,6 +58,7 @@ static const struct {
 	{ "-S ADDRESS", "the master's command line" },
 	{ "explain ...", "what rules do with a request; explain --help tells more" },
 	{ "lua-test ...", "runs tests of Lua scripts; lua-test --help tells more" },
+	{ "lua-types DIR", "writes type files of the Lua functions, for editors" },
 	{ "-x SOCKET", "take the listening sockets from who is at this stats socket" },
 };
 
