@@ -8,6 +8,8 @@
  */
 #include "lu.h"
 
+#include "script.h"
+
 #define S(x) (1u << TW_##x)
 #define WAIT_MS 0x7fffffffu /* the script says when it goes on */
 
@@ -114,5 +116,9 @@ const struct tw_action lu_actions[] = {
 	    parse, run, "[<arg>...]",
 	    "A function that a script has registered with core.register_action().",
 	    TW_ACTION_PREFIX | TW_ACTION_WAITS },
+	{ "lua-hook", S(HTTP_REQUEST), lu_hook_parse, lu_hook_run, "<name>",
+	    "Runs the hook on_request of a lua-script here, instead of after all "
+	    "rules.",
+	    TW_ACTION_WAITS },
 	{ .name = NULL },
 };

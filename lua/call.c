@@ -13,6 +13,8 @@
 
 #include <tideway/log.h>
 
+#include "script.h"
+
 static void
 link_to(struct lu_call **list, struct lu_call *c)
 {
@@ -104,6 +106,8 @@ lu_may_yield(lua_State *L)
 	const struct lu_call *const c = lu_call_of(L);
 
 	if (c != NULL && c->at == LU_AT_ACTION && c->stage == TW_HTTP_AFTER)
+		return false;
+	if (c != NULL && c->at == LU_AT_HOOK && (LU_NO_YIELD & 1u << c->stage) != 0)
 		return false;
 	return c != NULL && c->at != LU_AT_INIT && c->at != LU_AT_FETCH &&
 	    c->at != LU_AT_CONV && c->at != LU_AT_BODY && lua_isyieldable(L);
@@ -299,11 +303,25 @@ lu_where(const struct lu_call *c)
 		[TW_HTTP_AFTER] = TW_AT_CONN | TW_AT_RESPONSE,
 	};
 
+#define EARLY (TW_AT_CONN | TW_AT_REQUEST | TW_AT_REQ_BODY)
+	static const unsigned of_hooks[LU_N_STAGES] = {
+		[LU_ON_ACCEPT] = TW_AT_CONN,
+		[LU_ON_REQUEST] = EARLY,
+		[LU_ON_ROUTE] = EARLY,
+		[LU_ON_PICK] = EARLY,
+		[LU_ON_RETRY] = EARLY,
+		[LU_ON_RESPONSE] = TW_AT_CONN | TW_AT_RESPONSE,
+		[LU_ON_LOG] = TW_AT_ANY,
+	};
+#undef EARLY
+
 	switch (c->at) {
 	case LU_AT_ACTION:
 		return of_rules[c->stage];
 	case LU_AT_SERVICE:
 		return TW_AT_CONN | TW_AT_REQUEST | TW_AT_REQ_BODY;
+	case LU_AT_HOOK:
+		return of_hooks[c->stage];
 	default:
 		return TW_AT_ANY;
 	}

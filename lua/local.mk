@@ -9,18 +9,25 @@ noinst_LTLIBRARIES += lua/liblua.la
 lua_liblua_la_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
 lua_liblua_la_SOURCES = \
 	lua/act.c \
+	lua/backend.c \
 	lua/call.c \
 	lua/core.c \
 	lua/cover.c \
+	lua/decide.c \
 	lua/expr.c \
+	lua/hook.c \
 	lua/lint.c \
 	lua/lua_conf.c \
 	lua/lua_mod.c \
 	lua/mem.c \
+	lua/message.c \
+	lua/native.c \
+	lua/script.c \
 	lua/state.c \
 	lua/test.c \
 	lua/test_play.c \
 	lua/types.c \
+	lua/tw.c \
 	lua/txn.c \
 	lua/unit.c \
 	lua/value.c \

@@ -166,6 +166,7 @@ struct lu_state {
 	int txn_tcp_meta;
 	int *anchors;          /* owns: places of lu_anchor() that are free */
 	int n_anchors, max_anchors;
+	struct lu_places *places; /* owns: native.c */
 };
 
 /* The module's part of a generation. */
@@ -237,13 +238,14 @@ struct lu_call {
 	lua_State *L;
 	int ref;          /* keeps L */
 	enum lu_at at;
-	int stage;        /* LU_AT_ACTION: enum tw_rules; LU_AT_HOOK: enum tw_point */
+	int stage;        /* LU_AT_ACTION: enum tw_rules; LU_AT_HOOK: enum lu_stage */
 	struct tw_req *req; /* NULL: none */
 	struct lu_txn *txn; /* NULL: not made */
 	struct lu_slot *slot;
 	void *owner;      /* applet, task: theirs */
 	int worker;       /* where it runs */
 	bool began, waits, over;
+	bool wants_body;  /* LU_AT_HOOK: more of a body wakes it, too */
 	bool finished;    /* txn:done() and the like: nothing more of it is run */
 	enum tw_act verdict; /* what txn:done() said */
 	/* What it waits for. wake() was or will be called once, on `worker`. */
@@ -348,6 +350,14 @@ struct lu_req {
 	struct lu_txn *txns;
 	struct lu_call *service; /* use-service, or NULL */
 	struct lu_hap_reply *reply;
+	/* Of our own API: script.h */
+	struct lu_native *natives;
+	struct lu_answer *answer;  /* in its arena */
+	struct tw_proxy *backend;  /* req:route(), until ROUTE */
+	const struct tw_origin *backend_origin;
+	bool rerouted;             /* by on_retry */
+	const char *server;        /* req:server(), until PICK; in its arena */
+	const struct tw_origin *server_origin;
 };
 
 /** lu_push_txn - the request's, made when first asked for. */

@@ -12,6 +12,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "script.h"
+
 static struct lu_file *
 file_new(struct tw_line *ln, const char *path, int first_arg)
 {
@@ -133,6 +135,15 @@ const struct tw_kw lu_keywords[] = {
 	    .usage = "<string> [path|cpath]",
 	    .help = "Puts a pattern in front of package.path or package.cpath of the "
 		    "scripts that are loaded after it." },
+	{ .word = "lua-script",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 3,
+	    .max_args = -1,
+	    .set = lu_script_set,
+	    .usage = LU_SCRIPT_USAGE,
+	    .help = "Loads a script of its own, whose functions on_request, on_route "
+		    "and so on are run for each request of all proxies, or of those "
+		    "named." },
 	{ .word = "tune.lua.bool-sample-conversion",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,

@@ -12,6 +12,7 @@
 #include <tideway/req.h>
 
 #include "lint.h"
+#include "script.h"
 #include "test.h"
 
 const struct tw_self *lu_self;
@@ -33,7 +34,7 @@ static int
 check(struct tw_gen *gen)
 {
 	lu_lint(gen);
-	return 0;
+	return lu_scripts_check(gen);
 }
 
 static int
@@ -55,6 +56,8 @@ stop(struct tw_gen *gen)
 		struct lu_set *set =
 		    atomic_exchange_explicit(&u->set, NULL, memory_order_acq_rel);
 		lu_set_free(&set);
+		if (u->script != NULL)
+			lu_script_free(u->script);
 	}
 }
 
@@ -71,13 +74,26 @@ on_reset(struct tw_req *req, void *state)
 
 	if (r->txns != NULL || r->call != NULL)
 		lu_req_reset(req, r);
+	if (r->natives != NULL)
+		lu_native_reset(req, r);
 	return TW_NEXT;
 }
 
 static const struct tw_hook hooks[] = {
 	{ TW_ON_RESET, on_reset, "lua_on_reset", wants_reset },
+	{ TW_ON_SESSION, lu_on_session, "lua_on_accept", lu_wants_session },
+	{ TW_ON_REQUEST, lu_on_request, "lua_on_request", lu_wants_request },
+	{ TW_ON_ROUTE, lu_on_route, "lua_on_route", lu_wants_route },
+	{ TW_ON_PICK, lu_on_pick, "lua_on_pick", lu_wants_pick },
+	{ TW_ON_CONNECT_FAIL, lu_on_retry, "lua_on_retry", lu_wants_retry },
+	{ TW_ON_RESPONSE, lu_on_response, "lua_on_response", lu_wants_response },
+	{ TW_ON_LOG, lu_on_log, "lua_on_log", lu_wants_log },
 	{ .fn = NULL },
 };
+
+/* What a script says of the server goes before cookies, as use-server does. */
+static const char *const after[] = { "rules", NULL };
+static const char *const before[] = { "cookie", NULL };
 
 static void
 describe(void (*line)(void *arg, const char *text), void *arg)
@@ -90,7 +106,10 @@ TW_API const struct tw_module tideway_module = {
 	.name = "lua",
 	.version = PACKAGE_VERSION,
 	.summary = "scripts in Lua: HAProxy's API and our own",
+	.before = before,
+	.after = after,
 	.size_of = { [TW_IN_GEN] = sizeof(struct lu_conf),
+	    [TW_IN_PROXY] = sizeof(struct lu_px),
 	    [TW_IN_REQ] = sizeof(struct lu_req) },
 	.keywords = lu_keywords,
 	.hooks = hooks,

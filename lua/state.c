@@ -14,6 +14,7 @@
 
 #include <tideway/assert.h>
 
+#include "script.h"
 #include "test.h"
 
 const char *const lu_at_name[LU_N_ATS] = {
@@ -78,6 +79,8 @@ open_all(lua_State *L)
 	lu_open_act(L);
 	lu_open_expr(L);
 	lu_open_txn(L);
+	lu_open_native(L);
+	lu_open_tw(L);
 	return 0;
 }
 
@@ -109,6 +112,8 @@ lu_state_new(struct lu_set *set, int thread, struct tw_err *err)
 	s->shared = set->unit->kind == LU_SHARED;
 	s->mem.total = &conf->used;
 	s->mem.total_limit = conf->maxmem;
+	if (s->unit->script != NULL)
+		s->mem.limit = s->unit->script->memory;
 	s->txn_meta = s->txn_tcp_meta = LUA_NOREF;
 	lock_init(s);
 	s->L = lua_newstate(lu_mem_alloc, &s->mem);
@@ -129,6 +134,27 @@ lu_state_new(struct lu_set *set, int thread, struct tw_err *err)
 	return s;
 }
 
+/* in: the message handler and the function are on the stack. */
+static int
+file_run(lua_State *L, const struct lu_file *file)
+{
+	for (int i = 0; i < file->n_args; i++)
+		lua_pushstring(L, file->arg[i]);
+	return lua_pcall(L, file->n_args, 0, -2 - file->n_args);
+}
+
+static int
+script_run(lua_State *L, const struct lu_script *script)
+{
+	lu_script_push_args(L, script);
+	const int rc = lua_pcall(L, 1, 1, -3);
+	if (rc != LUA_OK)
+		return rc;
+	lua_pushcfunction(L, lu_script_loaded);
+	lua_insert(L, -2);
+	return lua_pcall(L, 1, 0, 0);
+}
+
 int
 lu_state_load(struct lu_state *s, const struct lu_file *file, struct tw_err *err)
 {
@@ -141,9 +167,8 @@ lu_state_load(struct lu_state *s, const struct lu_file *file, struct tw_err *err
 	lua_pushcfunction(L, lu_traceback);
 	int rc = luaL_loadfilex(L, file->path, "t");
 	if (rc == LUA_OK) {
-		for (int i = 0; i < file->n_args; i++)
-			lua_pushstring(L, file->arg[i]);
-		rc = lua_pcall(L, file->n_args, 0, -2 - file->n_args);
+		rc = s->unit->script != NULL ? script_run(L, s->unit->script)
+					     : file_run(L, file);
 	}
 	if (rc != LUA_OK)
 		result = tw_err_set(err, "%.900s",
@@ -181,6 +206,7 @@ lu_state_free(struct lu_state **state)
 	if (s->L != NULL)
 		lua_close(s->L);
 	calls_free(&s->pool);
+	lu_close_native(s);
 	lu_mem_fini(&s->mem);
 	pthread_mutex_destroy(&s->lock);
 	free(s->fn);

@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+#include "script.h"
+
 struct lu_conf *
 lu_conf_of(struct tw_gen *gen)
 {
@@ -73,6 +75,16 @@ state_fill(struct lu_set *set, int i, struct tw_err *err)
 	return 0;
 }
 
+/* on_init, of scripts that have it. */
+static int
+scripts_init(struct lu_set *set, struct tw_err *err)
+{
+	for (int i = 0; set->unit->script != NULL && i < set->n; i++)
+		if (lu_script_init(set->state[i], err) != 0)
+			return -1;
+	return 0;
+}
+
 void
 lu_set_free(struct lu_set **set)
 {
@@ -100,6 +112,8 @@ lu_set_new(struct lu_unit *unit, struct tw_err *err)
 			lu_set_free(&set);
 			return NULL;
 		}
+	if (scripts_init(set, err) != 0)
+		lu_set_free(&set);
 	return set;
 }
 
@@ -134,7 +148,7 @@ lu_unit_begin(struct lu_unit *unit, struct tw_err *err)
 	for (int i = 0; set != NULL && i < set->n; i++)
 		if (set->state[i] == NULL && state_fill(set, i, err) != 0)
 			return -1;
-	return 0;
+	return set != NULL ? scripts_init(set, err) : 0;
 }
 
 /* ---- slots ------------------------------------------------------------------- */
