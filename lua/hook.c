@@ -359,10 +359,9 @@ run_one(struct tw_req *req, struct lu_req *r, const struct lu_hooked *h,
 	if (c == NULL) /* a reload has taken it out */
 		return TW_NEXT;
 	const bool told = tw_trail_on(req) && lua_gethook(c->L) == NULL;
-	if (TW_UNLIKELY(told)) {
-		returned_at = NULL;
+	returned_at = NULL;
+	if (TW_UNLIKELY(told))
 		lua_sethook(c->L, on_return, LUA_MASKRET, 0);
-	}
 	const enum lu_result result = lu_run(c, n);
 	if (TW_UNLIKELY(told))
 		lua_sethook(c->L, NULL, 0, 0);
