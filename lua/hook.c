@@ -436,6 +436,9 @@ lu_on_route(struct tw_req *req, void *state)
 {
 	struct lu_req *const r = state;
 
+	if (TW_LIKELY(r->backend == NULL &&
+		lu_px_of(tw_req_proxy(req))->hooks[LU_ON_ROUTE] == NULL))
+		return TW_NEXT;
 	if (r->backend != NULL && r->call == NULL)
 		tw_decide_backend(req, r->backend, r->backend_origin);
 	r->backend = NULL;
@@ -466,8 +469,11 @@ enum tw_verdict
 lu_on_pick(struct tw_req *req, void *state)
 {
 	struct lu_req *const r = state;
-	const enum tw_verdict v = run_stage(req, r, LU_ON_PICK);
 
+	if (TW_LIKELY(r->server == NULL &&
+		lu_px_of(tw_req_proxy(req))->hooks[LU_ON_PICK] == NULL))
+		return TW_NEXT;
+	const enum tw_verdict v = run_stage(req, r, LU_ON_PICK);
 	if (v != TW_NEXT || r->server == NULL)
 		return v;
 	return wanted_server(req, r);

@@ -140,6 +140,7 @@ struct lu_set {
 	struct lu_state *state[]; /* owns; by worker, 0: the control thread */
 };
 
+#define LU_NATIVE_PARTS 8 /* kinds of objects of a request: script.h */
 /* One lua_State and what belongs to it. */
 struct lu_state {
 	lua_State *L;
@@ -166,7 +167,7 @@ struct lu_state {
 	int txn_tcp_meta;
 	int *anchors;          /* owns: places of lu_anchor() that are free */
 	int n_anchors, max_anchors;
-	struct lu_places *places; /* owns: native.c */
+	int native_meta[LU_NATIVE_PARTS]; /* references: native.c */
 };
 
 /* The module's part of a generation. */

@@ -4,10 +4,10 @@
  * native.c - the request as hooks see it: its fields.
  *
  * One userdata for each request and state; nothing is read before it is asked
- * for. It lies in a table of the state until RESET: its place is given back
- * without entering Lua, and what a script has kept raises an error from then
- * on. Its parts (headers, args, ...) are made when first asked for, and kept in
- * the places beside it. Worker.
+ * for. It is anchored in its state until RESET: its place is given back without
+ * entering Lua, and what a script has kept raises an error from then on. Its
+ * parts (headers, args, ...) are made when first asked for, and kept alike.
+ * Worker.
  */
 #include "script.h"
 
@@ -18,50 +18,22 @@
 
 #include "message.h"
 
-#define TABLE 1 /* on the stack of places->L; the metatables follow */
-
-/* ---- places --------------------------------------------------------------------- */
-
-static bool
-places_grow(struct lu_places *p)
-{
-	const uint32_t room = p->n_room == 0 ? 16 : p->n_room * 2;
-	uint32_t *const more = realloc(p->free, sizeof(*more) * room);
-
-	if (more == NULL)
-		return false;
-	p->free = more;
-	p->n_room = room;
-	return true;
-}
-
-/* in: there is room for all that are out (n_room >= n). */
-static uint32_t
-place_take(lua_State *L, struct lu_places *p)
-{
-	if (p->n_free > 0)
-		return p->free[--p->n_free];
-	if (p->n == p->n_room && !places_grow(p))
-		luaL_error(L, "out of memory");
-	return 1 + p->n++ * LU_N_PARTS;
-}
+/* ---- keeping them --------------------------------------------------------------- */
 
 static void
 native_new(struct lu_call *c, struct lu_req *r)
 {
 	struct lu_state *const s = c->s;
-	struct lu_places *const p = s->places;
 	lua_State *const L = c->L;
 	struct lu_native *const n = lua_newuserdata(L, sizeof(*n));
 
-	*n = (struct lu_native){ .magic = LU_NATIVE_MAGIC, .s = s };
-	lua_pushvalue(p->L, TABLE + 1 + LU_P_REQ);
-	lua_xmove(p->L, L, 1);
+	n->magic = LU_NATIVE_MAGIC;
+	n->parts = 0;
+	n->s = s;
+	n->req = NULL;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, s->native_meta[LU_P_REQ]);
 	lua_setmetatable(L, -2);
-	lua_pushvalue(L, -1);
-	lua_xmove(L, p->L, 1);
-	n->place = place_take(L, p);
-	lua_rawseti(p->L, TABLE, n->place);
+	n->ref[LU_P_REQ] = lu_anchor(L, s);
 	n->req = c->req;
 	n->next = r->natives;
 	r->natives = n;
@@ -71,29 +43,39 @@ void
 lu_push_native(struct lu_call *c)
 {
 	struct lu_req *const r = tw_req_block(c->req, lu_self);
-	struct lu_native *n = r->natives;
+	const struct lu_native *n = r->natives;
 
 	while (n != NULL && n->s != c->s)
 		n = n->next;
-	if (n == NULL) {
+	if (n == NULL)
 		native_new(c, r);
-		return;
-	}
-	lua_rawgeti(c->s->places->L, TABLE, n->place);
-	lua_xmove(c->s->places->L, c->L, 1);
+	else
+		lua_rawgeti(c->L, LUA_REGISTRYINDEX, n->ref[LU_P_REQ]);
 }
 
-/* What a state holds in a place stays until the place is taken again. */
+static void
+cut_off(struct lu_native *n)
+{
+	n->req = NULL;
+	lu_unanchor(n->s, n->ref[LU_P_REQ]);
+	for (int kind = 1; n->parts != 0; kind++)
+		if ((n->parts & 1u << kind) != 0) {
+			lu_unanchor(n->s, n->ref[kind]);
+			n->parts &= ~(1u << kind);
+		}
+}
+
 void
 lu_native_reset(struct tw_req *req, struct lu_req *r)
 {
 	(void)req;
-	for (struct lu_native *n = r->natives; n != NULL; n = n->next) {
-		struct lu_places *const p = n->s->places;
-		lu_enter(n->s);
-		n->req = NULL;
-		p->free[p->n_free++] = n->place;
-		lu_leave(n->s);
+	for (struct lu_native *n = r->natives; n != NULL;) {
+		struct lu_native *const next = n->next;
+		struct lu_state *const s = n->s;
+		lu_enter(s);
+		cut_off(n);
+		lu_leave(s);
+		n = next;
 	}
 	r->natives = NULL;
 	if (r->answer != NULL)
@@ -103,31 +85,24 @@ lu_native_reset(struct tw_req *req, struct lu_req *r)
 void
 lu_push_part(lua_State *L, struct lu_native *n, enum lu_part_kind kind)
 {
-	struct lu_places *const p = n->s->places;
-
 	if ((n->parts & 1u << kind) != 0) {
-		lua_rawgeti(p->L, TABLE, n->place + kind);
-		lua_xmove(p->L, L, 1);
+		lua_rawgeti(L, LUA_REGISTRYINDEX, n->ref[kind]);
 		return;
 	}
 	struct lu_part *const part = lua_newuserdata(L, sizeof(*part));
 	*part = (struct lu_part){ LU_PART_MAGIC, kind, n };
-	lua_rawgeti(p->L, TABLE, n->place);
-	lua_xmove(p->L, L, 1);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, n->ref[LU_P_REQ]);
 	lua_setuservalue(L, -2);
-	lua_pushvalue(p->L, TABLE + 1 + (int)kind);
-	lua_xmove(p->L, L, 1);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, n->s->native_meta[kind]);
 	lua_setmetatable(L, -2);
-	lua_pushvalue(L, -1);
-	lua_xmove(L, p->L, 1);
-	lua_rawseti(p->L, TABLE, n->place + kind);
+	n->ref[kind] = lu_anchor(L, n->s);
 	n->parts |= 1u << kind;
 }
 
 /* ---- arguments -------------------------------------------------------------------- */
 
 static const char *const part_name[LU_N_PARTS] = { "request", "headers", "args",
-	"cookies", "vars", "tls", "time", "response", "headers" };
+	"cookies", "vars", "time", "response", "headers" };
 
 struct lu_native *
 lu_native(lua_State *L, int i, const char *function)
@@ -659,48 +634,46 @@ vars_meta(lua_State *L)
 	lua_setfield(L, -2, "__newindex");
 }
 
-static int
-tls_index(lua_State *L)
+static void
+part_meta(lua_State *L, enum lu_part_kind kind)
 {
-	lua_pushnil(L);
-	return 1;
+	switch (kind) {
+	case LU_P_REQ:
+		req_meta(L);
+		break;
+	case LU_P_HEADERS:
+	case LU_P_RES_HEADERS:
+		meta_new(L, "Headers", lu_headers_index, lu_headers_newindex);
+		lu_set_pairs(L, kind);
+		break;
+	case LU_P_ARGS:
+		meta_new(L, "Args", lu_args_index, NULL);
+		lu_set_pairs(L, kind);
+		break;
+	case LU_P_COOKIES:
+		meta_new(L, "Cookies", lu_cookies_index, NULL);
+		lu_set_pairs(L, kind);
+		break;
+	case LU_P_VARS:
+		meta_new(L, "Vars", NULL, NULL);
+		vars_meta(L);
+		break;
+	case LU_P_TIME:
+		meta_new(L, "Time", time_index, NULL);
+		break;
+	default:
+		meta_new(L, "Response", res_index, res_newindex);
+		break;
+	}
 }
 
 void
 lu_open_native(lua_State *L)
 {
 	struct lu_state *const s = lu_state_from(L);
-	static const char key;
 
-	s->places = calloc(1, sizeof(*s->places));
-	if (s->places == NULL)
-		luaL_error(L, "out of memory");
-	lua_State *const P = lua_newthread(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &key);
-	s->places->L = P;
-	luaL_checkstack(P, LU_N_PARTS + 8, NULL);
-	lua_newtable(P);
-	req_meta(P);
-	meta_new(P, "Headers", lu_headers_index, lu_headers_newindex);
-	lu_set_pairs(P, LU_P_HEADERS);
-	meta_new(P, "Args", lu_args_index, NULL);
-	lu_set_pairs(P, LU_P_ARGS);
-	meta_new(P, "Cookies", lu_cookies_index, NULL);
-	lu_set_pairs(P, LU_P_COOKIES);
-	meta_new(P, "Vars", NULL, NULL);
-	vars_meta(P);
-	meta_new(P, "Tls", tls_index, NULL);
-	meta_new(P, "Time", time_index, NULL);
-	meta_new(P, "Response", res_index, res_newindex);
-	meta_new(P, "Headers", lu_headers_index, lu_headers_newindex);
-	lu_set_pairs(P, LU_P_RES_HEADERS);
-}
-
-void
-lu_close_native(struct lu_state *s)
-{
-	if (s->places != NULL)
-		free(s->places->free);
-	free(s->places);
-	s->places = NULL;
+	for (int kind = 0; kind < LU_N_PARTS; kind++) {
+		part_meta(L, (enum lu_part_kind)kind);
+		s->native_meta[kind] = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
 }

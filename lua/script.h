@@ -133,23 +133,23 @@ enum lu_part_kind {
 	LU_P_ARGS,
 	LU_P_COOKIES,
 	LU_P_VARS,
-	LU_P_TLS,
 	LU_P_TIME,
 	LU_P_RES,
 	LU_P_RES_HEADERS,
-	LU_N_PARTS
+	LU_N_PARTS /* LU_NATIVE_PARTS */
 };
+_Static_assert(LU_N_PARTS == LU_NATIVE_PARTS, "lu.h has room for all kinds");
 
 #define LU_NATIVE_MAGIC 0x4c5552u
-/* A request as a hook sees it: one userdata for each request and state, in a
- * place of the state's table until RESET, then cut off. */
+/* A request as a hook sees it: one userdata for each request and state, anchored
+ * until RESET, then cut off. */
 struct lu_native {
 	uint32_t magic;
-	uint32_t place;     /* first of LU_N_PARTS in the table */
-	struct tw_req *req; /* NULL: it has ended */
+	unsigned parts;         /* 1u << enum lu_part_kind: made */
+	struct tw_req *req;     /* NULL: it has ended */
 	struct lu_state *s;
 	struct lu_native *next; /* of the request */
-	unsigned parts;         /* 1u << enum lu_part_kind: made */
+	int ref[LU_N_PARTS];    /* lu_anchor() */
 };
 
 #define LU_PART_MAGIC 0x4c5553u
@@ -159,15 +159,7 @@ struct lu_part {
 	struct lu_native *of; /* kept by its user value */
 };
 
-/* A state's part of it. */
-struct lu_places {
-	lua_State *L;   /* holds: 1: the table; 1 + kind: metatables */
-	uint32_t *free; /* owns */
-	uint32_t n_free, n_room, n;
-};
-
 void lu_open_native(lua_State *L);
-void lu_close_native(struct lu_state *s);
 /** lu_push_native - the request's, on top of c->L. */
 void lu_push_native(struct lu_call *c);
 /** lu_push_part - of `n`, on top of L. */

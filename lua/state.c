@@ -206,7 +206,6 @@ lu_state_free(struct lu_state **state)
 	if (s->L != NULL)
 		lua_close(s->L);
 	calls_free(&s->pool);
-	lu_close_native(s);
 	lu_mem_fini(&s->mem);
 	pthread_mutex_destroy(&s->lock);
 	free(s->fn);
