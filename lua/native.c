@@ -28,12 +28,12 @@ native_new(struct lu_call *c, struct lu_req *r)
 	struct lu_native *const n = lua_newuserdata(L, sizeof(*n));
 
 	n->magic = LU_NATIVE_MAGIC;
-	n->parts = 0;
+	n->parts = NULL;
 	n->s = s;
 	n->req = NULL;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, s->native_meta[LU_P_REQ]);
 	lua_setmetatable(L, -2);
-	n->ref[LU_P_REQ] = lu_anchor(L, s);
+	n->ref = lu_anchor(L, s);
 	n->req = c->req;
 	n->next = r->natives;
 	r->natives = n;
@@ -50,19 +50,17 @@ lu_push_native(struct lu_call *c)
 	if (n == NULL)
 		native_new(c, r);
 	else
-		lua_rawgeti(c->L, LUA_REGISTRYINDEX, n->ref[LU_P_REQ]);
+		lua_rawgeti(c->L, LUA_REGISTRYINDEX, n->ref);
 }
 
 static void
 cut_off(struct lu_native *n)
 {
 	n->req = NULL;
-	lu_unanchor(n->s, n->ref[LU_P_REQ]);
-	for (int kind = 1; n->parts != 0; kind++)
-		if ((n->parts & 1u << kind) != 0) {
-			lu_unanchor(n->s, n->ref[kind]);
-			n->parts &= ~(1u << kind);
-		}
+	lu_unanchor(n->s, n->ref);
+	for (const struct lu_part *p = n->parts; p != NULL; p = p->next)
+		lu_unanchor(n->s, p->ref);
+	n->parts = NULL;
 }
 
 void
@@ -85,18 +83,23 @@ lu_native_reset(struct tw_req *req, struct lu_req *r)
 void
 lu_push_part(lua_State *L, struct lu_native *n, enum lu_part_kind kind)
 {
-	if ((n->parts & 1u << kind) != 0) {
-		lua_rawgeti(L, LUA_REGISTRYINDEX, n->ref[kind]);
+	struct lu_part *part = n->parts;
+
+	while (part != NULL && part->kind != kind)
+		part = part->next;
+	if (part != NULL) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, part->ref);
 		return;
 	}
-	struct lu_part *const part = lua_newuserdata(L, sizeof(*part));
-	*part = (struct lu_part){ LU_PART_MAGIC, kind, n };
-	lua_rawgeti(L, LUA_REGISTRYINDEX, n->ref[LU_P_REQ]);
+	part = lua_newuserdata(L, sizeof(*part));
+	*part = (struct lu_part){ .magic = LU_PART_MAGIC, .kind = kind, .of = n };
+	lua_rawgeti(L, LUA_REGISTRYINDEX, n->ref);
 	lua_setuservalue(L, -2);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, n->s->native_meta[kind]);
 	lua_setmetatable(L, -2);
-	n->ref[kind] = lu_anchor(L, n->s);
-	n->parts |= 1u << kind;
+	part->ref = lu_anchor(L, n->s);
+	part->next = n->parts;
+	n->parts = part;
 }
 
 /* ---- arguments -------------------------------------------------------------------- */

@@ -145,11 +145,11 @@ _Static_assert(LU_N_PARTS == LU_NATIVE_PARTS, "lu.h has room for all kinds");
  * until RESET, then cut off. */
 struct lu_native {
 	uint32_t magic;
-	unsigned parts;         /* 1u << enum lu_part_kind: made */
+	int ref;                /* lu_anchor() */
 	struct tw_req *req;     /* NULL: it has ended */
 	struct lu_state *s;
 	struct lu_native *next; /* of the request */
-	int ref[LU_N_PARTS];    /* lu_anchor() */
+	struct lu_part *parts;  /* those made so far */
 };
 
 #define LU_PART_MAGIC 0x4c5553u
@@ -157,6 +157,8 @@ struct lu_part {
 	uint32_t magic;
 	uint32_t kind;
 	struct lu_native *of; /* kept by its user value */
+	struct lu_part *next;
+	int ref;              /* lu_anchor() */
 };
 
 void lu_open_native(lua_State *L);
