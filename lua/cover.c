@@ -5,16 +5,15 @@
  *
  * The lines that have code are read from the compiled file, as lua_dump() writes
  * it, because functions that nothing calls must count, too. One thread.
- * source: Lua 5.3's ldump.c (format of a binary chunk).
  */
 #include "lu.h"
 
 #include <stdlib.h>
 
+#include "chunk.h"
 #include "test.h"
 
 #define LINES_MAX 65536
-#define HEADER (4 + 1 + 1 + 6 + 5 + 8 + 8) /* signature .. numbers */
 
 enum { NO_CODE, CODE, RUN };
 
@@ -29,92 +28,6 @@ bool lu_cover_on;
 static struct file *files;
 
 /* ---- which lines have code ------------------------------------------------------ */
-
-struct chunk {
-	char *p;
-	size_t len, room, at;
-	bool bad;
-};
-
-static int
-chunk_write(lua_State *L, const void *p, size_t len, void *chunk)
-{
-	struct chunk *const c = chunk;
-
-	(void)L;
-	if (c->len + len > c->room) {
-		char *const more = realloc(c->p, (c->len + len) * 2);
-		if (more == NULL)
-			return 1;
-		c->p = more;
-		c->room = (c->len + len) * 2;
-	}
-	memcpy(c->p + c->len, p, len);
-	c->len += len;
-	return 0;
-}
-
-static void
-take(struct chunk *c, void *to, size_t len)
-{
-	if (c->bad || c->len - c->at < len) {
-		c->bad = true;
-		if (to != NULL)
-			memset(to, 0, len);
-		return;
-	}
-	if (to != NULL)
-		memcpy(to, c->p + c->at, len);
-	c->at += len;
-}
-
-static int
-take_int(struct chunk *c)
-{
-	int n = 0;
-
-	take(c, &n, sizeof(n));
-	return n;
-}
-
-static int
-take_byte(struct chunk *c)
-{
-	unsigned char byte = 0;
-
-	take(c, &byte, 1);
-	return byte;
-}
-
-static void
-skip_string(struct chunk *c)
-{
-	size_t len = (size_t)take_byte(c);
-
-	if (len == 0xff)
-		take(c, &len, sizeof(len));
-	if (len > 0)
-		take(c, NULL, len - 1);
-}
-
-static void
-skip_constants(struct chunk *c)
-{
-	for (int n = take_int(c); n > 0 && !c->bad; n--)
-		switch (take_byte(c)) {
-		case LUA_TNIL:
-			break;
-		case LUA_TBOOLEAN:
-			take_byte(c);
-			break;
-		case LUA_TNUMBER:
-		case LUA_TNUMBER | 1 << 4: /* an integer */
-			take(c, NULL, sizeof(lua_Integer));
-			break;
-		default:
-			skip_string(c);
-		}
-}
 
 static void
 mark(struct file *f, int line)
@@ -134,37 +47,37 @@ mark(struct file *f, int line)
 }
 
 static void
-take_function(struct chunk *c, struct file *f, int depth)
+mark_function(struct lu_chunk *c, struct file *f, int depth)
 {
-	skip_string(c);
-	take(c, NULL, 2 * sizeof(int) + 3);
-	take(c, NULL, 4 * (size_t)take_int(c)); /* instructions */
-	skip_constants(c);
-	take(c, NULL, 2 * (size_t)take_int(c)); /* upvalues */
-	for (int n = take_int(c); n > 0 && !c->bad && depth < 200; n--)
-		take_function(c, f, depth + 1);
-	for (int n = take_int(c); n > 0 && !c->bad; n--)
-		mark(f, take_int(c));
-	for (int n = take_int(c); n > 0 && !c->bad; n--) {
-		skip_string(c);
-		take(c, NULL, 2 * sizeof(int));
+	struct lu_chunk_head head;
+
+	lu_chunk_head(c, &head);
+	lu_chunk_skip_constants(c);
+	lu_chunk_skip(c, 2 * (size_t)lu_chunk_int(c)); /* upvalues */
+	for (int n = lu_chunk_int(c); n > 0 && !c->bad && depth < 200; n--)
+		mark_function(c, f, depth + 1);
+	for (int n = lu_chunk_int(c); n > 0 && !c->bad; n--)
+		mark(f, lu_chunk_int(c));
+	for (int n = lu_chunk_int(c); n > 0 && !c->bad; n--) {
+		lu_chunk_skip_string(c);
+		lu_chunk_skip(c, 2 * sizeof(int));
 	}
-	for (int n = take_int(c); n > 0 && !c->bad; n--)
-		skip_string(c);
+	for (int n = lu_chunk_int(c); n > 0 && !c->bad; n--)
+		lu_chunk_skip_string(c);
 }
 
 static void
 lines_find(struct file *f)
 {
-	struct chunk c = { .at = HEADER + 1 };
+	struct lu_chunk c;
 	lua_State *const L = luaL_newstate();
 
 	if (L == NULL)
 		return;
-	if (luaL_loadfilex(L, f->path, "t") == LUA_OK &&
-	    lua_dump(L, chunk_write, &c, 0) == 0)
-		take_function(&c, f, 0);
-	free(c.p);
+	if (luaL_loadfilex(L, f->path, "t") == LUA_OK && lu_chunk_dump(&c, L, false)) {
+		mark_function(&c, f, 0);
+		lu_chunk_free(&c);
+	}
 	lua_close(L);
 }
 

@@ -11,9 +11,11 @@ lua_liblua_la_SOURCES = \
 	lua/act.c \
 	lua/backend.c \
 	lua/call.c \
+	lua/chunk.c \
 	lua/core.c \
 	lua/cover.c \
 	lua/decide.c \
+	lua/escape.c \
 	lua/expr.c \
 	lua/hook.c \
 	lua/lint.c \

@@ -39,6 +39,7 @@ UNIT_TESTS = \
 	t/unit/test_limits \
 	t/unit/test_logfmt \
 	t/unit/test_logtext \
+	t/unit/test_lua_escape \
 	t/unit/test_mqtt \
 	t/unit/test_msg \
 	t/unit/test_normalize \
@@ -190,6 +191,8 @@ RULES_LINK = modules/rules/librules.la
 t_unit_test_normalize_LDADD = $(RULES_LINK) $(LDADD) -lcrypt
 t_fuzz_fuzz_rules_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_fuzz_fuzz_headers_bin_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
+t_unit_test_lua_escape_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir) $(LUA_CFLAGS)
+t_unit_test_lua_escape_LDADD = lua/liblua.la $(LDADD) $(LUA_LIBS)
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
