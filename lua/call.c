@@ -82,6 +82,7 @@ lu_begin(struct lu_state *s, enum lu_at at, struct tw_req *req)
 	}
 	c->at = at;
 	c->req = req;
+	c->keeps = LU_KEEPS_ALL;
 	c->began = true;
 	return c;
 }
@@ -92,9 +93,10 @@ lu_push_slot(struct lu_call *c, struct lu_slot *slot)
 	const struct lu_state *const s = c->s;
 
 	c->slot = slot;
-	if (slot->index >= s->n_fn || s->fn[slot->index] == LUA_NOREF)
+	if (slot->index >= s->n_fn || s->fn[slot->index].ref == LUA_NOREF)
 		return false;
-	lua_rawgeti(c->L, LUA_REGISTRYINDEX, s->fn[slot->index]);
+	c->keeps = s->fn[slot->index].keeps;
+	lua_rawgeti(c->L, LUA_REGISTRYINDEX, s->fn[slot->index].ref);
 	return true;
 }
 

@@ -141,6 +141,14 @@ struct lu_set {
 };
 
 #define LU_NATIVE_PARTS 8 /* kinds of objects of a request: script.h */
+/* A function that a script has registered. */
+struct lu_fn {
+	int ref;        /* LUA_NOREF: none */
+	unsigned keeps; /* 1u << i: it may keep its argument i, of the first LU_KEPT */
+};
+#define LU_KEPT 4
+#define LU_KEEPS_ALL ((1u << LU_KEPT) - 1)
+
 /* One lua_State and what belongs to it. */
 struct lu_state {
 	lua_State *L;
@@ -151,7 +159,7 @@ struct lu_state {
 	bool shared; /* several threads use it: `lock` */
 	pthread_mutex_t lock; /* recursive */
 	struct lu_mem mem;
-	int *fn;       /* owns: references to functions, by slot; LUA_NOREF */
+	struct lu_fn *fn; /* owns: by slot */
 	int n_fn;
 	struct lu_call *pool;  /* owns: idle calls */
 	struct lu_call *live;  /* calls that wait */
@@ -165,6 +173,8 @@ struct lu_state {
 	uint64_t n_contended;  /* the lock was taken by another thread */
 	int txn_meta;          /* references to metatables: txn.c */
 	int txn_tcp_meta;
+	struct lu_txn *txn_pool;       /* objects that nobody can have kept */
+	struct lu_native *native_pool;
 	int *anchors;          /* owns: places of lu_anchor() that are free */
 	int n_anchors, max_anchors;
 	int native_meta[LU_NATIVE_PARTS]; /* references: native.c */
@@ -245,6 +255,7 @@ struct lu_call {
 	struct lu_slot *slot;
 	void *owner;      /* applet, task: theirs */
 	int worker;       /* where it runs */
+	unsigned keeps;   /* struct lu_fn: of the function that is called */
 	bool began, waits, over;
 	bool wants_body;  /* LU_AT_HOOK: more of a body wakes it, too */
 	bool finished;    /* txn:done() and the like: nothing more of it is run */
@@ -343,6 +354,8 @@ struct lu_txn {
 	struct lu_txn *next; /* of the request */
 	int ref;            /* lu_anchor()s it */
 	int priv;           /* set_priv; LUA_NOREF */
+	bool http;          /* its class */
+	bool kept;          /* perhaps, by a function that got it */
 };
 
 /* The module's part of a request. */

@@ -20,8 +20,11 @@
 
 /* ---- keeping them --------------------------------------------------------------- */
 
-static void
-native_new(struct lu_call *c, struct lu_req *r)
+/* What parts refer to whose request has ended. */
+static struct lu_native nobody = { .magic = LU_NATIVE_MAGIC };
+
+static struct lu_native *
+native_make(struct lu_call *c)
 {
 	struct lu_state *const s = c->s;
 	lua_State *const L = c->L;
@@ -31,36 +34,65 @@ native_new(struct lu_call *c, struct lu_req *r)
 	n->parts = NULL;
 	n->s = s;
 	n->req = NULL;
+	n->kept = false;
 	lua_rawgeti(L, LUA_REGISTRYINDEX, s->native_meta[LU_P_REQ]);
 	lua_setmetatable(L, -2);
 	n->ref = lu_anchor(L, s);
+	return n;
+}
+
+static struct lu_native *
+native_new(struct lu_call *c, struct lu_req *r)
+{
+	struct lu_native *n = c->s->native_pool;
+
+	if (n != NULL) {
+		c->s->native_pool = n->next;
+		lua_rawgeti(c->L, LUA_REGISTRYINDEX, n->ref);
+	} else {
+		n = native_make(c);
+	}
 	n->req = c->req;
 	n->next = r->natives;
 	r->natives = n;
+	return n;
 }
 
 void
 lu_push_native(struct lu_call *c)
 {
 	struct lu_req *const r = tw_req_block(c->req, lu_self);
-	const struct lu_native *n = r->natives;
+	struct lu_native *n = r->natives;
+	const int arg = c->stage == LU_ON_RESPONSE ? 1 : 0;
 
 	while (n != NULL && n->s != c->s)
 		n = n->next;
 	if (n == NULL)
-		native_new(c, r);
+		n = native_new(c, r);
 	else
 		lua_rawgeti(c->L, LUA_REGISTRYINDEX, n->ref);
+	n->kept |= (c->keeps & 1u << arg) != 0;
 }
 
+/* Its parts are always made anew: that nobody has kept one of them cannot be
+ * told. */
 static void
 cut_off(struct lu_native *n)
 {
-	n->req = NULL;
-	lu_unanchor(n->s, n->ref);
-	for (const struct lu_part *p = n->parts; p != NULL; p = p->next)
-		lu_unanchor(n->s, p->ref);
+	struct lu_state *const s = n->s;
+
+	for (struct lu_part *p = n->parts; p != NULL; p = p->next) {
+		p->of = &nobody;
+		lu_unanchor(s, p->ref);
+	}
 	n->parts = NULL;
+	n->req = NULL;
+	if (n->kept) {
+		lu_unanchor(s, n->ref);
+		return;
+	}
+	n->next = s->native_pool;
+	s->native_pool = n;
 }
 
 void

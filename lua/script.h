@@ -150,6 +150,7 @@ struct lu_native {
 	struct lu_state *s;
 	struct lu_native *next; /* of the request */
 	struct lu_part *parts;  /* those made so far */
+	bool kept;              /* perhaps, by a function that got it */
 };
 
 #define LU_PART_MAGIC 0x4c5553u

@@ -15,6 +15,38 @@
 #define CLASS "TXN"
 #define CLASS_TCP "TXN (mode tcp)"
 
+static struct lu_txn *
+txn_make(struct lu_call *c, bool http)
+{
+	struct lu_state *const s = c->s;
+	lua_State *const L = c->L;
+	struct lu_txn *const t = lua_newuserdata(L, sizeof(*t));
+
+	*t = (struct lu_txn){ .s = s, .priv = LUA_NOREF, .http = http };
+	lua_rawgeti(L, LUA_REGISTRYINDEX, http ? s->txn_meta : s->txn_tcp_meta);
+	lua_setmetatable(L, -2);
+	t->ref = lu_anchor(L, s);
+	return t;
+}
+
+static struct lu_txn *
+txn_new(struct lu_call *c, struct lu_req *r)
+{
+	const bool http = tw_proxy_mode(tw_req_proxy(c->req)) == TW_MODE_HTTP;
+	struct lu_txn *t = http ? c->s->txn_pool : NULL;
+
+	if (t != NULL) {
+		c->s->txn_pool = t->next;
+		lua_rawgeti(c->L, LUA_REGISTRYINDEX, t->ref);
+	} else {
+		t = txn_make(c, http);
+	}
+	t->req = c->req;
+	t->next = r->txns;
+	r->txns = t;
+	return t;
+}
+
 void
 lu_push_txn(struct lu_call *c)
 {
@@ -25,21 +57,12 @@ lu_push_txn(struct lu_call *c)
 
 	while (t != NULL && t->s != s)
 		t = t->next;
-	c->txn = t;
-	if (t != NULL) {
+	if (t == NULL)
+		t = txn_new(c, r);
+	else
 		lua_rawgeti(L, LUA_REGISTRYINDEX, t->ref);
-		return;
-	}
-	t = lua_newuserdata(L, sizeof(*t));
-	*t = (struct lu_txn){
-		.req = c->req, .s = s, .next = r->txns, .priv = LUA_NOREF
-	};
-	lua_rawgeti(L, LUA_REGISTRYINDEX,
-	    tw_proxy_mode(tw_req_proxy(c->req)) == TW_MODE_HTTP ? s->txn_meta
-								: s->txn_tcp_meta);
-	lua_setmetatable(L, -2);
-	t->ref = lu_anchor(L, s);
-	r->txns = c->txn = t;
+	t->kept |= (c->keeps & 1u) != 0;
+	c->txn = t;
 }
 
 struct lu_txn *
@@ -72,7 +95,13 @@ lu_req_reset(struct tw_req *req, struct lu_req *r)
 		lu_enter(s);
 		if (t->priv != LUA_NOREF)
 			luaL_unref(s->L, LUA_REGISTRYINDEX, t->priv);
-		lu_unanchor(s, t->ref);
+		t->priv = LUA_NOREF;
+		if (t->kept || !t->http) {
+			lu_unanchor(s, t->ref);
+		} else {
+			t->next = s->txn_pool;
+			s->txn_pool = t;
+		}
 		lu_leave(s);
 	}
 }

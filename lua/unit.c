@@ -12,6 +12,8 @@
 
 #include <stdlib.h>
 
+#include "chunk.h"
+
 #include "script.h"
 
 struct lu_conf *
@@ -194,18 +196,22 @@ function_keep(lua_State *L, struct lu_state *s, const struct lu_slot *slot, int 
 	const int n = s->n_fn;
 
 	if (slot->index >= n) {
-		int *const more =
+		struct lu_fn *const more =
 		    realloc(s->fn, sizeof(*more) * (size_t)(slot->index + 1));
 		if (more == NULL)
 			luaL_error(L, "out of memory");
 		s->fn = more;
-		for (s->n_fn = slot->index + 1; s->n_fn > n;)
-			s->fn[--s->n_fn] = LUA_NOREF;
+		for (int i = n; i <= slot->index; i++)
+			s->fn[i] = (struct lu_fn){ .ref = LUA_NOREF };
 		s->n_fn = slot->index + 1;
 	}
-	luaL_unref(L, LUA_REGISTRYINDEX, s->fn[slot->index]);
+	struct lu_fn *const f = &s->fn[slot->index];
+	luaL_unref(L, LUA_REGISTRYINDEX, f->ref);
 	lua_pushvalue(L, fn);
-	s->fn[slot->index] = luaL_ref(L, LUA_REGISTRYINDEX);
+	f->keeps = 0;
+	for (int i = 0; i < LU_KEPT; i++)
+		f->keeps |= lu_keeps_arg(L, i) ? 1u << i : 0;
+	f->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 /* A running generation gets no new slots: nothing could refer to them. */

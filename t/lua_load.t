@@ -47,4 +47,47 @@ frontend web
 	};
 }
 
+# However it was kept, it is not the next request's.
+subtest 'a TXN that is kept' => sub {
+	my $file = spew('keep.lua', <<'END');
+local kept = {}
+local function keeper(name, fn)
+	core.register_action(name, {"http-req"}, fn)
+	core.register_action("ask-" .. name, {"http-req"}, function(txn)
+		local ok, why = pcall(function() return kept[name]:get_var("txn.a") end)
+		txn:set_var("txn.said", tostring(ok) .. " " .. tostring(why))
+	end)
+end
+local function helper(t) kept.handed = t end
+keeper("direct", function(txn) kept.direct = txn end)
+keeper("handed", function(txn) helper(txn) end)
+keeper("moved", function(txn) local x = txn kept.moved = x end)
+keeper("closed", function(txn)
+	kept.closed = { get_var = function(_, n) return txn:get_var(n) end }
+end)
+core.register_action("harmless", {"http-req"}, function(txn) txn:set_var("txn.a", "b") end)
+END
+	for my $how ('lua-load', 'lua-load-per-thread') {
+		my $p = start_proxy("global
+    nbthread 1
+    $how $file
+" . defaults() . "
+frontend web
+    bind {BIND:web}
+    http-request lua.harmless
+" . join('', map { "    http-request lua.$_ if { path /$_ }
+    http-request lua.ask-$_ if { path /ask-$_ }
+" } qw(direct handed moved closed)) . "
+    http-request return status 200 content-type text/plain lf-string \"%[var(txn.said)]\"
+");
+		for my $way (qw(direct handed moved closed)) {
+			$p->get('web', "/$way");
+			$p->get('web', '/other');
+			like($p->get('web', "/ask-$way")->body,
+			    qr/^false .*this TXN's request has ended/, "$how: $way");
+		}
+		stop_proxy($p);
+	}
+};
+
 done_testing();
