@@ -386,6 +386,7 @@ modules_rules_la_LDFLAGS = $(MODULE_LINK)
 # ---- cookie
 noinst_LTLIBRARIES += modules/cookie/libcookie.la
 modules_cookie_libcookie_la_SOURCES = \
+	modules/cookie/cookie_cmd.c \
 	modules/cookie/cookie_conf.c \
 	modules/cookie/cookie_edit.c \
 	modules/cookie/cookie_index.c \

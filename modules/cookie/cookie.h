@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 
+#include <tideway/command.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
 #include <tideway/req.h>
@@ -42,7 +43,8 @@ struct cookie_proxy {
 	struct tw_origin origin;
 	struct cookie_index *_Atomic index; /* owns; shared; NULL until start */
 	bool dynamic;        /* servers without a value get one made */
-	const char *key;     /* dynamic-cookie-key; gen; NULL: none */
+	const char *key;     /* dynamic-cookie-key; gen, or own_key; NULL: none */
+	char *own_key;       /* owns: set by a command; control thread */
 };
 
 /* The module's block in a server. */
@@ -69,6 +71,7 @@ struct cookie_req {
 /* Set once by load(), before there are threads. */
 extern const struct tw_self *tw__cookie_self;
 extern const struct tw_kw tw__cookie_keywords[];
+extern const struct tw_command tw__cookie_commands[];
 
 /** tw__cookie_value - what leads to a server. returns: p NULL: nothing. */
 static inline struct tw_str
@@ -84,6 +87,9 @@ tw__cookie_value(const struct tw_server *srv)
 /** tw__cookie_index - makes dynamic values and the index of the backend's servers.
  * context: start. */
 void tw__cookie_index(struct cookie_proxy *conf, const struct tw_proxy *px);
+/** tw__cookie_renew - dynamic values are made, or not any more: `dynamic` or `key`
+ * have changed. context: control. */
+void tw__cookie_renew(struct cookie_proxy *conf, const struct tw_proxy *px);
 /** tw__cookie_watch - dynamic values follow their servers' addresses. context:
  * control or start. */
 void tw__cookie_watch(void);

@@ -160,6 +160,38 @@ on_settled(struct tw_proxy_watch *self, const struct tw_proxy *px)
 	tw_retire(free, old);
 }
 
+/* What was made of another key, or shall not be any more. */
+static void
+value_drop(struct tw_server *srv)
+{
+	struct cookie_server *const s = tw_server_block(srv, tw__cookie_self);
+
+	s->known = false;
+	if (s->fixed || s->made == NULL)
+		return;
+	tw_server_set_cookie(srv, NULL);
+	atomic_store_explicit(&s->value, NULL, memory_order_release);
+	tw_retire(free, s->made);
+	s->made = NULL;
+}
+
+void
+tw__cookie_renew(struct cookie_proxy *conf, const struct tw_proxy *px)
+{
+	struct cookie_index *const old = atomic_load(&conf->index);
+
+	if (old == NULL)
+		return; /* there is no such cookie */
+	for (int i = 0; i < tw_proxy_n_servers(px); i++)
+		value_drop(tw_proxy_server(px, i));
+	if (conf->dynamic && conf->key != NULL) {
+		values_renew(conf, px);
+		tw__cookie_watch();
+	}
+	atomic_store_explicit(&conf->index, index_make(px), memory_order_release);
+	tw_retire(free, old);
+}
+
 void
 tw__cookie_server_event(struct tw_server *srv, enum tw_server_event what)
 {
@@ -200,6 +232,8 @@ tw__cookie_forget(struct cookie_proxy *conf, const struct tw_proxy *px)
 
 	atomic_store(&conf->index, NULL);
 	free(x);
+	free(conf->own_key);
+	conf->own_key = NULL;
 	for (int i = 0; i < tw_proxy_n_servers(px); i++) {
 		struct cookie_server *s =
 		    tw_server_block(tw_proxy_server(px, i), tw__cookie_self);

@@ -229,6 +229,7 @@ const struct tw_module tideway_module = {
 	    [TW_IN_SERVER] = sizeof(struct cookie_server),
 	    [TW_IN_REQ] = sizeof(struct cookie_req) },
 	.keywords = tw__cookie_keywords,
+	.commands = tw__cookie_commands,
 	.hooks = hooks,
 	.load = cookie_load,
 	.check = cookie_check,
