@@ -308,7 +308,8 @@ finish(struct tw_req *req)
 	tw__serve_over(req, !req->serving->failed);
 	if (req->keep && !drain(req))
 		return TW__WAIT;
-	if (!req->keep && !req->up.done && (!req->http || req->req.body != TW_BODY_NONE))
+	if (!req->keep && !req->up.done &&
+	    (!req->http || req->req.body != TW_BODY_NONE))
 		req->cli->linger_wanted = true;
 	req->t_end = tw_turn_us();
 	req->step = TW__LOG;
