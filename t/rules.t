@@ -300,8 +300,9 @@ subtest 'mistakes' => sub {
 	    ['http-request set-tos 256x', qr/tos/], ['http-request wait-for-body', qr/time/], ['http-request del-header X -m foo', qr/-m|foo/],
 	);
 	my $later = qr/known to HAProxy 3\.4 but not supported by tideway yet/;
-	push @bad, map { [$_, $later] } 'http-request lua.foo', 'http-request cache-use x',
-	    'http-request use-service lua.x',
+	push @bad, ['http-request lua.foo', qr/no script has registered an action 'foo'|$later/],
+	    ['http-request use-service lua.x', qr/there is no service 'lua.x'|$later/];
+	push @bad, map { [$_, $later] } 'http-request cache-use x',
 	    'http-response cache-store x';
 	push @bad, ['http-request deny errorfiles none', qr/unknown http-errors section 'none'/], ['http-request deny errorfiles', qr/the name of a section http-errors/],
 	    ['http-request return status 418 errorfiles x', qr/there is no error page for status 418/];
