@@ -108,6 +108,29 @@ frontend tcp
 	stop_proxy($p);
 };
 
+subtest 'processor time' => sub {
+	my $p = start_proxy("global\n    nbthread 2\n" . defaults() . '
+frontend web
+    bind {BIND:web}
+    http-request return status 200 content-type text/plain lf-string "%[cpu_usage_proc] %[cpu_usage_grp] %[cpu_usage_thr]"
+');
+	my @seen = (0, 0, 0);
+	my $get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+	my $c = $p->client('web');
+	# as much work as there can be, until it has been noticed
+	ok(wait_until {
+		for (1 .. 20) {
+			$c->send($get x 50);
+			my @now = split / /, $c->read_response->body;
+			$c->read_response for 1 .. 49;
+			die "@now" if @now != 3 || grep { !/^\d+$/ || $_ > 100 } @now;
+			$now[$_] > $seen[$_] and $seen[$_] = $now[$_] for 0 .. 2;
+		}
+		return !grep { $_ == 0 } @seen;
+	}, 'percents, of what is done here');
+	stop_proxy($p);
+};
+
 subtest 'dump_all_vars' => sub {
 	my $p = start_proxy("global\n    set-var proc.who str(me)\n    tune.bufsize 16384\n" . defaults() . q[
 frontend web

@@ -42,13 +42,13 @@ static const char *const steady[] = { "accept_date", "dst", "dst_is_local", "dst
 	"res.hdrs_bin", "res.ver", "resp_ver", "scook", "scook_cnt", "scook_val",
 	"set-cookie", "shdr", "shdr_cnt", "shdr_ip", "shdr_val", "status", NULL };
 
-static const char *const fickle[] = { "act_conn", "avg_queue", "connslots", "date",
-	"date_us", "nbsrv", "payload", "payload_lv", "queue", "rand", "rdp_cookie",
-	"rdp_cookie_cnt", "req.body", "req.body_len", "req.body_param", "req.body_size",
-	"req.len", "req.payload", "req.payload_lv", "req.rdp_cookie",
-	"req.rdp_cookie_cnt", "req_len", "res.body", "res.body_len", "res.body_size",
-	"res.len", "res.payload", "res.payload_lv", "uptime", "uuid", "wait_end",
-	NULL };
+static const char *const fickle[] = { "act_conn", "avg_queue", "connslots",
+	"cpu_usage_grp", "cpu_usage_proc", "cpu_usage_thr", "date", "date_us", "nbsrv",
+	"payload", "payload_lv", "queue", "rand", "rdp_cookie", "rdp_cookie_cnt",
+	"req.body", "req.body_len", "req.body_param", "req.body_size", "req.len",
+	"req.payload", "req.payload_lv", "req.rdp_cookie", "req.rdp_cookie_cnt",
+	"req_len", "res.body", "res.body_len", "res.body_size", "res.len",
+	"res.payload", "res.payload_lv", "uptime", "uuid", "wait_end", NULL };
 
 /* Converters whose result is their input's and arguments' alone. */
 static const char *const pure[] = { "b64dec", "base2", "base64", "be2dec", "be2hex",

@@ -15,7 +15,9 @@
 
 #include "core/expr/fetch.h"
 #include "core/flow/req.h"
+#include "core/proxy/process.h"
 #include "core/run/gen.h"
+#include "core/run/worker.h"
 
 /* ---- timeouts ------------------------------------------------------------- */
 
@@ -86,6 +88,22 @@ TW__FETCH(acl)
 		    tw__acl_eval(args[i].ptr, req) == (args[i].n != 0))
 			return tw__give_bool(out, false);
 	return tw__give_bool(out, true);
+}
+
+/* ---- processor time -------------------------------------------------------- */
+
+TW__FETCH(cpu_usage_proc)
+{
+	TW__UNUSED_FETCH;
+	return tw__give_int(out,
+	    100 - atomic_load_explicit(&tw__process.idle_pct, memory_order_relaxed));
+}
+
+TW__FETCH(cpu_usage_thr)
+{
+	TW__UNUSED_FETCH;
+	const struct tw_worker *const w = tw_worker_self();
+	return w != NULL && tw__give_int(out, tw__worker_cpu_pct(w));
 }
 
 /* ---- rules ---------------------------------------------------------------- */
@@ -347,6 +365,12 @@ const struct tw_fetch tw__flow_fetches[] = {
 	    "True when the server's connection has served a request before."),
 	ONE("bc_settings_streams_limit", TW_SINT, bc_settings_streams_limit,
 	    "How many exchanges the server's connection may carry at once."),
+	ONE("cpu_usage_grp", TW_SINT, cpu_usage_proc,
+	    "As cpu_usage_proc: there is one group of threads."),
+	ONE("cpu_usage_proc", TW_SINT, cpu_usage_proc,
+	    "How busy the traffic threads were in the last second, in percent of all."),
+	ONE("cpu_usage_thr", TW_SINT, cpu_usage_thr,
+	    "The same of the thread that asks."),
 	ONE("cur_client_timeout", TW_SINT, cur_client,
 	    "The timeout client in force for this exchange, ms."),
 	ONE("cur_connect_timeout", TW_SINT, cur_connect,

@@ -504,6 +504,19 @@ tw__workers_stop(void)
 		tw_worker_post(&workers[i], stop_post, &workers[i]);
 }
 
+static void
+cpu_sample(struct tw_worker *w, uint64_t cpu_us)
+{
+	const uint64_t now_us = tw_now_us(), took_us = now_us - w->sampled_us;
+	const uint64_t busy_us = cpu_us - w->cpu_us;
+
+	if (w->sampled_us != 0 && took_us > 0)
+		atomic_store(&w->cpu_pct,
+		    busy_us >= took_us ? 100 : (uint32_t)(busy_us * 100 / took_us));
+	w->cpu_us = cpu_us;
+	w->sampled_us = now_us;
+}
+
 uint64_t
 tw__workers_cpu_us(void)
 {
@@ -511,10 +524,20 @@ tw__workers_cpu_us(void)
 
 	for (int i = 1; i <= n_started; i++) {
 		clockid_t id;
-		if (pthread_getcpuclockid(workers[i].thread, &id) == 0)
-			sum += clock_us(id);
+
+		if (pthread_getcpuclockid(workers[i].thread, &id) != 0)
+			continue;
+		const uint64_t cpu_us = clock_us(id);
+		cpu_sample(&workers[i], cpu_us);
+		sum += cpu_us;
 	}
 	return sum;
+}
+
+uint32_t
+tw__worker_cpu_pct(const struct tw_worker *w)
+{
+	return atomic_load_explicit(&w->cpu_pct, memory_order_relaxed);
 }
 
 void

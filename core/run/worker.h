@@ -68,6 +68,8 @@ struct tw_worker {
 	struct tw__turn_hook *turn_hooks;
 	/* shared: written by its thread; for reports */
 	uint64_t n_loops, n_accepted;
+	uint64_t cpu_us, sampled_us; /* when cpu_pct was taken; control */
+	_Atomic uint32_t cpu_pct;    /* shared: of the last second */
 } __attribute__((aligned(64)));
 
 /* Run at the end of each loop turn (log flushing, deferred work). */
@@ -103,8 +105,11 @@ void tw__workers_stop(void);
 void tw__workers_wait(void);
 /** tw__workers_join - the same, and frees all. */
 void tw__workers_join(void);
-/** tw__workers_cpu_us - CPU time of all traffic workers so far. control. */
+/** tw__workers_cpu_us - CPU time of all traffic workers so far; samples how busy
+ * each of them is. control. */
 uint64_t tw__workers_cpu_us(void);
+/** tw__worker_cpu_pct - how busy it was, when that was sampled last. any. */
+uint32_t tw__worker_cpu_pct(const struct tw_worker *w);
 void tw__turn_hook_add(struct tw_worker *w, struct tw__turn_hook *h);
 void tw__turn_hook_del(struct tw_worker *w, struct tw__turn_hook *h);
 
