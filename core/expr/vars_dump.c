@@ -115,7 +115,7 @@ TW__FETCH(dump)
 {
 	const size_t room = tw_gen_bufsize(tw_req_gen(req));
 	char *const mem = tw__scratch(req, room);
-	struct dump d = { .delim = TW_STR(", ") };
+	struct dump d = { .prefix = TW_STR(""), .delim = TW_STR(", ") };
 
 	(void)cur;
 	if (mem == NULL)
