@@ -150,6 +150,35 @@ subtest '.if/.elif/.else/.endif, .alert, env variables, global: zero-warning' =>
 	is($r->{code}, 1, 'a warning (of missing timeouts) is an error');
 };
 
+subtest 'global: lua-load, lua-prepend-path; lua.<action>, lua.<fetch>' => sub {
+	mkdir "$dir/lib";
+	spew("$dir/lib/helper.lua", 'return { say = function(s) return "said " .. s end }');
+	my $script = spew('ladder.lua', <<'END');
+local helper = require "helper"
+core.register_action("tag", {"http-req", "tcp-req"}, function(txn)
+	txn:set_var("txn.tag", helper.say(txn.sf:src()))
+end)
+core.register_fetches("twice", function(txn, s) return s .. s end)
+END
+	my $p = start_proxy("global\n    lua-prepend-path $dir/lib/?.lua\n    lua-load $script\n" . defaults() . "
+frontend web
+    bind {BIND:web}
+    tcp-request content lua.tag if { req.len gt 0 }
+    http-request set-header x-early %[var(txn.tag)]
+    http-request lua.tag
+    http-request set-header x-tag %[var(txn.tag)]
+    http-request set-header x-twice %[lua.twice(ab)]
+    default_backend b
+backend b
+    server s ${\ $o->addr}
+");
+	my $body = $p->get('web', '/')->body;
+	like($body, qr/x-early: said 127/i, 'a tcp-request action');
+	like($body, qr/x-tag: said 127/i, 'an http-request action');
+	like($body, qr/x-twice: abab/i, 'a fetch');
+	stop_proxy($p);
+};
+
 done_testing if !is_tideway();
 exit 0 if !is_tideway();
 
@@ -173,8 +202,6 @@ refused('TLS', 'bind', 'ssl crt /x.pem', 'alpn h2', 'ca-file x', 'verify optiona
 refused('TLS', 'server', 'ssl verify none', 'check-ssl', 'check-sni x', 'sni str(x)', 'alpn h2');
 refused('TLS', 'global', 'ssl-default-bind-options no-sslv3', 'ssl-default-bind-ciphers X', 'ssl-default-bind-ciphersuites X', 'ssl-default-bind-curves X', 'ssl-default-server-ciphers X', 'ssl-default-server-ciphersuites X', 'ssl-default-server-options no-sslv3', 'ca-base /x', 'crt-base /x', 'tune.ssl.default-dh-param 2048', 'ssl-dh-param-file x');
 refused('HTTP/2', 'global', 'tune.h2.initial-window-size 65535');
-refused('Lua', 'global', 'lua-load x.lua', 'tune.lua.bool-sample-conversion normal');
-refused('Lua', 'proxy', 'http-request lua.x', 'tcp-request content lua.x');
 refused('other sections', 'section', 'peers p', 'mailers m', 'cache c');
 refused('others', 'proxy', 'email-alert mailers m', 'filter spoe engine e config f', 'filter cache c', 'http-request cache-use c', 'http-response cache-store c', 'http-request send-spoe-group e g');
 
