@@ -163,7 +163,7 @@ END
 	my $p = start_proxy("global\n    lua-prepend-path $dir/lib/?.lua\n    lua-load $script\n" . defaults() . "
 frontend web
     bind {BIND:web}
-    tcp-request content lua.tag if { req.len gt 0 }
+    tcp-request content lua.tag
     http-request set-header x-early %[var(txn.tag)]
     http-request lua.tag
     http-request set-header x-tag %[var(txn.tag)]
