@@ -354,6 +354,12 @@ tw__gens_end(void)
 	tw__gen_free(&last);
 }
 
+bool
+tw_gen_may_fork(const struct tw_gen *gen)
+{
+	return gen->global.tune.fork_wanted;
+}
+
 uint32_t
 tw_gen_bufsize(const struct tw_gen *gen)
 {

@@ -41,7 +41,7 @@ struct tw__tune {
 	uint32_t pool_low_pct, pool_high_pct; /* of all descriptors; 0: no matter */
 	uint32_t rcvbuf_frontend, sndbuf_frontend; /* of sockets for datagrams */
 	uint32_t vars_sess, vars_txn, vars_reqres; /* bytes; 0: no limit */
-	bool busy_polling, prealloc_fd;
+	bool busy_polling, prealloc_fd, fork_wanted;
 	bool shards_by_thread, shards_by_group; /* of binds that say nothing */
 	uint32_t close_spread_ms; /* 0: none; UINT32_MAX: infinite */
 };

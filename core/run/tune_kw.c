@@ -348,6 +348,10 @@ static const struct tw_kw keywords[] = {
 	  AT(busy_polling), .def = "off", .flags = TW_KW_NO,
 	  .help = "Worker threads look for events without ever sleeping, which "
 		  "saves some microseconds and costs whole CPUs." },
+	{ .word = "insecure-fork-wanted", .scopes = TW_SC_GLOBAL, .set = tw_set_flag,
+	  AT(fork_wanted), .def = "off", .flags = TW_KW_NO,
+	  .help = "Scripts may start programs while requests are served; external "
+		  "checks do not need it, a process made for them starts theirs." },
 	{ .word = "close-spread-time", ONE, .set = tune_set_close_spread,
 	  .usage = "{ <time> | infinite }", .def = "0, at once",
 	  .help = "Over which time clients' connections end at a soft stop; "

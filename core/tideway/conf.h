@@ -150,4 +150,7 @@ struct tw_section {
 	const char *help;
 };
 
+/** tw_gen_may_fork - insecure-fork-wanted: this process may start others. */
+TW_API bool tw_gen_may_fork(const struct tw_gen *gen);
+
 #endif

@@ -142,9 +142,6 @@ const struct tw_kw hc_keywords[] = {
 	{ "external-check", TW_SC_GLOBAL, 0, 0, tw_set_flag, "",
 		"Allows option external-check.", "off", 0,
 		offsetof(struct hc_gen, external), 0, 0, NULL },
-	{ "insecure-fork-wanted", TW_SC_GLOBAL, 0, 0, hc_line_fork_wanted, "",
-		"Accepted for HAProxy's sake: programs never come from a process "
-		"with connections.", "not needed", 0, 0, 0, 0, NULL },
 	{ "spread-checks", TW_SC_GLOBAL, 1, 1, tw_set_uint, "<0..50>",
 		"Makes the checks' intervals vary by that many percent.", "0", 0,
 		offsetof(struct hc_gen, spread_pct), 0, 50, NULL },

@@ -35,7 +35,6 @@ struct hc_header *hc_header_add(struct tw_arena *arena, struct hc_send *s,
 int hc_line_httpchk(struct tw_line *ln);
 int hc_line_tcpchk(struct tw_line *ln);
 int hc_line_external(struct tw_line *ln);
-int hc_line_fork_wanted(struct tw_line *ln);
 
 /* outlier.c */
 int hc_line_outlier(struct tw_line *ln);

@@ -123,10 +123,3 @@ hc_line_external(struct tw_line *ln)
 	px->kind = HC_EXTERNAL;
 	return 0;
 }
-
-int
-hc_line_fork_wanted(struct tw_line *ln)
-{
-	(void)ln; /* programs are started by a process made for it, not by this one */
-	return 0;
-}

@@ -223,7 +223,7 @@ sub complaint
 	my $exit = $self->{exit} // return 'it did not stop';
 	my $text = $self->stderr . $self->stdout;
 
-	return $text if $text =~ /(?:Address|Thread|Leak|Memory)Sanitizer|runtime error:/;
+	return $text if $text =~ /(?:Address|Thread|Leak|Memory)Sanitizer|:\d+: runtime error:/;
 	return "signal $exit->{signal}\n$text"
 	    if $exit->{signal} && $exit->{signal} !~ /^(?:2|9|15)$/;
 	return "exit code $exit->{code}\n$text"

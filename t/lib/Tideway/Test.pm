@@ -185,7 +185,7 @@ sub check_config
 
 	$r->{all} = $r->{out} . $r->{err};
 	$r->{sane} = !$r->{signal} && $r->{code} <= 1
-	    && $r->{all} !~ /Sanitizer|runtime error:/;
+	    && $r->{all} !~ /Sanitizer|:\d+: runtime error:/;
 	return $r;
 }
 
