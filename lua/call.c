@@ -11,7 +11,9 @@
 
 #include <stdlib.h>
 
-#include <tideway/log.h>
+#include "count.h"
+#include "err.h"
+#include "gc.h"
 
 #include "script.h"
 
@@ -23,6 +25,14 @@ link_to(struct lu_call **list, struct lu_call *c)
 	if (c->next != NULL)
 		c->next->prev = &c->next;
 	*list = c;
+}
+
+/* Who has entered the state counts; others only read. */
+static void
+count(_Atomic int *n, int more)
+{
+	atomic_store_explicit(n, atomic_load_explicit(n, memory_order_relaxed) + more,
+	    memory_order_relaxed);
 }
 
 static void
@@ -69,7 +79,7 @@ lu_begin(struct lu_state *s, enum lu_at at, struct tw_req *req)
 	struct lu_call *c = s->pool;
 	if (c != NULL) {
 		unlink_call(c);
-		s->n_pool--;
+		count(&s->n_pool, -1);
 	} else {
 		c = calloc(1, sizeof(*c));
 		if (c != NULL)
@@ -84,6 +94,8 @@ lu_begin(struct lu_state *s, enum lu_at at, struct tw_req *req)
 	c->req = req;
 	c->keeps = LU_KEEPS_ALL;
 	c->began = true;
+	c->steps_left = s->limits[at].steps;
+	s->n_refs++;
 	return c;
 }
 
@@ -97,6 +109,7 @@ lu_push_slot(struct lu_call *c, struct lu_slot *slot)
 		return false;
 	c->keeps = s->fn[slot->index].keeps;
 	lua_rawgeti(c->L, LUA_REGISTRYINDEX, s->fn[slot->index].ref);
+	lu_count_call(c, s->tally[slot->index]);
 	return true;
 }
 
@@ -110,6 +123,8 @@ lu_may_yield(lua_State *L)
 	if (c != NULL && c->at == LU_AT_ACTION && c->stage == TW_HTTP_AFTER)
 		return false;
 	if (c != NULL && c->at == LU_AT_HOOK && (LU_NO_YIELD & 1u << c->stage) != 0)
+		return false;
+	if (c != NULL && c->blocked > 0)
 		return false;
 	return c != NULL && c->at != LU_AT_INIT && c->at != LU_AT_FETCH &&
 	    c->at != LU_AT_CONV && c->at != LU_AT_BODY && lua_isyieldable(L);
@@ -191,14 +206,47 @@ has_yielded(struct lu_call *c)
 		return LU_DONE;
 	if (!c->waits)
 		again_soon(c);
+	lu_count_yield(c);
 	if (c->prev == NULL) {
 		link_to(&c->s->live, c);
-		c->s->n_live++;
+		count(&c->s->n_live, 1);
 	}
 	c->began = false;
 	lua_settop(c->L, 0);
 	lu_leave(c->s);
 	return LU_WAITS;
+}
+
+/* What of its whole time is left; 1 at least, because 0 is no limit. */
+static uint32_t
+time_left(const struct lu_call *c, const struct lu_limits *lim)
+{
+	if (lim->total == 0)
+		return 0;
+	return lim->total > c->spent_ms ? lim->total - c->spent_ms : 1;
+}
+
+static int
+resume(struct lu_call *c, int nargs)
+{
+	struct lu_state *const s = c->s;
+	struct lu_call *const outer = s->running;
+	struct lu_cell *const cell = lu_cell_get();
+	const struct lu_limits *const lim = &s->limits[c->at];
+
+	if (c->sampled)
+		lu_count_burst(c);
+	if (TW_LUA_HOOKED(lim))
+		lu_steps_arm(c->L, lim->steps);
+	s->running = c;
+	lua_State *const before = lu_watch_enter(cell, c->L, lim, time_left(c, lim));
+	const int rc = lua_resume(c->L, outer != NULL ? outer->L : NULL, nargs);
+	c->stopped |= rc > LUA_YIELD && lu_stopping();
+	c->spent_ms += lu_watch_leave(cell, c->L, before);
+	s->running = outer;
+	if (c->sampled)
+		lu_count_burst_end(c);
+	return rc;
 }
 
 enum lu_result
@@ -208,10 +256,7 @@ lu_run(struct lu_call *c, int nargs)
 		lu_enter(c->s);
 		c->began = true;
 	}
-	struct lu_call *const outer = c->s->running;
-	c->s->running = c;
-	const int rc = lua_resume(c->L, outer != NULL ? outer->L : NULL, nargs);
-	c->s->running = outer;
+	const int rc = resume(c, nargs);
 	if (rc == LUA_OK)
 		return LU_DONE;
 	if (rc == LUA_YIELD)
@@ -231,6 +276,16 @@ coroutine_drop(struct lu_call *c)
 }
 
 void
+lu_call_free(struct lu_call *c)
+{
+	if (c->L != NULL)
+		coroutine_drop(c);
+	unlink_call(c);
+	count(&c->s->n_pool, -1);
+	free(c);
+}
+
+void
 lu_end(struct lu_call **call)
 {
 	struct lu_call *const c = *call;
@@ -242,11 +297,13 @@ lu_end(struct lu_call **call)
 		lu_enter(s);
 	if (waited) {
 		unlink_call(c);
-		s->n_live--;
+		count(&s->n_live, -1);
 	}
 	if (c->waits && c->cancel != NULL)
 		c->cancel(c);
 	tw_timer_del(&c->timer);
+	if (c->sampled)
+		lu_count_end(c);
 	if (c->over || c->finished || lua_status(c->L) != LUA_OK)
 		coroutine_drop(c);
 	else
@@ -255,41 +312,10 @@ lu_end(struct lu_call **call)
 	const int ref = c->ref;
 	*c = (struct lu_call){ .s = s, .L = L, .ref = ref };
 	link_to(&s->pool, c);
-	s->n_pool++;
+	count(&s->n_pool, 1);
+	lu_gc_look(s);
+	lu_release(s);
 	lu_leave(s);
-}
-
-/* ---- errors --------------------------------------------------------------------- */
-
-int
-lu_traceback(lua_State *L)
-{
-	const char *const text = lua_tostring(L, 1);
-
-	if (text != NULL)
-		luaL_traceback(L, L, text, 1);
-	else if (luaL_callmeta(L, 1, "__tostring") == 0)
-		lua_pushfstring(L, "(an error that is a %s)", luaL_typename(L, 1));
-	return 1;
-}
-
-static const char *const reg_word[LU_N_REGS] = { "action", "fetch", "converter",
-	"service", "command", "filter", "hook" };
-
-void
-lu_failed(struct lu_call *c, lua_State *L, struct lu_state *s, int status)
-{
-	const char *text = lua_tostring(L, -1);
-
-	(void)status;
-	(void)s;
-	if (text == NULL)
-		text = "an error without text";
-	if (c != NULL && c->slot != NULL)
-		tw_log(TW_ALERT, "Lua %s '%s': %s", reg_word[c->slot->reg],
-		    c->slot->name, text);
-	else
-		tw_log(TW_ALERT, "Lua: %s", text);
 }
 
 unsigned

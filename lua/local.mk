@@ -13,27 +13,39 @@ lua_liblua_la_SOURCES = \
 	lua/call.c \
 	lua/chunk.c \
 	lua/core.c \
+	lua/count.c \
 	lua/cover.c \
 	lua/decide.c \
+	lua/err.c \
 	lua/escape.c \
 	lua/expr.c \
+	lua/gc.c \
 	lua/hook.c \
+	lua/json.c \
 	lua/lint.c \
 	lua/lua_conf.c \
 	lua/lua_mod.c \
 	lua/mem.c \
 	lua/message.c \
 	lua/native.c \
+	lua/reload.c \
 	lua/script.c \
+	lua/show.c \
 	lua/state.c \
+	lua/std.c \
+	lua/std_co.c \
+	lua/std_str.c \
+	lua/std_tab.c \
 	lua/test.c \
 	lua/test_play.c \
-	lua/types.c \
+	lua/text.c \
 	lua/tw.c \
 	lua/txn.c \
+	lua/types.c \
 	lua/unit.c \
 	lua/value.c \
-	lua/verdict.c
+	lua/verdict.c \
+	lua/watch.c
 
 # What the module carries with it.
 lua_lib = $(srcdir)/lua/lib/test.lua

@@ -38,6 +38,8 @@
 #include <tideway/var.h>
 #include <tideway/worker.h>
 
+#include "watch.h"
+
 extern const struct tw_self *lu_self;
 
 /* ---- memory (mem.c) --------------------------------------------------------- */
@@ -45,18 +47,23 @@ extern const struct tw_self *lu_self;
 #define LU_CLASSES 33 /* of 16 bytes each; longer blocks are malloc's */
 
 struct lu_mem {
-	size_t used;   /* bytes that Lua holds */
-	size_t peak;
+	_Atomic size_t used; /* bytes that Lua holds; others read it only */
+	_Atomic size_t peak;
 	size_t limit;  /* 0: none */
 	_Atomic size_t *total; /* shared: of all states that share one limit; or NULL */
 	size_t total_limit;
 	void *free[LU_CLASSES];
 	void *slabs;   /* owns: a list */
 	char *next, *end; /* of the newest slab */
+	uint64_t n_mallocs; /* how often more was asked of malloc */
+	size_t ceiling;     /* above it Lua collects garbage by itself; gc.c */
+	lua_State *L;       /* borrow; NULL: not made yet */
 };
 
 void *lu_mem_alloc(void *mem, void *p, size_t had, size_t want); /* a lua_Alloc */
 void lu_mem_fini(struct lu_mem *mem);
+/** lu_mem_limit - its own limit, and that of all who share its total; 0: none. */
+void lu_mem_limit(struct lu_mem *mem, size_t limit, size_t total_limit);
 
 /* ---- units, sets, states (state.c, unit.c) ------------------------------------ */
 
@@ -91,9 +98,19 @@ enum lu_reg {
 	LU_N_REGS
 };
 
-/* Calls, errors and times of one slot, summed over threads when shown. */
+#define LU_BUCKETS 96 /* of time: count.c */
+
+/* Calls, errors and times of one slot in one state, whose thread writes it. */
 struct lu_tally {
-	_Atomic uint64_t calls, errors, yields, us; /* shared: relaxed */
+	_Atomic uint64_t calls, errors, yields, slow, stopped;
+	_Atomic uint32_t cpu[LU_BUCKETS], wall[LU_BUCKETS]; /* of a sample */
+};
+
+/* What a script may use. */
+enum lu_profile {
+	LU_TRUSTED,  /* as in HAProxy; HAProxy's units by default */
+	LU_STANDARD, /* no processes, no code from run-time files; lua-script */
+	LU_UNTRUSTED /* no files, no C modules, counted instructions */
 };
 
 struct lu_slot {
@@ -106,7 +123,7 @@ struct lu_slot {
 	int n_args;       /* LU_ACTION: words after the name */
 	bool is_tcp;      /* LU_SERVICE */
 	const char *usage; /* LU_CLI */
-	struct lu_tally tally;
+	bool used;         /* the configuration refers to it */
 };
 
 /* A file of a unit. */
@@ -117,6 +134,12 @@ struct lu_file {
 	char *const *arg; /* gen */
 	const char *conf_file; /* the line that names it */
 	int conf_line;
+};
+
+/* What a file said when a set was made of it. */
+struct lu_text {
+	char *p; /* owns; or NULL */
+	size_t len;
 };
 
 struct lu_unit {
@@ -130,6 +153,14 @@ struct lu_unit {
 	struct lu_set *_Atomic set; /* shared: replaced by `lua reload` */
 	struct lu_script *script;   /* LU_SCRIPT: what its line says; else NULL */
 	uint64_t generation;        /* 1, 2, ...: of sets */
+	enum lu_profile profile;
+	struct lu_limits limits;    /* LU_SCRIPT: 5, 50, 1000 ms by default */
+	uint64_t mem_limit;         /* bytes of one state; 0: none */
+	struct lu_errors *errors;   /* owns; err.c */
+	_Atomic bool global_told;           /* one warning is enough */
+	struct lu_set *retired;     /* owns: replaced, with calls left; control */
+	struct lu_text *previous;   /* owns: what `lua rollback` returns to; or NULL */
+	int n_previous;
 };
 
 struct lu_set {
@@ -137,6 +168,11 @@ struct lu_set {
 	struct tw_gen *gen;
 	uint64_t generation;
 	int n;                    /* LU_SHARED: 1; else workers + 1 */
+	int n_texts;
+	struct lu_text *text;     /* owns: by file */
+	bool reloading;           /* its files are run while the generation works */
+	struct lu_set *next;      /* of the retired */
+	int n_left;               /* retired: states not free yet; control thread */
 	struct lu_state *state[]; /* owns; by worker, 0: the control thread */
 };
 
@@ -164,13 +200,12 @@ struct lu_state {
 	struct lu_call *pool;  /* owns: idle calls */
 	struct lu_call *live;  /* calls that wait */
 	struct lu_call *running; /* innermost; NULL: none */
-	int n_live, n_pool;
+	_Atomic int n_live, n_pool; /* others read them only */
 	bool loading;          /* the files are run: registration is allowed */
 	struct lu_task *tasks; /* registered, not started; core_task.c */
 	struct lu_start *inits; /* references to functions of register_init */
 	size_t gc_at;          /* bytes at which a step is due */
-	struct tw_timer gc_timer;
-	uint64_t n_contended;  /* the lock was taken by another thread */
+	_Atomic uint64_t n_contended; /* the lock was taken by another thread */
 	int txn_meta;          /* references to metatables: txn.c */
 	int txn_tcp_meta;
 	struct lu_txn *txn_pool;       /* objects that nobody can have kept */
@@ -178,7 +213,26 @@ struct lu_state {
 	int *anchors;          /* owns: places of lu_anchor() that are free */
 	int n_anchors, max_anchors;
 	int native_meta[LU_NATIVE_PARTS]; /* references: native.c */
+	struct lu_tally **tally; /* owns: by slot, n_fn */
+	struct lu_limits limits[LU_N_ATS]; /* by enum lu_at */
+	int n_refs;              /* calls, transactions: while retired, until 0 */
+	bool retired;
+	bool strict;             /* loaded: new globals are told of or refused */
+	struct lu_leaver *leavers; /* owns; lu_on_retire() */
+	struct lu_state *gc_next;  /* gc.c */
+	int gc_worker;             /* whose list it is in; -1: none */
+	bool gc_running;           /* a cycle is under way */
+	_Atomic uint64_t gc_us, gc_steps, gc_cycles;
 };
+
+/* Called when its state is replaced. */
+struct lu_leaver {
+	struct lu_leaver *next;
+	void (*fn)(struct lu_state *s, void *arg);
+	void *arg;
+};
+
+#define LU_NO_LIMIT UINT32_MAX /* a time of struct lu_conf: 0 was written */
 
 /* The module's part of a generation. */
 struct lu_conf {
@@ -192,6 +246,7 @@ struct lu_conf {
 	const char *path, *cpath; /* lua-prepend-path, ";" between; or NULL */
 	_Atomic size_t used;   /* shared: bytes of its states */
 	bool began;            /* states of all threads are there */
+	const char *openlibs;  /* ",string,table," ...; NULL: all */
 };
 
 struct lu_conf *lu_conf_of(struct tw_gen *gen);
@@ -204,14 +259,19 @@ struct lu_unit *lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *n
 int lu_unit_load(struct lu_unit *unit, struct lu_file *file, struct tw_err *err);
 /** lu_unit_begin - the states of the other threads; before the generation runs. */
 int lu_unit_begin(struct lu_unit *unit, struct tw_err *err);
-/** lu_set_new - the states of all threads, files run. errors: NULL: err. */
-struct lu_set *lu_set_new(struct lu_unit *unit, struct tw_err *err);
+/** lu_set_new - the states of all threads, files run, for a unit that works
+ * already. in: text, by file; takes. errors: NULL: err. */
+struct lu_set *lu_set_new(
+    struct lu_unit *unit, struct lu_text *text, int n_texts, struct tw_err *err);
 void lu_set_free(struct lu_set **set);
 
 /** lu_state_new - libraries and APIs opened, nothing run. */
 struct lu_state *lu_state_new(struct lu_set *set, int thread, struct tw_err *err);
-int lu_state_load(struct lu_state *s, const struct lu_file *file, struct tw_err *err);
+int lu_state_load(struct lu_state *s, const struct lu_file *file,
+    const struct lu_text *text, struct tw_err *err);
 void lu_state_free(struct lu_state **s);
+/** lu_state_settle - the limits, once all of the configuration is known. */
+void lu_state_settle(struct lu_state *s);
 /** lu_state_of - the calling thread's. */
 static inline struct lu_state *lu_state_of(const struct lu_unit *unit, int worker);
 /** lu_state_from - whose L (any coroutine's) is. */
@@ -219,6 +279,23 @@ struct lu_state *lu_state_from(lua_State *L);
 
 void lu_enter(struct lu_state *s);
 void lu_leave(struct lu_state *s);
+/** lu_try_enter - false: another thread is in it. */
+bool lu_try_enter(struct lu_state *s);
+
+/** lu_hold, lu_release - who keeps a reference into a state beyond a call (a
+ * transaction, a subscription) holds it, so that it stays when `lua reload` has
+ * replaced it. context: between lu_enter and lu_leave. */
+static inline void
+lu_hold(struct lu_state *s)
+{
+	s->n_refs++;
+}
+void lu_release(struct lu_state *s);
+/** lu_on_retire - fn(s, arg) is called once when the state has been replaced, on
+ * its own worker (shared: the control thread), outside of Lua: to end tasks,
+ * subscriptions, timers. errors: false: out of memory. */
+bool lu_on_retire(
+    struct lu_state *s, void (*fn)(struct lu_state *s, void *arg), void *arg);
 
 static inline struct lu_state *
 lu_state_of(const struct lu_unit *unit, int worker)
@@ -267,6 +344,13 @@ struct lu_call {
 	void *waited;     /* cancel's */
 	uint64_t due_ms;  /* its whole life: tune.lua.*-timeout; 0: none */
 	uint64_t wake_ms; /* act.wake_time; 0: none */
+	uint32_t spent_ms;   /* CPU of its bursts, as far as the watchdog saw it */
+	uint32_t steps_left; /* thousands of instructions; untrusted scripts */
+	int blocked;         /* coroutines resumed where nothing can wait */
+	struct lu_tally *tally; /* borrow: the state; or NULL */
+	bool sampled;        /* its times are measured; count.c */
+	bool stopped;        /* it ran too long */
+	uint64_t began_us, cpu_ns, burst_ns;
 };
 
 /** lu_begin - a call from the pool; the state is entered until lu_run or
@@ -277,6 +361,8 @@ bool lu_push_slot(struct lu_call *c, struct lu_slot *slot);
 /** lu_run - the function and nargs arguments are on c->L; later calls, after it
  * was woken, with 0. LU_DONE: the state stays entered, the results are on c->L. */
 enum lu_result lu_run(struct lu_call *c, int nargs);
+/** lu_call_free - an idle one, out of the pool. */
+void lu_call_free(struct lu_call *c);
 /** lu_end - also of one that waits, which is cancelled. Clears the pointer. */
 void lu_end(struct lu_call **c);
 
@@ -404,5 +490,20 @@ extern const struct tw_action lu_actions[];
 extern const struct tw_fetch lu_fetches[];
 extern const struct tw_conv lu_convs[];
 extern const struct tw_command lu_commands[];
+
+/* What else belongs to making a set, in the order of this table (reload.c). */
+struct lu_extra {
+	/* With all files run, off the workers; may be NULL. errors: -1: err, with
+	 * file and line. */
+	int (*init)(struct lu_set *set, struct tw_err *err);
+	/* The set is in force: tasks start; may be NULL. context: control. */
+	void (*go)(struct lu_set *set);
+};
+extern const struct lu_extra lu_extras[];
+/** lu_set_init, lu_set_go - all stages of the table. */
+int lu_set_init(struct lu_set *set, struct tw_err *err);
+void lu_set_go(struct lu_set *set);
+/** lu_unit_fini - its sets. context: control; nobody uses it any more. */
+void lu_unit_fini(struct lu_unit *unit);
 
 #endif

@@ -109,6 +109,65 @@ set_bools(struct tw_line *ln)
 	return 0;
 }
 
+/* 0 is no limit; nothing said, the usual one. */
+static int
+set_limit(struct tw_line *ln)
+{
+	uint32_t *const ms = (uint32_t *)(void *)((char *)ln->state + ln->kw->offset);
+
+	if (tw_set_ms(ln) != 0)
+		return -1;
+	if (*ms == 0)
+		*ms = LU_NO_LIMIT;
+	return 0;
+}
+
+static int
+check_library(struct tw_line *ln, struct tw_str word)
+{
+	static const char *const known[] = { "table", "io", "os", "string", "math",
+		"utf8", "package", "debug", "coroutine", "base" };
+
+	for (size_t i = 0; i < TW_N_ELEMENTS(known); i++)
+		if (tw_str_eq(tw_str_of(known[i]), word))
+			return 0;
+	return tw_line_fail(ln, 0,
+	    "'tune.lua.openlibs' expects 'all', 'none' or some of 'table', 'io', 'os', "
+	    "'string', 'math', 'utf8', 'package', 'debug', 'coroutine', separated by "
+	    "commas, not '%.*s'",
+	    (int)word.len, word.p);
+}
+
+static int
+set_openlibs(struct tw_line *ln)
+{
+	struct lu_conf *const conf = ln->state;
+	const char *const list = tw_arg(ln, 0);
+
+	if (conf->units != NULL)
+		return tw_line_fail(ln, -1,
+		    "'tune.lua.openlibs' stands after a script that was loaded with "
+		    "all libraries: move it up");
+	if (strcmp(list, "all") == 0) {
+		conf->openlibs = NULL;
+		return 0;
+	}
+	if (strcmp(list, "none") == 0) {
+		conf->openlibs = ",";
+		return 0;
+	}
+	for (const char *p = list;; p++) {
+		const size_t len = strcspn(p, ",");
+		if (check_library(ln, (struct tw_str){ p, len }) != 0)
+			return -1;
+		p += len;
+		if (*p == '\0')
+			break;
+	}
+	conf->openlibs = tw_arena_printf(tw_gen_arena(ln->gen), ",%s,", list);
+	return 0;
+}
+
 #define IN_CONF(member) .offset = offsetof(struct lu_conf, member)
 
 const struct tw_kw lu_keywords[] = {
@@ -156,7 +215,7 @@ const struct tw_kw lu_keywords[] = {
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,
 	    .max_args = 1,
-	    .set = tw_set_ms,
+	    .set = set_limit,
 	    IN_CONF(burst_ms),
 	    .usage = "<time>",
 	    .def = "1s",
@@ -180,11 +239,21 @@ const struct tw_kw lu_keywords[] = {
 	    .usage = "<megabytes>",
 	    .def = "0",
 	    .help = "The memory of all scripts together; 0: no limit." },
+	{ .word = "tune.lua.openlibs",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = set_openlibs,
+	    .usage = "{all|none|<library>[,<library>...]}",
+	    .def = "all",
+	    .help =
+		"The standard libraries that HAProxy's scripts find: table, io, os, "
+		"string, math, utf8, package, debug, coroutine; before lua-load." },
 	{ .word = "tune.lua.service-timeout",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,
 	    .max_args = 1,
-	    .set = tw_set_ms,
+	    .set = set_limit,
 	    IN_CONF(service_ms),
 	    .usage = "<time>",
 	    .def = "4s",
@@ -193,7 +262,7 @@ const struct tw_kw lu_keywords[] = {
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,
 	    .max_args = 1,
-	    .set = tw_set_ms,
+	    .set = set_limit,
 	    IN_CONF(session_ms),
 	    .usage = "<time>",
 	    .def = "4s",
@@ -203,7 +272,7 @@ const struct tw_kw lu_keywords[] = {
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,
 	    .max_args = 1,
-	    .set = tw_set_ms,
+	    .set = set_limit,
 	    IN_CONF(task_ms),
 	    .usage = "<time>",
 	    .help = "How long a task may run, waiting not counted." },

@@ -11,6 +11,8 @@
 
 #include <tideway/req.h>
 
+#include "count.h"
+#include "gc.h"
 #include "lint.h"
 #include "script.h"
 #include "test.h"
@@ -25,6 +27,8 @@ load(const struct tw_self *self, struct tw_err *err)
 
 	(void)err;
 	lu_self = self;
+	lu_watch_load();
+	lu_gc_load();
 	if (dladdr((void *)(uintptr_t)lua_newstate, &where) != 0)
 		dlopen(where.dli_fname, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
 	return 0;
@@ -52,13 +56,8 @@ start(struct tw_gen *gen, struct tw_err *err)
 static void
 stop(struct tw_gen *gen)
 {
-	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next) {
-		struct lu_set *set =
-		    atomic_exchange_explicit(&u->set, NULL, memory_order_acq_rel);
-		lu_set_free(&set);
-		if (u->script != NULL)
-			lu_script_free(u->script);
-	}
+	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next)
+		lu_unit_fini(u);
 }
 
 static bool
@@ -117,6 +116,9 @@ TW_API const struct tw_module tideway_module = {
 	.convs = lu_convs,
 	.actions = lu_actions,
 	.tools = lu_tools,
+	.commands = lu_commands,
+	.counters = lu_counters,
+	.stats_tables = lu_stats_tables,
 	.load = load,
 	.check = check,
 	.start = start,

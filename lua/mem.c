@@ -47,6 +47,7 @@ carve(struct lu_mem *m, size_t class)
 
 	if ((size_t)(m->end - m->next) < len) {
 		char *const slab = malloc(SLAB);
+		m->n_mallocs++;
 		if (slab == NULL)
 			return NULL;
 		*(void **)(void *)slab = m->slabs;
@@ -62,8 +63,10 @@ carve(struct lu_mem *m, size_t class)
 static void *
 get(struct lu_mem *m, size_t len)
 {
-	if (!is_small(len))
+	if (!is_small(len)) {
+		m->n_mallocs++;
 		return malloc(len);
+	}
 	const size_t class = class_of(len);
 	void *const p = m->free[class];
 	if (p == NULL)
@@ -83,10 +86,16 @@ put(struct lu_mem *m, void *p, size_t len)
 	m->free[class_of(len)] = p;
 }
 
+static size_t
+used(const struct lu_mem *m)
+{
+	return atomic_load_explicit(&m->used, memory_order_relaxed);
+}
+
 static bool
 is_too_much(const struct lu_mem *m, size_t more)
 {
-	if (m->limit != 0 && m->used + more > m->limit)
+	if (m->limit != 0 && used(m) + more > m->limit)
 		return true;
 	return m->total != NULL && m->total_limit != 0 &&
 	    atomic_load_explicit(m->total, memory_order_relaxed) + more >
@@ -96,11 +105,28 @@ is_too_much(const struct lu_mem *m, size_t more)
 static void
 account(struct lu_mem *m, size_t had, size_t want)
 {
-	m->used = m->used - had + want;
-	if (m->used > m->peak)
-		m->peak = m->used;
+	const size_t now = used(m) - had + want;
+
+	atomic_store_explicit(&m->used, now, memory_order_relaxed);
+	if (now > atomic_load_explicit(&m->peak, memory_order_relaxed))
+		atomic_store_explicit(&m->peak, now, memory_order_relaxed);
 	if (m->total != NULL && m->total_limit != 0)
 		atomic_fetch_add_explicit(m->total, want - had, memory_order_relaxed);
+	/* Steps outside of requests do not keep up: Lua shall help itself. To
+	 * restart its collector sets two fields, no more. */
+	if (m->ceiling != 0 && now > m->ceiling && m->L != NULL) {
+		m->ceiling = 0;
+		lua_gc(m->L, LUA_GCRESTART, 0);
+	}
+}
+
+void
+lu_mem_limit(struct lu_mem *m, size_t limit, size_t total_limit)
+{
+	m->limit = limit;
+	if (m->total_limit == 0 && total_limit != 0 && m->total != NULL)
+		atomic_fetch_add_explicit(m->total, used(m), memory_order_relaxed);
+	m->total_limit = total_limit;
 }
 
 void *
@@ -146,6 +172,6 @@ lu_mem_fini(struct lu_mem *m)
 		free(slab);
 	}
 	if (m->total != NULL && m->total_limit != 0)
-		atomic_fetch_sub_explicit(m->total, m->used, memory_order_relaxed);
+		atomic_fetch_sub_explicit(m->total, used(m), memory_order_relaxed);
 	m->next = m->end = NULL;
 }

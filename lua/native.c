@@ -55,6 +55,7 @@ native_new(struct lu_call *c, struct lu_req *r)
 	n->req = c->req;
 	n->next = r->natives;
 	r->natives = n;
+	lu_hold(c->s);
 	return n;
 }
 
@@ -87,6 +88,7 @@ cut_off(struct lu_native *n)
 	}
 	n->parts = NULL;
 	n->req = NULL;
+	lu_release(s);
 	if (n->kept) {
 		lu_unanchor(s, n->ref);
 		return;

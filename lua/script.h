@@ -34,8 +34,6 @@ enum lu_stage {
 	(LU_BIT(INIT) | LU_BIT(PICK) | LU_BIT(RETRY) | LU_BIT(LOG) | LU_BIT(UNLOAD))
 extern const char *const lu_stage_name[LU_N_STAGES];
 
-enum lu_profile { LU_TRUSTED, LU_STANDARD, LU_UNTRUSTED };
-
 /* One line of Lua that decided something; kept as long as the unit. */
 struct lu_origin {
 	struct lu_origin *next;

@@ -14,7 +14,9 @@
 
 #include <tideway/assert.h>
 
+#include "gc.h"
 #include "script.h"
+#include "std.h"
 #include "test.h"
 
 const char *const lu_at_name[LU_N_ATS] = {
@@ -48,29 +50,12 @@ on_panic(lua_State *L)
 	tw_panic(__FILE__, __LINE__, __func__, lua_tostring(L, -1));
 }
 
-/* in: field "path" or "cpath" of `package`, which is on top. */
-static void
-prepend_path(lua_State *L, const char *field, const char *what)
-{
-	if (what == NULL)
-		return;
-	lua_getfield(L, -1, field);
-	lua_pushfstring(L, "%s;%s", what, lua_tostring(L, -1));
-	lua_setfield(L, -3, field);
-	lua_pop(L, 1);
-}
-
 static int
 open_all(lua_State *L)
 {
-	const struct lu_state *const s = lua_touserdata(L, 1);
-	const struct lu_conf *const conf = lu_conf_of(s->gen);
+	struct lu_state *const s = lua_touserdata(L, 1);
 
-	luaL_openlibs(L);
-	lua_getglobal(L, "package");
-	prepend_path(L, "path", conf->path);
-	prepend_path(L, "cpath", conf->cpath);
-	lua_pop(L, 1);
+	lu_open_libs(L, s);
 	lua_newtable(L);
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "core");
@@ -95,6 +80,51 @@ lock_init(struct lu_state *s)
 	pthread_mutexattr_destroy(&attr);
 }
 
+/* ---- limits -------------------------------------------------------------------- */
+
+/* in: what a keyword stored. */
+static uint32_t
+ms_or(uint32_t said, uint32_t usual)
+{
+	return said == 0 ? usual : said == LU_NO_LIMIT ? 0 : said;
+}
+
+/* As in HAProxy: what loads and begins may take its time. */
+static struct lu_limits
+limits_of(const struct lu_unit *u, const struct lu_conf *conf, enum lu_at at, bool live)
+{
+	const uint32_t burst = ms_or(conf->burst_ms, 1000);
+
+	if (at == LU_AT_BODY || at == LU_AT_INIT)
+		return (struct lu_limits){ .hard = live ? ms_or(conf->session_ms, 4000)
+							: 0 };
+	if (u->kind == LU_SCRIPT)
+		return u->limits;
+	switch (at) {
+	case LU_AT_TASK:
+	case LU_AT_EVENT:
+	case LU_AT_CLI:
+		return (struct lu_limits){ 0, burst, ms_or(conf->task_ms, 0), 0 };
+	case LU_AT_SERVICE:
+		return (struct lu_limits){ 0, burst, ms_or(conf->service_ms, 4000), 0 };
+	default:
+		return (struct lu_limits){ 0, burst, ms_or(conf->session_ms, 4000), 0 };
+	}
+}
+
+void
+lu_state_settle(struct lu_state *s)
+{
+	const struct lu_conf *const conf = lu_conf_of(s->gen);
+
+	for (int at = 0; at < LU_N_ATS; at++)
+		s->limits[at] = limits_of(s->unit, conf, (enum lu_at)at, conf->began);
+	lu_enter(s);
+	lu_mem_limit(
+	    &s->mem, s->unit->mem_limit, s->unit->kind == LU_SCRIPT ? 0 : conf->maxmem);
+	lu_leave(s);
+}
+
 struct lu_state *
 lu_state_new(struct lu_set *set, int thread, struct tw_err *err)
 {
@@ -110,18 +140,18 @@ lu_state_new(struct lu_set *set, int thread, struct tw_err *err)
 	s->gen = set->gen;
 	s->thread = thread;
 	s->shared = set->unit->kind == LU_SHARED;
-	s->mem.total = &conf->used;
-	s->mem.total_limit = conf->maxmem;
-	if (s->unit->script != NULL)
-		s->mem.limit = s->unit->script->memory;
-	s->txn_meta = s->txn_tcp_meta = LUA_NOREF;
 	lock_init(s);
+	s->mem.total = &conf->used;
+	s->gc_worker = -1;
+	lu_state_settle(s);
+	s->txn_meta = s->txn_tcp_meta = LUA_NOREF;
 	s->L = lua_newstate(lu_mem_alloc, &s->mem);
 	if (s->L == NULL) {
 		tw_err_set(err, "out of memory for a Lua state");
 		lu_state_free(&s);
 		return NULL;
 	}
+	s->mem.L = s->L;
 	lua_atpanic(s->L, on_panic);
 	*(struct lu_call **)lua_getextraspace(s->L) = NULL;
 	lu_cover_state(s->L);
@@ -155,8 +185,46 @@ script_run(lua_State *L, const struct lu_script *script)
 	return lua_pcall(L, 1, 0, 0);
 }
 
+/* As luaL_loadfile() has it: a mark of UTF-8, a line for the shell. No bytecode:
+ * the interpreter trusts it blindly. */
+static int
+compile(lua_State *L, const char *path, const struct lu_text *text)
+{
+	const char *p = text->p;
+	size_t n = text->len;
+
+	lua_pushfstring(L, "@%s", path);
+	if (n >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
+		p += 3;
+		n -= 3;
+	}
+	if (n > 0 && p[0] == '#')
+		while (n > 0 && p[0] != '\n') {
+			p++;
+			n--;
+		}
+	const int rc =
+	    luaL_loadbufferx(L, p != NULL ? p : "", n, lua_tostring(L, -1), "t");
+	lua_remove(L, -2);
+	return rc;
+}
+
+/* The chunk on top gets globals of its own, behind which are the given ones. */
+static void
+own_env(lua_State *L)
+{
+	lua_newtable(L);
+	lua_createtable(L, 0, 1);
+	lua_pushglobaltable(L);
+	lua_setfield(L, -2, "__index");
+	lua_setmetatable(L, -2);
+	if (lua_setupvalue(L, -2, 1) == NULL)
+		lua_pop(L, 1);
+}
+
 int
-lu_state_load(struct lu_state *s, const struct lu_file *file, struct tw_err *err)
+lu_state_load(struct lu_state *s, const struct lu_file *file,
+    const struct lu_text *text, struct tw_err *err)
 {
 	lua_State *const L = s->L;
 	int result = 0;
@@ -164,18 +232,29 @@ lu_state_load(struct lu_state *s, const struct lu_file *file, struct tw_err *err
 	lu_enter(s);
 	s->loading = true;
 	lu_cover_file(file->path);
+	s->strict = false;
+	struct lu_cell *const cell = lu_cell_get();
+	if (TW_LUA_POLLED)
+		lu_steps_arm(L, 0);
+	lua_State *const before = lu_watch_enter(cell, L, &s->limits[LU_AT_BODY], 0);
 	lua_pushcfunction(L, lu_traceback);
-	int rc = luaL_loadfilex(L, file->path, "t");
+	int rc = compile(L, file->path, text);
+	if (rc == LUA_OK && s->unit->profile == LU_UNTRUSTED)
+		own_env(L);
 	if (rc == LUA_OK) {
+		luaL_checkstack(L, file->n_args + 4, "too many arguments");
 		rc = s->unit->script != NULL ? script_run(L, s->unit->script)
 					     : file_run(L, file);
 	}
+	lu_watch_leave(cell, L, before);
 	if (rc != LUA_OK)
 		result = tw_err_set(err, "%.900s",
 		    lua_isstring(L, -1) ? lua_tostring(L, -1)
 					: "an error without text");
 	lua_settop(L, 0);
+	lu_strict_globals(L);
 	s->loading = false;
+	s->strict = true;
 	lu_leave(s);
 	return result;
 }
@@ -190,6 +269,24 @@ calls_free(struct lu_call **list)
 	}
 }
 
+static void
+leavers_free(struct lu_state *s)
+{
+	while (s->leavers != NULL) {
+		struct lu_leaver *const it = s->leavers;
+		s->leavers = it->next;
+		free(it);
+	}
+}
+
+static void
+tallies_free(struct lu_state *s)
+{
+	for (int i = 0; i < s->n_fn; i++)
+		free(s->tally[i]);
+	free(s->tally);
+}
+
 void
 lu_state_free(struct lu_state **state)
 {
@@ -198,7 +295,8 @@ lu_state_free(struct lu_state **state)
 	*state = NULL;
 	if (s == NULL)
 		return;
-	tw_timer_del(&s->gc_timer);
+	lu_gc_forget(s);
+	s->gc_at = 0;
 	while (s->live != NULL) {
 		struct lu_call *c = s->live;
 		lu_end(&c);
@@ -208,6 +306,8 @@ lu_state_free(struct lu_state **state)
 	calls_free(&s->pool);
 	lu_mem_fini(&s->mem);
 	pthread_mutex_destroy(&s->lock);
+	tallies_free(s);
+	leavers_free(s);
 	free(s->fn);
 	free(s->anchors);
 	free(s);
@@ -221,7 +321,7 @@ lu_enter(struct lu_state *s)
 	if (pthread_mutex_trylock(&s->lock) == 0)
 		return;
 	pthread_mutex_lock(&s->lock);
-	s->n_contended++;
+	atomic_fetch_add_explicit(&s->n_contended, 1, memory_order_relaxed);
 }
 
 void
@@ -229,4 +329,22 @@ lu_leave(struct lu_state *s)
 {
 	if (s->shared)
 		pthread_mutex_unlock(&s->lock);
+}
+
+bool
+lu_try_enter(struct lu_state *s)
+{
+	return !s->shared || pthread_mutex_trylock(&s->lock) == 0;
+}
+
+bool
+lu_on_retire(struct lu_state *s, void (*fn)(struct lu_state *s, void *arg), void *arg)
+{
+	struct lu_leaver *const it = malloc(sizeof(*it));
+
+	if (it == NULL)
+		return false;
+	*it = (struct lu_leaver){ s->leavers, fn, arg };
+	s->leavers = it;
+	return true;
 }

@@ -44,6 +44,7 @@ txn_new(struct lu_call *c, struct lu_req *r)
 	t->req = c->req;
 	t->next = r->txns;
 	r->txns = t;
+	lu_hold(c->s);
 	return t;
 }
 
@@ -102,6 +103,7 @@ lu_req_reset(struct tw_req *req, struct lu_req *r)
 			t->next = s->txn_pool;
 			s->txn_pool = t;
 		}
+		lu_release(s);
 		lu_leave(s);
 	}
 }

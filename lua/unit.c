@@ -13,8 +13,12 @@
 #include <stdlib.h>
 
 #include "chunk.h"
-
+#include "err.h"
+#include "gc.h"
 #include "script.h"
+#include "text.h"
+
+#define UNTRUSTED_STEPS 10000 /* thousands of instructions of a call */
 
 struct lu_conf *
 lu_conf_of(struct tw_gen *gen)
@@ -33,6 +37,11 @@ lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *name)
 	u->gen = gen;
 	u->files_end = &u->files;
 	u->slots_end = &u->slots;
+	u->errors = lu_errors_new();
+	if (kind == LU_SCRIPT) {
+		u->profile = LU_STANDARD;
+		u->limits = (struct lu_limits){ 5, 50, 1000, 0 };
+	}
 	if (conf->units_end == NULL)
 		conf->units_end = &conf->units;
 	*conf->units_end = u;
@@ -42,10 +51,20 @@ lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *name)
 
 /* ---- sets ------------------------------------------------------------------- */
 
+/* While the configuration is read nobody knows how many threads there will be:
+ * there is place for the first one's state. */
+static int
+n_states(const struct lu_unit *u)
+{
+	const int n = tw_n_workers() + 1;
+
+	return u->kind == LU_SHARED ? 1 : n < 2 ? 2 : n;
+}
+
 static struct lu_set *
 set_alloc(struct lu_unit *u)
 {
-	const int n = u->kind == LU_SHARED ? 1 : tw_n_workers() + 1;
+	const int n = n_states(u);
 	struct lu_set *const set =
 	    calloc(1, sizeof(*set) + sizeof(set->state[0]) * (size_t)n);
 
@@ -68,11 +87,13 @@ reader(const struct lu_set *set)
 static int
 state_fill(struct lu_set *set, int i, struct tw_err *err)
 {
+	int t = 0;
+
 	set->state[i] = lu_state_new(set, i, err);
 	if (set->state[i] == NULL)
 		return -1;
 	for (const struct lu_file *f = set->unit->files; f != NULL; f = f->next)
-		if (lu_state_load(set->state[i], f, err) != 0)
+		if (lu_state_load(set->state[i], f, &set->text[t++], err) != 0)
 			return -1;
 	return 0;
 }
@@ -97,60 +118,173 @@ lu_set_free(struct lu_set **set)
 		return;
 	for (int i = 0; i < old->n; i++)
 		lu_state_free(&old->state[i]);
+	lu_texts_free(&old->text, old->n_texts);
 	free(old);
 }
 
+/* What the first thread has, all must have: a request may come to any. The
+ * control thread's state serves no traffic. */
+static int
+slots_check(const struct lu_set *set, struct tw_err *err)
+{
+	for (const struct lu_slot *slot = set->unit->slots; slot != NULL;
+	     slot = slot->next)
+		for (int i = set->n > 1 ? 1 : 0; i < set->n; i++) {
+			const struct lu_state *const s = set->state[i];
+			if (s != NULL && slot->index < s->n_fn &&
+			    s->fn[slot->index].ref != LUA_NOREF)
+				continue;
+			if (set->reloading && !slot->used)
+				continue;
+			return tw_err_set(err,
+			    set->n > 1 && !set->reloading
+				? "the %s '%s' is not registered in all threads: it is "
+				  "missing in thread %d"
+				: "the %s '%s', which the configuration uses, is not "
+				  "registered any more",
+			    lu_reg_word[slot->reg], slot->name, i);
+		}
+	return 0;
+}
+
+/* Lives on in steps: what the files made stays. */
+static void
+settle(struct lu_set *set)
+{
+	for (int i = 0; i < set->n; i++) {
+		if (set->state[i] == NULL)
+			continue;
+		lu_state_settle(set->state[i]);
+		lu_gc_begin(set->state[i]);
+	}
+}
+
 struct lu_set *
-lu_set_new(struct lu_unit *unit, struct tw_err *err)
+lu_set_new(struct lu_unit *unit, struct lu_text *text, int n_texts, struct tw_err *err)
 {
 	struct lu_set *set = set_alloc(unit);
 
 	if (set == NULL) {
 		tw_err_set(err, "out of memory");
+		lu_texts_free(&text, n_texts);
 		return NULL;
 	}
+	set->text = text;
+	set->n_texts = n_texts;
+	set->reloading = true;
 	for (int i = 0; i < set->n; i++)
 		if (state_fill(set, i, err) != 0) {
 			lu_set_free(&set);
 			return NULL;
 		}
-	if (scripts_init(set, err) != 0)
+	if (slots_check(set, err) != 0 || scripts_init(set, err) != 0)
 		lu_set_free(&set);
+	else
+		settle(set);
+	return set;
+}
+
+/* What the line of a lua-script says. */
+static void
+script_limits(struct lu_unit *u)
+{
+	const struct lu_script *const script = u->script;
+
+	if (script == NULL)
+		return;
+	u->profile = script->profile;
+	u->mem_limit = script->memory;
+	if (script->time_ms != 0) {
+		u->limits.hard = script->time_ms;
+		if (u->limits.total < script->time_ms)
+			u->limits.total = script->time_ms;
+	}
+	if (u->profile == LU_UNTRUSTED)
+		u->limits.steps = UNTRUSTED_STEPS;
+}
+
+/* The set while the configuration is read: only the reader is there. */
+static struct lu_set *
+first_set(struct lu_unit *unit, struct tw_err *err)
+{
+	struct lu_set *set = atomic_load_explicit(&unit->set, memory_order_relaxed);
+
+	if (set != NULL)
+		return set;
+	script_limits(unit);
+	set = set_alloc(unit);
+	if (set == NULL) {
+		tw_err_set(err, "out of memory");
+		return NULL;
+	}
+	atomic_store_explicit(&unit->set, set, memory_order_relaxed);
+	set->state[reader(set)] = lu_state_new(set, reader(set), err);
 	return set;
 }
 
 int
 lu_unit_load(struct lu_unit *unit, struct lu_file *file, struct tw_err *err)
 {
-	struct lu_set *set = atomic_load_explicit(&unit->set, memory_order_relaxed);
+	struct lu_set *const set = first_set(unit, err);
 
-	if (set == NULL) {
-		set = set_alloc(unit);
-		if (set == NULL)
-			return tw_err_set(err, "out of memory");
-		const int i = reader(set);
-		atomic_store_explicit(&unit->set, set, memory_order_relaxed);
-		set->state[i] = lu_state_new(set, i, err);
-		if (set->state[i] == NULL)
-			return -1;
-	}
+	if (set == NULL)
+		return -1;
+	if (set->state[reader(set)] == NULL)
+		return tw_err_set(err, "the Lua state could not be made");
+	struct lu_text *const more =
+	    realloc(set->text, sizeof(*more) * (size_t)(set->n_texts + 1));
+	if (more == NULL)
+		return tw_err_set(err, "out of memory");
+	set->text = more;
+	if (lu_text_read(file->path, &more[set->n_texts], err) != 0)
+		return -1;
 	*unit->files_end = file;
 	unit->files_end = &file->next;
-	return set->state[reader(set)] != NULL
-	    ? lu_state_load(set->state[reader(set)], file, err)
-	    : tw_err_set(err, "the Lua state could not be made");
+	return lu_state_load(
+	    set->state[reader(set)], file, &set->text[set->n_texts++], err);
+}
+
+/* Now it is known. errors: false: out of memory. */
+static bool
+grow(struct lu_unit *unit)
+{
+	struct lu_set *const old =
+	    atomic_load_explicit(&unit->set, memory_order_relaxed);
+	const int n = n_states(unit);
+
+	if (old == NULL || old->n >= n)
+		return true;
+	struct lu_set *const set =
+	    calloc(1, sizeof(*set) + sizeof(set->state[0]) * (size_t)n);
+	if (set == NULL)
+		return false;
+	memcpy(set, old, sizeof(*old) + sizeof(old->state[0]) * (size_t)old->n);
+	set->n = n;
+	for (int i = 0; i < old->n; i++)
+		if (set->state[i] != NULL)
+			set->state[i]->set = set;
+	free(old);
+	atomic_store_explicit(&unit->set, set, memory_order_relaxed);
+	return true;
 }
 
 int
 lu_unit_begin(struct lu_unit *unit, struct tw_err *err)
 {
+	if (!grow(unit))
+		return tw_err_set(err, "out of memory");
 	struct lu_set *const set =
 	    atomic_load_explicit(&unit->set, memory_order_relaxed);
 
 	for (int i = 0; set != NULL && i < set->n; i++)
 		if (set->state[i] == NULL && state_fill(set, i, err) != 0)
 			return -1;
-	return set != NULL ? scripts_init(set, err) : 0;
+	if (set == NULL)
+		return 0;
+	if (slots_check(set, err) != 0 || scripts_init(set, err) != 0)
+		return -1;
+	settle(set);
+	return 0;
 }
 
 /* ---- slots ------------------------------------------------------------------- */
@@ -172,6 +306,8 @@ lu_slot_find(struct tw_gen *gen, enum lu_reg reg, struct tw_str name)
 	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL && slot == NULL;
 	     u = u->next)
 		slot = find_in(u, reg, name);
+	if (slot != NULL)
+		slot->used = true;
 	return slot;
 }
 
@@ -190,21 +326,35 @@ slot_new(struct lu_unit *u, enum lu_reg reg, const char *name)
 	return slot;
 }
 
+/* Both arrays, one place longer; a tally stays where it is. */
+static bool
+room_for(struct lu_state *s, int index)
+{
+	while (s->n_fn <= index) {
+		const size_t n = (size_t)s->n_fn + 1;
+		struct lu_fn *const fn = realloc(s->fn, sizeof(*fn) * n);
+		if (fn != NULL)
+			s->fn = fn;
+		struct lu_tally **const tally = realloc(s->tally, sizeof(*tally) * n);
+		if (tally != NULL)
+			s->tally = tally;
+		struct lu_tally *const one = calloc(1, sizeof(*one));
+		if (fn == NULL || tally == NULL || one == NULL) {
+			free(one);
+			return false;
+		}
+		fn[n - 1] = (struct lu_fn){ .ref = LUA_NOREF };
+		tally[n - 1] = one;
+		s->n_fn = (int)n;
+	}
+	return true;
+}
+
 static void
 function_keep(lua_State *L, struct lu_state *s, const struct lu_slot *slot, int fn)
 {
-	const int n = s->n_fn;
-
-	if (slot->index >= n) {
-		struct lu_fn *const more =
-		    realloc(s->fn, sizeof(*more) * (size_t)(slot->index + 1));
-		if (more == NULL)
-			luaL_error(L, "out of memory");
-		s->fn = more;
-		for (int i = n; i <= slot->index; i++)
-			s->fn[i] = (struct lu_fn){ .ref = LUA_NOREF };
-		s->n_fn = slot->index + 1;
-	}
+	if (!room_for(s, slot->index))
+		luaL_error(L, "out of memory");
 	struct lu_fn *const f = &s->fn[slot->index];
 	luaL_unref(L, LUA_REGISTRYINDEX, f->ref);
 	lua_pushvalue(L, fn);

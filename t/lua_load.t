@@ -41,7 +41,7 @@ frontend web
 		like($get->('/wait')->body, qr{^waited ONEh}, 'an action that waits');
 		is($get->('/refuse')->status, 403, 'act.DENY');
 		like($get->('/fail')->body, qr{^AB/fail}, 'an error lets it pass');
-		ok($p->wait_output(qr{Lua action 'fail': .*\.lua:\d+: attempt to index a nil}),
+		ok($p->wait_output(qr{Lua function 'fail': runtime error: .*\.lua:\d+: attempt to index a nil}),
 			'and is told');
 		stop_proxy($p);
 	};

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * text.h - what files said when they were read: a set keeps it, so that all its
+ * states run the same, and `lua rollback` what ran before.
+ */
+#ifndef TW_LUA_TEXT_H
+#define TW_LUA_TEXT_H
+
+#include "lu.h"
+
+/** lu_text_read - errors: -1: err. out: text, owns. */
+int lu_text_read(const char *path, struct lu_text *text, struct tw_err *err);
+void lu_texts_free(struct lu_text **text, int n);
+
+#endif
