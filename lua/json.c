@@ -194,6 +194,7 @@ write_value(struct encoder *e, int depth)
 	}
 }
 
+/*@ json.encode(value: any): string */
 static int
 json_encode(lua_State *L)
 {
@@ -458,6 +459,7 @@ read_value(struct decoder *d, int depth)
 		bad(d, d->p < d->end ? "unexpected character" : "unexpected end");
 }
 
+/*@ json.decode(text: string): any */
 static int
 json_decode(lua_State *L)
 {

@@ -88,7 +88,7 @@ tab_remove(lua_State *L)
 	lua_Integer at = luaL_optinteger(L, 2, len);
 
 	if (at != len)
-		luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)len, 2,
+		luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)len, 1,
 		    "position out of bounds");
 	lua_geti(L, 1, at);
 	for (; at < len; at++) {

@@ -40,6 +40,8 @@ UNIT_TESTS = \
 	t/unit/test_logfmt \
 	t/unit/test_logtext \
 	t/unit/test_lua_escape \
+	t/unit/test_lua_mem \
+	t/unit/test_lua_str \
 	t/unit/test_mqtt \
 	t/unit/test_msg \
 	t/unit/test_normalize \
@@ -172,6 +174,10 @@ check-local:
 		$(if $(strip $(T)),$(addprefix $(srcdir)/,$(T)),\
 			-r $(srcdir)/t $(UNIT_RUN))
 t_fuzz_fuzz_dns_LDADD = modules/resolvers/libresolvers.la $(FUZZ_LINK)
+t_unit_test_lua_mem_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
+t_unit_test_lua_mem_LDADD = lua/liblua.la $(LUA_LIBS) $(LDADD)
+t_unit_test_lua_str_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
+t_unit_test_lua_str_LDADD = lua/liblua.la $(LUA_LIBS) $(LDADD)
 t_unit_test_dns_msg_LDADD = modules/resolvers/libresolvers.la $(LDADD)
 t_fuzz_fuzz_cli_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_conf_LDADD = $(FUZZ_LINK)

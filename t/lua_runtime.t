@@ -194,4 +194,61 @@ frontend web
 		'with a name');
 };
 
+subtest 'lua-script: soft and hard limits, profiles, globals' => sub {
+	my $native = spew('native.lua', <<'END_LUA');
+return {
+	on_request = function(req)
+		if req.path == "/loop" then while true do pcall(function() while true do end end) end end
+		if req.path == "/slow" then
+			for i = 1, 1e9 do if i % 1000 == 0 and os.clock() - start > 0.02 then break end end
+		end
+		if req.path == "/global" then leaked = 1 end
+		if req.path == "/what" then
+			local ok, err = pcall(require, "nothing.at.all")
+			return req:reply(200, tostring(io.popen) .. tostring(os.execute) .. tostring(dofile) ..
+			    tostring(debug.sethook) .. err)
+		end
+	end,
+}
+END_LUA
+	my $untrusted = spew('untrusted.lua', <<'END_LUA');
+assert(not io and not require and not package and not os.getenv)
+mine = 1
+assert(mine == 1 and _G.mine == nil)
+assert(not pcall(setmetatable, {}, { __gc = function() end }))
+return { on_request = function(req)
+	if req.path == "/steps" then while true do end end
+end }
+END_LUA
+	my $sock = "$dir/native.sock";
+	my $p = start_proxy("global
+    nbthread 2
+    stats socket $sock level admin
+    lua-script one file $native
+    lua-script two file $untrusted profile untrusted
+" . defaults() . "
+frontend web
+    bind {BIND:web}
+    stats enable
+    stats uri /stats
+    http-request return status 200 content-type text/plain string ok if !{ path_beg /stats }
+");
+	my $get = sub { $p->request('web', "GET /$_[0] HTTP/1.1\r\nHost: h\r\n\r\n") };
+	is($get->('loop')->status, 500, 'an endless loop is stopped, and fails the request');
+	is($get->('x')->body, 'ok', 'others are served');
+	is($get->('global')->status, 500, 'a new global is an error');
+	ok($p->wait_output(qr{assignment to the undeclared global 'leaked'}), 'with its name');
+	like($get->('what')->body, qr{^nilnilnilnil.*not at run time}, 'what a standard script has not');
+	is($get->('steps')->status, 500, 'an untrusted one is stopped, too');
+	my $show = cli_ask($sock, 'show lua');
+	like($show, qr{^one generation=1 profile=standard}m, 'profiles');
+	like($show, qr{^two generation=1 profile=untrusted}m, 'are shown');
+	like($show, qr{^  hook \S+ calls=\d+ errors=\d+ .*slow=[1-9]\d* stopped=[1-9]}m,
+		'told of before it was stopped');
+	ok($p->wait_output(qr{it has run for more than 5 ms}), 'in words');
+	like($get->('stats;json')->body, qr{"lua".*on_request}s, 'on the page, as JSON');
+	like(cli_ask($sock, 'lua reload one'), qr{^one is loaded anew: generation 2}, 'lua reload of one');
+	stop_proxy($p);
+};
+
 done_testing();
