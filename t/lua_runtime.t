@@ -221,6 +221,7 @@ return { on_request = function(req)
 end }
 END_LUA
 	my $sock = "$dir/native.sock";
+	my $o = origin(name => 'o', respond => sub { $_[2]->reply($_[0], 'ok') });
 	my $p = start_proxy("global
     nbthread 2
     stats socket $sock level admin
@@ -231,7 +232,9 @@ frontend web
     bind {BIND:web}
     stats enable
     stats uri /stats
-    http-request return status 200 content-type text/plain string ok if !{ path_beg /stats }
+    default_backend be
+backend be
+    server s " . $o->addr . "
 ");
 	my $get = sub { $p->request('web', "GET /$_[0] HTTP/1.1\r\nHost: h\r\n\r\n") };
 	is($get->('loop')->status, 500, 'an endless loop is stopped, and fails the request');
@@ -246,7 +249,7 @@ frontend web
 	like($show, qr{^  hook \S+ calls=\d+ errors=\d+ .*slow=[1-9]\d* stopped=[1-9]}m,
 		'told of before it was stopped');
 	ok($p->wait_output(qr{it has run for more than 5 ms}), 'in words');
-	like($get->('stats;json')->body, qr{"lua".*on_request}s, 'on the page, as JSON');
+	like($get->('stats;json')->body, qr{"Lua".*on_request}s, 'on the page, as JSON');
 	like(cli_ask($sock, 'lua reload one'), qr{^one is loaded anew: generation 2}, 'lua reload of one');
 	stop_proxy($p);
 };
