@@ -14,7 +14,7 @@
 #include "lu.h"
 
 #define LU_SAMPLE_EVERY 256 /* calls */
-#define LU_SAMPLE_FIRST 32 /* the first ones all */
+#define LU_SAMPLE_FIRST 32  /* the first ones all */
 
 /* The module's own counters. */
 enum lu_counter {

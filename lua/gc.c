@@ -68,6 +68,8 @@ lu_gc_wanted(struct lu_state *s)
 
 	if (id >= LU_MAX_WORKERS || s->gc_worker >= 0)
 		return;
+	if (!s->shared && id != s->thread) /* being made: not in use yet */
+		return;
 	struct collector *const co = &collectors[id];
 	pthread_mutex_lock(&co->lock);
 	s->gc_worker = id;

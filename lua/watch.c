@@ -76,8 +76,11 @@ on_instruction(lua_State *L, lua_Debug *ar)
 	const uint32_t seq = atomic_load_explicit(&cell->seq, memory_order_relaxed);
 
 	(void)ar;
-	if (lu_stopping())
+	if (lu_stopping()) {
+		if (TW_LUA_POLLED)
+			lu_stop_arm(L);
 		lu_stop_raise(L);
+	}
 	if (TW_LUA_POLLED &&
 	    atomic_load_explicit(&cell->told, memory_order_relaxed) != seq)
 		return;

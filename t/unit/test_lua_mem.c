@@ -135,9 +135,10 @@ test_sleepers(void **state)
 	(void)state;
 	luaL_openlibs(L);
 	lua_register(L, "sleep", sleeps);
-	assert_int_equal(luaL_dostring(L,
-			     "return function(a) local b, c = a, a * 2 sleep() return b, c "
-			     "end"),
+	assert_int_equal(
+	    luaL_dostring(L,
+		"return function(a) local b, c = a, a * 2 sleep() return b, c "
+		"end"),
 	    LUA_OK);
 	const size_t before = m.used;
 	for (int i = 0; i < N_SLEEPERS; i++) {

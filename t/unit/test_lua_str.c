@@ -74,7 +74,8 @@ static const char tables[] =
     "end\n"
     "local function copy(t) return { table.unpack(t) } end\n"
     "local function show(t)\n"
-    "  local r = {} for i = -4, 14 do r[#r + 1] = tostring(t[i]) end return concat(r, ',')\n"
+    "  local r = {} for i = -4, 14 do r[#r + 1] = tostring(t[i]) end\n"
+    "  return concat(r, ',')\n"
     "end\n"
     "local function same(name, ...)\n"
     "  local t = make() local u = copy(t)\n"
@@ -105,8 +106,8 @@ static const char json[] =
     "assert(json.encode { a = json.null } == '{\"a\":null}')\n"
     "assert(json.encode { [2] = 1 } == '{\"2\":1}')\n"
     "assert(math.type(json.decode '12345678901') == 'integer')\n"
-    "for _, bad in ipairs { '', '{', '[1,]', '{\"a\"}', '01', '1.', '\"\\\\x\"', 'nul', '1 2',\n"
-    "  '\"\\n\"', ('['):rep(200), '\"\\\\ud800\\\\u0041\"', '-' } do\n"
+    "for _, bad in ipairs { '', '{', '[1,]', '{\"a\"}', '01', '1.', '\"\\\\x\"', 'nul',\n"
+    "  '1 2', '\"\\n\"', ('['):rep(200), '\"\\\\ud800\\\\u0041\"', '-' } do\n"
     "  assert(not pcall(json.decode, bad), bad)\n"
     "end\n"
     "local ring = {} ring[1] = ring\n"
@@ -121,10 +122,11 @@ open_both(void)
 	lua_State *const L = luaL_newstate();
 
 	luaL_openlibs(L);
-	assert_int_equal(luaL_dostring(L,
-			     "local function copy(t) local c = {} for k, v in pairs(t) do "
-			     "c[k] = v end return c end "
-			     "old, oldt, concat = copy(string), copy(table), table.concat"),
+	assert_int_equal(
+	    luaL_dostring(L,
+		"local function copy(t) local c = {} for k, v in pairs(t) do "
+		"c[k] = v end return c end "
+		"old, oldt, concat = copy(string), copy(table), table.concat"),
 	    LUA_OK);
 	lua_pushinteger(L, 20000);
 	lua_setglobal(L, "rounds");
