@@ -503,7 +503,8 @@ extern const struct lu_extra lu_extras[];
 /** lu_set_init, lu_set_go - all stages of the table. */
 int lu_set_init(struct lu_set *set, struct tw_err *err);
 void lu_set_go(struct lu_set *set);
-/** lu_unit_fini - its sets. context: control; nobody uses it any more. */
+/** lu_unit_fini - its sets; a second time, nothing. context: control; nobody uses
+ * it any more. */
 void lu_unit_fini(struct lu_unit *unit);
 
 #endif

@@ -155,6 +155,7 @@ lu_unit_fini(struct lu_unit *u)
 	lu_errors_free(&u->errors);
 	if (u->script != NULL)
 		lu_script_free(u->script);
+	u->script = NULL;
 }
 
 /* ---- replacing ----------------------------------------------------------------- */

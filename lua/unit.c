@@ -26,6 +26,13 @@ lu_conf_of(struct tw_gen *gen)
 	return tw_gen_block(gen, lu_self);
 }
 
+/* Also of a configuration that was refused, which never started or stopped. */
+static void
+unit_end(void *unit)
+{
+	lu_unit_fini(unit);
+}
+
 struct lu_unit *
 lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *name)
 {
@@ -38,6 +45,7 @@ lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *name)
 	u->files_end = &u->files;
 	u->slots_end = &u->slots;
 	u->errors = lu_errors_new();
+	tw_arena_at_end(tw_gen_arena(gen), unit_end, u);
 	if (kind == LU_SCRIPT) {
 		u->profile = LU_STANDARD;
 		u->limits = (struct lu_limits){ 5, 50, 1000, 0 };
