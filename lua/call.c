@@ -213,6 +213,7 @@ has_yielded(struct lu_call *c)
 	}
 	c->began = false;
 	lua_settop(c->L, 0);
+	lu_gc_look(c->s); /* a task may never end */
 	lu_leave(c->s);
 	return LU_WAITS;
 }
