@@ -8,7 +8,7 @@
  * run again when it is woken; one that fails ends the request with on-error's
  * status and an id that stands in the log, too. Worker.
  */
-#include "script.h"
+#include "route.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -176,27 +176,67 @@ origin_of(const struct lu_call *c, const struct lu_hooked *h, enum lu_stage stag
 							  : &h->script->origin[stage];
 }
 
+/* A name, a backend, a split or a router. in: the value is at 1. returns: NULL: none
+ * of them; *none: a router without a route for it. */
+static struct tw_proxy *
+backend_at(struct lu_call *c, bool *none)
+{
+	struct lu_split *const split = lu_test_split(c->L, 1);
+	struct lu_router *const router = lu_test_router(c->L, 1);
+	const bool http = tw_proxy_mode(tw_req_frontend(c->req)) == TW_MODE_HTTP;
+	struct lu_view v;
+
+	*none = false;
+	if (lua_type(c->L, 1) == LUA_TSTRING)
+		return tw_gen_find(c->s->gen, lua_tostring(c->L, 1), TW_BACKEND);
+	if (split != NULL && http) {
+		lu_view_of(&v, c->req);
+		return lu_split_pick(split, &v);
+	}
+	if (router != NULL && http) {
+		struct tw_proxy *const px = lu_router_find(router, c->req);
+		*none = px == NULL;
+		return px;
+	}
+	return lu_test_backend(c->L, 1);
+}
+
 static enum tw_verdict
 route_return(struct lu_call *c, const struct lu_hooked *h)
 {
 	struct tw_req *const req = c->req;
 	char text[320];
+	bool none;
 
 	if (lua_gettop(c->L) == 0 || lua_isnil(c->L, 1))
 		return TW_NEXT;
-	struct tw_proxy *px = lu_test_backend(c->L, 1);
-	if (px == NULL && lua_type(c->L, 1) == LUA_TSTRING)
-		px = tw_gen_find(c->s->gen, lua_tostring(c->L, 1), TW_BACKEND);
+	struct tw_proxy *const px = backend_at(c, &none);
+	if (none)
+		return TW_NEXT;
 	if (px == NULL || tw_proxy_mode(px) != tw_proxy_mode(tw_req_frontend(req))) {
-		const char *const name = lua_type(c->L, 1) == LUA_TSTRING
-		    ? lua_tostring(c->L, 1)
-		    : luaL_typename(c->L, 1);
 		snprintf(text, sizeof(text),
-		    "it returned '%.200s', which is no backend of mode %s", name,
+		    "it returned '%.200s', which is no backend of mode %s",
+		    lua_type(c->L, 1) == LUA_TSTRING ? lua_tostring(c->L, 1)
+						     : luaL_typename(c->L, 1),
 		    tw_proxy_mode_name(tw_req_frontend(req)));
 		return wrong(req, h, LU_ON_ROUTE, text);
 	}
 	tw_decide_backend(req, px, origin_of(c, h, LU_ON_ROUTE));
+	return TW_NEXT;
+}
+
+/* on_route = tw.router{...}: no Lua is run. */
+static enum tw_verdict
+pure_route(struct tw_req *req, const struct lu_hooked *h, struct lu_router *router)
+{
+	if (tw_proxy_mode(tw_req_frontend(req)) != TW_MODE_HTTP)
+		return TW_NEXT;
+	struct tw_proxy *const px = lu_router_find(router, req);
+	if (px != NULL && tw_proxy_mode(px) != TW_MODE_HTTP)
+		return wrong(
+		    req, h, LU_ON_ROUTE, "the router's backend is not in mode http");
+	if (px != NULL)
+		tw_decide_backend(req, px, lu_router_origin(router));
 	return TW_NEXT;
 }
 
@@ -326,12 +366,17 @@ push_args(struct lu_call *c, enum lu_stage stage)
 	}
 }
 
+static struct lu_state *
+state_of(struct tw_req *req, const struct lu_hooked *h)
+{
+	return lu_state_of(
+	    h->script->unit, tw_worker_id(tw_conn_worker(tw_req_conn(req))));
+}
+
 static struct lu_call *
 begin(struct tw_req *req, const struct lu_hooked *h, enum lu_stage stage, int *n)
 {
-	const int worker = tw_worker_id(tw_conn_worker(tw_req_conn(req)));
-	struct lu_call *c =
-	    lu_begin(lu_state_of(h->script->unit, worker), LU_AT_HOOK, req);
+	struct lu_call *c = lu_begin(state_of(req, h), LU_AT_HOOK, req);
 
 	if (c == NULL)
 		return NULL;
@@ -354,6 +399,11 @@ run_one(struct tw_req *req, struct lu_req *r, const struct lu_hooked *h,
 	enum tw_verdict v = TW_NEXT;
 	int n = 0;
 
+	if (stage == LU_ON_ROUTE) {
+		struct lu_state *const s = state_of(req, h);
+		if (s->router != NULL)
+			return pure_route(req, h, s->router);
+	}
 	if (c == NULL)
 		c = begin(req, h, stage, &n);
 	if (c == NULL) /* a reload has taken it out */
@@ -561,14 +611,13 @@ lu_hook_parse(struct tw_action_line *a, const void **conf)
 		    "'lua-hook': there is no script '%s': a line 'lua-script %s file "
 		    "...' must stand before, in 'global'",
 		    name, name);
-	if (s->slot[LU_ON_REQUEST] == NULL)
-		return tw_line_fail(a->ln, a->i - 1,
-		    "'lua-hook': the script '%s' has no function on_request", name);
 	struct lu_hooked *const h =
 	    tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*h));
-	h->script = s;
-	h->slot = s->slot[LU_ON_REQUEST];
-	s->placed = true;
+	*h = (struct lu_hooked){ .next = s->placed,
+		.script = s,
+		.conf_file = a->ln->file,
+		.conf_line = a->ln->number };
+	s->placed = h;
 	*conf = h;
 	return 0;
 }

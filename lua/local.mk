@@ -29,8 +29,10 @@ lua_liblua_la_SOURCES = \
 	lua/message.c \
 	lua/native.c \
 	lua/reload.c \
+	lua/router.c \
 	lua/script.c \
 	lua/show.c \
+	lua/split.c \
 	lua/state.c \
 	lua/std.c \
 	lua/std_co.c \

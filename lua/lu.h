@@ -223,6 +223,7 @@ struct lu_state {
 	int gc_worker;             /* whose list it is in; -1: none */
 	bool gc_running;           /* a cycle is under way */
 	_Atomic uint64_t gc_us, gc_steps, gc_cycles;
+	struct lu_router *router; /* on_route = tw.router{...}; NULL: a function */
 };
 
 /* Called when its state is replaced. */

@@ -37,6 +37,8 @@ load(const struct tw_self *self, struct tw_err *err)
 static int
 check(struct tw_gen *gen)
 {
+	if (lu_scripts_load(gen) != 0)
+		return -1;
 	lu_lint(gen);
 	return lu_scripts_check(gen);
 }

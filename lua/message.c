@@ -328,19 +328,53 @@ push_decoded(lua_State *L, struct tw_str s)
 	luaL_pushresultsize(&b, n);
 }
 
-/* A name that is written with escapes is compared as what it stands for. */
-static bool
-name_is(lua_State *L, struct tw_str name, struct tw_str wanted)
+static struct tw_str
+cookies_of(struct tw_msg *msg, struct tw_hdr **h)
 {
-	if (tw_str_eq(name, wanted))
-		return true;
-	if (memchr(name.p, '%', name.len) == NULL &&
-	    memchr(name.p, '+', name.len) == NULL)
-		return false;
-	push_decoded(L, name);
-	const bool is = lua_rawequal(L, -1, 2);
-	lua_pop(L, 1);
-	return is;
+	*h = *h == NULL ? tw_msg_first(msg, TW_H_COOKIE) : tw_msg_next(msg, *h);
+	return *h != NULL ? tw_hdr_value(*h) : (struct tw_str){ NULL, 0 };
+}
+
+bool
+lu_form_eq(struct tw_str raw, struct tw_str plain)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < raw.len; i++, n++) {
+		char c = raw.p[i] == '+' ? ' ' : raw.p[i];
+		if (c == '%' && i + 2 < raw.len && hex(raw.p[i + 1]) >= 0 &&
+		    hex(raw.p[i + 2]) >= 0) {
+			c = (char)(hex(raw.p[i + 1]) << 4 | hex(raw.p[i + 2]));
+			i += 2;
+		}
+		if (n == plain.len || plain.p[n] != c)
+			return false;
+	}
+	return n == plain.len;
+}
+
+bool
+lu_arg_find(struct tw_str query, struct tw_str wanted, struct tw_str *value)
+{
+	struct tw_str name;
+
+	while (query.p != NULL && next_arg(&query, &name, value))
+		if (lu_form_eq(name, wanted))
+			return true;
+	return false;
+}
+
+bool
+lu_cookie_find(struct tw_msg *msg, struct tw_str wanted, struct tw_str *value)
+{
+	struct tw_str name, rest;
+	struct tw_hdr *h = NULL;
+
+	while ((rest = cookies_of(msg, &h)).p != NULL)
+		while (next_cookie(&rest, &name, value))
+			if (tw_str_eq(name, wanted))
+				return true;
+	return false;
 }
 
 static struct tw_str
@@ -351,26 +385,15 @@ query_of(const struct lu_part *p)
 	return msg != NULL ? tw_msg_query(msg) : (struct tw_str){ NULL, 0 };
 }
 
-static struct tw_str
-cookies_of(struct tw_msg *msg, struct tw_hdr **h)
-{
-	*h = *h == NULL ? tw_msg_first(msg, TW_H_COOKIE) : tw_msg_next(msg, *h);
-	return *h != NULL ? tw_hdr_value(*h) : (struct tw_str){ NULL, 0 };
-}
-
 int
 lu_args_index(lua_State *L)
 {
-	struct tw_str rest = query_of(lu_part(L, 1, LU_P_ARGS));
-	const struct tw_str wanted = lu_check_str(L, 2);
-	struct tw_str name, value;
+	struct tw_str value;
 
-	while (rest.p != NULL && next_arg(&rest, &name, &value))
-		if (name_is(L, name, wanted)) {
-			push_decoded(L, value);
-			return 1;
-		}
-	lua_pushnil(L);
+	if (lu_arg_find(query_of(lu_part(L, 1, LU_P_ARGS)), lu_check_str(L, 2), &value))
+		push_decoded(L, value);
+	else
+		lua_pushnil(L);
 	return 1;
 }
 
@@ -378,17 +401,12 @@ int
 lu_cookies_index(lua_State *L)
 {
 	struct tw_msg *const msg = tw_req_request(lu_part(L, 1, LU_P_COOKIES)->of->req);
-	const struct tw_str wanted = lu_check_str(L, 2);
-	struct tw_str name, value, rest;
-	struct tw_hdr *h = NULL;
+	struct tw_str value;
 
-	while ((rest = cookies_of(msg, &h)).p != NULL)
-		while (next_cookie(&rest, &name, &value))
-			if (tw_str_eq(name, wanted)) {
-				lu_push_str(L, value);
-				return 1;
-			}
-	lua_pushnil(L);
+	if (lu_cookie_find(msg, lu_check_str(L, 2), &value))
+		lu_push_str(L, value);
+	else
+		lua_pushnil(L);
 	return 1;
 }
 

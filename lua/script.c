@@ -8,7 +8,7 @@
  * gives each proxy a list of hooks for each stage, so that a proxy without any
  * has no hook in its chain. Control thread.
  */
-#include "script.h"
+#include "route.h"
 
 #include <stdlib.h>
 
@@ -196,7 +196,6 @@ lu_script_set(struct tw_line *ln)
 {
 	struct lu_script *const s = script_new(ln);
 	const char *const name = tw_arg(ln, 0);
-	struct tw_err err = { "" };
 
 	if (lu_script_find(ln->gen, name) != NULL)
 		return tw_line_fail(ln, 0,
@@ -213,8 +212,7 @@ lu_script_set(struct tw_line *ln)
 	*f = (struct lu_file){ .path = dup(ln, tw_arg(ln, 2)),
 		.conf_file = ln->file,
 		.conf_line = ln->number };
-	if (lu_unit_load(s->unit, f, &err) != 0)
-		return tw_line_fail(ln, 2, "'lua-script': %s", err.text);
+	s->file = f;
 	return 0;
 }
 
@@ -290,12 +288,16 @@ lu_script_loaded(lua_State *L)
 	typos_check(L, 2);
 	for (int i = 0; i < LU_ON_TIMER; i++) {
 		hook_push(L, lu_stage_name[i]);
-		if (lua_isfunction(L, -1)) {
+		struct lu_router *const router =
+		    i == LU_ON_ROUTE ? lu_test_router(L, -1) : NULL;
+		if (router != NULL)
+			lu_state_from(L)->router = router;
+		if (lua_isfunction(L, -1) || router != NULL) {
 			struct lu_slot *const slot =
 			    lu_slot_set(L, LU_HOOK, lu_stage_name[i], -1);
 			if (slot != NULL) /* NULL: new with a reload */
 				s->slot[i] = slot;
-			if (!lua_iscfunction(L, -1))
+			if (router == NULL && !lua_iscfunction(L, -1))
 				origin_set(L, s, (enum lu_stage)i);
 		} else if (!lua_isnil(L, -1)) {
 			luaL_error(L, "%s is a %s, not a function", lu_stage_name[i],
@@ -427,7 +429,7 @@ stages_of(const struct lu_script *s, const struct tw_proxy *px)
 		bits |= OF_BACKEND | (s->in != NULL ? OF_HTTP : 0);
 	if (tw_proxy_mode(px) != TW_MODE_HTTP)
 		bits &= ~OF_HTTP;
-	if (s->placed)
+	if (s->placed != NULL)
 		bits &= ~LU_BIT(REQUEST);
 	return bits;
 }
@@ -471,6 +473,39 @@ names_check(struct tw_gen *gen, const struct lu_script *s)
 			    "'lua-script': there is no proxy '%s', referenced by 'in'",
 			    s->in[i]);
 	return 0;
+}
+
+static int
+placed_check(struct tw_gen *gen, const struct lu_script *s)
+{
+	for (struct lu_hooked *h = s->placed; h != NULL; h = h->next) {
+		h->slot = s->slot[LU_ON_REQUEST];
+		if (h->slot == NULL)
+			return tw_gen_fail(gen, h->conf_file, h->conf_line,
+			    "'lua-hook': the script '%s' has no function on_request",
+			    s->unit->name);
+	}
+	return 0;
+}
+
+/* When all proxies are known, so that a file can name them. */
+int
+lu_scripts_load(struct tw_gen *gen)
+{
+	int rc = 0;
+
+	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next) {
+		struct lu_script *const s = u->script;
+		struct tw_err err = { "" };
+		if (s == NULL)
+			continue;
+		if (lu_unit_load(u, s->file, &err) != 0)
+			rc = tw_gen_fail(gen, s->conf_file, s->conf_line,
+			    "'lua-script': %s", err.text);
+		else
+			rc |= placed_check(gen, s);
+	}
+	return rc;
 }
 
 int

@@ -53,7 +53,8 @@ struct lu_script {
 	uint64_t memory;                      /* bytes of each state; 0: no limit */
 	uint32_t time_ms;                     /* of one call; 0: what tune.lua says */
 	int on_error;                         /* a status; 0: the request goes on */
-	bool placed;                          /* some http-request lua-hook names it */
+	struct lu_file *file;   /* run by check() */
+	struct lu_hooked *placed; /* where http-request lua-hook names it */
 	struct lu_slot *slot[LU_N_STAGES];    /* NULL: no such hook */
 	struct tw_origin origin[LU_N_STAGES]; /* the hook's function */
 	pthread_mutex_t lock;                 /* shared: of origins */
@@ -63,6 +64,8 @@ struct lu_script {
 /* A proxy's hooks of one stage, in the order of the lines. gen */
 struct lu_hooked {
 	struct lu_hooked *next;
+	const char *conf_file; /* of lua-hook */
+	int conf_line;
 	struct lu_script *script;
 	struct lu_slot *slot;
 	bool of_frontend; /* on the frontend's chain only, when both have it */
@@ -96,6 +99,8 @@ int lu_script_loaded(lua_State *L);
 int lu_script_init(struct lu_state *s, struct tw_err *err);
 /** lu_scripts_check - which proxies run which hooks. context: check. */
 int lu_scripts_check(struct tw_gen *gen);
+/** lu_scripts_load - before that: runs their files. */
+int lu_scripts_load(struct tw_gen *gen);
 void lu_script_free(struct lu_script *script);
 struct lu_script *lu_script_find(struct tw_gen *gen, const char *name);
 /** lu_origin_here - of the Lua line that runs. */

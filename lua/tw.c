@@ -3,7 +3,7 @@
 /*
  * tw.c - the module "tideway": what scripts call that belongs to no request.
  */
-#include "script.h"
+#include "route.h"
 
 #include <tideway/log.h>
 
@@ -70,6 +70,8 @@ lu_open_tw(lua_State *L)
 	lua_newtable(L);
 	luaL_setfuncs(L, functions, 0);
 	lu_open_backend(L);
+	lu_open_split(L);
+	lu_open_router(L);
 	lua_pushinteger(L, s->thread);
 	lua_setfield(L, -2, "worker");
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
