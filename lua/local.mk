@@ -16,6 +16,7 @@ lua_liblua_la_SOURCES = \
 	lua/count.c \
 	lua/cover.c \
 	lua/decide.c \
+	lua/dict.c \
 	lua/err.c \
 	lua/escape.c \
 	lua/expr.c \
@@ -31,6 +32,7 @@ lua_liblua_la_SOURCES = \
 	lua/reload.c \
 	lua/router.c \
 	lua/script.c \
+	lua/shared.c \
 	lua/show.c \
 	lua/split.c \
 	lua/state.c \

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "script.h"
+#include "shared.h"
 
 static struct lu_file *
 file_new(struct tw_line *ln, const char *path, int first_arg)
@@ -203,6 +204,15 @@ const struct tw_kw lu_keywords[] = {
 	    .help = "Loads a script of its own, whose functions on_request, on_route "
 		    "and so on are run for each request of all proxies, or of those "
 		    "named." },
+	{ .word = "lua-shared",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 2,
+	    .max_args = 2,
+	    .set = lu_shared_set_line,
+	    .usage = "<name> <size>",
+	    .help = "Makes a dictionary that all threads and scripts share, "
+		    "tw.shared.<name>; it outlives reloads. What was not used longest "
+		    "makes place when it is full." },
 	{ .word = "tune.lua.bool-sample-conversion",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,

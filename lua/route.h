@@ -46,4 +46,9 @@ struct lu_router *lu_test_router(lua_State *L, int i);
 struct tw_proxy *lu_router_find(struct lu_router *r, struct tw_req *req);
 const struct tw_origin *lu_router_origin(const struct lu_router *r);
 
+/* ---- dict.c, map.c ---- */
+
+/** each: in: the table `tw` is on top. */
+void lu_open_dict(lua_State *L);
+
 #endif

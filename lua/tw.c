@@ -4,7 +4,9 @@
  * tw.c - the module "tideway": what scripts call that belongs to no request.
  */
 #include "route.h"
+#include "std.h"
 
+#include <tideway/hash.h>
 #include <tideway/log.h>
 
 static int
@@ -55,7 +57,21 @@ tw_sleep(lua_State *L)
 	return lu_sleep_then(L, (uint32_t)(s * 1000), 0, after_sleep);
 }
 
+/* With n: 1 to n. */
+/*@ tw.hash(text: string, n?: integer): integer */
+static int
+tw_hash_(lua_State *L)
+{
+	const uint32_t h = tw_hash_avalanche(tw_hash_sdbm(lu_check_str(L, 1)));
+	const lua_Integer n = luaL_optinteger(L, 2, 0);
+
+	luaL_argcheck(L, n >= 0 && n <= UINT32_MAX, 2, "a positive number is expected");
+	lua_pushinteger(L, n == 0 ? h : 1 + (lua_Integer)((uint64_t)h * (uint64_t)n >> 32));
+	return 1;
+}
+
 static const luaL_Reg functions[] = {
+	{ "hash", tw_hash_ },
 	{ "log", tw_log_ },
 	{ "now", tw_now_ },
 	{ "sleep", tw_sleep },
@@ -72,6 +88,9 @@ lu_open_tw(lua_State *L)
 	lu_open_backend(L);
 	lu_open_split(L);
 	lu_open_router(L);
+	lu_open_dict(L);
+	lu_open_json(L);
+	lua_setfield(L, -2, "json");
 	lua_pushinteger(L, s->thread);
 	lua_setfield(L, -2, "worker");
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
