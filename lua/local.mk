@@ -52,13 +52,14 @@ lua_liblua_la_SOURCES = \
 	lua/watch.c
 
 # What the module carries with it.
-lua_lib = $(srcdir)/lua/lib/test.lua
+lua_lib = $(srcdir)/lua/lib/test.lua $(srcdir)/lua/lib/tw.lua
 nodist_lua_liblua_la_SOURCES = lua/lib.c
 CLEANFILES += lua/lib.c lua/types.lua
 EXTRA_DIST += $(lua_lib) contrib/dev/luatypes.sh
 lua/lib.c: $(lua_lib) lua/types.lua $(srcdir)/contrib/dev/embed.sh
 	$(AM_V_GEN)$(SHELL) $(srcdir)/contrib/dev/embed.sh \
 		lu_lib_types=lua/types.lua \
+		lu_lib_tw=$(srcdir)/lua/lib/tw.lua \
 		lu_lib_test=$(srcdir)/lua/lib/test.lua > $@.tmp && \
 	mv -f $@.tmp $@
 # What editors are told of its functions stands above them.

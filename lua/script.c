@@ -299,6 +299,10 @@ lu_script_loaded(lua_State *L)
 				s->slot[i] = slot;
 			if (router == NULL && !lua_iscfunction(L, -1))
 				origin_set(L, s, (enum lu_stage)i);
+			if (i == LU_ON_SERVER) {
+				lua_pushvalue(L, -1);
+				lu_on_server(L);
+			}
 		} else if (!lua_isnil(L, -1)) {
 			luaL_error(L, "%s is a %s, not a function", lu_stage_name[i],
 			    luaL_typename(L, -1));

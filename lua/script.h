@@ -20,7 +20,6 @@
 	X(RESPONSE, "on_response") \
 	X(LOG, "on_log")           \
 	X(SERVER, "on_server")     \
-	X(UNLOAD, "on_unload")     \
 	X(TIMER, "a timer")
 
 enum lu_stage {
@@ -31,7 +30,7 @@ enum lu_stage {
 };
 #define LU_BIT(name) (1u << LU_ON_##name)
 #define LU_NO_YIELD \
-	(LU_BIT(INIT) | LU_BIT(PICK) | LU_BIT(RETRY) | LU_BIT(LOG) | LU_BIT(UNLOAD))
+	(LU_BIT(INIT) | LU_BIT(PICK) | LU_BIT(RETRY) | LU_BIT(LOG))
 extern const char *const lu_stage_name[LU_N_STAGES];
 
 /* One line of Lua that decided something; kept as long as the unit. */
@@ -208,6 +207,8 @@ struct tw_proxy *lu_want_backend(lua_State *L, int i, const char *function);
 
 /** lu_open_tw - the table `tw`: package.loaded.tideway, and a global of scripts. */
 void lu_open_tw(lua_State *L);
+/** lu_on_server - takes the function on top, which will hear of servers. */
+void lu_on_server(lua_State *L);
 void lu_open_backend(lua_State *L);
 /** lu_push_backend - the same object each time. */
 void lu_push_backend(lua_State *L, struct tw_proxy *px);

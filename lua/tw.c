@@ -78,6 +78,32 @@ static const luaL_Reg functions[] = {
 	{ NULL, NULL },
 };
 
+extern const char lu_lib_tw[];
+extern const size_t lu_lib_tw_len;
+
+static const char subscribe_key; /* registry: function(on_server) */
+
+/* in: the table `tw` is on top. */
+static void
+open_lib(lua_State *L)
+{
+	if (luaL_loadbufferx(L, lu_lib_tw, lu_lib_tw_len, "=tw", "t") != LUA_OK)
+		lua_error(L);
+	lua_pushvalue(L, -2);
+	lua_getglobal(L, "core");
+	lua_call(L, 2, 1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &subscribe_key);
+}
+
+void
+lu_on_server(lua_State *L)
+{
+	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &subscribe_key) != LUA_TFUNCTION)
+		luaL_error(L, "on_server: events are not supported yet");
+	lua_insert(L, -2);
+	lua_call(L, 1, 0);
+}
+
 void
 lu_open_tw(lua_State *L)
 {
@@ -91,6 +117,7 @@ lu_open_tw(lua_State *L)
 	lu_open_dict(L);
 	lu_open_json(L);
 	lua_setfield(L, -2, "json");
+	open_lib(L);
 	lua_pushinteger(L, s->thread);
 	lua_setfield(L, -2, "worker");
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
