@@ -106,7 +106,7 @@ server_check(lua_State *L, int i)
 	return srv;
 }
 
-/* ---- backends ------------------------------------------------------------------------ */
+/* ---- backends -------------------------------------------------------------- */
 
 /*@ tw.backend(name: string): Backend? */
 static int
@@ -220,7 +220,7 @@ backend_tostring(lua_State *L)
 	return 1;
 }
 
-/* ---- servers -------------------------------------------------------------------------- */
+/* ---- servers --------------------------------------------------------------- */
 
 static int
 push_addr(lua_State *L, const struct tw_addr *a)

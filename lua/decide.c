@@ -20,7 +20,7 @@ lu_req_of(const struct lu_native *n)
 	return tw_req_block(n->req, lu_self);
 }
 
-/* ---- where to --------------------------------------------------------------------- */
+/* ---- where to -------------------------------------------------------------- */
 
 struct tw_proxy *
 lu_want_backend(lua_State *L, int i, const char *function)
@@ -118,7 +118,7 @@ req_server(lua_State *L)
 	return 0;
 }
 
-/* ---- answers ------------------------------------------------------------------------ */
+/* ---- answers --------------------------------------------------------------- */
 
 static struct lu_answer *
 answer_new(lua_State *L, struct lu_native *n, enum lu_answer_kind kind)
@@ -299,7 +299,7 @@ req_tarpit(lua_State *L)
 	return 0;
 }
 
-/* ---- what goes out -------------------------------------------------------------------- */
+/* ---- what goes out --------------------------------------------------------- */
 
 static bool
 is_target_part(struct tw_str s, bool query)
@@ -384,7 +384,7 @@ set_host(lua_State *L, struct tw_req *req, struct tw_str host)
 	msg->host = copy;
 }
 
-/*@ Request:rewrite(what: {method?: string, host?: string, path?: string, query?: string}) */
+/*@ Request:rewrite(what: table<string, string>) */
 static int
 req_rewrite(lua_State *L)
 {
@@ -408,9 +408,9 @@ req_rewrite(lua_State *L)
 	return 0;
 }
 
-/* ---- how it is treated -------------------------------------------------------------------- */
+/* ---- how it is treated ----------------------------------------------------- */
 
-/*@ Request:timeout(what: {connect?: number|string, queue?: number|string, server?: number|string, client?: number|string, tunnel?: number|string}) */
+/*@ Request:timeout(what: table<string, number|string>) */
 static int
 req_timeout(lua_State *L)
 {

@@ -24,7 +24,7 @@ dict_check(lua_State *L)
 	return ((struct dict *)luaL_checkudata(L, 1, DICT))->d;
 }
 
-/* ---- values ------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------- */
 
 static void
 value_check(lua_State *L, int i, struct lu_shared_value *v)
@@ -45,7 +45,8 @@ value_check(lua_State *L, int i, struct lu_shared_value *v)
 		return;
 	default:
 		luaL_argerror(L, i,
-		    lua_pushfstring(L, "a string, number or boolean is expected, not a %s",
+		    lua_pushfstring(L,
+			"a string, number or boolean is expected, not a %s",
 			luaL_typename(L, i)));
 	}
 }
@@ -77,8 +78,7 @@ ttl_opt(lua_State *L, int i)
 {
 	const lua_Number s = luaL_optnumber(L, i, 0);
 
-	luaL_argcheck(
-	    L, s >= 0 && s < 4e9, i, "seconds are expected, 0: for ever");
+	luaL_argcheck(L, s >= 0 && s < 4e9, i, "seconds are expected, 0: for ever");
 	return s > 0 && s < 0.001 ? 1 : (uint64_t)(s * 1000);
 }
 
@@ -95,7 +95,7 @@ push_result(lua_State *L, enum lu_shared_result r)
 	return 2;
 }
 
-/* ---- methods ------------------------------------------------------------------------ */
+/* ---- methods --------------------------------------------------------------- */
 
 /*@ Shared:get(key: string): string|number|boolean|nil */
 static int
@@ -120,7 +120,7 @@ set(lua_State *L, bool only_new)
 	    L, lu_shared_set(d, lu_check_str(L, 2), &v, ttl_opt(L, 4), only_new));
 }
 
-/*@ Shared:set(key: string, value: string|number|boolean, ttl?: number): boolean, string? */
+/*@ Shared:set(key: string, value: any, ttl?: number): boolean, string? */
 static int
 dict_set(lua_State *L)
 {
@@ -131,7 +131,7 @@ dict_set(lua_State *L)
 	return 1;
 }
 
-/*@ Shared:add(key: string, value: string|number|boolean, ttl?: number): boolean, string? */
+/*@ Shared:add(key: string, value: any, ttl?: number): boolean, string? */
 static int
 dict_add(lua_State *L)
 {
@@ -158,8 +158,8 @@ dict_incr(lua_State *L)
 		number_check(L, 3, &by);
 	if (has_first)
 		number_check(L, 4, &first);
-	const enum lu_shared_result r = lu_shared_incr(d, lu_check_str(L, 2), &by,
-	    has_first ? &first : NULL, ttl_opt(L, 5), &out);
+	const enum lu_shared_result r = lu_shared_incr(
+	    d, lu_check_str(L, 2), &by, has_first ? &first : NULL, ttl_opt(L, 5), &out);
 	if (r == LU_SHARED_OK)
 		return value_push(L, &out);
 	push_result(L, r);
@@ -168,7 +168,7 @@ dict_incr(lua_State *L)
 	return 2;
 }
 
-/*@ Shared:cas(key: string, old: string|number|boolean|nil, new: string|number|boolean|nil, ttl?: number): boolean, string? */
+/*@ Shared:cas(key: string, old: any, new: any, ttl?: number): boolean, string? */
 static int
 dict_cas(lua_State *L)
 {
@@ -243,7 +243,7 @@ dict_flush(lua_State *L)
 	return 0;
 }
 
-/*@ Shared:info(): {entries: integer, bytes: integer, limit: integer, evicted: integer} */
+/*@ Shared:info(): table<string, integer> */
 static int
 dict_info(lua_State *L)
 {
@@ -267,8 +267,7 @@ static int
 shared_index(lua_State *L)
 {
 	const char *const name = luaL_checkstring(L, 2);
-	struct lu_shared *const d =
-	    name[0] != ':' ? lu_shared_open(name, 0) : NULL;
+	struct lu_shared *const d = name[0] != ':' ? lu_shared_open(name, 0) : NULL;
 
 	if (d == NULL)
 		return luaL_error(L,
@@ -284,7 +283,7 @@ shared_index(lua_State *L)
 	return 1;
 }
 
-/* ---- rates ------------------------------------------------------------------------------ */
+/* ---- rates ----------------------------------------------------------------- */
 
 struct limiter {
 	struct lu_shared *d;
@@ -322,7 +321,7 @@ limiter_name(lua_State *L, struct limiter *l)
 	l->name_len = (size_t)(out.p - l->name);
 }
 
-/*@ tw.ratelimit(what: {rate: number, per?: number, burst?: integer, key?: string, name?: string}): Ratelimit */
+/*@ tw.ratelimit(what: table<string, number|string>): Ratelimit */
 static int
 tw_ratelimit(lua_State *L)
 {
@@ -385,7 +384,7 @@ limiter_take(lua_State *L)
 	return 2;
 }
 
-/* ---- the line ----------------------------------------------------------------------------- */
+/* ---- the line -------------------------------------------------------------- */
 
 int
 lu_shared_set_line(struct tw_line *ln)

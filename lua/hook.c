@@ -27,7 +27,7 @@ req_of(struct tw_req *req)
 	return tw_req_block(req, lu_self);
 }
 
-/* ---- carrying out ------------------------------------------------------------- */
+/* ---- carrying out ---------------------------------------------------------- */
 
 static void
 fired(struct tw_timer *timer)
@@ -99,7 +99,7 @@ answer(struct tw_req *req, struct lu_answer *a, bool response)
 	}
 }
 
-/* ---- errors ---------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------- */
 
 static enum tw_verdict
 error_page(struct tw_req *req, const struct lu_script *s,
@@ -154,7 +154,7 @@ wrong(struct tw_req *req, const struct lu_hooked *h, enum lu_stage stage,
 	return failed(req, h, stage);
 }
 
-/* ---- what hooks return ------------------------------------------------------------- */
+/* ---- what hooks return ----------------------------------------------------- */
 
 /* Where the hook of a request with a trail has returned. */
 static _Thread_local const struct tw_origin *returned_at;
@@ -327,7 +327,7 @@ returned(struct lu_call *c, const struct lu_hooked *h, enum lu_stage stage)
 	}
 }
 
-/* ---- one hook ------------------------------------------------------------------------- */
+/* ---- one hook -------------------------------------------------------------- */
 
 static void
 wake(struct lu_call *c)
@@ -467,7 +467,7 @@ run_stage(struct tw_req *req, struct lu_req *r, enum lu_stage stage)
 	return TW_NEXT;
 }
 
-/* ---- the points -------------------------------------------------------------------------- */
+/* ---- the points ------------------------------------------------------------ */
 
 enum tw_verdict
 lu_on_session(struct tw_req *req, void *state)
@@ -595,7 +595,7 @@ lu_wants_log(const struct tw_proxy *px)
 	return lu_px_of(px)->hooks[LU_ON_LOG] != NULL;
 }
 
-/* ---- http-request lua-hook ----------------------------------------------------------------- */
+/* ---- http-request lua-hook ------------------------------------------------- */
 
 int
 lu_hook_parse(struct tw_action_line *a, const void **conf)

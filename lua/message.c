@@ -11,7 +11,7 @@
 
 #include "message.h"
 
-/* ---- texts ------------------------------------------------------------------------ */
+/* ---- texts ----------------------------------------------------------------- */
 
 bool
 lu_is_token(struct tw_str s)
@@ -34,7 +34,7 @@ lu_is_field_value(struct tw_str s)
 	return true;
 }
 
-/* ---- headers ---------------------------------------------------------------------- */
+/* ---- headers --------------------------------------------------------------- */
 
 static struct tw_msg *
 msg_of(const struct lu_part *p)
@@ -242,7 +242,7 @@ headers_next(lua_State *L)
 	return 0;
 }
 
-/* ---- pairs of a query or of cookies -------------------------------------------------- */
+/* ---- pairs of a query or of cookies ---------------------------------------- */
 
 /* One pair, separators behind it taken. returns: false: there are no more. */
 typedef bool next_pair(struct tw_str *rest, struct tw_str *name, struct tw_str *value);
@@ -472,7 +472,7 @@ lu_set_pairs(lua_State *L, enum lu_part_kind kind)
 	lua_setfield(L, -2, "__pairs");
 }
 
-/* ---- variables ------------------------------------------------------------------------- */
+/* ---- variables ------------------------------------------------------------- */
 
 /* "x": txn.x; "sess.x" as it stands. Upvalue 1: what was looked up. */
 static struct tw_var *

@@ -18,7 +18,7 @@
 
 #include "message.h"
 
-/* ---- keeping them --------------------------------------------------------------- */
+/* ---- keeping them ---------------------------------------------------------- */
 
 /* What parts refer to whose request has ended. */
 static struct lu_native nobody = { .magic = LU_NATIVE_MAGIC };
@@ -136,7 +136,7 @@ lu_push_part(lua_State *L, struct lu_native *n, enum lu_part_kind kind)
 	n->parts = part;
 }
 
-/* ---- arguments -------------------------------------------------------------------- */
+/* ---- arguments ------------------------------------------------------------- */
 
 static const char *const part_name[LU_N_PARTS] = { "request", "headers", "args",
 	"cookies", "vars", "time", "response", "headers" };
@@ -199,7 +199,7 @@ lu_keep(lua_State *L, struct tw_req *req, struct tw_str s)
 	return copy;
 }
 
-/* ---- fields -------------------------------------------------------------------------- */
+/* ---- fields ---------------------------------------------------------------- */
 
 enum field {
 	F_METHOD = 1,
@@ -488,7 +488,7 @@ req_newindex(lua_State *L)
 	    luaL_tolstring(L, 2, NULL));
 }
 
-/* ---- bodies ---------------------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------- */
 
 #define BODY_MAX (1 << 20)
 
@@ -548,7 +548,7 @@ res_body(lua_State *L)
 	return push_body(L, 0, max);
 }
 
-/* ---- the response, times ---------------------------------------------------------------- */
+/* ---- the response, times --------------------------------------------------- */
 
 static int
 res_index(lua_State *L)
@@ -622,7 +622,7 @@ time_index(lua_State *L)
 	return luaL_error(L, "there is no time '%s'", name);
 }
 
-/* ---- the classes ---------------------------------------------------------------------------- */
+/* ---- the classes ----------------------------------------------------------- */
 
 /* A metatable left on the stack of L; index and newindex may be NULL. */
 static void

@@ -52,8 +52,8 @@ struct entry {
 	struct entry *next;
 	uint64_t hash;
 	struct tw_str text;
-	struct node *node;     /* HOST, WILDCARD: leads there; else where it belongs */
-	struct route *bucket;  /* EXACT, PREFIX */
+	struct node *node;    /* HOST, WILDCARD: leads there; else where it belongs */
+	struct route *bucket; /* EXACT, PREFIX */
 	uint8_t key;
 };
 
@@ -65,8 +65,8 @@ struct node {
 };
 
 struct lu_router {
-	struct tw_arena *arena; /* owns */
-	pcre2_match_data *match; /* owns */
+	struct tw_arena *arena;      /* owns */
+	pcre2_match_data *match;     /* owns */
 	pcre2_match_context *limits; /* owns */
 	const struct tw_origin *origin;
 	struct node any;
@@ -78,7 +78,7 @@ struct lu_router {
 	int n_routes;
 };
 
-/* ---- the hash table -------------------------------------------------------------- */
+/* ---- the hash table -------------------------------------------------------- */
 
 #define FNV 1099511628211u
 
@@ -137,7 +137,7 @@ entry_make(struct lu_router *r, struct node *n, enum key key, struct tw_str text
 	return e;
 }
 
-/* ---- matching ------------------------------------------------------------------------ */
+/* ---- matching -------------------------------------------------------------- */
 
 static bool
 conds_hold(const struct route *t, const struct lu_view *v)
@@ -149,8 +149,7 @@ conds_hold(const struct route *t, const struct lu_view *v)
 			return false;
 	for (int i = 0; i < t->n_args; i++)
 		if (!lu_arg_find(v->query, t->arg[i].name, &value) ||
-		    (t->arg[i].value.p != NULL &&
-			!lu_form_eq(value, t->arg[i].value)))
+		    (t->arg[i].value.p != NULL && !lu_form_eq(value, t->arg[i].value)))
 			return false;
 	return true;
 }
@@ -168,8 +167,8 @@ bucket_find(const struct route *t, const struct lu_view *v)
 static bool
 re_matches(const struct lu_router *r, const struct route *t, struct tw_str path)
 {
-	return pcre2_match(t->re, (PCRE2_SPTR)(path.p != NULL ? path.p : ""), path.len, 0,
-		   0, r->match, r->limits) >= 0;
+	return pcre2_match(t->re, (PCRE2_SPTR)(path.p != NULL ? path.p : ""), path.len,
+		   0, 0, r->match, r->limits) >= 0;
 }
 
 static const struct route *
@@ -217,8 +216,7 @@ node_find(const struct lu_router *r, const struct node *n, const struct walk *w,
 	const struct route *t = NULL;
 	const struct entry *e;
 
-	if (n->has_exact &&
-	    (e = entry_find(r, n, EXACT, v->path, w->whole)) != NULL)
+	if (n->has_exact && (e = entry_find(r, n, EXACT, v->path, w->whole)) != NULL)
 		t = bucket_find(e->bucket, v);
 	for (int i = w->n; n->has_prefix && t == NULL && i-- > 0;) {
 		const struct tw_str prefix = { v->path.p, w->len[i] };
@@ -305,7 +303,7 @@ lu_router_origin(const struct lu_router *r)
 	return r->origin;
 }
 
-/* ---- compiling ------------------------------------------------------------------------- */
+/* ---- compiling ------------------------------------------------------------- */
 
 /* Before which one it stands: method, headers, arguments, then as written. */
 static bool
@@ -381,8 +379,8 @@ re_compile(lua_State *L, struct route *t, const char *text)
 	PCRE2_SIZE at;
 	int code;
 
-	t->re = pcre2_compile(
-	    (PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &code, &at, NULL);
+	t->re =
+	    pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, 0, &code, &at, NULL);
 	if (t->re == NULL) {
 		pcre2_get_error_message(code, why, sizeof(why));
 		luaL_error(L, "tw.router: route %d: path '~%s': %s", t->number, text,
@@ -415,8 +413,8 @@ path_add(lua_State *L, struct lu_router *r, struct node *n, struct route *t)
 		bucket_add(&n->any, t);
 		return;
 	}
-	const bool is_prefix = path.len > 2 && path.p[path.len - 1] == '*' &&
-	    path.p[path.len - 2] == '/';
+	const bool is_prefix =
+	    path.len > 2 && path.p[path.len - 1] == '*' && path.p[path.len - 2] == '/';
 	if (is_prefix)
 		path.len -= 2;
 	if (path.len == 0 || path.p[0] != '/' ||
@@ -475,8 +473,8 @@ target(lua_State *L, const char *name, int number, struct target *to)
 			    "tw.router: route %d: '%s' is a backend's name or a "
 			    "tw.split",
 			    number, name);
-		to->px = tw_gen_find(
-		    lu_state_from(L)->gen, lua_tostring(L, -1), TW_BACKEND);
+		to->px =
+		    tw_gen_find(lu_state_from(L)->gen, lua_tostring(L, -1), TW_BACKEND);
 		if (to->px == NULL)
 			luaL_error(L, "tw.router: route %d: there is no backend '%s'",
 			    number, lua_tostring(L, -1));

@@ -18,7 +18,7 @@ const char *const lu_stage_name[LU_N_STAGES] = {
 #undef X
 };
 
-/* ---- the line ------------------------------------------------------------------ */
+/* ---- the line -------------------------------------------------------------- */
 
 static const char *
 dup(struct tw_line *ln, const char *word)
@@ -216,7 +216,7 @@ lu_script_set(struct tw_line *ln)
 	return 0;
 }
 
-/* ---- when the file is run -------------------------------------------------------- */
+/* ---- when the file is run -------------------------------------------------- */
 
 void
 lu_script_push_args(lua_State *L, const struct lu_script *script)
@@ -335,7 +335,7 @@ lu_script_init(struct lu_state *s, struct tw_err *err)
 	return rc;
 }
 
-/* ---- who decided -------------------------------------------------------------------- */
+/* ---- who decided ----------------------------------------------------------- */
 
 static const struct tw_origin *
 origin_find(const struct lu_script *s, const char *file, int line)
@@ -414,7 +414,7 @@ lu_script_free(struct lu_script *s)
 	pthread_mutex_destroy(&s->lock);
 }
 
-/* ---- which proxies run it ----------------------------------------------------------- */
+/* ---- which proxies run it -------------------------------------------------- */
 
 #define OF_BACKEND (LU_BIT(PICK) | LU_BIT(RETRY))
 #define OF_FRONTEND                                                            \

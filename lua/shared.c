@@ -21,7 +21,7 @@
 #define SLOTS_MAX (1u << 18)
 
 struct entry {
-	struct entry *next; /* of its slot */
+	struct entry *next;      /* of its slot */
 	TAILQ_ENTRY(entry) link; /* the first: used last */
 	uint64_t hash;
 	uint64_t due_ms; /* 0: never */
@@ -33,13 +33,13 @@ struct entry {
 struct shard {
 	_Alignas(64) pthread_mutex_t lock;
 	TAILQ_HEAD(entry_list, entry) used; /* shared: by lock, as all below */
-	struct entry **slot;      /* owns */
+	struct entry **slot;                /* owns */
 	uint64_t bytes, limit, n, evicted;
 };
 
 struct lu_shared {
 	struct lu_shared *next;
-	char *name; /* owns */
+	char *name;       /* owns */
 	uint32_t n_slots; /* of a shard; a power of two */
 	struct shard shard[SHARDS];
 };
@@ -64,7 +64,7 @@ hash_of(struct tw_str s)
 	return h * 0x9e3779b97f4a7c15u;
 }
 
-/* ---- dictionaries ------------------------------------------------------------------ */
+/* ---- dictionaries ---------------------------------------------------------- */
 
 static bool
 shards_init(struct lu_shared *d)
@@ -89,7 +89,8 @@ dict_new(const char *name, uint64_t bytes)
 		return NULL;
 	memset(d, 0, sizeof(*d));
 	d->name = strdup(name);
-	for (d->n_slots = 64; d->n_slots < SLOTS_MAX && d->n_slots < bytes / SHARDS / 128;)
+	for (d->n_slots = 64;
+	     d->n_slots < SLOTS_MAX && d->n_slots < bytes / SHARDS / 128;)
 		d->n_slots *= 2;
 	if (d->name == NULL || !shards_init(d))
 		return NULL;
@@ -148,7 +149,7 @@ lu_shared_open(const char *name, uint64_t bytes)
 	return d;
 }
 
-/* ---- entries ------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------- */
 
 static struct shard *
 shard_enter(struct lu_shared *d, uint64_t hash)
@@ -202,8 +203,12 @@ put(struct lu_shared *d, struct shard *s, struct entry *old, struct tw_str key,
 	if (e == NULL)
 		return false;
 	struct entry **const at = &s->slot[hash >> 8 & (d->n_slots - 1)];
-	*e = (struct entry){ .next = *at, .hash = hash, .due_ms = due_ms,
-		.key_len = (uint32_t)key.len, .len = (uint32_t)len, .v = *v };
+	*e = (struct entry){ .next = *at,
+		.hash = hash,
+		.due_ms = due_ms,
+		.key_len = (uint32_t)key.len,
+		.len = (uint32_t)len,
+		.v = *v };
 	memcpy(e->key, key.p, key.len);
 	if (v->type == LU_SHARED_STRING) {
 		if (len > 0)
@@ -420,7 +425,7 @@ lu_shared_info(struct lu_shared *d, struct lu_shared_info *out)
 	}
 }
 
-/* ---- names ------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------- */
 
 struct keys {
 	struct tw_out o;
@@ -453,7 +458,8 @@ shard_keys(struct shard *s, struct keys *k)
 
 /* Each: four bytes of length, then the key. */
 size_t
-lu_shared_keys(struct lu_shared *d, struct tw_str prefix, int max, char *mem, size_t size)
+lu_shared_keys(
+    struct lu_shared *d, struct tw_str prefix, int max, char *mem, size_t size)
 {
 	struct keys k = { tw_out_of(mem, size), now_ms(), prefix, max };
 
@@ -462,7 +468,7 @@ lu_shared_keys(struct lu_shared *d, struct tw_str prefix, int max, char *mem, si
 	return (size_t)(k.o.p - mem);
 }
 
-/* ---- rates -------------------------------------------------------------------------------- */
+/* ---- rates ----------------------------------------------------------------- */
 
 /* The time at which all that was taken will have been earned again: GCRA, ITU-T
  * I.371. */

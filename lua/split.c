@@ -30,7 +30,7 @@ struct lu_split {
 	struct part part[PARTS_MAX];
 };
 
-/* ---- what of a request is looked at ------------------------------------------------ */
+/* ---- what of a request is looked at ---------------------------------------- */
 
 static struct tw_str
 host_of(struct tw_str h, char text[256])
@@ -40,7 +40,8 @@ host_of(struct tw_str h, char text[256])
 	if (h.p == NULL || h.len > 255)
 		return (struct tw_str){ NULL, 0 };
 	for (; n < h.len && (h.p[n] != ':' || h.p[0] == '['); n++) {
-		text[n] = h.p[n] >= 'A' && h.p[n] <= 'Z' ? (char)(h.p[n] | 0x20) : h.p[n];
+		text[n] =
+		    h.p[n] >= 'A' && h.p[n] <= 'Z' ? (char)(h.p[n] | 0x20) : h.p[n];
 		if (h.p[n] == ']') {
 			n++;
 			break;
@@ -123,7 +124,7 @@ lu_view_header(const struct lu_view *v, struct tw_str name, struct tw_str value)
 	return false;
 }
 
-/* ---- keys ------------------------------------------------------------------------------ */
+/* ---- keys ------------------------------------------------------------------ */
 
 static bool
 takes(struct tw_str by, const char *prefix, struct tw_str *name)
@@ -176,7 +177,7 @@ lu_key_of(const struct lu_view *v, struct tw_str by, char room[128])
 	return value;
 }
 
-/* ---- splits ------------------------------------------------------------------------------- */
+/* ---- splits ---------------------------------------------------------------- */
 
 static uint32_t
 chance(void)
@@ -243,12 +244,14 @@ tw_split(lua_State *L)
 	lua_pushnil(L);
 	while (lua_next(L, 1) != 0) {
 		if (lua_type(L, -2) != LUA_TSTRING)
-			return luaL_error(L, "tw.split: names of backends are expected");
+			return luaL_error(
+			    L, "tw.split: names of backends are expected");
 		if (strcmp(lua_tostring(L, -2), "by") == 0 &&
 		    lua_type(L, -1) == LUA_TSTRING) {
 			const struct tw_str by = lu_check_str(L, -1);
 			lu_key_check(L, by, "tw.split");
-			luaL_argcheck(L, by.len < sizeof(s->key), 1, "'by' is too long");
+			luaL_argcheck(
+			    L, by.len < sizeof(s->key), 1, "'by' is too long");
 			memcpy(s->key, by.p, by.len);
 			s->by = (struct tw_str){ s->key, by.len };
 		} else {

@@ -66,7 +66,8 @@ tw_hash_(lua_State *L)
 	const lua_Integer n = luaL_optinteger(L, 2, 0);
 
 	luaL_argcheck(L, n >= 0 && n <= UINT32_MAX, 2, "a positive number is expected");
-	lua_pushinteger(L, n == 0 ? h : 1 + (lua_Integer)((uint64_t)h * (uint64_t)n >> 32));
+	lua_pushinteger(
+	    L, n == 0 ? h : 1 + (lua_Integer)((uint64_t)h * (uint64_t)n >> 32));
 	return 1;
 }
 
