@@ -411,7 +411,9 @@ lu_script_free(struct lu_script *s)
 		at = next;
 	}
 	atomic_store_explicit(&s->origins, NULL, memory_order_relaxed);
-	pthread_mutex_destroy(&s->lock);
+	if (!s->over) /* called when it stops, and for what never began */
+		pthread_mutex_destroy(&s->lock);
+	s->over = true;
 }
 
 /* ---- which proxies run it -------------------------------------------------- */

@@ -58,6 +58,7 @@ struct lu_script {
 	struct tw_origin origin[LU_N_STAGES]; /* the hook's function */
 	pthread_mutex_t lock;                 /* shared: of origins */
 	struct lu_origin *_Atomic origins;    /* owns */
+	bool over;                            /* lu_script_free() was called */
 };
 
 /* A proxy's hooks of one stage, in the order of the lines. gen */

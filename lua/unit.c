@@ -50,7 +50,6 @@ lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *name)
 		u->profile = LU_STANDARD;
 		u->limits = (struct lu_limits){ 5, 50, 1000, 0 };
 	}
-	tw_arena_at_end(tw_gen_arena(gen), unit_end, u);
 	if (conf->units_end == NULL)
 		conf->units_end = &conf->units;
 	*conf->units_end = u;
