@@ -41,6 +41,7 @@ UNIT_TESTS = \
 	t/unit/test_logtext \
 	t/unit/test_lua_escape \
 	t/unit/test_lua_mem \
+	t/unit/test_lua_shared \
 	t/unit/test_lua_str \
 	t/unit/test_mqtt \
 	t/unit/test_msg \
@@ -199,6 +200,8 @@ t_fuzz_fuzz_rules_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_fuzz_fuzz_headers_bin_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_unit_test_lua_escape_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir) $(LUA_CFLAGS)
 t_unit_test_lua_escape_LDADD = lua/liblua.la $(LDADD) $(LUA_LIBS)
+t_unit_test_lua_shared_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+t_unit_test_lua_shared_LDADD = lua/liblua.la $(LDADD) $(LUA_LIBS)
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)
