@@ -111,7 +111,7 @@ lu_may_yield(lua_State *L)
 		return false;
 	if (c != NULL && c->at == LU_AT_HOOK && (LU_NO_YIELD & 1u << c->stage) != 0)
 		return false;
-	return c != NULL && c->at != LU_AT_INIT && c->at != LU_AT_FETCH &&
+	return c != NULL && L == c->L && c->at != LU_AT_INIT && c->at != LU_AT_FETCH &&
 	    c->at != LU_AT_CONV && c->at != LU_AT_BODY && lua_isyieldable(L);
 }
 
@@ -160,16 +160,39 @@ lu_sleep_then(lua_State *L, uint32_t ms, lua_KContext ctx, lua_KFunction k)
 	return lu_yield(L, ctx, k);
 }
 
+/* Set after an error that a pcall of the script has caught: at its next step the
+ * call ends all the same. */
+static void
+finish_hook(lua_State *L, lua_Debug *ar)
+{
+	const struct lu_call *const c = lu_call_of(L);
+
+	(void)ar;
+	if (c == NULL || !c->finished) { /* a coroutine that the script has kept */
+		lua_sethook(L, NULL, 0, 0);
+	} else if (L == c->L && lua_isyieldable(L)) {
+		lua_yield(L, 0);
+	} else {
+		lua_pushliteral(L, "the call has ended");
+		lua_error(L);
+	}
+}
+
 int
 lu_finish(lua_State *L, enum tw_act verdict)
 {
 	struct lu_call *const c = lu_call_of(L);
 
+	if (c == NULL)
+		return luaL_error(L, "nothing is run that could be ended");
 	c->finished = true;
 	c->verdict = verdict;
-	if (lua_isyieldable(L))
+	if (L == c->L && lua_isyieldable(L))
 		return lua_yield(L, 0);
-	lua_pushliteral(L, "");
+	lua_sethook(c->L, finish_hook, LUA_MASKCOUNT, 1);
+	if (L != c->L)
+		lua_sethook(L, finish_hook, LUA_MASKCOUNT, 1);
+	lua_pushliteral(L, "the call has ended");
 	return lua_error(L);
 }
 

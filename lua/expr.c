@@ -371,8 +371,10 @@ slot_finish(
 		lu_push_str(c->L, args[i].str);
 	switch (lu_run(c, n)) {
 	case LU_DONE:
-		ok = lua_gettop(c->L) > 0 && lu_to_sample(c->L, 1, out);
-		if (ok && out->type == TW_STRING)
+		ok = true; /* nil and the like are false, as in HAProxy */
+		if (c->finished || lua_gettop(c->L) == 0 || !lu_to_sample(c->L, 1, out))
+			*out = (struct tw_sample){ .type = TW_BOOL };
+		if (out->type == TW_STRING)
 			ok = text_keep(req, &out->u.str);
 		break;
 	case LU_WAITS: /* coroutine.yield() of its own accord: it cannot go on */

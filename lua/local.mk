@@ -11,6 +11,7 @@ lua_liblua_la_SOURCES = \
 	lua/act.c \
 	lua/backend.c \
 	lua/call.c \
+	lua/channel.c \
 	lua/chunk.c \
 	lua/core.c \
 	lua/cover.c \
@@ -18,12 +19,15 @@ lua_liblua_la_SOURCES = \
 	lua/escape.c \
 	lua/expr.c \
 	lua/hook.c \
+	lua/http.c \
 	lua/lint.c \
 	lua/lua_conf.c \
 	lua/lua_mod.c \
 	lua/mem.c \
 	lua/message.c \
 	lua/native.c \
+	lua/pause.c \
+	lua/reply.c \
 	lua/script.c \
 	lua/state.c \
 	lua/test.c \
@@ -31,6 +35,7 @@ lua_liblua_la_SOURCES = \
 	lua/types.c \
 	lua/tw.c \
 	lua/txn.c \
+	lua/txn_set.c \
 	lua/unit.c \
 	lua/value.c \
 	lua/verdict.c
