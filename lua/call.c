@@ -348,7 +348,8 @@ lu_where(const struct lu_call *c)
 	case LU_AT_HOOK:
 		return of_hooks[c->stage];
 	default:
-		return TW_AT_ANY;
+		return c->req != NULL && tw_req_conn(c->req) == NULL ? TW_AT_CHECK
+								     : TW_AT_ANY;
 	}
 }
 

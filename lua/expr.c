@@ -11,6 +11,7 @@
 #include "lu.h"
 
 #include <tideway/log.h>
+#include <tideway/text.h>
 
 #define KEPT 64 /* compiled calls of one method; beyond that all are forgotten */
 #define ARGS 12
@@ -409,7 +410,8 @@ conv_apply(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *
 	if (c == NULL)
 		return false;
 	lu_push_sample(c->L, req, s, false);
-	return slot_finish(c, args, 1, s);
+	/* what follows takes it for the type that is declared */
+	return slot_finish(c, args, 1, s) && tw_sample_cast(req, s, TW_STRING);
 }
 
 const struct tw_fetch lu_fetches[] = {

@@ -40,6 +40,16 @@ rules_name(int rules)
 	return names[rules] != NULL ? names[rules] : "these";
 }
 
+struct tw_req *
+lu_exchange(lua_State *L, const char *fn)
+{
+	struct tw_req *const req = lu_req(L, fn);
+
+	if (tw_req_conn(req) == NULL)
+		luaL_error(L, "%s: a health check has no client", fn);
+	return req;
+}
+
 bool
 lu_is_response(const struct lu_call *c)
 {
@@ -75,7 +85,7 @@ static struct tw_req *
 check(lua_State *L, bool response, bool edit, const char *fn)
 {
 	check_self(L, fn);
-	struct tw_req *const req = lu_req(L, fn);
+	struct tw_req *const req = lu_exchange(L, fn);
 	const struct lu_call *const c = lu_call_of(L);
 
 	if (!lu_is_http(req))
