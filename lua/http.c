@@ -105,15 +105,15 @@ message(struct tw_req *req, bool response)
 
 /* ---- what may stand there ------------------------------------------- */
 
+/* RFC 9110, 5.6.2: one bit for each byte below 0x80. */
 static bool
 is_token(struct tw_str s)
 {
-	static const char other[] = "!#$%&'*+-.^_`|~";
+	static const uint32_t allowed[8] = { 0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff };
 
 	for (size_t i = 0; i < s.len; i++) {
 		const unsigned char c = (unsigned char)s.p[i];
-		if (!((c | 0x20) >= 'a' && (c | 0x20) <= 'z') &&
-		    !(c >= '0' && c <= '9') && (c == '\0' || strchr(other, c) == NULL))
+		if ((allowed[c >> 5] >> (c & 31) & 1) == 0)
 			return false;
 	}
 	return s.len > 0;
@@ -209,7 +209,8 @@ get_headers(lua_State *L, bool response, const char *fn)
 static void
 host_changed(struct tw_msg *msg, struct tw_str name, struct tw_str value)
 {
-	if (!(msg->flags & TW_MSG_RESPONSE) && tw_hdr_id(name) == TW_H_HOST)
+	if (name.len == 4 && !(msg->flags & TW_MSG_RESPONSE) &&
+	    tw_str_ieq(name, TW_STR("host")))
 		msg->host = value;
 }
 
