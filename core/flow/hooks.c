@@ -11,8 +11,6 @@
  */
 #include "config.h"
 
-#include <sys/socket.h>
-
 #include <tideway/assert.h>
 #include "core/flow/req.h"
 
@@ -51,15 +49,8 @@ static bool
 client_lost(struct tw_req *req)
 {
 	struct tw_conn *const cli = req->cli;
-	socklen_t len = sizeof(int);
-	int err = 0;
 
-	if (!cli->rdhup && !cli->failed && !cli->readable)
-		return false;
-	if (!cli->failed &&
-	    getsockopt(cli->fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err != 0)
-		cli->failed = true;
-	if (cli->failed || !cli->rdhup)
+	if (tw__conn_is_reset(cli) || !cli->rdhup)
 		return cli->failed;
 	return req->fe->c.abortonclose ||
 	    (req->be != NULL && req->be->c.abortonclose);
