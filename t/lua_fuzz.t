@@ -134,8 +134,8 @@ backend t
     tcp-response content lua.fuzz if { res.len gt 1 }
     server s ${\ $l->addr}
 ");
-	my $end = time + 6 * ($ENV{TW_TIME_SCALE} || 1);
-	for my $i (1 .. 60) {
+	my $end = time + 4 * ($ENV{TW_TIME_SCALE} || 1);
+	for my $i (1 .. 40) {
 		get($p, 'web', "POST /a?b=c HTTP/1.1\r\nHost: h\r\nCookie: a=b\r\nContent-Length: 3\r\n\r\nabc");
 		get($p, 'tcp', "ab\nd") if $i % 4 == 0;
 		last if time > $end;

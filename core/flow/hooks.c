@@ -52,8 +52,7 @@ client_lost(struct tw_req *req)
 
 	if (tw__conn_is_reset(cli) || !cli->rdhup)
 		return cli->failed;
-	return req->fe->c.abortonclose ||
-	    (req->be != NULL && req->be->c.abortonclose);
+	return req->fe->c.abortonclose || (req->be != NULL && req->be->c.abortonclose);
 }
 
 static enum tw__hooks
