@@ -25,6 +25,8 @@ struct channel {
 	bool response;
 };
 
+/*@ TXN.req: Channel */
+/*@ TXN.res: Channel */
 static const char channels_key; /* registry: table of the two, by field */
 
 /* A channel while a method works on it. */

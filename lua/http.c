@@ -21,6 +21,7 @@
 #define VALUE_MAX 16384
 #define SELF lua_upvalueindex(1)
 
+/*@ TXN.http: HTTP */
 static const char self_key;    /* registry: the object */
 static const char regexes_key; /* registry: userdata by text; [0]: how many */
 

@@ -17,6 +17,11 @@
 #define CLASS "Reply"
 #define HEADERS_MAX 100
 
+/*@ Reply.status: integer */
+/*@ Reply.reason: string */
+/*@ Reply.headers: table<string, string[]> */
+/*@ Reply.body: string */
+
 /* ---- the class --------------------------------------------------------------------- */
 
 static void
