@@ -210,8 +210,8 @@ lists(void **state)
 
 	(void)state;
 	assert_non_null(re);
-	assert_true(tw_regex_expand_list(
-	    re, TW_STR("a, b,\"x,b\",b"), TW_STR("<\\1>"), &o));
+	assert_true(
+	    tw_regex_expand_list(re, TW_STR("a, b,\"x,b\",b"), TW_STR("<\\1>"), &o));
 	assert_int_equal(o.p - mem, 15);
 	assert_memory_equal(mem, "a,<b>,\"x,b\",<b>", 15);
 	tw_regex_free(&re);
