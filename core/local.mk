@@ -102,6 +102,7 @@ core_libcore_a_SOURCES = \
 	core/flow/body_now.c \
 	core/flow/body_res.c \
 	core/flow/client.c \
+	core/flow/content.c \
 	core/flow/crash.c \
 	core/flow/debug.c \
 	core/flow/conv_flow.c \
@@ -129,6 +130,7 @@ core_libcore_a_SOURCES = \
 	core/flow/sessions.c \
 	core/flow/shut.c \
 	core/flow/stick.c \
+	core/flow/target.c \
 	core/flow/trail.c \
 	core/flow/trail_diff.c \
 	core/flow/trail_json.c \

@@ -9,6 +9,7 @@
 #include "lu.h"
 
 #include "script.h"
+#include "txn.h"
 
 #define S(x) (1u << TW_##x)
 #define WAIT_MS 0x7fffffffu /* the script says when it goes on */
@@ -68,6 +69,7 @@ begin(struct tw_req *req, const struct tw_action_call *call, const struct act *a
 		return NULL;
 	c->stage = call->rules;
 	c->on_wake = wake;
+	c->origin = call->origin;
 	if (!lu_push_slot(c, act->slot)) {
 		lu_end(&c);
 		return NULL;
@@ -87,14 +89,17 @@ run(struct tw_req *req, const struct tw_action_call *call)
 	enum tw_act next = TW_ACT_NEXT;
 	enum lu_result result;
 
-	if (!call->again) {
+	if (c == NULL) {
+		if (call->again && !lu_pause_over(req))
+			return TW_ACT_WAIT;
 		c = begin(req, call, act);
 		if (c == NULL)
 			return TW_ACT_NEXT;
 		result = lu_run(c, 1 + act->n_args);
-	} else if (c->waits) {
+	} else if (c->waits && !c->on_bytes) {
 		return TW_ACT_WAIT;
 	} else {
+		c->waits = c->on_bytes = false;
 		result = lu_run(c, 0);
 	}
 	if (result == LU_WAITS) {

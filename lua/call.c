@@ -175,16 +175,39 @@ lu_sleep_then(lua_State *L, uint32_t ms, lua_KContext ctx, lua_KFunction k)
 	return lu_yield(L, ctx, k);
 }
 
+/* Set after an error that a pcall of the script has caught: at its next step the
+ * call ends all the same. */
+static void
+finish_hook(lua_State *L, lua_Debug *ar)
+{
+	const struct lu_call *const c = lu_call_of(L);
+
+	(void)ar;
+	if (c == NULL || !c->finished) { /* a coroutine that the script has kept */
+		lua_sethook(L, NULL, 0, 0);
+	} else if (L == c->L && lua_isyieldable(L)) {
+		lua_yield(L, 0);
+	} else {
+		lua_pushliteral(L, "the call has ended");
+		lua_error(L);
+	}
+}
+
 int
 lu_finish(lua_State *L, enum tw_act verdict)
 {
 	struct lu_call *const c = lu_call_of(L);
 
+	if (c == NULL)
+		return luaL_error(L, "nothing is run that could be ended");
 	c->finished = true;
 	c->verdict = verdict;
-	if (lua_isyieldable(L))
+	if (lua_isyieldable(L)) /* out of the script's own coroutines, too */
 		return lua_yield(L, 0);
-	lua_pushliteral(L, "");
+	lua_sethook(c->L, finish_hook, LUA_MASKCOUNT, 1);
+	if (L != c->L)
+		lua_sethook(L, finish_hook, LUA_MASKCOUNT, 1);
+	lua_pushliteral(L, "the call has ended");
 	return lua_error(L);
 }
 
@@ -352,7 +375,8 @@ lu_where(const struct lu_call *c)
 	case LU_AT_HOOK:
 		return of_hooks[c->stage];
 	default:
-		return TW_AT_ANY;
+		return c->req != NULL && tw_req_conn(c->req) == NULL ? TW_AT_CHECK
+								     : TW_AT_ANY;
 	}
 }
 

@@ -11,6 +11,7 @@
 #include "lu.h"
 
 #include <tideway/log.h>
+#include <tideway/text.h>
 
 #define KEPT 64 /* compiled calls of one method; beyond that all are forgotten */
 #define ARGS 12
@@ -371,8 +372,10 @@ slot_finish(
 		lu_push_str(c->L, args[i].str);
 	switch (lu_run(c, n)) {
 	case LU_DONE:
-		ok = lua_gettop(c->L) > 0 && lu_to_sample(c->L, 1, out);
-		if (ok && out->type == TW_STRING)
+		ok = true; /* nil and the like are false, as in HAProxy */
+		if (c->finished || lua_gettop(c->L) == 0 || !lu_to_sample(c->L, 1, out))
+			*out = (struct tw_sample){ .type = TW_BOOL };
+		if (out->type == TW_STRING)
 			ok = text_keep(req, &out->u.str);
 		break;
 	case LU_WAITS: /* coroutine.yield() of its own accord: it cannot go on */
@@ -407,7 +410,8 @@ conv_apply(struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *
 	if (c == NULL)
 		return false;
 	lu_push_sample(c->L, req, s, false);
-	return slot_finish(c, args, 1, s);
+	/* what follows takes it for the type that is declared */
+	return slot_finish(c, args, 1, s) && tw_sample_cast(req, s, TW_STRING);
 }
 
 const struct tw_fetch lu_fetches[] = {

@@ -11,6 +11,7 @@ lua_liblua_la_SOURCES = \
 	lua/act.c \
 	lua/backend.c \
 	lua/call.c \
+	lua/channel.c \
 	lua/chunk.c \
 	lua/core.c \
 	lua/count.c \
@@ -23,6 +24,7 @@ lua_liblua_la_SOURCES = \
 	lua/gc.c \
 	lua/hook.c \
 	lua/json.c \
+	lua/http.c \
 	lua/lint.c \
 	lua/lua_conf.c \
 	lua/lua_mod.c \
@@ -31,6 +33,8 @@ lua_liblua_la_SOURCES = \
 	lua/native.c \
 	lua/reload.c \
 	lua/router.c \
+	lua/pause.c \
+	lua/reply.c \
 	lua/script.c \
 	lua/shared.c \
 	lua/show.c \
@@ -46,6 +50,7 @@ lua_liblua_la_SOURCES = \
 	lua/tw.c \
 	lua/txn.c \
 	lua/types.c \
+	lua/txn_set.c \
 	lua/unit.c \
 	lua/value.c \
 	lua/verdict.c \

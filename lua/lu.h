@@ -352,6 +352,8 @@ struct lu_call {
 	bool sampled;        /* its times are measured; count.c */
 	bool stopped;        /* it ran too long */
 	uint64_t began_us, cpu_ns, burst_ns;
+	bool on_bytes;    /* it waits for contents: each event runs it again */
+	const struct tw_origin *origin; /* gen: the rule's; NULL: none */
 };
 
 /** lu_begin - a call from the pool; the state is entered until lu_run or
@@ -367,11 +369,12 @@ void lu_call_free(struct lu_call *c);
 /** lu_end - also of one that waits, which is cancelled. Clears the pointer. */
 void lu_end(struct lu_call **c);
 
-/** lu_call_of - the call that runs; NULL: the file's body. */
+/** lu_call_of - the call that runs, also in a coroutine of the script's own; NULL:
+ * the file's body. */
 static inline struct lu_call *
 lu_call_of(lua_State *L)
 {
-	return *(struct lu_call **)lua_getextraspace(L);
+	return lu_state_from(L)->running;
 }
 /** lu_req - the request of the running call. errors: a Lua error that says in
  * which function, when there is none. */
@@ -428,6 +431,9 @@ struct tw_var *lu_var(lua_State *L, int i);
  * for lua_rawgeti(L, LUA_REGISTRYINDEX, place). */
 int lu_anchor(lua_State *L, struct lu_state *s);
 void lu_unanchor(struct lu_state *s, int place);
+/** lu_var_or_null - NULL: it cannot be a name, or (create: false) nobody has named
+ * it before. errors: no string. */
+struct tw_var *lu_var_or_null(lua_State *L, int i, bool create);
 /** lu_class - a metatable in the registry, whose methods are its __index; left on
  * the stack. in: methods, NULL-terminated. */
 void lu_class(lua_State *L, const char *name, const luaL_Reg *methods);
@@ -450,7 +456,6 @@ struct lu_req {
 	struct lu_call *call;  /* that waits, or NULL */
 	struct lu_txn *txns;
 	struct lu_call *service; /* use-service, or NULL */
-	struct lu_hap_reply *reply;
 	/* Of our own API: script.h */
 	struct lu_native *natives;
 	struct lu_answer *answer;  /* in its arena */
@@ -459,6 +464,8 @@ struct lu_req {
 	bool rerouted;             /* by on_retry */
 	const char *server;        /* req:server(), until PICK; in its arena */
 	const struct tw_origin *server_origin;
+	struct lu_pause *pause; /* arena: act.YIELD; NULL: never */
+	uint32_t passed[2];     /* bytes that Channel.forward took: request, response */
 };
 
 /** lu_push_txn - the request's, made when first asked for. */

@@ -36,7 +36,14 @@ static int
 load(struct tw_line *ln, enum lu_kind kind, struct lu_unit **unit)
 {
 	struct tw_err err = { "" };
+	struct lu_conf *const conf = ln->state;
 
+	if (!conf->bool_said && conf->units == NULL)
+		tw_line_warn(ln, -1,
+		    "boolean samples reach Lua as integers, 0 and 1, which is easily "
+		    "mistaken for true: write 'tune.lua.bool-sample-conversion normal' "
+		    "(or 'pre-3.1-bug', to keep that) before '%s'",
+		    ln->kw->word);
 	if (*unit == NULL)
 		*unit = lu_unit_new(ln->gen, kind, ln->kw->word);
 	if (lu_unit_load(*unit, file_new(ln, tw_arg(ln, 0), 1), &err) != 0)

@@ -10,7 +10,7 @@
  */
 #include "lu.h"
 
-#include <tideway/log.h>
+#include "txn.h"
 
 #define CLASS "TXN"
 #define CLASS_TCP "TXN (mode tcp)"
@@ -88,6 +88,9 @@ lu_req_reset(struct tw_req *req, struct lu_req *r)
 	(void)req;
 	if (r->call != NULL)
 		lu_end(&r->call);
+	if (r->pause != NULL)
+		tw_timer_del(&r->pause->timer);
+	r->pause = NULL;
 	while (r->txns != NULL) {
 		struct lu_txn *const t = r->txns;
 		struct lu_state *const s = t->s;
@@ -110,16 +113,24 @@ lu_req_reset(struct tw_req *req, struct lu_req *r)
 
 /* ---- variables -------------------------------------------------------------------- */
 
+/* Those of the process are not made by who asks for that; other scopes' are known
+ * from the configuration. */
+static bool
+may_create(lua_State *L)
+{
+	return !lua_toboolean(L, 4) || strncmp(luaL_checkstring(L, 2), "proc.", 5) != 0;
+}
+
 /*@ TXN:set_var(name: string, value: any, ifexist?: boolean): boolean */
 static int
 txn_set_var(lua_State *L)
 {
 	struct lu_txn *const t = lu_check_txn(L, 1);
-	struct tw_var *const var = lu_var(L, 2);
 	struct tw_sample s;
 
 	luaL_checkany(L, 3);
-	if (lua_toboolean(L, 4) && !tw_var_exists(t->req, var)) {
+	struct tw_var *const var = lu_var_or_null(L, 2, may_create(L));
+	if (var == NULL) {
 		lua_pushboolean(L, false);
 		return 1;
 	}
@@ -137,27 +148,30 @@ static int
 txn_get_var(lua_State *L)
 {
 	struct lu_txn *const t = lu_check_txn(L, 1);
-	struct tw_var *const var = lu_var(L, 2);
+	struct tw_var *const var = lu_var_or_null(L, 2, false);
 	struct tw_sample s;
 
-	if (tw_var_get(t->req, var, &s))
+	if (var != NULL && tw_var_get(t->req, var, &s))
 		lu_push_sample(L, t->req, &s, false);
 	else
 		lua_pushnil(L);
 	return 1;
 }
 
-/*@ TXN:unset_var(name: string) */
+/*@ TXN:unset_var(name: string): boolean */
 static int
 txn_unset_var(lua_State *L)
 {
 	struct lu_txn *const t = lu_check_txn(L, 1);
+	struct tw_var *const var = lu_var_or_null(L, 2, false);
 
-	tw_var_unset(t->req, lu_var(L, 2));
-	return 0;
+	if (var != NULL)
+		tw_var_unset(t->req, var);
+	lua_pushboolean(L, var != NULL);
+	return 1;
 }
 
-/*@ TXN:set_priv(value: any) */
+/*@ TXN:set_priv(data: any) */
 static int
 txn_set_priv(lua_State *L)
 {
@@ -165,6 +179,7 @@ txn_set_priv(lua_State *L)
 
 	luaL_checkany(L, 2);
 	luaL_unref(L, LUA_REGISTRYINDEX, t->priv);
+	t->priv = LUA_NOREF;
 	lua_settop(L, 2);
 	t->priv = luaL_ref(L, LUA_REGISTRYINDEX);
 	return 0;
@@ -194,8 +209,12 @@ fill(lua_State *L, bool http)
 {
 	lua_getfield(L, -1, "__index");
 	lu_expr_fields(L);
+	lu_channel_fields(L);
+	if (http)
+		lu_http_field(L);
+	lu_reply_methods(L);
+	lu_txn_set_methods(L);
 	lua_pop(L, 1);
-	(void)http;
 }
 
 void
@@ -203,6 +222,9 @@ lu_open_txn(lua_State *L)
 {
 	struct lu_state *const s = lu_state_from(L);
 
+	lu_open_http(L);
+	lu_open_reply(L);
+	lu_open_channel(L);
 	lu_class(L, CLASS, methods);
 	fill(L, true);
 	s->txn_meta = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -12,8 +12,9 @@
 void
 lu_push_sample(lua_State *L, struct tw_req *req, struct tw_sample *s, bool text)
 {
-	if (!text && s->type == TW_BOOL &&
-	    !lu_conf_of(lu_state_from(L)->gen)->bool_is_integer)
+	const struct lu_conf *const conf = lu_conf_of(lu_state_from(L)->gen);
+
+	if (!text && s->type == TW_BOOL && conf->bool_said && !conf->bool_is_integer)
 		lua_pushboolean(L, s->u.n != 0);
 	else if (!text && (s->type == TW_BOOL || s->type == TW_SINT))
 		lua_pushinteger(L, s->u.n);
@@ -39,7 +40,7 @@ lu_to_sample(lua_State *L, int i, struct tw_sample *out)
 			out->u.n = lua_tointeger(L, i);
 			return true;
 		}
-		out->u.n = (int64_t)lua_tonumber(L, i);
+		out->u.n = lua_tointeger(L, i); /* 0 for 1.5, as in HAProxy */
 		return true;
 	case LUA_TSTRING:
 		out->type = TW_STRING;
@@ -53,10 +54,9 @@ lu_to_sample(lua_State *L, int i, struct tw_sample *out)
 /* Names are few; each is looked up once for each state. */
 static const char vars_key;
 
-struct tw_var *
-lu_var(lua_State *L, int i)
+static struct tw_var *
+var_find(lua_State *L, int i, bool create, struct tw_err *err)
 {
-	struct tw_err err = { "" };
 	const struct tw_str name = lu_check_str(L, i);
 
 	if (lua_rawgetp(L, LUA_REGISTRYINDEX, &vars_key) != LUA_TTABLE) {
@@ -70,12 +70,12 @@ lu_var(lua_State *L, int i)
 	struct tw_var *var = lua_touserdata(L, -1);
 	lua_pop(L, 1);
 	if (var == NULL) {
-		var = tw_var_of(name, &err);
-		if (var == NULL)
-			luaL_argerror(L, i, lua_pushstring(L, err.text));
-		lua_pushvalue(L, i);
-		lua_pushlightuserdata(L, var);
-		lua_rawset(L, -3);
+		var = create ? tw_var_of(name, err) : tw_var_find(name);
+		if (var != NULL) {
+			lua_pushvalue(L, i);
+			lua_pushlightuserdata(L, var);
+			lua_rawset(L, -3);
+		}
 	}
 	lua_pop(L, 1);
 	return var;
@@ -106,6 +106,25 @@ void
 lu_unanchor(struct lu_state *s, int place)
 {
 	s->anchors[s->n_anchors++] = place;
+}
+
+struct tw_var *
+lu_var(lua_State *L, int i)
+{
+	struct tw_err err = { "" };
+	struct tw_var *const var = var_find(L, i, true, &err);
+
+	if (var == NULL)
+		luaL_argerror(L, i, lua_pushstring(L, err.text));
+	return var;
+}
+
+struct tw_var *
+lu_var_or_null(lua_State *L, int i, bool create)
+{
+	struct tw_err err = { "" };
+
+	return var_find(L, i, create, &err);
 }
 
 void

@@ -143,7 +143,7 @@ subtest 'insecure-fork-wanted, tune.lua.openlibs' => sub {
 	stop_proxy($p);
 
 	my $few = spew('few.lua', 'assert(string and table and not io and not os and not debug and not require)');
-	my $ok = check_config("global\n    tune.lua.openlibs string,table\n    lua-load $few\n");
+	my $ok = check_config("global\n    tune.lua.openlibs string,table\n    tune.lua.bool-sample-conversion normal\n    lua-load $few\n");
 	unlike($ok->{all}, qr{few\.lua}, 'only these libraries');
 	my $r = check_config("global\n    tune.lua.openlibs string,strings\n");
 	isnt($r->{code}, 0, 'an unknown library');

@@ -101,7 +101,7 @@ take_all(struct tw_bound *b, const char *spec, const struct tw_arg_val *args, in
 			optional = true;
 		if (*spec == '[' || *spec == ']' || *spec == ',')
 			continue;
-		if (i >= n && !optional)
+		if ((i >= n || args[i].type == TW_ANY) && !optional)
 			return tw_err_set(err, "argument %d is missing: %s", i + 1,
 			    *spec == 'i' ? "a number" : "a string");
 		if (i < n && args[i].type != TW_ANY &&

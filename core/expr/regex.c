@@ -92,7 +92,13 @@ tw__regex_new(struct tw_arena *arena, const char *text, bool fold, struct tw_err
 	}
 	/* Without JIT (not built in, no executable memory) it still works. */
 	(void)pcre2_jit_compile(compiled, PCRE2_JIT_COMPLETE);
-	struct tw__regex *const re = tw_arena_zalloc(arena, sizeof(*re));
+	struct tw__regex *const re = arena != NULL ? tw_arena_zalloc(arena, sizeof(*re))
+						   : calloc(1, sizeof(*re));
+	if (re == NULL) {
+		pcre2_code_free(compiled);
+		tw_err_set(err, "out of memory");
+		return NULL;
+	}
 	re->code = compiled;
 	return re;
 }

@@ -10,7 +10,8 @@
 
 #define TW__REGEX_GROUPS 10 /* the whole match and \1 to \9 */
 
-/** tw__regex_new - in an arena; its code is freed by tw__regex_free(). */
+/** tw__regex_new - in an arena; NULL: malloc. Its code is freed by
+ * tw__regex_free(). */
 struct tw__regex *tw__regex_new(struct tw_arena *arena, const char *text,
     bool fold, struct tw_err *err);
 void tw__regex_free(struct tw__regex *re);

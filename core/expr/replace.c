@@ -10,6 +10,8 @@
  */
 #include "config.h"
 
+#include <stdlib.h>
+
 #include <tideway/text.h>
 
 #include "expr/expr_int.h"
@@ -65,6 +67,24 @@ tw_regex_compile(struct tw_line *ln, int i, const char *text, bool fold)
 	return (struct tw_regex *)re;
 }
 
+struct tw_regex *
+tw_regex_new(const char *text, bool fold, struct tw_err *err)
+{
+	return (struct tw_regex *)tw__regex_new(NULL, text, fold, err);
+}
+
+void
+tw_regex_free(struct tw_regex **re)
+{
+	struct tw__regex *const old = (struct tw__regex *)*re;
+
+	*re = NULL;
+	if (old == NULL)
+		return;
+	tw__regex_free(old);
+	free(old);
+}
+
 bool
 tw_regex_match(const struct tw_regex *re, struct tw_str s)
 {
@@ -81,6 +101,43 @@ tw_regex_expand(const struct tw_regex *re, struct tw_str subject, struct tw_str 
 		return false;
 	tw__regex_subst(out, by, group);
 	return true;
+}
+
+/* The length of a list's first value, quoted commas not being separators. */
+static size_t
+value_length(struct tw_str s)
+{
+	bool quoted = false;
+	size_t i = 0;
+
+	for (; i < s.len && (quoted || s.p[i] != ','); i++) {
+		if (s.p[i] == '"')
+			quoted = !quoted;
+		else if (quoted && s.p[i] == '\\' && i + 1 < s.len)
+			i++;
+	}
+	return i;
+}
+
+bool
+tw_regex_expand_list(
+    const struct tw_regex *re, struct tw_str s, struct tw_str by, struct tw_out *o)
+{
+	bool any = false;
+
+	for (;;) {
+		const size_t len = value_length(s);
+		const struct tw_str value = tw_str_trim((struct tw_str){ s.p, len });
+
+		if (value.len > 0 && tw_regex_expand(re, value, by, o))
+			any = true;
+		else
+			tw_out_mem(o, s.p, len);
+		if (len == s.len)
+			return any;
+		s = (struct tw_str){ s.p + len + 1, s.len - len - 1 };
+		tw_out_char(o, ',');
+	}
 }
 
 bool

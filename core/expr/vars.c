@@ -93,6 +93,12 @@ name_find(struct tw_str name)
 }
 
 struct tw_var *
+tw_var_find(struct tw_str name)
+{
+	return name_find(name);
+}
+
+struct tw_var *
 tw_var_of(struct tw_str name, struct tw_err *err)
 {
 	if (name_check(name, err) != 0)

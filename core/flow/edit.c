@@ -349,6 +349,77 @@ tw__own_page(
 	return true;
 }
 
+/* What the codec makes itself. */
+static bool
+is_framing(struct tw_str name)
+{
+	return tw_str_ieq(name, TW_STR("content-length")) ||
+	    tw_str_ieq(name, TW_STR("transfer-encoding")) ||
+	    tw_str_ieq(name, TW_STR("connection"));
+}
+
+static int
+headers_take(const struct tw_msg *msg, struct tw_str *to)
+{
+	int n = 0;
+
+	for (unsigned i = 0; i < msg->n_hdr; i++) {
+		const struct tw_hdr *const h = &msg->hdr[i];
+		const struct tw_str name = { h->name, h->name_len };
+
+		if ((h->flags & TW_HDR_DELETED) || is_framing(name))
+			continue;
+		to[2 * n] = name;
+		to[2 * n + 1] = tw_hdr_value(h);
+		n++;
+	}
+	return n;
+}
+
+/* in: page, arena. The response's memory is free to be used: an answer that is
+ * queued takes its place. */
+static enum tw_verdict
+page_reply(
+    struct tw_req *req, struct tw_str page, bool close, const struct tw_origin *origin)
+{
+	struct tw_buf in = { (char *)(uintptr_t)page.p, (uint32_t)page.len, 0,
+		(uint32_t)page.len };
+	struct tw_stream st = { 0 };
+	struct tw_msg *const msg = &req->res;
+
+	tw__msg_clear(msg);
+	if (req->proto->read_head(&st, &in, msg, &req->req, true) != TW_IO_OK)
+		return tw_req_fail(req, 500, "an error page is malformed", origin);
+	struct tw_str *const headers =
+	    tw_arena_try(tw_req_arena(req), sizeof(*headers) * 2 * (msg->n_hdr + 1u));
+	char *const reason = tw_arena_try(tw_req_arena(req), msg->reason.len + 1);
+	if (headers == NULL || reason == NULL)
+		return tw_req_fail(req, 503, "out of memory", origin);
+	if (msg->reason.len > 0)
+		memcpy(reason, msg->reason.p, msg->reason.len);
+	reason[msg->reason.len] = '\0';
+	const struct tw_reply reply = { .status = msg->status,
+		.reason = reason,
+		.headers = headers,
+		.n_headers = headers_take(msg, headers),
+		.body = { in.base + in.head, in.tail - in.head },
+		.close = close };
+	return tw_req_reply(req, &reply, origin);
+}
+
+enum tw_verdict
+tw_req_reply_page(
+    struct tw_req *req, int status, bool close, const struct tw_origin *origin)
+{
+	const struct tw_str page = tw_req_page(req, status);
+
+	if (page.len == 0) /* errorfile /dev/null: not a word */
+		return tw_req_fail(req, 0, "refused", origin);
+	const struct tw_str copy = tw_req_copy(req, page);
+	return copy.p != NULL ? page_reply(req, copy, close, origin)
+			      : tw_req_fail(req, 503, "out of memory", origin);
+}
+
 const struct tw_service *
 tw_service_find(const char *name, const struct tw_self **owner)
 {

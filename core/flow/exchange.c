@@ -252,8 +252,10 @@ response_hooks(struct tw_req *req)
 		    req, req->sub == 1 ? req->be : req->fe, TW_ON_RESPONSE);
 		if (v == TW__H_WAIT)
 			return TW__WAIT;
-		if (v == TW__H_FAIL)
+		if (v == TW__H_FAIL) {
+			req->t_response = 0; /* the server's answer is thrown away */
 			return tw__hooks_fail(req);
+		}
 		if (v == TW__H_RESTART)
 			return response_restart(req);
 		if (v == TW__H_DONE && req->step == TW__REPLY)

@@ -43,6 +43,34 @@ overdue(struct tw_req *req)
 	return TW__H_FAIL;
 }
 
+/* Nobody waits for the answer any more: the client has reset its connection, or
+ * with option abortonclose, closed it. A FIN alone is no farewell. */
+static bool
+client_lost(struct tw_req *req)
+{
+	struct tw_conn *const cli = req->cli;
+
+	if (tw__conn_is_reset(cli) || !cli->rdhup)
+		return cli->failed;
+	return req->fe->c.abortonclose || (req->be != NULL && req->be->c.abortonclose);
+}
+
+static enum tw__hooks
+abandoned(struct tw_req *req)
+{
+	const int id = req->worker->id;
+
+	tw__cnt(&req->fe->live->fe, id, TW_CNT_CLI_ABRT, 1);
+	if (req->be_counted)
+		tw__cnt(&req->be->live->be, id, TW_CNT_CLI_ABRT, 1);
+	if (req->srv != NULL)
+		tw__cnt(&req->srv->live->s, id, TW_CNT_CLI_ABRT, 1);
+	req->term[0] = 'C';
+	req->term[1] = tw__step_term(req);
+	tw_req_fail(req, 0, "client left", &tw__origin_core);
+	return TW__H_FAIL;
+}
+
 /* Calls one hook, again when it resumed the request before it said WAIT. */
 static enum tw_verdict
 hook_call(struct tw_req *req, const struct tw__hook_entry *e, enum tw_point point)
@@ -65,6 +93,8 @@ tw__hooks_chain(struct tw_req *req, struct tw_proxy *px, enum tw_point point)
 	bool waited = req->hook_at != NULL;
 	if (waited && req->timed_out)
 		return overdue(req);
+	if (waited && !req->resumed && TW_UNLIKELY(client_lost(req)))
+		return abandoned(req);
 	if (waited && !req->resumed && !req->body_wanted)
 		return TW__H_WAIT;
 	if (waited)

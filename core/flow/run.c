@@ -259,7 +259,7 @@ watch(struct tw_req *req)
 {
 	if (req->srvc != NULL)
 		tw__conn_watch(req->srvc);
-	if (!req->cli->watched && waits_for_client(req))
+	if (!req->cli->watched && (waits_for_client(req) || req->hook_at != NULL))
 		tw__conn_watch(req->cli);
 }
 

@@ -101,4 +101,50 @@ TW_API void tw_req_set_server_tos(struct tw_req *req, uint8_t tos);
  * gen; NULL: it goes on. */
 TW_API void tw_req_waits_for(struct tw_req *req, const struct tw_origin *origin);
 
+/** tw_req_content_edit - mode tcp: of the bytes that tw_req_content() gives, n
+ * from `at` on become `by`. returns: false: no such bytes, or no room. What
+ * tw_req_content() gave before is not valid any more. context: as there. */
+TW_API bool tw_req_content_edit(struct tw_req *req, bool response, size_t at, size_t n,
+    struct tw_str by);
+/** tw_req_content_room - how many bytes more would fit there. */
+TW_API size_t tw_req_content_room(const struct tw_req *req, bool response);
+/** tw_req_content_send - mode tcp: bytes to the client (response) or to the server,
+ * at once, before all that waits there. returns: OK: sent, or kept until they can
+ * be; AGAIN: what was sent before has not left: TW_WAIT will call the hook again;
+ * ERR: there is no such connection (yet), or it is lost. context: as
+ * tw_req_content(). */
+TW_API enum tw_io tw_req_content_send(struct tw_req *req, bool response,
+    struct tw_str bytes);
+
+/* The parts of a request's target. */
+struct tw_target {
+	struct tw_str before; /* scheme and authority; empty in the origin form */
+	struct tw_str path;
+	struct tw_str query;  /* without '?' */
+	bool has_query;
+};
+enum tw_target_part {
+	TW_TARGET_PATH,
+	TW_TARGET_PATHQ, /* the path with the query */
+	TW_TARGET_QUERY,
+	TW_TARGET_URI,   /* all of it */
+	TW_N_TARGET_PARTS
+};
+/** tw_target_split - out: borrow: while the target is not changed. */
+TW_API struct tw_target tw_target_split(const struct tw_msg *msg);
+/** tw_target_has_path - false for "*" and an authority. */
+TW_API bool tw_target_has_path(const struct tw_msg *msg);
+/** tw_target_join - the request's target becomes this. errors: -1: it would not
+ * be one token, or is too long. */
+TW_API int tw_target_join(struct tw_req *req, const struct tw_target *p);
+/** tw_req_set_target - replaces a part, blanks escaped; what has no path keeps its
+ * target. in: text, a query may begin with '?'. errors: as tw_target_join(). */
+TW_API int tw_req_set_target(struct tw_req *req, enum tw_target_part part,
+    struct tw_str text);
+/** tw_req_reply_page - queues the page of an error status (tw_req_page) as the
+ * answer; rules edit it as any other. in: close, the connection ends after it.
+ * returns: DONE; FAIL: there is none to be sent, or mode tcp: it is closed. */
+TW_API enum tw_verdict tw_req_reply_page(struct tw_req *req, int status, bool close,
+    const struct tw_origin *origin);
+
 #endif

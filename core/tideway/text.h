@@ -43,4 +43,14 @@ TW_API void tw_req_undecided(struct tw_req *req);
 TW_API bool tw_req_final(const struct tw_req *req);
 TW_API void tw_req_set_final(struct tw_req *req, bool final);
 
+/** tw_regex_new - while traffic runs. returns: owned by the caller; NULL: err.
+ * context: any. tw_regex_free - and clears the pointer. */
+TW_API struct tw_regex *tw_regex_new(const char *text, bool fold, struct tw_err *err);
+TW_API void tw_regex_free(struct tw_regex **re);
+/** tw_regex_expand_list - tw_regex_expand() for each value of a list separated by
+ * commas, those in quotes not being separators. out: all of the list. returns:
+ * whether some value was replaced. */
+TW_API bool tw_regex_expand_list(const struct tw_regex *re, struct tw_str list,
+    struct tw_str by, struct tw_out *out);
+
 #endif

@@ -42,5 +42,8 @@ struct tw__var_value;
  * on. in: vars, borrow until the next call; NULL: none. */
 TW_API void tw_check_vars(struct tw_req *req, struct tw__var_value **vars);
 TW_API void tw_vars_free(struct tw__var_value **vars);
+/** tw_var_find - as tw_var_of, but of a name that somebody has named before: the
+ * configuration, or who set it. returns: NULL: nobody has. */
+TW_API struct tw_var *tw_var_find(struct tw_str name);
 
 #endif

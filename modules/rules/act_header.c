@@ -293,44 +293,6 @@ run_replace_header(struct tw_req *req, const struct tw_action_call *call)
 	return TW_ACT_NEXT;
 }
 
-/* The length of a list's first value, quoted commas not being separators. */
-static size_t
-value_length(struct tw_str s)
-{
-	bool quoted = false;
-	size_t i = 0;
-
-	for (; i < s.len && (quoted || s.p[i] != ','); i++) {
-		if (s.p[i] == '"')
-			quoted = !quoted;
-		else if (quoted && s.p[i] == '\\' && i + 1 < s.len)
-			i++;
-	}
-	return i;
-}
-
-/* returns: whether some value was replaced. */
-static bool
-replace_values(
-    const struct header *h, struct tw_str s, struct tw_str by, struct tw_out *o)
-{
-	bool any = false;
-
-	for (;;) {
-		const size_t len = value_length(s);
-		const struct tw_str value = tw_str_trim((struct tw_str){ s.p, len });
-
-		if (value.len > 0 && tw_regex_expand(h->re, value, by, o))
-			any = true;
-		else
-			tw_out_mem(o, s.p, len);
-		if (len == s.len)
-			return any;
-		s = (struct tw_str){ s.p + len + 1, s.len - len - 1 };
-		tw_out_char(o, ',');
-	}
-}
-
 static enum tw_act
 run_replace_value(struct tw_req *req, const struct tw_action_call *call)
 {
@@ -345,7 +307,7 @@ run_replace_value(struct tw_req *req, const struct tw_action_call *call)
 	while ((hdr = tw_msg_find(msg, h->name, hdr)) != NULL) {
 		struct tw_out o = tw_out_of(mem, sizeof(mem));
 
-		if (!replace_values(h, tw_hdr_value(hdr), by, &o))
+		if (!tw_regex_expand_list(h->re, tw_hdr_value(hdr), by, &o))
 			continue;
 		const struct tw_str value = kept(req, mem, &o);
 		if (value.p == NULL)

@@ -12,7 +12,6 @@
 
 #include "normalize.h"
 #include "rules.h"
-#include "uri.h"
 
 #define PART_MAX 16384
 #define PARAMETERS_MAX 1024
@@ -304,9 +303,9 @@ run(struct tw_req *req, const struct tw_action_call *call)
 	const struct normalize *const v = call->conf;
 	const struct tw_msg *const msg = tw_req_request(req);
 
-	if (!uri_has_path(msg))
+	if (!tw_target_has_path(msg))
 		return TW_ACT_NEXT;
-	struct uri_parts p = uri_split(msg);
+	struct tw_target p = tw_target_split(msg);
 	if (v->how->path)
 		p.path = applied(req, v, p.path);
 	if (v->how->query && p.has_query)
@@ -315,7 +314,7 @@ run(struct tw_req *req, const struct tw_action_call *call)
 		tw_req_fail(req, 400, "the target cannot be normalized", call->origin);
 		return TW_ACT_FAIL;
 	}
-	return uri_join(req, &p);
+	return tw_target_join(req, &p) == 0 ? TW_ACT_NEXT : TW_ACT_ERROR;
 }
 
 const struct tw_action act_normalize[] = {

@@ -10,15 +10,14 @@
  * manual, 4.2; RFC 9112, section 3.2.
  */
 #include "rules.h"
-#include "uri.h"
 
 #define ON_REQUEST (1u << TW_HTTP_REQUEST)
 #define TARGET_MAX 16384
 
-enum part { PATH, PATHQ, QUERY, URI, METHOD };
+#define METHOD TW_N_TARGET_PARTS
 
 struct uri {
-	enum part part;
+	unsigned part;             /* enum tw_target_part, or METHOD */
 	const struct tw_regex *re; /* replace-... */
 	struct rule_text text;
 };
@@ -38,9 +37,10 @@ uri_new(struct tw_action_line *a, const void **conf)
 {
 	static const struct {
 		const char *word;
-		enum part part;
-	} words[] = { { "-path", PATH }, { "-pathq", PATHQ }, { "-query", QUERY },
-		{ "-uri", URI }, { "-method", METHOD } };
+		unsigned part;
+	} words[] = { { "-path", TW_TARGET_PATH }, { "-pathq", TW_TARGET_PATHQ },
+		{ "-query", TW_TARGET_QUERY }, { "-uri", TW_TARGET_URI },
+		{ "-method", METHOD } };
 	struct uri *const u = tw_arena_zalloc(tw_gen_arena(a->ln->gen), sizeof(*u));
 	const char *const dash = strchr(a->word, '-');
 
@@ -70,117 +70,6 @@ parse_replace(struct tw_action_line *a, const void **conf)
 }
 
 static bool
-is_target(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if ((unsigned char)s.p[i] <= 0x20 || (unsigned char)s.p[i] == 0x7f)
-			return false;
-	return s.len > 0;
-}
-
-/* A path that some rule left without its first slash. */
-static bool
-is_bare(struct tw_str t)
-{
-	const char *const colon = t.len > 0 ? memchr(t.p, ':', t.len) : NULL;
-
-	return t.len > 0 && t.p[0] != '/' && !(t.p[0] == '*' && t.len == 1) &&
-	    (colon == NULL || t.p + t.len - colon < 3 || colon[1] != '/' ||
-		colon[2] != '/');
-}
-
-struct uri_parts
-uri_split(const struct tw_msg *msg)
-{
-	const struct tw_str t = msg->target;
-	struct uri_parts p = { .path = tw_msg_path(msg), .query = tw_msg_query(msg) };
-
-	if (msg->method != TW_M_CONNECT && is_bare(t)) {
-		const char *const q = memchr(t.p, '?', t.len);
-		p.path = (struct tw_str){ t.p, q != NULL ? (size_t)(q - t.p) : t.len };
-		if (q != NULL)
-			p.query = (struct tw_str){ q + 1, t.len - p.path.len - 1 };
-	}
-	p.has_query = p.query.p != NULL;
-	if (p.path.p == NULL || p.path.p < t.p || p.path.p > t.p + t.len)
-		p.path = (struct tw_str){ t.p + t.len, 0 };
-	p.before = (struct tw_str){ t.p, (size_t)(p.path.p - t.p) };
-	return p;
-}
-
-/* What has no path ("*", an authority) keeps its target. */
-bool
-uri_has_path(const struct tw_msg *msg)
-{
-	const struct tw_str t = msg->target;
-
-	return t.len > 0 && msg->method != TW_M_CONNECT &&
-	    (t.p[0] == '/' || tw_msg_path(msg).len > 0 || is_bare(t));
-}
-
-/* What would end the target. */
-static void
-put_escaped(struct tw_out *o, struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.p[i] == ' ')
-			tw_out_lit(o, "%20");
-		else if (s.p[i] == '\t')
-			tw_out_lit(o, "%09");
-		else
-			tw_out_char(o, s.p[i]);
-	}
-}
-
-enum tw_act
-uri_join(struct tw_req *req, const struct uri_parts *p)
-{
-	static __thread char mem[TARGET_MAX];
-	struct tw_out o = tw_out_of(mem, sizeof(mem));
-
-	tw_out_str(&o, p->before);
-	put_escaped(&o, p->path);
-	if (p->has_query) {
-		tw_out_char(&o, '?');
-		put_escaped(&o, p->query);
-	}
-	const struct tw_str made = { mem, (size_t)(o.p - mem) };
-	if (o.over || !is_target(made))
-		return TW_ACT_ERROR;
-	const struct tw_str target = tw_req_copy(req, made);
-	if (target.p == NULL)
-		return TW_ACT_ERROR;
-	tw_msg_set_target(tw_req_request(req), target);
-	return TW_ACT_NEXT;
-}
-
-static enum tw_act
-set_part(struct tw_req *req, enum part part, struct tw_str text)
-{
-	struct uri_parts p = uri_split(tw_req_request(req));
-
-	switch (part) {
-	case PATH:
-		p.path = text;
-		break;
-	case PATHQ:
-		p.path = text;
-		p.has_query = false;
-		break;
-	case QUERY:
-		if (text.len > 0 && text.p[0] == '?')
-			text = (struct tw_str){ text.p + 1, text.len - 1 };
-		p.query = text;
-		p.has_query = p.has_query || text.len > 0;
-		break;
-	default:
-		p = (struct uri_parts){ .path = text, .before = { "", 0 } };
-		break;
-	}
-	return uri_join(req, &p);
-}
-
-static bool
 is_method(struct tw_str s)
 {
 	for (size_t i = 0; i < s.len; i++)
@@ -190,6 +79,14 @@ is_method(struct tw_str s)
 		    strchr("!#$%&'*+-.^_`|~", s.p[i]) == NULL)
 			return false;
 	return s.len > 0;
+}
+
+static enum tw_act
+set_part(struct tw_req *req, unsigned part, struct tw_str text)
+{
+	return tw_req_set_target(req, (enum tw_target_part)part, text) == 0
+	    ? TW_ACT_NEXT
+	    : TW_ACT_ERROR;
 }
 
 static enum tw_act
@@ -209,20 +106,18 @@ run_set(struct tw_req *req, const struct tw_action_call *call)
 		return TW_ACT_ERROR;
 	if (u->part == METHOD)
 		return set_method(req, text);
-	if (u->part != URI && !uri_has_path(tw_req_request(req)))
-		return TW_ACT_NEXT;
 	return set_part(req, u->part, text);
 }
 
 /* What the regular expression looks at. */
 static struct tw_str
-subject(const struct tw_msg *msg, enum part part)
+subject(const struct tw_msg *msg, unsigned part)
 {
-	const struct uri_parts p = uri_split(msg);
+	const struct tw_target p = tw_target_split(msg);
 
-	if (part == PATH)
+	if (part == TW_TARGET_PATH)
 		return p.path;
-	if (part == URI)
+	if (part == TW_TARGET_URI)
 		return msg->target;
 	return (struct tw_str){ p.path.p, msg->target.len - p.before.len };
 }
@@ -238,7 +133,7 @@ run_replace(struct tw_req *req, const struct tw_action_call *call)
 
 	if (by.p == NULL)
 		return TW_ACT_ERROR;
-	if (u->part != URI && !uri_has_path(msg))
+	if (u->part != TW_TARGET_URI && !tw_target_has_path(msg))
 		return TW_ACT_NEXT;
 	if (!tw_regex_expand(u->re, subject(msg, u->part), by, &o))
 		return TW_ACT_NEXT;

@@ -106,8 +106,10 @@ on_content(struct tw_req *req, unsigned set, bool response)
 		return tw_req_fail(req, 0, "out of memory", NULL);
 	const enum tw_io io =
 	    ms != 0 ? tw_req_content(req, response, &bytes) : TW_IO_END;
-	if (io == TW_IO_ERR)
+	if (io == TW_IO_ERR) {
+		tw_req_set_term(req, response ? 'S' : 'C', response ? 'D' : 'R');
 		return tw_req_fail(req, 0, "the peer left", NULL);
+	}
 	const bool final = io == TW_IO_END || delay_is_over(req, w, ms);
 	tw_req_set_final(req, final);
 	const enum tw_act act = rules_run(req, px, set);

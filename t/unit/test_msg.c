@@ -12,7 +12,9 @@
 /* after the above, as cmocka wants it */
 #include <cmocka.h>
 
+#include <tideway/edit.h>
 #include <tideway/msg.h>
+#include <tideway/text.h>
 
 static struct tw_msg msg;
 
@@ -166,10 +168,65 @@ reasons(void **state)
 	assert_non_null(tw_status_reason(799));
 }
 
+static void
+target_parts(void **state)
+{
+	static const struct {
+		const char *target, *before, *path, *query; /* query NULL: none */
+		bool has_path;
+	} all[] = {
+		{ "/a/b?c=d", "", "/a/b", "c=d", true },
+		{ "/a?", "", "/a", "", true },
+		{ "/", "", "/", NULL, true },
+		{ "http://h:1/a?b", "http://h:1", "/a", "b", true },
+		{ "a/b?c", "", "a/b", "c", true },
+		{ "*", "*", "", NULL, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < TW_N_ELEMENTS(all); i++) {
+		msg.target = tw_str_of(all[i].target);
+		const struct tw_target t = tw_target_split(&msg);
+		assert_true(tw_str_eq(t.before, tw_str_of(all[i].before)));
+		assert_true(tw_str_eq(t.path, tw_str_of(all[i].path)));
+		assert_int_equal(t.has_query, all[i].query != NULL);
+		if (all[i].query != NULL)
+			assert_true(tw_str_eq(t.query, tw_str_of(all[i].query)));
+		assert_int_equal(tw_target_has_path(&msg), all[i].has_path);
+	}
+	msg.method = TW_M_CONNECT;
+	msg.target = TW_STR("h:443");
+	assert_false(tw_target_has_path(&msg));
+}
+
+/* A regular expression that is made while traffic runs, on a list. */
+static void
+lists(void **state)
+{
+	struct tw_err err = { "" };
+	char mem[64];
+	struct tw_out o = tw_out_of(mem, sizeof(mem));
+	struct tw_regex *re = tw_regex_new("^(b)$", false, &err);
+
+	(void)state;
+	assert_non_null(re);
+	assert_true(
+	    tw_regex_expand_list(re, TW_STR("a, b,\"x,b\",b"), TW_STR("<\\1>"), &o));
+	assert_int_equal(o.p - mem, 15);
+	assert_memory_equal(mem, "a,<b>,\"x,b\",<b>", 15);
+	tw_regex_free(&re);
+	assert_null(re);
+	tw_regex_free(&re);
+	assert_null(tw_regex_new("(", false, &err));
+	assert_non_null(strstr(err.text, "parenthesis"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(target_parts, setup),
+		cmocka_unit_test(lists),
 		cmocka_unit_test_setup(ids, setup),
 		cmocka_unit_test_setup(methods, setup),
 		cmocka_unit_test_setup(add_and_delete, setup),
