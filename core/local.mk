@@ -142,6 +142,7 @@ core_libcore_a_SOURCES = \
 	core/module/loader.c \
 	core/module/object.c \
 	core/module/order.c \
+	core/module/report.c \
 	core/module/table.c \
 	core/net/bind_opt.c \
 	core/net/buf.c \
