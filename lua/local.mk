@@ -11,26 +11,40 @@ lua_liblua_la_SOURCES = \
 	lua/act.c \
 	lua/backend.c \
 	lua/call.c \
+	lua/change.c \
 	lua/chunk.c \
 	lua/core.c \
+	lua/core_text.c \
 	lua/cover.c \
+	lua/data_open.c \
 	lua/decide.c \
 	lua/escape.c \
+	lua/event.c \
 	lua/expr.c \
 	lua/hook.c \
 	lua/lint.c \
 	lua/lua_conf.c \
 	lua/lua_mod.c \
+	lua/map.c \
 	lua/mem.c \
 	lua/message.c \
 	lua/native.c \
+	lua/object.c \
+	lua/patref.c \
+	lua/proxy.c \
+	lua/queue.c \
+	lua/regex.c \
 	lua/script.c \
+	lua/server.c \
 	lua/state.c \
+	lua/sticktable.c \
+	lua/task.c \
 	lua/test.c \
 	lua/test_play.c \
-	lua/types.c \
+	lua/ticket.c \
 	lua/tw.c \
 	lua/txn.c \
+	lua/types.c \
 	lua/unit.c \
 	lua/value.c \
 	lua/verdict.c

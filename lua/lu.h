@@ -136,6 +136,7 @@ struct lu_set {
 	struct lu_unit *unit;
 	struct tw_gen *gen;
 	uint64_t generation;
+	atomic_bool halted;       /* shared: its tasks have ended */
 	int n;                    /* LU_SHARED: 1; else workers + 1 */
 	struct lu_state *state[]; /* owns; by worker, 0: the control thread */
 };
@@ -175,6 +176,7 @@ struct lu_state {
 	int txn_tcp_meta;
 	struct lu_txn *txn_pool;       /* objects that nobody can have kept */
 	struct lu_native *native_pool;
+	struct lu_sub *subs;   /* event.c; owns */
 	int *anchors;          /* owns: places of lu_anchor() that are free */
 	int n_anchors, max_anchors;
 	int native_meta[LU_NATIVE_PARTS]; /* references: native.c */
@@ -267,6 +269,8 @@ struct lu_call {
 	void *waited;     /* cancel's */
 	uint64_t due_ms;  /* its whole life: tune.lua.*-timeout; 0: none */
 	uint64_t wake_ms; /* act.wake_time; 0: none */
+	struct lu_alarm *alarms; /* queue.c */
+	bool alarmed;     /* one of them has rung */
 };
 
 /** lu_begin - a call from the pool; the state is entered until lu_run or

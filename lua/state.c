@@ -7,7 +7,7 @@
  * shared one is entered by several threads, one at a time. The control thread
  * makes states; each is then used by its worker.
  */
-#include "lu.h"
+#include "data.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -75,6 +75,7 @@ open_all(lua_State *L)
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "core");
 	lu_open_core(L);
+	lu_open_data(L);
 	lua_settop(L, 0);
 	lu_open_act(L);
 	lu_open_expr(L);
@@ -199,6 +200,7 @@ lu_state_free(struct lu_state **state)
 	if (s == NULL)
 		return;
 	tw_timer_del(&s->gc_timer);
+	lu_data_fini(s);
 	while (s->live != NULL) {
 		struct lu_call *c = s->live;
 		lu_end(&c);

@@ -42,10 +42,20 @@ lu_unit_new(struct tw_gen *gen, enum lu_kind kind, const char *name)
 
 /* ---- sets ------------------------------------------------------------------- */
 
+/* While the configuration is read nobody knows how many threads there will be:
+ * there is place for the first one's state. */
+static int
+n_states(const struct lu_unit *u)
+{
+	const int n = tw_n_workers() + 1;
+
+	return u->kind == LU_SHARED ? 1 : n < 2 ? 2 : n;
+}
+
 static struct lu_set *
 set_alloc(struct lu_unit *u)
 {
-	const int n = u->kind == LU_SHARED ? 1 : tw_n_workers() + 1;
+	const int n = n_states(u);
 	struct lu_set *const set =
 	    calloc(1, sizeof(*set) + sizeof(set->state[0]) * (size_t)n);
 
@@ -141,9 +151,35 @@ lu_unit_load(struct lu_unit *unit, struct lu_file *file, struct tw_err *err)
 	    : tw_err_set(err, "the Lua state could not be made");
 }
 
+/* Now it is known. errors: false: out of memory. */
+static bool
+grow(struct lu_unit *unit)
+{
+	struct lu_set *const old =
+	    atomic_load_explicit(&unit->set, memory_order_relaxed);
+	const int n = n_states(unit);
+
+	if (old == NULL || old->n >= n)
+		return true;
+	struct lu_set *const set =
+	    calloc(1, sizeof(*set) + sizeof(set->state[0]) * (size_t)n);
+	if (set == NULL)
+		return false;
+	memcpy(set, old, sizeof(*old) + sizeof(old->state[0]) * (size_t)old->n);
+	set->n = n;
+	for (int i = 0; i < old->n; i++)
+		if (set->state[i] != NULL)
+			set->state[i]->set = set;
+	free(old);
+	atomic_store_explicit(&unit->set, set, memory_order_relaxed);
+	return true;
+}
+
 int
 lu_unit_begin(struct lu_unit *unit, struct tw_err *err)
 {
+	if (!grow(unit))
+		return tw_err_set(err, "out of memory");
 	struct lu_set *const set =
 	    atomic_load_explicit(&unit->set, memory_order_relaxed);
 
