@@ -5,11 +5,14 @@
  * metatable gives the methods. pairs() over one and fields of a script's own work.
  *
  * What a userdata is, its metatable tells, which is in the registry under the address
- * of the class's name: each class's name is one array, in its own file.
+ * of the class's name: each class's name is one array, in its own file. Behind it
+ * is the metatable of the table.
  */
 #include "data.h"
 
 #include <string.h>
+
+#define META(class) ((class) + 1)
 
 static int
 to_string(lua_State *L)
@@ -25,14 +28,16 @@ lu_class_of_objects(lua_State *L, const char *class, const luaL_Reg *methods)
 	lua_pushliteral(L, "access denied");
 	lua_setfield(L, -2, "__metatable");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, class);
-	luaL_newmetatable(L, class);
+	lua_newtable(L);
 	lua_newtable(L);
 	luaL_setfuncs(L, methods, 0);
 	lua_setfield(L, -2, "__index");
+	lua_pushstring(L, class);
+	lua_setfield(L, -2, "__name");
 	lua_pushfstring(L, "HAProxy class %s", class);
 	lua_pushcclosure(L, to_string, 1);
 	lua_setfield(L, -2, "__tostring");
-	lua_pop(L, 1);
+	lua_rawsetp(L, LUA_REGISTRYINDEX, META(class));
 }
 
 void *
@@ -44,7 +49,8 @@ lu_object(lua_State *L, const char *class, size_t size)
 	lua_rawgetp(L, LUA_REGISTRYINDEX, class);
 	lua_setmetatable(L, -2);
 	lua_rawseti(L, -2, 0);
-	luaL_setmetatable(L, class);
+	lua_rawgetp(L, LUA_REGISTRYINDEX, META(class));
+	lua_setmetatable(L, -2);
 	return p;
 }
 
