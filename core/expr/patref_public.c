@@ -319,6 +319,18 @@ is_method(const char *word)
 	return tw_is_one_of(word, words);
 }
 
+/* A file that could not be read is not there for the next who asks. */
+static void
+forget_failed(struct tw__expr_gen *eg, const char *file)
+{
+	struct tw__patref *const newest = eg->patrefs;
+
+	if (newest == NULL || !newest->is_map || strcmp(newest->name, file) != 0)
+		return;
+	tw__patref_clear(newest, newest->version);
+	eg->patrefs = newest->next;
+}
+
 struct tw_map *
 tw_map_open(
     struct tw_gen *gen, const char *file, const char *method, struct tw_err *err)
@@ -337,6 +349,8 @@ tw_map_open(
 	struct tw__patref *const ref = tw__patref_open(&cx, file, true);
 	struct tw__patview *const view =
 	    ref != NULL ? tw__patref_view(&cx, ref, &kind) : NULL;
+	if (ref == NULL)
+		forget_failed(tw__expr_gen(gen), file);
 	tw__patref_unlock();
 	if (view == NULL)
 		return NULL;
