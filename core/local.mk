@@ -83,6 +83,7 @@ core_libcore_a_SOURCES = \
 	core/expr/patref.c \
 	core/expr/patref_cmd.c \
 	core/expr/patref_number.c \
+	core/expr/patref_public.c \
 	core/expr/patref_rule.c \
 	core/expr/pattern.c \
 	core/expr/regex.c \
@@ -144,6 +145,7 @@ core_libcore_a_SOURCES = \
 	core/module/loader.c \
 	core/module/object.c \
 	core/module/order.c \
+	core/module/report.c \
 	core/module/table.c \
 	core/net/bind_opt.c \
 	core/net/buf.c \

@@ -7,7 +7,7 @@
  * One that waits keeps its coroutine until it is woken; one that failed leaves
  * a dead coroutine, which is thrown away. Worker.
  */
-#include "lu.h"
+#include "data.h"
 
 #include <stdlib.h>
 
@@ -325,6 +325,7 @@ lu_end(struct lu_call **call)
 	}
 	if (c->waits && c->cancel != NULL)
 		c->cancel(c);
+	lu_alarms_drop(&c->alarms);
 	tw_timer_del(&c->timer);
 	if (c->sampled)
 		lu_count_end(c);

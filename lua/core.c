@@ -88,12 +88,28 @@ register_converters(lua_State *L)
 
 /* ---- log ----------------------------------------------------------------------------- */
 
+/* tune.lua.log.*: where what scripts say goes. */
+void
+lu_log(lua_State *L, enum tw_level level, const char *text)
+{
+	const struct lu_conf *const conf = lu_conf_of(lu_state_from(L)->gen);
+	const struct lu_call *const c = lu_call_of(L);
+	unsigned where = conf->log_loggers == LU_LOG_OFF ? 0 : TW_LOG_LOGGERS;
+
+	if (conf->log_stderr == LU_LOG_ON)
+		where |= TW_LOG_STDERR;
+	else if (conf->log_stderr != LU_LOG_OFF)
+		where |= TW_LOG_AUTO;
+	tw_log_to(c != NULL && c->req != NULL ? tw_req_proxy(c->req) : NULL, where,
+	    level, text);
+}
+
 static void
 send_log(lua_State *L, lua_Integer level, const char *text)
 {
 	luaL_argcheck(
 	    L, level >= TW_EMERG && level <= TW_DEBUG, 1, "a level is 0 to 7");
-	tw_log((enum tw_level)level, "%s", text);
+	lu_log(L, (enum tw_level)level, text);
 }
 
 /*@ core.log(level: integer, text: string) */

@@ -373,7 +373,8 @@ slot_finish(
 	switch (lu_run(c, n)) {
 	case LU_DONE:
 		ok = true; /* nil and the like are false, as in HAProxy */
-		if (c->finished || lua_gettop(c->L) == 0 || !lu_to_sample(c->L, 1, out))
+		if (lua_gettop(c->L) == 0 ||
+		    !lu_to_sample(c->L, c->finished ? -1 : 1, out)) /* core.done() */
 			*out = (struct tw_sample){ .type = TW_BOOL };
 		if (out->type == TW_STRING)
 			ok = text_keep(req, &out->u.str);

@@ -11,31 +11,42 @@ lua_liblua_la_SOURCES = \
 	lua/act.c \
 	lua/backend.c \
 	lua/call.c \
+	lua/change.c \
 	lua/channel.c \
 	lua/chunk.c \
 	lua/core.c \
+	lua/core_text.c \
 	lua/count.c \
 	lua/cover.c \
+	lua/data_open.c \
 	lua/decide.c \
 	lua/dict.c \
 	lua/err.c \
 	lua/escape.c \
+	lua/event.c \
 	lua/expr.c \
 	lua/gc.c \
 	lua/hook.c \
-	lua/json.c \
 	lua/http.c \
+	lua/json.c \
 	lua/lint.c \
 	lua/lua_conf.c \
 	lua/lua_mod.c \
+	lua/map.c \
 	lua/mem.c \
 	lua/message.c \
 	lua/native.c \
-	lua/reload.c \
-	lua/router.c \
+	lua/object.c \
+	lua/patref.c \
 	lua/pause.c \
+	lua/proxy.c \
+	lua/queue.c \
+	lua/regex.c \
+	lua/reload.c \
 	lua/reply.c \
+	lua/router.c \
 	lua/script.c \
+	lua/server.c \
 	lua/shared.c \
 	lua/show.c \
 	lua/split.c \
@@ -44,13 +55,16 @@ lua_liblua_la_SOURCES = \
 	lua/std_co.c \
 	lua/std_str.c \
 	lua/std_tab.c \
+	lua/sticktable.c \
+	lua/task.c \
 	lua/test.c \
 	lua/test_play.c \
 	lua/text.c \
+	lua/ticket.c \
 	lua/tw.c \
 	lua/txn.c \
-	lua/types.c \
 	lua/txn_set.c \
+	lua/types.c \
 	lua/unit.c \
 	lua/value.c \
 	lua/verdict.c \

@@ -167,6 +167,7 @@ struct lu_set {
 	struct lu_unit *unit;
 	struct tw_gen *gen;
 	uint64_t generation;
+	atomic_bool halted;       /* shared: its tasks have ended */
 	int n;                    /* LU_SHARED: 1; else workers + 1 */
 	int n_texts;
 	struct lu_text *text;     /* owns: by file */
@@ -210,6 +211,7 @@ struct lu_state {
 	int txn_tcp_meta;
 	struct lu_txn *txn_pool;       /* objects that nobody can have kept */
 	struct lu_native *native_pool;
+	struct lu_sub *subs;   /* event.c; owns */
 	int *anchors;          /* owns: places of lu_anchor() that are free */
 	int n_anchors, max_anchors;
 	int native_meta[LU_NATIVE_PARTS]; /* references: native.c */
@@ -354,6 +356,8 @@ struct lu_call {
 	uint64_t began_us, cpu_ns, burst_ns;
 	bool on_bytes;    /* it waits for contents: each event runs it again */
 	const struct tw_origin *origin; /* gen: the rule's; NULL: none */
+	struct lu_alarm *alarms; /* queue.c */
+	bool alarmed;     /* one of them has rung */
 };
 
 /** lu_begin - a call from the pool; the state is entered until lu_run or
@@ -499,18 +503,9 @@ extern const struct tw_fetch lu_fetches[];
 extern const struct tw_conv lu_convs[];
 extern const struct tw_command lu_commands[];
 
-/* What else belongs to making a set, in the order of this table (reload.c). */
-struct lu_extra {
-	/* With all files run, off the workers; may be NULL. errors: -1: err, with
-	 * file and line. */
-	int (*init)(struct lu_set *set, struct tw_err *err);
-	/* The set is in force: tasks start; may be NULL. context: control. */
-	void (*go)(struct lu_set *set);
-};
-extern const struct lu_extra lu_extras[];
-/** lu_set_init, lu_set_go - all stages of the table. */
+/** lu_set_init - init functions and self-tests of all its states, off the workers.
+ * errors: -1: err, with file and line. */
 int lu_set_init(struct lu_set *set, struct tw_err *err);
-void lu_set_go(struct lu_set *set);
 /** lu_unit_fini - its sets; a second time, nothing. context: control; nobody uses
  * it any more. */
 void lu_unit_fini(struct lu_unit *unit);

@@ -7,7 +7,7 @@
  * A file is run when its line is read, so that the lines that follow can use
  * what it registers. source: HAProxy's manual, 3.1 and 3.2.
  */
-#include "lu.h"
+#include "core.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -131,6 +131,23 @@ set_limit(struct tw_line *ln)
 }
 
 static int
+set_log(struct tw_line *ln, uint32_t *to, bool has_auto)
+{
+	const char *const word = tw_arg(ln, 0);
+
+	if (strcmp(word, "on") == 0)
+		*to = LU_LOG_ON;
+	else if (strcmp(word, "off") == 0)
+		*to = LU_LOG_OFF;
+	else if (has_auto && strcmp(word, "auto") == 0)
+		*to = LU_LOG_AUTO;
+	else
+		return tw_line_fail(ln, 0, "'%s' expects %s, not '%s'", ln->kw->word,
+		    has_auto ? "'on', 'auto' or 'off'" : "'on' or 'off'", word);
+	return 0;
+}
+
+static int
 check_library(struct tw_line *ln, struct tw_str word)
 {
 	static const char *const known[] = { "table", "io", "os", "string", "math",
@@ -174,6 +191,18 @@ set_openlibs(struct tw_line *ln)
 	}
 	conf->openlibs = tw_arena_printf(tw_gen_arena(ln->gen), ",%s,", list);
 	return 0;
+}
+
+static int
+set_loggers(struct tw_line *ln)
+{
+	return set_log(ln, &((struct lu_conf *)ln->state)->log_loggers, false);
+}
+
+static int
+set_stderr(struct tw_line *ln)
+{
+	return set_log(ln, &((struct lu_conf *)ln->state)->log_stderr, true);
 }
 
 #define IN_CONF(member) .offset = offsetof(struct lu_conf, member)
@@ -248,6 +277,25 @@ const struct tw_kw lu_keywords[] = {
 	    .def = "10000",
 	    .help = "Accepted for HAProxy's sake: a script is only interrupted when it "
 		    "runs too long, which costs nothing before that." },
+	{ .word = "tune.lua.log.loggers",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = set_loggers,
+	    .usage = "{on|off}",
+	    .def = "on",
+	    .help =
+		"Whether what scripts log goes to the request's proxy's loggers, or "
+		"to the global ones." },
+	{ .word = "tune.lua.log.stderr",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = set_stderr,
+	    .usage = "{on|auto|off}",
+	    .def = "auto",
+	    .help = "Whether what scripts log goes to standard error, too; auto: only "
+		    "when it goes to no logger." },
 	{ .word = "tune.lua.maxmem",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,

@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "lu.h"
+#include "data.h"
 
 #include <dlfcn.h>
 
@@ -29,6 +29,7 @@ load(const struct tw_self *self, struct tw_err *err)
 	lu_self = self;
 	lu_watch_load();
 	lu_gc_load();
+	lu_events_begin();
 	if (dladdr((void *)(uintptr_t)lua_newstate, &where) != 0)
 		dlopen(where.dli_fname, RTLD_NOW | RTLD_GLOBAL | RTLD_NOLOAD);
 	return 0;
@@ -44,6 +45,17 @@ check(struct tw_gen *gen)
 }
 
 static int
+inits_run(struct lu_unit *u, struct tw_err *err)
+{
+	struct lu_set *const set = u->set;
+
+	for (int i = 0; set != NULL && i < set->n; i++)
+		if (lu_inits_run(set->state[i], err) != 0)
+			return -1;
+	return 0;
+}
+
+static int
 start(struct tw_gen *gen, struct tw_err *err)
 {
 	struct lu_conf *const conf = lu_conf_of(gen);
@@ -51,8 +63,40 @@ start(struct tw_gen *gen, struct tw_err *err)
 	for (struct lu_unit *u = conf->units; u != NULL; u = u->next)
 		if (lu_unit_begin(u, err) != 0)
 			return -1;
+	for (struct lu_unit *u = conf->units; u != NULL; u = u->next)
+		if (inits_run(u, err) != 0)
+			return -1;
 	conf->began = true;
 	return 0;
+}
+
+static void
+each_set(struct tw_gen *gen, void (*fn)(struct lu_set *set))
+{
+	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next)
+		if (u->set != NULL)
+			fn(u->set);
+}
+
+/* Tasks end with their generation. It is not freed before this was called for the
+ * next one. */
+static void
+running(struct tw_gen *gen)
+{
+	static struct tw_gen *in_force; /* borrow: perhaps freed since */
+
+	if (in_force != NULL && in_force != gen)
+		each_set(in_force, lu_set_halt);
+	in_force = gen;
+	each_set(gen, lu_set_go);
+}
+
+static void
+worker_fini(struct tw_worker *w, void *state)
+{
+	(void)w;
+	(void)state;
+	lu_tasks_end(NULL);
 }
 
 static void
@@ -111,7 +155,9 @@ TW_API const struct tw_module tideway_module = {
 	.after = after,
 	.size_of = { [TW_IN_GEN] = sizeof(struct lu_conf),
 	    [TW_IN_PROXY] = sizeof(struct lu_px),
-	    [TW_IN_REQ] = sizeof(struct lu_req) },
+	    [TW_IN_REQ] = sizeof(struct lu_req),
+	    [TW_IN_WORKER] = sizeof(struct lu_worker),
+	    [TW_IN_SERVER] = sizeof(struct lu_server) },
 	.keywords = lu_keywords,
 	.hooks = hooks,
 	.fetches = lu_fetches,
@@ -125,5 +171,9 @@ TW_API const struct tw_module tideway_module = {
 	.check = check,
 	.start = start,
 	.stop = stop,
+	.worker_fini = worker_fini,
+	.running = running,
+	.server_check = lu_server_check,
+	.server_event = lu_server_event,
 	.describe = describe,
 };

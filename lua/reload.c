@@ -17,6 +17,7 @@
 #include <tideway/log.h>
 
 #include "count.h"
+#include "data.h"
 #include "err.h"
 #include "script.h"
 #include "show.h"
@@ -46,28 +47,14 @@ selftest(struct lu_state *s, struct tw_err *err)
 int
 lu_set_init(struct lu_set *set, struct tw_err *err)
 {
-	for (const struct lu_extra *st = lu_extras; st->init != NULL || st->go != NULL;
-	     st++)
-		if (st->init != NULL && st->init(set, err) != 0)
+	for (int i = 0; i < set->n; i++)
+		if (lu_inits_run(set->state[i], err) != 0)
 			return -1;
 	for (int i = 0; i < set->n; i++)
 		if (selftest(set->state[i], err) != 0)
 			return -1;
 	return 0;
 }
-
-void
-lu_set_go(struct lu_set *set)
-{
-	for (const struct lu_extra *st = lu_extras; st->init != NULL || st->go != NULL;
-	     st++)
-		if (st->go != NULL)
-			st->go(set);
-}
-
-const struct lu_extra lu_extras[] = {
-	{ NULL, NULL },
-};
 
 /* ---- ending -------------------------------------------------------------------- */
 
@@ -174,6 +161,7 @@ replace(struct lu_unit *u, struct lu_set *set)
 	old->next = u->retired;
 	u->retired = old;
 	tw_gen_hold(u->gen);
+	lu_set_halt(old); /* workers hear of that before they retire it */
 	tw_retire(set_retire, old);
 	lu_set_go(set);
 }

@@ -7,7 +7,7 @@
  * shared one is entered by several threads, one at a time. The control thread
  * makes states; each is then used by its worker.
  */
-#include "lu.h"
+#include "data.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -60,6 +60,7 @@ open_all(lua_State *L)
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "core");
 	lu_open_core(L);
+	lu_open_data(L);
 	lua_settop(L, 0);
 	lu_open_act(L);
 	lu_open_expr(L);
@@ -297,6 +298,7 @@ lu_state_free(struct lu_state **state)
 		return;
 	lu_gc_forget(s);
 	s->gc_at = 0;
+	lu_data_fini(s);
 	while (s->live != NULL) {
 		struct lu_call *c = s->live;
 		lu_end(&c);

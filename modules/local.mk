@@ -176,7 +176,8 @@ modules_stats_libstats_la_SOURCES = \
 	modules/stats/stats_kw.c \
 	modules/stats/stats_mod.c \
 	modules/stats/typed.c \
-	modules/stats/uri.c
+	modules/stats/uri.c \
+	modules/stats/values.c
 module_LTLIBRARIES += modules/stats.la
 modules_stats_la_SOURCES =
 modules_stats_la_LIBADD = modules/stats/libstats.la

@@ -98,10 +98,10 @@ SKIP: {
 my $log = syslog_unix();
 my $p = start_proxy(config($log));
 $p->get('web', '/values');
-ok($p->wait_output(qr/Lua \w+ 'sleep': .*yield not allowed/), 'a fetch cannot wait: told');
+ok($p->wait_output(qr/Lua [\w-]+ 'sleep': .*yield not allowed/), 'a fetch cannot wait: told');
 is($p->get('web', '/fail')->body, '[] []', 'errors give nothing');
-ok($p->wait_output(qr/Lua \w+ 'fail': .*fetch\.lua:\d+: oops/), 'and are told');
-ok($p->wait_output(qr/Lua \w+ 'wait': .*yield not allowed/), 'a converter neither');
+ok($p->wait_output(qr/Lua [\w-]+ 'fail': .*fetch\.lua:\d+: oops/), 'and are told');
+ok($p->wait_output(qr/Lua [\w-]+ 'wait': .*yield not allowed/), 'a converter neither');
 my $c = $p->client('tcp');
 $c->send('no');
 ok($c->is_closed, 'tcp-request content');

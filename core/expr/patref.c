@@ -488,6 +488,14 @@ tw__patref_del(struct tw__patref *ref, const char *key, const void *at)
 }
 
 int
+tw__patref_del_of(struct tw__patref *ref, uint32_t version, const char *key)
+{
+	const struct which w = { key, NULL, version };
+
+	return remove_if(ref, is_meant, &w);
+}
+
+int
 tw__patref_set(
     struct tw__patref *ref, const char *key, const void *at, const char *value)
 {

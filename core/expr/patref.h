@@ -16,6 +16,8 @@
 
 #include <stdatomic.h>
 
+#include <tideway/list.h>
+
 #include "expr/pattern.h"
 
 /* One entry, as written. */
@@ -93,6 +95,19 @@ void tw__patref_fini(struct tw__expr_gen *eg);
 
 /* ---- changing ----------------------------------------------------------- */
 
+/* A list as a rule, or a module, knows it (tideway/list.h). */
+struct tw_list {
+	struct tw_list *next;
+	const char *name; /* gen */
+	const char *file; /* gen; where the rule stands */
+	int line;
+	bool map;
+	struct tw__patref *ref; /* NULL: nothing uses such a list */
+};
+
+/** tw__patref_told - watches hear of a change. context: under the lock. */
+void tw__patref_told(const struct tw__patref *ref, enum tw_list_change_kind what);
+
 /** tw__patref_lock - who reads or changes entries holds it: what follows, but
  * tw__patref_quick. context: any thread. */
 void tw__patref_lock(void);
@@ -110,6 +125,7 @@ int tw__patref_add(
 /** tw__patref_del, tw__patref_set - entries with this key, or the one at `at`
  * (key NULL). returns: how many. */
 int tw__patref_del(struct tw__patref *ref, const char *key, const void *at);
+int tw__patref_del_of(struct tw__patref *ref, uint32_t version, const char *key);
 int tw__patref_set(
     struct tw__patref *ref, const char *key, const void *at, const char *value);
 /** tw__patref_test - would all views take this entry? errors: -1. */

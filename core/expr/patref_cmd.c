@@ -64,10 +64,11 @@ read_request(
 }
 
 static void
-apply(const struct request *r)
+apply(const struct request *r, enum tw_list_change_kind what)
 {
 	struct tw_err err = { "" };
 
+	tw__patref_told(r->ref, what);
 	if (tw__patref_apply(r->ref, r->ref->version, &err) != 0)
 		tw_cli_printf(r->cli, "%s.\n", err.text);
 }
@@ -207,7 +208,7 @@ add(struct tw_cli *cli, bool map, int argc, char *const argv[])
 	else
 		add_one(&r, r.argv[0], map ? r.argv[1] : NULL);
 	if (r.version == r.ref->version)
-		apply(&r);
+		apply(&r, TW_LIST_ADDED);
 }
 
 /* "#0x..." is the entry that `show` calls so. */
@@ -240,7 +241,7 @@ del(struct tw_cli *cli, bool map, int argc, char *const argv[])
 	if (tw__patref_del(r.ref, at ? NULL : r.argv[0], at) == 0)
 		tw_cli_printf(cli, "Key not found.\n");
 	else
-		apply(&r);
+		apply(&r, TW_LIST_DELETED);
 }
 
 static void
@@ -264,7 +265,7 @@ set_map(struct tw_cli *cli, int argc, char *const argv[])
 	else if (tw__patref_test(r.ref, key, r.argv[1], &err) != 0)
 		tw_cli_printf(cli, "%s.\n", err.text);
 	else if (tw__patref_set(r.ref, at ? NULL : r.argv[0], at, r.argv[1]) > 0)
-		apply(&r);
+		apply(&r, TW_LIST_CHANGED);
 }
 
 static void
@@ -276,7 +277,7 @@ clear(struct tw_cli *cli, bool map, int argc, char *const argv[])
 		return;
 	tw__patref_clear(r.ref, r.version);
 	if (r.version == r.ref->version)
-		apply(&r);
+		apply(&r, TW_LIST_CLEARED);
 }
 
 /* ---- transactions ------------------------------------------------------- */
@@ -307,10 +308,13 @@ commit(struct tw_cli *cli, bool map, int argc, char *const argv[])
 		return;
 	}
 	const uint32_t old = r.ref->version;
-	if (tw__patref_apply(r.ref, r.version, &err) != 0)
+	if (tw__patref_apply(r.ref, r.version, &err) != 0) {
 		tw_cli_printf(cli, "%s.\n", err.text);
-	else if (old != r.version)
+		return;
+	}
+	if (old != r.version)
 		tw__patref_clear(r.ref, old);
+	tw__patref_told(r.ref, TW_LIST_COMMITTED);
 }
 
 #define BOTH(name)                                                                     \

@@ -16,15 +16,6 @@
 
 #include "expr/patref.h"
 
-struct tw_list {
-	struct tw_list *next;
-	const char *name; /* gen */
-	const char *file; /* gen; where the rule stands */
-	int line;
-	bool map;
-	struct tw__patref *ref; /* NULL: nothing uses such a list */
-};
-
 struct tw_list *
 tw_list_of(struct tw_line *ln, struct tw_str name, bool map)
 {
@@ -76,23 +67,29 @@ change_locked(
 {
 	struct tw_err err = { "" };
 	struct tw__patref *const ref = l->ref;
+	enum tw_list_change_kind what = TW_LIST_ADDED;
 	int n;
 
 	if (op == TW_LIST_DEL) {
 		n = tw__patref_del(ref, key, NULL);
+		what = TW_LIST_DELETED;
 	} else if (tw__patref_key(ref, key, NULL) != NULL) {
 		if (op == TW_LIST_ADD)
 			return true;
 		if (tw__patref_test(ref, key, value, &err) != 0)
 			return false;
 		n = tw__patref_set(ref, key, NULL, value);
+		what = TW_LIST_CHANGED;
 	} else {
 		if (tw__patref_test(ref, key, value, &err) != 0 ||
 		    tw__patref_add(ref, key, value, ref->version) != 0)
 			return false;
 		n = 1;
 	}
-	return n == 0 || tw__patref_apply(ref, ref->version, &err) == 0;
+	if (n == 0)
+		return true;
+	tw__patref_told(ref, what);
+	return tw__patref_apply(ref, ref->version, &err) == 0;
 }
 
 bool

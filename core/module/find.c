@@ -16,6 +16,7 @@
 #include <tideway/expr.h>
 #include <tideway/filter.h>
 #include <tideway/proto.h>
+#include <tideway/report.h>
 #include <tideway/service.h>
 #include <tideway/table.h>
 #include "core/module/module_int.h"

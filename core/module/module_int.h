@@ -87,7 +87,8 @@ void tw__hooks_print(FILE *to);
 	X(counter, tw_counter, counters, "counter")                           \
 	X(service, tw_service, services, "service")                           \
 	X(stats_table, tw_stats_table, stats_tables, "statistics table")      \
-	X(table, tw_table_ops, table_ops, "tables")
+	X(table, tw_table_ops, table_ops, "tables")                           \
+	X(report, tw_report_ops, report_ops, "report")
 
 /** tw__module_find_KIND - by name. out: owner (may be NULL).
  * returns: NULL when no loaded module has it. */

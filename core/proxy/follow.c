@@ -109,11 +109,13 @@ tw_server_agent_said(struct tw_server *srv, const struct tw_check_result *r)
 	const bool down = r->health < r->rise;
 
 	pthread_mutex_lock(&l->lock);
+	const struct tw_check_result last = l->last_agent;
 	l->last_agent = *r;
 	const enum tw_health h = down ? TW_DOWN : checks_say(srv);
 	pthread_mutex_unlock(&l->lock);
 	if (r->running)
 		return;
+	tw__server_check_told(srv, r, &last, true);
 	atomic_store(&l->agent_down, down);
 	if (h != tw_server_health(srv))
 		tw__health_set_checked(srv, h, r);

@@ -578,12 +578,58 @@ tw__log_sink(enum tw_level level, const char *text, size_t len)
 	emit_any(&l);
 }
 
+/* in: text may be changed. returns: false: nobody wants to hear. */
+static bool
+proxy_emit(const struct tw_proxy *px, enum tw_level level, char *text, size_t len)
+{
+	struct line l = { .level = level };
+
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < ' ')
+			text[i] = ' ';
+	l.text = (struct tw_str){ text, len };
+	if (!line_of(px, &l))
+		return false;
+	emit_any(&l);
+	return true;
+}
+
+static bool
+global_emit(enum tw_level level, const char *text, size_t len)
+{
+	const struct tw_gen *const gen = tw__gen_current();
+
+	if (gen == NULL || SLIST_EMPTY(&gen->global.loggers))
+		return false;
+	tw__log_sink(level, text, len);
+	return true;
+}
+
+void
+tw_log_to(
+    const struct tw_proxy *px, unsigned where, enum tw_level level, const char *text)
+{
+	char copy[2048];
+	size_t len = strnlen(text, sizeof(copy) - 1);
+	bool heard = false;
+
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	if (where & TW_LOG_LOGGERS)
+		heard = px != NULL ? proxy_emit(px, level, copy, len)
+				   : global_emit(level, copy, len);
+	if ((where & TW_LOG_STDERR) || ((where & TW_LOG_AUTO) && !heard)) {
+		sink_off = true;
+		tw_log(level, "%s", text);
+		sink_off = false;
+	}
+}
+
 void
 tw_proxy_log(const struct tw_proxy *px, enum tw_level level, const char *fmt, ...)
 {
 	char text[2048];
 	va_list ap;
-	struct line l = { .level = level };
 
 	va_start(ap, fmt);
 	int len = vsnprintf(text, sizeof(text), fmt, ap);
@@ -595,12 +641,7 @@ tw_proxy_log(const struct tw_proxy *px, enum tw_level level, const char *fmt, ..
 	sink_off = true;
 	tw_log(level, "%s", text);
 	sink_off = false;
-	for (int i = 0; i < len; i++)
-		if ((unsigned char)text[i] < ' ')
-			text[i] = ' ';
-	l.text = (struct tw_str){ text, (size_t)len };
-	if (line_of(px, &l))
-		emit_any(&l);
+	proxy_emit(px, level, text, (size_t)len);
 }
 
 int

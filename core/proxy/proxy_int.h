@@ -8,6 +8,7 @@
 
 #include <tideway/assert.h>
 #include <tideway/log.h>
+#include <tideway/server_news.h>
 #include "core/proxy/proxy.h"
 
 /* The tables of keywords, registered by tw__proxy_register. */
@@ -97,6 +98,11 @@ void tw__lb_free(void *lb);
 void tw__proxy_changed(const struct tw_proxy *px);
 /** tw__proxy_settled - the same, after the rebuild. control. */
 void tw__proxy_settled(const struct tw_proxy *px);
+/** tw__server_told - modules hear what has become of a server. control. */
+void tw__server_told(struct tw_server *srv, const struct tw_server_news *news);
+/** tw__server_check_told - the same of a check, when it says other than the last. */
+void tw__server_check_told(struct tw_server *srv, const struct tw_check_result *r,
+    const struct tw_check_result *last, bool agent);
 /** tw__backend_publish - its servers, as configured here, are in force. */
 void tw__backend_publish(struct tw_proxy *be);
 /** tw__fullconn - the backend's, or its default. */

@@ -233,6 +233,7 @@ struct change {
 	bool ran;          /* the server, before */
 	bool backend_up;   /* somebody was usable before */
 	uint32_t requeued; /* will be sent to choose again */
+	const char *was;   /* how the server was, in a word */
 };
 
 static bool
@@ -245,12 +246,49 @@ backend_is_up(const struct tw_proxy *be)
 	return active + backup > 0;
 }
 
+/* HAProxy's words. */
+static const char *
+state_word(const struct tw_server *srv)
+{
+	if (!tw__server_runs(srv->live))
+		return "STOPPED";
+	if (tw_server_health(srv) == TW_NOLB)
+		return "STOPPING";
+	return tw_server_throttle(srv) != 0 ? "STARTING" : "RUNNING";
+}
+
 static struct change
 change_begin(struct tw_server *srv)
 {
 	tw__balance_rebuild(srv->proxy);
 	return (struct change){ srv, tw__server_runs(srv->live),
-		backend_is_up(srv->proxy), 0 };
+		backend_is_up(srv->proxy), 0, state_word(srv) };
+}
+
+/* in: news, what else there is to say. */
+static void
+state_told(const struct change *c, struct tw_server_news news)
+{
+	news.kind = TW_SERVER_NEWS_STATE;
+	news.was = c->was;
+	news.is = state_word(c->srv);
+	news.ran = c->ran;
+	news.runs = tw__server_runs(c->srv->live);
+	news.requeued = c->requeued;
+	if (news.was != news.is)
+		tw__server_told(c->srv, &news);
+}
+
+static void
+admin_told(const struct change *c, unsigned was, unsigned is, const char *cause)
+{
+	tw__server_told(c->srv,
+	    &(struct tw_server_news){ .kind = TW_SERVER_NEWS_ADMIN,
+		.was_admin = was,
+		.is_admin = is,
+		.cause = cause,
+		.requeued = c->requeued });
+	state_told(c, (struct tw_server_news){ .by_admin = true, .cause = cause });
 }
 
 /* The new state is stored: counts. */
@@ -360,6 +398,10 @@ health_set(struct tw_server *srv, enum tw_health h, const struct tw_check_result
 	tw_out_char(&o, '.');
 	rest_out(&o, &c);
 	change_tell(&c, h == TW_DOWN ? TW_ALERT : TW_NOTICE, &o, text);
+	state_told(&c,
+	    (struct tw_server_news){ .check = r,
+		.passed = r != NULL && !chk[r->what].failed,
+		.cause = r != NULL ? tw_chk_text(r->what) : who });
 	tw__track_follow(srv);
 }
 
@@ -406,14 +448,30 @@ tw_server_checked(struct tw_server *srv, const struct tw_check_result *r)
 		      : TW_UP;
 
 	pthread_mutex_lock(&l->lock);
+	const struct tw_check_result last = l->last;
 	l->last = *r;
 	pthread_mutex_unlock(&l->lock);
 	if (r->running)
 		return;
+	tw__server_check_told(srv, r, &last, false);
 	if (chk[r->what].failed && was != TW_DOWN)
 		tw__cnt(&l->s, 0, TW_CNT_CHKFAIL, 1);
 	if (h != was)
 		health_set(srv, h, r, NULL, NULL);
+}
+
+void
+tw__server_check_told(struct tw_server *srv, const struct tw_check_result *r,
+    const struct tw_check_result *last, bool agent)
+{
+	if (r->what == last->what && r->status == last->status &&
+	    r->health == last->health)
+		return;
+	tw__server_told(srv,
+	    &(struct tw_server_news){ .kind = TW_SERVER_NEWS_CHECK,
+		.check = r,
+		.passed = !chk[r->what].failed,
+		.agent = agent });
 }
 
 void
@@ -483,6 +541,7 @@ tw_server_set_admin(struct tw_server *srv, unsigned admin, const char *who)
 	change_apply(&c);
 	admin_out(&o, &c, was, admin);
 	change_tell(&c, TW_NOTICE, &o, text);
+	admin_told(&c, was, admin, who);
 	tw__track_follow(srv);
 }
 
@@ -527,6 +586,8 @@ tw__server_addressed(struct tw_server *srv, const char *host, const char *why)
 		maintenance_leave(srv);
 	atomic_store(&srv->live->admin, (uint8_t)is);
 	change_apply(&c);
+	admin_told(&c, was & TW__ADM_NOADDR ? TW_ADM_MAINT : was,
+	    is & TW__ADM_NOADDR ? TW_ADM_MAINT : is, why);
 	if (was & TW_ADM_MAINT)
 		return; /* nothing has changed for anyone */
 	if (is < was) {

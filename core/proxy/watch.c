@@ -57,6 +57,22 @@ tw__proxy_settled(const struct tw_proxy *px)
 	}
 }
 
+static struct tw_server_watch *server_watches; /* written at load only */
+
+void
+tw_server_watch(struct tw_server_watch *w)
+{
+	w->next = server_watches;
+	server_watches = w;
+}
+
+void
+tw__server_told(struct tw_server *srv, const struct tw_server_news *news)
+{
+	for (struct tw_server_watch *w = server_watches; w != NULL; w = w->next)
+		w->told(w, srv, news);
+}
+
 void
 tw__frontends_changed(const struct tw_gen *gen)
 {

@@ -49,4 +49,13 @@ TW_API void tw_log_site(struct tw_log_site *site, enum tw_level level,
 TW_API void tw_proxy_log(const struct tw_proxy *px, enum tw_level level,
     const char *fmt, ...) TW_PRINTF(3, 4);
 
+/* Where a message goes. */
+#define TW_LOG_LOGGERS 0x01u /* the proxy's `log` targets, or the global ones */
+#define TW_LOG_STDERR 0x02u
+#define TW_LOG_AUTO 0x04u /* standard error, if there are no such targets */
+/** tw_log_to - one message that is not the program's own. in: px, NULL: none.
+ * context: any thread. */
+TW_API void tw_log_to(const struct tw_proxy *px, unsigned where, enum tw_level level,
+    const char *text);
+
 #endif

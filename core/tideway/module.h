@@ -40,6 +40,7 @@ struct tw_fetch;
 struct tw_filter;
 struct tw_logvar;
 struct tw_proto;
+struct tw_report_ops;
 struct tw_service;
 struct tw_stats_table;
 struct tw_tool;
@@ -139,6 +140,7 @@ struct tw_module {
 	void (*server_event)(struct tw_server *srv, enum tw_server_event what);
 	const struct tw_tool *tools; /* play.h */
 	const struct tw_table_ops *table_ops; /* it keeps the stick tables: table.h */
+	const struct tw_report_ops *report_ops; /* it makes reports: report.h */
 };
 
 /* The one symbol that a module exports; this gives it its visibility. */

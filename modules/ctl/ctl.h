@@ -18,6 +18,7 @@
 #include <tideway/command.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
+#include <tideway/report.h>
 #include <tideway/server_run.h>
 #include <tideway/stats.h>
 #include <tideway/worker.h>
@@ -72,6 +73,7 @@ ctl_run ctl_enable_frontend, ctl_disable_frontend, ctl_shutdown_frontend,
 ctl_run ctl_clear_counters, ctl_set_maxconn_global, ctl_set_rate_limit;
 /* --- info.c --- */
 ctl_run ctl_show_info, ctl_show_schema;
+extern const struct tw_report_ops ctl_reports[];
 /* --- state.c --- */
 ctl_run ctl_show_backend, ctl_show_servers_state, ctl_show_servers_conn;
 /* --- sess.c --- */

@@ -121,4 +121,5 @@ const struct tw_module tideway_module = {
 	.commands = commands,
 	.load = ctl_load,
 	.start = ctl_start,
+	.report_ops = ctl_reports,
 };

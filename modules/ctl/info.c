@@ -140,9 +140,10 @@ line_write(struct tw_cli *cli, const struct line *l, struct shape *s)
 	tw_cli_printf(cli, s->desc ? ":\"%s\"\n" : "\n", l->what);
 }
 
+/* Calls fn with each line. */
 static void
-lines_write(struct tw_cli *cli, const struct tw_process_info *p, const struct extra *x,
-    struct shape *s)
+lines_each(const struct tw_process_info *p, const struct extra *x,
+    void (*fn)(const struct line *l, void *arg), void *arg)
 {
 	/* clang-format off */
 	const struct line lines[] = {
@@ -163,9 +164,58 @@ lines_write(struct tw_cli *cli, const struct tw_process_info *p, const struct ex
 
 		l.pos = (int)i;
 		if (l.name != NULL)
-			line_write(cli, &l, s);
+			fn(&l, arg);
 	}
 }
+
+struct writing {
+	struct tw_cli *cli;
+	struct shape *shape;
+};
+
+static void
+line_out(const struct line *l, void *arg)
+{
+	const struct writing *const w = arg;
+
+	line_write(w->cli, l, w->shape);
+}
+
+/* --- the same for other modules (tideway/report.h) --- */
+
+struct telling {
+	tw_report_fn *fn;
+	void *arg;
+};
+
+static void
+line_tell(const struct line *l, void *arg)
+{
+	const struct telling *const t = arg;
+	const struct tw_report_value v = { .name = l->name,
+		.text = l->kind == TEXT ? l->text : NULL,
+		.n = (int64_t)l->n };
+
+	if (l->kind != TEXT || l->text != NULL)
+		t->fn(&v, t->arg);
+}
+
+static void
+process(tw_report_fn *fn, void *arg)
+{
+	struct telling t = { fn, arg };
+	struct tw_process_info p;
+	struct extra x;
+
+	tw_process_info(&p);
+	extra_fill(&x, &p);
+	lines_each(&p, &x, line_tell, &t);
+}
+
+const struct tw_report_ops ctl_reports[] = {
+	{ .name = "info", .process = process },
+	{ .name = NULL },
+};
 
 void
 ctl_show_info(struct tw_cli *cli, int argc, char *const argv[])
@@ -184,7 +234,7 @@ ctl_show_info(struct tw_cli *cli, int argc, char *const argv[])
 	}
 	tw_process_info(&p);
 	extra_fill(&x, &p);
-	lines_write(cli, &p, &x, &s);
+	lines_each(&p, &x, line_out, &(struct writing){ cli, &s });
 	if (s.json)
 		tw_cli_printf(cli, "]\n");
 }

@@ -15,6 +15,7 @@
 #include <tideway/command.h>
 #include <tideway/module.h>
 #include <tideway/proxy.h>
+#include <tideway/report.h>
 #include <tideway/req.h>
 #include <tideway/stats.h>
 #include <tideway/worker.h>
@@ -231,6 +232,9 @@ struct st_action {
 	bool (*run)(struct tw_server *srv, const char *who);
 };
 extern const struct st_action st_actions[];
+
+/* --- values.c --- */
+extern const struct tw_report_ops st_reports[];
 
 /* --- show.c --- */
 extern const struct tw_command st_commands[];

@@ -451,4 +451,5 @@ const struct tw_module tideway_module = {
 	.load = stats_load,
 	.check = stats_check,
 	.start = stats_start,
+	.report_ops = st_reports,
 };
