@@ -12,11 +12,17 @@ lua_liblua_la_SOURCES = \
 	lua/backend.c \
 	lua/call.c \
 	lua/chunk.c \
+	lua/client.c \
+	lua/client_conf.c \
 	lua/core.c \
 	lua/cover.c \
 	lua/decide.c \
+	lua/dial.c \
+	lua/dns.c \
 	lua/escape.c \
+	lua/exchange.c \
 	lua/expr.c \
+	lua/h1.c \
 	lua/hook.c \
 	lua/lint.c \
 	lua/lua_conf.c \
@@ -25,12 +31,16 @@ lua_liblua_la_SOURCES = \
 	lua/message.c \
 	lua/native.c \
 	lua/script.c \
+	lua/sock.c \
 	lua/state.c \
 	lua/test.c \
 	lua/test_play.c \
-	lua/types.c \
+	lua/to.c \
 	lua/tw.c \
+	lua/tw_all.c \
+	lua/tw_net.c \
 	lua/txn.c \
+	lua/types.c \
 	lua/unit.c \
 	lua/value.c \
 	lua/verdict.c
@@ -54,4 +64,5 @@ lua/types.lua: $(lua_liblua_la_SOURCES) $(srcdir)/contrib/dev/luatypes.sh
 module_LTLIBRARIES += modules/lua.la
 modules_lua_la_SOURCES =
 modules_lua_la_LDFLAGS = $(MODULE_LINK)
-modules_lua_la_LIBADD = lua/liblua.la $(LUA_LIBS)
+modules_lua_la_LIBADD = lua/liblua.la $(LUA_LIBS) $(LIBEVENT_OPENSSL_LIBS) \
+	$(LIBEVENT_EXTRA_LIBS) $(LIBEVENT_LIBS) $(OPENSSL_LIBS)

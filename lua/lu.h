@@ -192,6 +192,7 @@ struct lu_conf {
 	const char *path, *cpath; /* lua-prepend-path, ";" between; or NULL */
 	_Atomic size_t used;   /* shared: bytes of its states */
 	bool began;            /* states of all threads are there */
+	struct lu_client_conf *client; /* httpclient.*; NULL: no scripts */
 };
 
 struct lu_conf *lu_conf_of(struct tw_gen *gen);
@@ -267,6 +268,8 @@ struct lu_call {
 	void *waited;     /* cancel's */
 	uint64_t due_ms;  /* its whole life: tune.lua.*-timeout; 0: none */
 	uint64_t wake_ms; /* act.wake_time; 0: none */
+	void *group; /* tw.all: whose part it is */
+	int n_open; /* connections it has made and not closed: sock.c */
 };
 
 /** lu_begin - a call from the pool; the state is entered until lu_run or

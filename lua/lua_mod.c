@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "lu.h"
+#include "net.h"
 
 #include <dlfcn.h>
 
@@ -34,7 +34,7 @@ static int
 check(struct tw_gen *gen)
 {
 	lu_lint(gen);
-	return lu_scripts_check(gen);
+	return lu_scripts_check(gen) != 0 ? -1 : lu_client_check(gen);
 }
 
 static int
@@ -46,6 +46,7 @@ start(struct tw_gen *gen, struct tw_err *err)
 		if (lu_unit_begin(u, err) != 0)
 			return -1;
 	conf->began = true;
+	lu_client_start(gen);
 	return 0;
 }
 
@@ -59,6 +60,24 @@ stop(struct tw_gen *gen)
 		if (u->script != NULL)
 			lu_script_free(u->script);
 	}
+	lu_client_stop(gen);
+}
+
+struct lu_net *
+lu_net_here(void)
+{
+	return tw_worker_block(tw_worker_self(), lu_self);
+}
+
+static void
+worker_fini(struct tw_worker *w, void *state)
+{
+	struct lu_net *const net = state;
+
+	(void)w;
+	lu_socks_fini(net);
+	lu_kept_fini(net);
+	lu_dns_fini(&net->dns);
 }
 
 static bool
@@ -110,6 +129,7 @@ TW_API const struct tw_module tideway_module = {
 	.after = after,
 	.size_of = { [TW_IN_GEN] = sizeof(struct lu_conf),
 	    [TW_IN_PROXY] = sizeof(struct lu_px),
+	    [TW_IN_WORKER] = sizeof(struct lu_net),
 	    [TW_IN_REQ] = sizeof(struct lu_req) },
 	.keywords = lu_keywords,
 	.hooks = hooks,
@@ -120,6 +140,7 @@ TW_API const struct tw_module tideway_module = {
 	.load = load,
 	.check = check,
 	.start = start,
+	.worker_fini = worker_fini,
 	.stop = stop,
 	.describe = describe,
 };

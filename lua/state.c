@@ -7,7 +7,7 @@
  * shared one is entered by several threads, one at a time. The control thread
  * makes states; each is then used by its worker.
  */
-#include "lu.h"
+#include "net.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -75,6 +75,8 @@ open_all(lua_State *L)
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "core");
 	lu_open_core(L);
+	lu_open_sock(L);
+	lu_open_client(L);
 	lua_settop(L, 0);
 	lu_open_act(L);
 	lu_open_expr(L);

@@ -3,6 +3,7 @@
 /*
  * tw.c - the module "tideway": what scripts call that belongs to no request.
  */
+#include "net.h"
 #include "script.h"
 
 #include <tideway/log.h>
@@ -70,6 +71,7 @@ lu_open_tw(lua_State *L)
 	lua_newtable(L);
 	luaL_setfuncs(L, functions, 0);
 	lu_open_backend(L);
+	lu_open_tw_net(L);
 	lua_pushinteger(L, s->thread);
 	lua_setfield(L, -2, "worker");
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);

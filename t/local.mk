@@ -120,6 +120,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_headers_bin \
 	t/fuzz/fuzz_hello \
 	t/fuzz/fuzz_jwe \
+	t/fuzz/fuzz_lua_h1 \
 	t/fuzz/fuzz_mqtt \
 	t/fuzz/fuzz_packet \
 	t/fuzz/fuzz_proxy_hdr \
@@ -192,6 +193,8 @@ t_unit_test_normalize_LDADD = $(RULES_LINK) $(LDADD) -lcrypt
 t_fuzz_fuzz_rules_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_fuzz_fuzz_headers_bin_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_unit_test_lua_escape_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir) $(LUA_CFLAGS)
+t_fuzz_fuzz_lua_h1_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+t_fuzz_fuzz_lua_h1_LDADD = lua/liblua.la $(FUZZ_LINK)
 t_unit_test_lua_escape_LDADD = lua/liblua.la $(LDADD) $(LUA_LIBS)
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
