@@ -16,7 +16,7 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 # page, tshark at packets; nftables has the rules that -c warns of.
 TEST_PACKAGES="perl libio-socket-ssl-perl libcmocka-dev procps iproute2
 	nftables openssl haproxy keepalived curl tcpdump tshark chromium clang-format
-	redis-server brotli zstd"
+	redis-server brotli zstd lua-cjson lua-socket lua-luaossl"
 FULL_PACKAGES="clang libclang-rt-dev xz-utils"
 
 passed=0

@@ -299,6 +299,25 @@ coroutine_drop(struct lu_call *c)
 	c->L = NULL;
 }
 
+static int
+collect(lua_State *L)
+{
+	lua_gc(L, LUA_GCCOLLECT, 0);
+	return 0;
+}
+
+/* A whole collection, as HAProxy does: what a call has left open without a reference
+ * ends with it. A script that closes its sockets does not pay for this. */
+static void
+sweep(struct lu_state *s)
+{
+	if (!lua_checkstack(s->L, 4))
+		return;
+	lua_pushcfunction(s->L, collect);
+	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK)
+		lua_pop(s->L, 1);
+}
+
 void
 lu_call_free(struct lu_call *c)
 {
@@ -333,11 +352,14 @@ lu_end(struct lu_call **call)
 		coroutine_drop(c);
 	else
 		lua_settop(c->L, 0);
+	const bool forgot = c->n_open > 0;
 	lua_State *const L = c->L;
 	const int ref = c->ref;
 	*c = (struct lu_call){ .s = s, .L = L, .ref = ref };
 	link_to(&s->pool, c);
 	count(&s->n_pool, 1);
+	if (forgot)
+		sweep(s);
 	lu_gc_look(s);
 	lu_release(s);
 	lu_leave(s);

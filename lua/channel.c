@@ -68,7 +68,7 @@ static struct view
 view_of(lua_State *L, const char *fn)
 {
 	const struct channel *const ch = check_self(L);
-	struct tw_req *const req = lu_exchange(L, fn);
+	struct tw_req *const req = lu_client_req(L, fn);
 	struct view v = {
 		.req = req, .mine = tw_req_block(req, lu_self), .response = ch->response
 	};
@@ -433,7 +433,7 @@ static struct view
 any_of(lua_State *L, const char *fn)
 {
 	const struct channel *const ch = check_self(L);
-	struct tw_req *const req = lu_exchange(L, fn);
+	struct tw_req *const req = lu_client_req(L, fn);
 	struct view v = {
 		.req = req, .mine = tw_req_block(req, lu_self), .response = ch->response
 	};

@@ -42,7 +42,7 @@ rules_name(int rules)
 }
 
 struct tw_req *
-lu_exchange(lua_State *L, const char *fn)
+lu_client_req(lua_State *L, const char *fn)
 {
 	struct tw_req *const req = lu_req(L, fn);
 
@@ -86,7 +86,7 @@ static struct tw_req *
 check(lua_State *L, bool response, bool edit, const char *fn)
 {
 	check_self(L, fn);
-	struct tw_req *const req = lu_exchange(L, fn);
+	struct tw_req *const req = lu_client_req(L, fn);
 	const struct lu_call *const c = lu_call_of(L);
 
 	if (!lu_is_http(req))

@@ -14,18 +14,24 @@ lua_liblua_la_SOURCES = \
 	lua/change.c \
 	lua/channel.c \
 	lua/chunk.c \
+	lua/client.c \
+	lua/client_conf.c \
 	lua/core.c \
 	lua/core_text.c \
 	lua/count.c \
 	lua/cover.c \
 	lua/data_open.c \
 	lua/decide.c \
+	lua/dial.c \
 	lua/dict.c \
+	lua/dns.c \
 	lua/err.c \
 	lua/escape.c \
 	lua/event.c \
+	lua/exchange.c \
 	lua/expr.c \
 	lua/gc.c \
+	lua/h1.c \
 	lua/hook.c \
 	lua/http.c \
 	lua/json.c \
@@ -49,6 +55,7 @@ lua_liblua_la_SOURCES = \
 	lua/server.c \
 	lua/shared.c \
 	lua/show.c \
+	lua/sock.c \
 	lua/split.c \
 	lua/state.c \
 	lua/std.c \
@@ -61,7 +68,10 @@ lua_liblua_la_SOURCES = \
 	lua/test_play.c \
 	lua/text.c \
 	lua/ticket.c \
+	lua/to.c \
 	lua/tw.c \
+	lua/tw_all.c \
+	lua/tw_net.c \
 	lua/txn.c \
 	lua/txn_set.c \
 	lua/types.c \
@@ -90,4 +100,7 @@ lua/types.lua: $(lua_liblua_la_SOURCES) $(srcdir)/contrib/dev/luatypes.sh
 module_LTLIBRARIES += modules/lua.la
 modules_lua_la_SOURCES =
 modules_lua_la_LDFLAGS = $(MODULE_LINK)
-modules_lua_la_LIBADD = lua/liblua.la $(LUA_LIBS)
+# What else a program is linked with that takes its objects.
+LUA_LINK = lua/liblua.la $(LUA_LIBS) $(LIBEVENT_OPENSSL_LIBS) \
+	$(LIBEVENT_EXTRA_LIBS) $(LIBEVENT_LIBS) $(OPENSSL_LIBS)
+modules_lua_la_LIBADD = $(LUA_LINK)

@@ -250,6 +250,7 @@ struct lu_conf {
 	_Atomic size_t used;   /* shared: bytes of its states */
 	bool began;            /* states of all threads are there */
 	const char *openlibs;  /* ",string,table," ...; NULL: all */
+	struct lu_client_conf *client; /* httpclient.*; NULL: no scripts */
 };
 
 struct lu_conf *lu_conf_of(struct tw_gen *gen);
@@ -358,6 +359,8 @@ struct lu_call {
 	const struct tw_origin *origin; /* gen: the rule's; NULL: none */
 	struct lu_alarm *alarms; /* queue.c */
 	bool alarmed;     /* one of them has rung */
+	void *group; /* tw.all: whose part it is */
+	int n_open; /* connections it has made and not closed: sock.c */
 };
 
 /** lu_begin - a call from the pool; the state is entered until lu_run or

@@ -8,6 +8,7 @@
  * what it registers. source: HAProxy's manual, 3.1 and 3.2.
  */
 #include "core.h"
+#include "net.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -208,6 +209,66 @@ set_stderr(struct tw_line *ln)
 #define IN_CONF(member) .offset = offsetof(struct lu_conf, member)
 
 const struct tw_kw lu_keywords[] = {
+	{ .word = "httpclient.resolvers.disabled",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 0,
+	    .max_args = 1,
+	    .set = lu_client_set_disabled,
+	    .usage = "[on|off]",
+	    .def = "off",
+	    .help =
+		"Whether names in URLs are not resolved for scripts' HTTP clients." },
+	{ .word = "httpclient.resolvers.id",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = lu_client_set_id,
+	    .usage = "<resolvers id>",
+	    .def = "default",
+	    .help = "The `resolvers` section whose name servers are asked for names in "
+		    "URLs; without a section \"default\", the system's." },
+	{ .word = "httpclient.resolvers.prefer",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = lu_client_set_prefer,
+	    .usage = "{ipv4|ipv6}",
+	    .def = "ipv6",
+	    .help = "Which of a name's addresses are tried first." },
+	{ .word = "httpclient.retries",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = lu_client_set_retries,
+	    .usage = "<number>",
+	    .def = "3",
+	    .help = "How often a scripts' HTTP client tries again to connect." },
+	{ .word = "httpclient.ssl.ca-file",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = lu_client_set_ca_file,
+	    .usage = "<cafile>",
+	    .def = "@system-ca",
+	    .help =
+		"Certificate authorities that scripts' HTTP clients trust: a file, a "
+		"directory, or @system-ca." },
+	{ .word = "httpclient.ssl.verify",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 0,
+	    .max_args = 1,
+	    .set = lu_client_set_verify,
+	    .usage = "[none|required]",
+	    .def = "required",
+	    .help = "Whether scripts' HTTP clients verify certificates." },
+	{ .word = "httpclient.timeout.connect",
+	    .scopes = TW_SC_GLOBAL,
+	    .min_args = 1,
+	    .max_args = 1,
+	    .set = lu_client_set_connect,
+	    .usage = "<time>",
+	    .def = "5s",
+	    .help = "How long scripts' HTTP clients wait for a connection." },
 	{ .word = "lua-load",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 1,

@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "data.h"
+#include "net.h"
 
 #include <dlfcn.h>
 
@@ -41,7 +42,7 @@ check(struct tw_gen *gen)
 	if (lu_scripts_load(gen) != 0)
 		return -1;
 	lu_lint(gen);
-	return lu_scripts_check(gen);
+	return lu_scripts_check(gen) != 0 ? -1 : lu_client_check(gen);
 }
 
 static int
@@ -67,6 +68,7 @@ start(struct tw_gen *gen, struct tw_err *err)
 		if (inits_run(u, err) != 0)
 			return -1;
 	conf->began = true;
+	lu_client_start(gen);
 	return 0;
 }
 
@@ -91,12 +93,30 @@ running(struct tw_gen *gen)
 	each_set(gen, lu_set_go);
 }
 
-static void
-worker_fini(struct tw_worker *w, void *state)
+/* The module's part of a worker. */
+struct worker {
+	struct lu_worker data; /* first: data.h finds it there */
+	struct lu_net net;
+};
+
+struct lu_net *
+lu_net_here(void)
 {
-	(void)w;
-	(void)state;
+	struct worker *const w = tw_worker_block(tw_worker_self(), lu_self);
+
+	return &w->net;
+}
+
+static void
+worker_fini(struct tw_worker *self, void *state)
+{
+	struct worker *const w = state;
+
+	(void)self;
 	lu_tasks_end(NULL);
+	lu_socks_fini(&w->net);
+	lu_kept_fini(&w->net);
+	lu_dns_fini(&w->net.dns);
 }
 
 static void
@@ -104,6 +124,7 @@ stop(struct tw_gen *gen)
 {
 	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next)
 		lu_unit_fini(u);
+	lu_client_stop(gen);
 }
 
 static bool
@@ -156,7 +177,7 @@ TW_API const struct tw_module tideway_module = {
 	.size_of = { [TW_IN_GEN] = sizeof(struct lu_conf),
 	    [TW_IN_PROXY] = sizeof(struct lu_px),
 	    [TW_IN_REQ] = sizeof(struct lu_req),
-	    [TW_IN_WORKER] = sizeof(struct lu_worker),
+	    [TW_IN_WORKER] = sizeof(struct worker),
 	    [TW_IN_SERVER] = sizeof(struct lu_server) },
 	.keywords = lu_keywords,
 	.hooks = hooks,

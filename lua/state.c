@@ -8,6 +8,7 @@
  * makes states; each is then used by its worker.
  */
 #include "data.h"
+#include "net.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>
@@ -61,6 +62,8 @@ open_all(lua_State *L)
 	lua_setglobal(L, "core");
 	lu_open_core(L);
 	lu_open_data(L);
+	lu_open_sock(L);
+	lu_open_client(L);
 	lua_settop(L, 0);
 	lu_open_act(L);
 	lu_open_expr(L);

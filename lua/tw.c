@@ -5,6 +5,8 @@
  */
 #include "route.h"
 #include "std.h"
+#include "net.h"
+#include "script.h"
 
 #include <tideway/hash.h>
 #include <tideway/log.h>
@@ -119,6 +121,7 @@ lu_open_tw(lua_State *L)
 	lu_open_json(L);
 	lua_setfield(L, -2, "json");
 	open_lib(L);
+	lu_open_tw_net(L);
 	lua_pushinteger(L, s->thread);
 	lua_setfield(L, -2, "worker");
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);

@@ -21,9 +21,9 @@ void lu_channel_fields(lua_State *L);
 void lu_reply_methods(lua_State *L);
 void lu_txn_set_methods(lua_State *L);
 
-/** lu_exchange - lu_req(), of a client: a check's has no connection. errors: a Lua
+/** lu_client_req - lu_req(), of a client: a check's has no connection. errors: a Lua
  * error. */
-struct tw_req *lu_exchange(lua_State *L, const char *fn);
+struct tw_req *lu_client_req(lua_State *L, const char *fn);
 /** lu_is_response - what the running rules look at. */
 bool lu_is_response(const struct lu_call *c);
 /** lu_is_http - the proxy whose rules run is in mode http. */

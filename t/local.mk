@@ -123,6 +123,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_headers_bin \
 	t/fuzz/fuzz_hello \
 	t/fuzz/fuzz_jwe \
+	t/fuzz/fuzz_lua_h1 \
 	t/fuzz/fuzz_mqtt \
 	t/fuzz/fuzz_packet \
 	t/fuzz/fuzz_proxy_hdr \
@@ -176,9 +177,9 @@ check-local:
 			-r $(srcdir)/t $(UNIT_RUN))
 t_fuzz_fuzz_dns_LDADD = modules/resolvers/libresolvers.la $(FUZZ_LINK)
 t_unit_test_lua_mem_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
-t_unit_test_lua_mem_LDADD = lua/liblua.la $(LUA_LIBS) $(LDADD)
+t_unit_test_lua_mem_LDADD = $(LUA_LINK) $(LDADD)
 t_unit_test_lua_str_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
-t_unit_test_lua_str_LDADD = lua/liblua.la $(LUA_LIBS) $(LDADD)
+t_unit_test_lua_str_LDADD = $(LUA_LINK) $(LDADD)
 t_unit_test_dns_msg_LDADD = modules/resolvers/libresolvers.la $(LDADD)
 t_fuzz_fuzz_cli_LDADD = $(FUZZ_LINK)
 t_fuzz_fuzz_conf_LDADD = $(FUZZ_LINK)
@@ -199,9 +200,11 @@ t_unit_test_normalize_LDADD = $(RULES_LINK) $(LDADD) -lcrypt
 t_fuzz_fuzz_rules_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_fuzz_fuzz_headers_bin_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_unit_test_lua_escape_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir) $(LUA_CFLAGS)
-t_unit_test_lua_escape_LDADD = lua/liblua.la $(LDADD) $(LUA_LIBS)
+t_fuzz_fuzz_lua_h1_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
+t_fuzz_fuzz_lua_h1_LDADD = $(LUA_LINK) $(FUZZ_LINK)
+t_unit_test_lua_escape_LDADD = $(LUA_LINK) $(LDADD)
 t_unit_test_lua_shared_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
-t_unit_test_lua_shared_LDADD = lua/liblua.la $(LDADD) $(LUA_LIBS)
+t_unit_test_lua_shared_LDADD = $(LUA_LINK) $(LDADD)
 t_unit_test_cookie_edit_LDADD = modules/cookie/libcookie.la $(LDADD)
 t_unit_test_http_pages_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_expr_LDADD = $(FUZZ_LINK)

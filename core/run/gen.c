@@ -13,9 +13,11 @@
 #include "config.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <tideway/assert.h>
+#include <tideway/names.h>
 #include "core/conf/env.h"
 #include "core/conf/path.h"
 #include "core/expr/cond.h"
@@ -337,6 +339,23 @@ tw__gen_publish(struct tw_gen *gen)
 		return; /* the control thread tells the modules when it is up */
 	tw__modules_running(gen);
 	gen_retire(former);
+}
+
+void
+tw_gen_nameservers_add(struct tw_gen *gen, struct tw_nameservers *ns)
+{
+	ns->next = gen->nameservers;
+	gen->nameservers = ns;
+}
+
+const struct tw_nameservers *
+tw_gen_nameservers(const struct tw_gen *gen, const char *id)
+{
+	const struct tw_nameservers *ns = gen->nameservers;
+
+	while (ns != NULL && strcmp(ns->id, id) != 0)
+		ns = ns->next;
+	return ns;
 }
 
 void

@@ -24,6 +24,7 @@ struct tw__cpu_conf;
 struct tw__unix_bind;
 struct tw__guid;
 struct tw__statuses;
+struct tw_nameservers;
 SLIST_HEAD(tw__logger_list, tw__logger);
 
 /* tune_kw.c; 0: as the system has it. */
@@ -96,6 +97,7 @@ struct tw_gen {
 	struct tw__ring_conf *rings; /* `ring` sections; the last first */
 	struct tw__gen_service *services; /* tw_service_add; the last first */
 	const struct tw_logfmt *error_logfmt; /* how lines of failed connections begin */
+	struct tw_nameservers *nameservers; /* `resolvers` sections; the last first */
 	bool started;          /* shared: read-only after publication */
 	/* owns: one cell for each worker, own cache line each (16 uint32_t
 	 * apart); written by its worker only */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <tideway/names.h>
 #include <tideway/proxy.h>
 #include "modules/resolvers/rs.h"
 
@@ -78,8 +79,31 @@ section_open(struct tw_line *ln, void **section)
 	return 0;
 }
 
+/* For those who ask off the request path: see names.h. */
+static int
+section_close(struct tw_gen *gen, void *section)
+{
+	const struct rs_conf *const c = section;
+	struct tw_arena *const arena = tw_gen_arena(gen);
+	struct tw_nameservers *const out = tw_arena_zalloc(arena, sizeof(*out));
+	struct tw_addr *const addr =
+	    tw_arena_zalloc(arena, sizeof(*addr) * (size_t)(c->n_servers + 1));
+	const struct rs_ns_conf *ns;
+
+	STAILQ_FOREACH(ns, &c->servers, link)
+		if (!ns->stream)
+			addr[out->n++] = ns->addr;
+	out->id = c->name;
+	out->addr = addr;
+	out->retry_ms = c->retry_ms;
+	out->retries = c->retries;
+	tw_gen_nameservers_add(gen, out);
+	return 0;
+}
+
 const struct tw_section rs_sections[] = {
-	{ "resolvers", section_open, NULL, "Name servers, and how they are asked." },
+	{ "resolvers", section_open, section_close,
+	    "Name servers, and how they are asked." },
 	{ .word = NULL },
 };
 
