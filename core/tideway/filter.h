@@ -62,6 +62,10 @@ struct tw_filter {
 	bool (*implied)(const struct tw_proxy *px);
 	const char *usage; /* of the line, after its name */
 	unsigned directions; /* TW_FILTER_REQUEST, TW_FILTER_RESPONSE; 0: both */
+	/* head - of a line, before begin, when a head is about to leave (mode tcp: when
+	 * there is a server): may change it, answer FAIL after tw_req_fail(), or WAIT
+	 * for tw_resume(); called again until each line's says NEXT. NULL: NEXT. */
+	enum tw_verdict (*head)(struct tw_req *req, const void *conf, bool response);
 };
 #define TW_FILTER_REQUEST 0x01u
 #define TW_FILTER_RESPONSE 0x02u

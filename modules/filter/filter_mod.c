@@ -53,9 +53,32 @@ attach(struct tw_req *req, bool response, bool http)
 		attach_all(req, be, response, http);
 }
 
-/* Called again for each attempt. */
 static enum tw_verdict
-filter_on_send(struct tw_req *req, void *state)
+ask_heads(struct tw_req *req, const struct tw_proxy *px, bool response)
+{
+	const struct filter_line *l = filter_proxy_of(px)->first;
+	enum tw_verdict v = TW_NEXT;
+
+	for (; l != NULL && v == TW_NEXT; l = l->next)
+		if (l->filter->head != NULL)
+			v = l->filter->head(req, l->conf, response);
+	return v;
+}
+
+/* What filters have to say about the head, before any of them is attached. */
+static enum tw_verdict
+ask(struct tw_req *req, bool response)
+{
+	const struct tw_proxy *const fe = tw_req_frontend(req);
+	const struct tw_proxy *const be = tw_req_backend(req);
+	const enum tw_verdict v = ask_heads(req, fe, response);
+
+	return v == TW_NEXT && be != fe ? ask_heads(req, be, response) : v;
+}
+
+/* A service begins: nobody waits. */
+static enum tw_verdict
+filter_on_serve(struct tw_req *req, void *state)
 {
 	struct filter_req *const r = state;
 	const bool http = tw_proxy_mode(tw_req_frontend(req)) == TW_MODE_HTTP;
@@ -69,6 +92,19 @@ filter_on_send(struct tw_req *req, void *state)
 	return TW_NEXT;
 }
 
+/* Called again for each attempt. */
+static enum tw_verdict
+filter_on_send(struct tw_req *req, void *state)
+{
+	const struct filter_req *const r = state;
+	const bool http = tw_proxy_mode(tw_req_frontend(req)) == TW_MODE_HTTP;
+	enum tw_verdict v = r->up ? TW_NEXT : ask(req, false);
+
+	if (v == TW_NEXT && !http && !r->down)
+		v = ask(req, true);
+	return v == TW_NEXT ? filter_on_serve(req, state) : v;
+}
+
 static enum tw_verdict
 filter_on_response(struct tw_req *req, void *state)
 {
@@ -76,6 +112,9 @@ filter_on_response(struct tw_req *req, void *state)
 
 	if (tw_req_proxy(req) != tw_req_frontend(req) || r->down)
 		return TW_NEXT;
+	const enum tw_verdict v = ask(req, true);
+	if (v != TW_NEXT)
+		return v;
 	attach(req, true, true);
 	r->down = true;
 	return TW_NEXT;
@@ -134,7 +173,7 @@ static const struct tw_kw keywords[] = {
 	    .max_args = -1,
 	    .set = filter_set,
 	    .usage = "{ compression | comp-req | comp-res | bwlim-in | bwlim-out | "
-		     "trace } [<param>...]",
+		     "trace | lua.<name> } [<param>...]",
 	    .help = "Payload passes this filter, in the order of these lines, the "
 		    "frontend's first.",
 	    .flags = TW_KW_REST,
@@ -145,9 +184,9 @@ static const struct tw_kw keywords[] = {
 static const struct tw_hook hooks[] = {
 	{ (enum tw_point)(TW_ON_SEND | TW_HOOK_LATE), filter_on_send, "filter_on_send",
 	    wants },
-	{ TW_ON_SERVE, filter_on_send, "filter_on_serve", wants },
 	{ (enum tw_point)(TW_ON_OWN_RESPONSE | TW_HOOK_LATE), filter_on_own,
 	    "filter_on_own", wants_http },
+	{ TW_ON_SERVE, filter_on_serve, "filter_on_serve", wants },
 	{ (enum tw_point)(TW_ON_RESPONSE | TW_HOOK_LATE), filter_on_response,
 	    "filter_on_response", wants_http },
 	{ TW_ON_RESET, bwlim_on_reset, "bwlim_on_reset", wants_reset },
