@@ -60,6 +60,8 @@ struct tw_cli {
 	void *step_arg;
 	struct event *later; /* owns: its next turn; NULL: never needed */
 	const void *origin;  /* only compared; NULL: none */
+	/* Whose run is called; NULL: none is. */
+	const struct tw_command *command;
 };
 
 static LIST_HEAD(, tw_cli) sessions = LIST_HEAD_INITIALIZER(sessions);
@@ -364,6 +366,20 @@ command_find(const struct tw_cli *cli, char *const *word, int n, int *used)
 	return found;
 }
 
+const struct tw_command *
+tw_cli_command(const struct tw_cli *cli)
+{
+	return cli->command;
+}
+
+static void
+run(struct tw_cli *cli, const struct tw_command *c, int argc, char *const argv[])
+{
+	cli->command = c;
+	c->run(cli, argc, argv);
+	cli->command = NULL;
+}
+
 static void
 command_run(struct tw_cli *cli, char *line)
 {
@@ -391,7 +407,7 @@ command_run(struct tw_cli *cli, char *line)
 		    "This command is restricted to experimental mode only: write "
 		    "'experimental-mode on' first\n");
 	else
-		c->run(cli, n - used, word + used);
+		run(cli, c, n - used, word + used);
 }
 
 static void

@@ -266,25 +266,78 @@ of_table(const struct tw_command *table, int *i)
 	return NULL;
 }
 
+struct tw__gen_command {
+	struct tw__gen_command *next;
+	const struct tw_command *command;
+};
+
+/* in: gen, NULL: none is in force yet. */
+static const struct tw_command *
+of_generation(const struct tw_gen *gen, int i)
+{
+	const struct tw__gen_command *g = gen != NULL ? gen->commands : NULL;
+
+	for (; g != NULL && i > 0; i--)
+		g = g->next;
+	return g != NULL ? g->command : NULL;
+}
+
+/* The core's and the modules'. out: i, lowered by their number when there is none. */
+static const struct tw_command *
+lasting(int *i)
+{
+	const struct tw_self *self;
+	const struct tw_command *c = of_table(tw__commands_common, i);
+
+	if (c == NULL)
+		c = of_table(of_worker, i);
+	if (c == NULL)
+		c = of_table(tw__log_commands, i);
+	if (c == NULL)
+		c = of_table(tw__commands_patref, i);
+	if (c == NULL)
+		c = of_table(tw__trail_commands, i);
+	if (c == NULL)
+		c = of_table(tw__commands_var, i);
+	for (int m = 0; c == NULL && (self = tw__module_at(m)) != NULL; m++)
+		c = of_table(self->module->commands, i);
+	return c;
+}
+
 const struct tw_command *
 tw__command_worker(int i)
 {
-	const struct tw_self *self;
-	const struct tw_command *c = of_table(tw__commands_common, &i);
+	const struct tw_command *const c = lasting(&i);
 
-	if (c == NULL)
-		c = of_table(of_worker, &i);
-	if (c == NULL)
-		c = of_table(tw__log_commands, &i);
-	if (c == NULL)
-		c = of_table(tw__commands_patref, &i);
-	if (c == NULL)
-		c = of_table(tw__trail_commands, &i);
-	if (c == NULL)
-		c = of_table(tw__commands_var, &i);
-	for (int m = 0; c == NULL && (self = tw__module_at(m)) != NULL; m++)
-		c = of_table(self->module->commands, &i);
-	return c;
+	return c != NULL ? c : of_generation(tw__gen_current(), i);
+}
+
+static bool
+is_taken(const struct tw_gen *gen, const char *words)
+{
+	const struct tw_command *c;
+
+	for (int i = 0;; i++) {
+		int k = i;
+		c = lasting(&k);
+		if (c == NULL)
+			c = of_generation(gen, k);
+		if (c == NULL || strcmp(c->words, words) == 0)
+			return c != NULL;
+	}
+}
+
+int
+tw_command_add(struct tw_gen *gen, const struct tw_command *command, struct tw_err *err)
+{
+	if (is_taken(gen, command->words))
+		return tw_err_set(
+		    err, "there is a command '%s' already", command->words);
+	struct tw__gen_command *const g =
+	    tw_arena_zalloc(tw_gen_arena(gen), sizeof(*g));
+	*g = (struct tw__gen_command){ gen->commands, command };
+	gen->commands = g;
+	return 0;
 }
 
 static bool

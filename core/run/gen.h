@@ -96,6 +96,7 @@ struct tw_gen {
 	struct tw__log_profile *log_profiles; /* the last first */
 	struct tw__ring_conf *rings; /* `ring` sections; the last first */
 	struct tw__gen_service *services; /* tw_service_add; the last first */
+	struct tw__gen_command *commands; /* tw_command_add; the last first */
 	const struct tw_logfmt *error_logfmt; /* how lines of failed connections begin */
 	struct tw_nameservers *nameservers; /* `resolvers` sections; the last first */
 	bool started;          /* shared: read-only after publication */

@@ -63,4 +63,14 @@ TW_API void tw_cli_msg(struct tw_cli *cli, enum tw_level level, const char *fmt,
 TW_API void tw_cli_stream(struct tw_cli *cli,
     bool (*step)(struct tw_cli *cli, void *arg), void (*fini)(void *arg), void *arg);
 
+struct tw_gen;
+struct tw_err;
+/** tw_command_add - one that a generation has besides the modules', while it is the
+ * one in force. in: command, gen, its words not another one's. returns: -1: err.
+ * context: reading. */
+TW_API int tw_command_add(
+    struct tw_gen *gen, const struct tw_command *command, struct tw_err *err);
+/** tw_cli_command - the command whose run was called. borrow: until it returns. */
+TW_API const struct tw_command *tw_cli_command(const struct tw_cli *cli);
+
 #endif
