@@ -11,6 +11,7 @@
 
 #include <tideway/log.h>
 
+#include "applet.h"
 #include "core.h"
 
 /* ---- registration ----------------------------------------------------------------- */
@@ -217,6 +218,7 @@ static const luaL_Reg functions[] = {
 	{ "register_action", register_action },
 	{ "register_converters", register_converters },
 	{ "register_fetches", register_fetches },
+	{ "register_service", lu_register_service },
 	{ "sleep", core_sleep },
 	{ "yield", core_yield },
 	{ NULL, NULL },

@@ -9,6 +9,8 @@ noinst_LTLIBRARIES += lua/liblua.la
 lua_liblua_la_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
 lua_liblua_la_SOURCES = \
 	lua/act.c \
+	lua/applet.c \
+	lua/applet_http.c \
 	lua/backend.c \
 	lua/call.c \
 	lua/change.c \
@@ -53,6 +55,7 @@ lua_liblua_la_SOURCES = \
 	lua/router.c \
 	lua/script.c \
 	lua/server.c \
+	lua/service.c \
 	lua/shared.c \
 	lua/show.c \
 	lua/sock.c \

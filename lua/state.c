@@ -19,6 +19,7 @@
 #include "script.h"
 #include "std.h"
 #include "test.h"
+#include "applet.h"
 
 const char *const lu_at_name[LU_N_ATS] = {
 	[LU_AT_BODY] = "the file itself",
@@ -70,6 +71,7 @@ open_all(lua_State *L)
 	lu_open_txn(L);
 	lu_open_native(L);
 	lu_open_tw(L);
+	lu_open_applets(L);
 	return 0;
 }
 
