@@ -216,6 +216,7 @@ static const luaL_Reg functions[] = {
 	{ "msleep", core_msleep },
 	{ "now", core_now },
 	{ "register_action", register_action },
+	{ "register_cli", lu_register_cli },
 	{ "register_converters", register_converters },
 	{ "register_fetches", register_fetches },
 	{ "register_service", lu_register_service },

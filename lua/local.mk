@@ -16,6 +16,7 @@ lua_liblua_la_SOURCES = \
 	lua/change.c \
 	lua/channel.c \
 	lua/chunk.c \
+	lua/cli.c \
 	lua/client.c \
 	lua/client_conf.c \
 	lua/core.c \
