@@ -127,7 +127,8 @@ lu_may_yield(lua_State *L)
 	if (c != NULL && c->blocked > 0)
 		return false;
 	return c != NULL && c->at != LU_AT_INIT && c->at != LU_AT_FETCH &&
-	    c->at != LU_AT_CONV && c->at != LU_AT_BODY && lua_isyieldable(L);
+	    c->at != LU_AT_CONV && c->at != LU_AT_BODY && c->at != LU_AT_FILTER &&
+	    lua_isyieldable(L);
 }
 
 void
@@ -393,6 +394,9 @@ lu_where(const struct lu_call *c)
 	switch (c->at) {
 	case LU_AT_ACTION:
 		return of_rules[c->stage];
+	case LU_AT_FILTER:
+		return TW_AT_CONN | TW_AT_REQUEST | TW_AT_REQ_BODY |
+		    (c->stage != 0 ? TW_AT_RESPONSE : 0);
 	case LU_AT_SERVICE:
 		return TW_AT_CONN | TW_AT_REQUEST | TW_AT_REQ_BODY;
 	case LU_AT_HOOK:

@@ -13,6 +13,7 @@
 
 #include "applet.h"
 #include "core.h"
+#include "filter.h"
 
 /* ---- registration ----------------------------------------------------------------- */
 
@@ -219,6 +220,7 @@ static const luaL_Reg functions[] = {
 	{ "register_cli", lu_register_cli },
 	{ "register_converters", register_converters },
 	{ "register_fetches", register_fetches },
+	{ "register_filter", lu_register_filter },
 	{ "register_service", lu_register_service },
 	{ "sleep", core_sleep },
 	{ "yield", core_yield },

@@ -33,6 +33,10 @@ lua_liblua_la_SOURCES = \
 	lua/event.c \
 	lua/exchange.c \
 	lua/expr.c \
+	lua/filter.c \
+	lua/filter_conf.c \
+	lua/filter_data.c \
+	lua/filter_msg.c \
 	lua/gc.c \
 	lua/h1.c \
 	lua/hook.c \

@@ -251,6 +251,7 @@ struct lu_conf {
 	bool began;            /* states of all threads are there */
 	const char *openlibs;  /* ",string,table," ...; NULL: all */
 	struct lu_client_conf *client; /* httpclient.*; NULL: no scripts */
+	struct lu_filter_line *filter_lines; /* filter.h; the last first */
 };
 
 struct lu_conf *lu_conf_of(struct tw_gen *gen);
@@ -473,6 +474,7 @@ struct lu_req {
 	const struct tw_origin *server_origin;
 	struct lu_pause *pause; /* arena: act.YIELD; NULL: never */
 	uint32_t passed[2];     /* bytes that Channel.forward took: request, response */
+	struct lu_stream *filters;  /* filter.h */
 };
 
 /** lu_push_txn - the request's, made when first asked for. */

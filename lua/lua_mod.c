@@ -17,6 +17,7 @@
 #include "lint.h"
 #include "script.h"
 #include "test.h"
+#include "filter.h"
 
 const struct tw_self *lu_self;
 
@@ -42,7 +43,9 @@ check(struct tw_gen *gen)
 	if (lu_scripts_load(gen) != 0)
 		return -1;
 	lu_lint(gen);
-	return lu_scripts_check(gen) != 0 ? -1 : lu_client_check(gen);
+	return (lu_filters_check(gen) | lu_scripts_check(gen)) != 0
+	    ? -1
+	    : lu_client_check(gen);
 }
 
 static int
@@ -138,7 +141,7 @@ on_reset(struct tw_req *req, void *state)
 {
 	struct lu_req *const r = state;
 
-	if (r->txns != NULL || r->call != NULL || r->pause != NULL)
+	if (r->txns != NULL || r->call != NULL || r->pause != NULL || r->filters != NULL)
 		lu_req_reset(req, r);
 	if (r->natives != NULL)
 		lu_native_reset(req, r);
@@ -188,6 +191,7 @@ TW_API const struct tw_module tideway_module = {
 	.commands = lu_commands,
 	.counters = lu_counters,
 	.stats_tables = lu_stats_tables,
+	.filters = lu_filters,
 	.load = load,
 	.check = check,
 	.start = start,

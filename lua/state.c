@@ -20,6 +20,7 @@
 #include "std.h"
 #include "test.h"
 #include "applet.h"
+#include "filter.h"
 
 const char *const lu_at_name[LU_N_ATS] = {
 	[LU_AT_BODY] = "the file itself",
@@ -68,6 +69,7 @@ open_all(lua_State *L)
 	lua_settop(L, 0);
 	lu_open_act(L);
 	lu_open_expr(L);
+	lu_open_filter(L);
 	lu_open_txn(L);
 	lu_open_native(L);
 	lu_open_tw(L);

@@ -12,6 +12,8 @@
 
 #include "txn.h"
 
+#include "filter.h"
+
 #define CLASS "TXN"
 #define CLASS_TCP "TXN (mode tcp)"
 
@@ -85,12 +87,12 @@ lu_check_txn(lua_State *L, int i)
 void
 lu_req_reset(struct tw_req *req, struct lu_req *r)
 {
-	(void)req;
 	if (r->call != NULL)
 		lu_end(&r->call);
 	if (r->pause != NULL)
 		tw_timer_del(&r->pause->timer);
 	r->pause = NULL;
+	lu_filters_reset(req, &r->filters);
 	while (r->txns != NULL) {
 		struct lu_txn *const t = r->txns;
 		struct lu_state *const s = t->s;
@@ -214,6 +216,7 @@ fill(lua_State *L, bool http)
 		lu_http_field(L);
 	lu_reply_methods(L);
 	lu_txn_set_methods(L);
+	lu_message_fields(L);
 	lua_pop(L, 1);
 }
 
