@@ -42,7 +42,7 @@ headers_add(lua_State *L, const struct tw_hdr *h)
 }
 
 void
-lu_push_headers(lua_State *L, const struct tw_msg *msg)
+lu_push_msg_headers(lua_State *L, const struct tw_msg *msg)
 {
 	lua_newtable(L);
 	for (unsigned i = 0; i < msg->n_hdr; i++)
@@ -54,7 +54,7 @@ lu_push_headers(lua_State *L, const struct tw_msg *msg)
 static int
 headers(lua_State *L, struct lu_applet *a)
 {
-	lu_push_headers(L, tw_req_request(a->req));
+	lu_push_msg_headers(L, tw_req_request(a->req));
 	lu_applet_fields(L, 1);
 	lua_pushvalue(L, -2);
 	lua_setfield(L, -2, "headers");

@@ -320,7 +320,7 @@ get_headers(lua_State *L)
 {
 	struct lu_dir *d;
 
-	lu_push_headers(L, lu_msg_of(L, &d));
+	lu_push_msg_headers(L, lu_msg_of(L, &d));
 	return 1;
 }
 

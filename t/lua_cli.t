@@ -89,7 +89,7 @@ for my $how ('lua-load', 'lua-load-per-thread') {
 		same($how);
 		is(session('nothing'), "\n", 'nothing');
 		is(session('show foo bar'), "showfoobarnil\n\n", 'a longer one wins');
-		ok($p->wait_output(qr/Lua command 'show err': .*all\.lua:\d+: oops/), 'the log tells');
+		ok($p->wait_output(qr/Lua [\w-]+ 'show err': .*all\.lua:\d+: oops/), 'the log tells');
 		like(session('show err'), qr/^x\nThe script failed: the log says why\n\n$/, 'and the session');
 		like(session('help'), qr/^  show foo bar\s*: a longer one$/m, 'help');
 		like(session('help set foo'), qr/set foo <<\s*: reads lines/, 'its own');

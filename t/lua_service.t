@@ -251,7 +251,7 @@ abcsent=3', 'all of it');
 			is($r->status, 500, "$uri: 500");
 			ok($r->{complete}, 'whole');
 		}
-		ok($p->wait_output(qr/Lua service 'err': .*service\.lua:\d+: boo/), 'it is told');
+		ok($p->wait_output(qr/Lua [\w-]+ 'err': .*service\.lua:\d+: boo/), 'it is told');
 		for my $uri (qw(err2 short)) {
 			my $r = $p->get('web', "/$uri");
 			is($r->status . $r->body, '200abc', $uri);
@@ -383,7 +383,7 @@ abcsent=3', 'all of it');
 		$c = $p->client('lines');
 		$c->send("fail\n");
 		is($c->read_all, "hello 127.0.0.1\n", 'an error closes');
-		ok($p->wait_output(qr/Lua service 'tcp-lines': .*asked for it/), 'and is told');
+		ok($p->wait_output(qr/Lua [\w-]+ 'tcp-lines': .*asked for it/), 'and is told');
 		$c = $p->client('lines');
 		$c->send("quit\n");
 		is($c->read_all, "hello 127.0.0.1\n", 'its end, too');
