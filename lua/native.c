@@ -492,7 +492,22 @@ req_newindex(lua_State *L)
 
 #define BODY_MAX (1 << 20)
 
+#define AS_JSON ((lua_KContext)1 << 40) /* added to max */
+
 static int push_body(lua_State *L, int status, lua_KContext max);
+
+/* nil and why, when it is none. */
+static int
+push_json(lua_State *L, struct tw_str body)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &lu_json_key);
+	lu_push_str(L, body);
+	if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+		return 1;
+	lua_pushnil(L);
+	lua_insert(L, -2);
+	return 2;
+}
 
 static int
 wait_body(lua_State *L, lua_KContext max)
@@ -511,8 +526,9 @@ push_body(lua_State *L, int status, lua_KContext max)
 
 	(void)status;
 	c->wants_body = false;
-	io = c->stage == LU_ON_RESPONSE ? tw_res_body(c->req, (size_t)max, &body)
-					: tw_req_body(c->req, (size_t)max, &body);
+	const size_t n = (size_t)(max & ~AS_JSON);
+	io = c->stage == LU_ON_RESPONSE ? tw_res_body(c->req, n, &body)
+					: tw_req_body(c->req, n, &body);
 	if (io == TW_IO_AGAIN)
 		return wait_body(L, max);
 	if (io == TW_IO_ERR) {
@@ -520,20 +536,37 @@ push_body(lua_State *L, int status, lua_KContext max)
 		lua_pushliteral(L, "the body is longer, or broken");
 		return 2;
 	}
+	if ((max & AS_JSON) != 0)
+		return push_json(L, body);
 	lu_push_str(L, body);
 	return 1;
+}
+
+static int
+body_begin(lua_State *L, const char *name, const char *function, lua_KContext as)
+{
+	lu_native(L, 1, name);
+	const lua_Integer max = luaL_optinteger(L, 2, BODY_MAX);
+
+	luaL_argcheck(
+	    L, max > 0 && max < INT32_MAX, 2, "a positive number of bytes is expected");
+	lu_stage_check(L, LU_BIT(REQUEST) | LU_BIT(ROUTE), function);
+	lu_check_yield(L, function);
+	return push_body(L, 0, (lua_KContext)max | as);
 }
 
 /*@ Request:body(max?: integer): string?, string? */
 static int
 req_body(lua_State *L)
 {
-	lu_native(L, 1, "body");
-	const lua_Integer max = luaL_optinteger(L, 2, BODY_MAX);
+	return body_begin(L, "body", "req:body", 0);
+}
 
-	luaL_argcheck(L, max > 0, 2, "a positive number of bytes is expected");
-	lu_stage_check(L, LU_BIT(REQUEST) | LU_BIT(ROUTE), "req:body");
-	return push_body(L, 0, max);
+/*@ Request:json(max?: integer): any, string? */
+static int
+req_json(lua_State *L)
+{
+	return body_begin(L, "json", "req:json", AS_JSON);
 }
 
 /*@ Response:body(max?: integer): string?, string? */
@@ -543,8 +576,10 @@ res_body(lua_State *L)
 	lu_part(L, 1, LU_P_RES);
 	const lua_Integer max = luaL_optinteger(L, 2, BODY_MAX);
 
-	luaL_argcheck(L, max > 0, 2, "a positive number of bytes is expected");
+	luaL_argcheck(
+	    L, max > 0 && max < INT32_MAX, 2, "a positive number of bytes is expected");
 	lu_stage_check(L, LU_BIT(RESPONSE), "res:body");
+	lu_check_yield(L, "res:body");
 	return push_body(L, 0, max);
 }
 
@@ -646,7 +681,8 @@ meta_new(lua_State *L, const char *name, lua_CFunction index, lua_CFunction newi
 static void
 req_meta(lua_State *L)
 {
-	static const luaL_Reg more[] = { { "body", req_body }, { NULL, NULL } };
+	static const luaL_Reg more[] = { { "body", req_body }, { "json", req_json },
+		{ NULL, NULL } };
 
 	meta_new(L, "Request", NULL, req_newindex);
 	lua_newtable(L);

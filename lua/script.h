@@ -208,6 +208,7 @@ struct tw_proxy *lu_want_backend(lua_State *L, int i, const char *function);
 
 /** lu_open_tw - the table `tw`: package.loaded.tideway, and a global of scripts. */
 void lu_open_tw(lua_State *L);
+extern const char lu_json_key; /* registry: tw.json.decode */
 /** lu_on_server - takes the function on top, which will hear of servers. */
 void lu_on_server(lua_State *L);
 void lu_open_backend(lua_State *L);

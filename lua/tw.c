@@ -84,6 +84,7 @@ static const luaL_Reg functions[] = {
 extern const char lu_lib_tw[];
 extern const size_t lu_lib_tw_len;
 
+const char lu_json_key = 0;
 static const char subscribe_key; /* registry: function(on_server) */
 
 /* in: the table `tw` is on top. */
@@ -119,6 +120,8 @@ lu_open_tw(lua_State *L)
 	lu_open_router(L);
 	lu_open_dict(L);
 	lu_open_json(L);
+	lua_getfield(L, -1, "decode");
+	lua_rawsetp(L, LUA_REGISTRYINDEX, &lu_json_key);
 	lua_setfield(L, -2, "json");
 	open_lib(L);
 	lu_open_tw_net(L);

@@ -141,6 +141,9 @@ function on_request(req)
 		tw.sleep(0.01) tw.sleep(0.01) req:route("b2")
 	elseif p == "/body" then
 		req:reply(200, "<" .. req:body() .. ">")
+	elseif p == "/json" then
+		local v, why = req:json()
+		req:reply(200, type(v) == "table" and v.a[2] or type(why))
 	elseif p == "/bodymax" then
 		req:reply(200, tostring(req:body(10)))
 	elseif p == "/tune" then
@@ -177,6 +180,9 @@ END
 	    . 'a' x 20) };
 	is($post->('/body')->body, '<' . 'a' x 20 . '>', 'the body');
 	is($post->('/bodymax')->body, 'nil', 'one that is too long');
+	is($post->('/json')->body, 'string', 'one that is no JSON');
+	is($p->request('web', "POST /json HTTP/1.1\r\nHost: h\r\nContent-Length: 13\r\n\r\n{\"a\":[1,\"b\"]}")->body,
+	    'b', 'JSON');
 	my $c = $p->client('web');
 	$c->send("POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 6\r\n\r\nabc");
 	ok($c->is_silent(0.05), 'it waits') if $c->can('is_silent');
