@@ -50,7 +50,8 @@ work(void *arg)
 			     0) != LU_SHARED_OK);
 		one.n = 1;
 		const struct tw_str key = key_of(text, sizeof(text), "k", i % 50);
-		const struct lu_shared_value s = { .type = LU_SHARED_STRING, .str = key };
+		const struct lu_shared_value s = { .type = LU_SHARED_STRING,
+			.str = key };
 		lu_shared_set(dict, key, &s, (uint64_t)(i % 3), i % 2 == 0);
 		if (lu_shared_get(dict, key, &v))
 			assert_true(tw_str_eq(v.str, key));
@@ -95,12 +96,13 @@ bounded(void **state)
 	(void)state;
 	for (int i = 0; i < 10000; i++) {
 		const struct lu_shared_value v = integer(i);
-		assert_int_equal(lu_shared_set(d, key_of(text, sizeof(text), "n", i), &v,
-				     0, false),
+		assert_int_equal(
+		    lu_shared_set(d, key_of(text, sizeof(text), "n", i), &v, 0, false),
 		    LU_SHARED_OK);
 	}
 	lu_shared_info(d, &info);
-	assert_true(info.bytes <= 65536 && info.n > 100 && info.evicted == 10000 - info.n);
+	assert_true(
+	    info.bytes <= 65536 && info.n > 100 && info.evicted == 10000 - info.n);
 	assert_ptr_equal(lu_shared_open("bounded", 131072), d);
 	lu_shared_info(d, &info);
 	assert_int_equal(info.limit, 131072);
