@@ -73,9 +73,11 @@ static void
 on_instruction(lua_State *L, lua_Debug *ar)
 {
 	struct lu_cell *const cell = lu_cell_own;
-	const uint32_t seq = atomic_load_explicit(&cell->seq, memory_order_relaxed);
 
 	(void)ar;
+	if (cell == NULL) /* a tool that asks nothing to be watched */
+		return;
+	const uint32_t seq = atomic_load_explicit(&cell->seq, memory_order_relaxed);
 	if (lu_stopping()) {
 		if (TW_LUA_POLLED)
 			lu_stop_arm(L);
