@@ -4,7 +4,7 @@
 # Configurations to start from. The default one is installed only where there
 # is none yet: what an administrator wrote is never overwritten.
 
-CONF_FILES = $(wildcard $(srcdir)/conf/*.cfg)
+CONF_FILES = $(wildcard $(srcdir)/conf/*.cfg $(srcdir)/conf/*.lua)
 EXTRA_DIST += $(CONF_FILES)
 
 exampledir = $(docdir)/examples

@@ -381,7 +381,7 @@ lu_lint(struct tw_gen *gen)
 	for (const struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next)
 		for (const struct lu_file *f = u->files; f != NULL; f = f->next) {
 			struct tw_str text = { NULL, 0 };
-			char *const mem = read_all(f->path, &text.len);
+			char *const mem = read_all(f->real, &text.len);
 
 			text.p = mem;
 			if (mem != NULL)

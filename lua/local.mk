@@ -112,3 +112,5 @@ modules_lua_la_LDFLAGS = $(MODULE_LINK)
 LUA_LINK = lua/liblua.la $(LUA_LIBS) $(LIBEVENT_OPENSSL_LIBS) \
 	$(LIBEVENT_EXTRA_LIBS) $(LIBEVENT_LIBS) $(OPENSSL_LIBS)
 modules_lua_la_LIBADD = $(LUA_LINK)
+
+dist_doc_DATA = lua/TUTORIAL.md

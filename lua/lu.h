@@ -129,7 +129,8 @@ struct lu_slot {
 /* A file of a unit. */
 struct lu_file {
 	struct lu_file *next;
-	const char *path; /* gen */
+	const char *path; /* gen; as written */
+	const char *real; /* gen; the same from wherever one is, once it was found */
 	int n_args;
 	char *const *arg; /* gen */
 	const char *conf_file; /* the line that names it */

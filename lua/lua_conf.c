@@ -9,6 +9,7 @@
  */
 #include "core.h"
 #include "net.h"
+#include "text.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -24,7 +25,7 @@ file_new(struct tw_line *ln, const char *path, int first_arg)
 	char **const arg =
 	    tw_arena_zalloc(arena, sizeof(*arg) * (size_t)(ln->n_args + 1));
 
-	f->path = tw_arena_strdup(arena, path);
+	lu_file_find(ln, f, path);
 	f->conf_file = ln->file;
 	f->conf_line = ln->number;
 	for (int i = first_arg; i < ln->n_args; i++)

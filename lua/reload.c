@@ -193,7 +193,7 @@ reload_unit(struct lu_unit *u, struct tw_err *err)
 	if (text == NULL)
 		return tw_err_set(err, "out of memory");
 	for (const struct lu_file *f = u->files; f != NULL; f = f->next)
-		if (lu_text_read(f->path, &text[i++], err) != 0) {
+		if (lu_text_read(f->real, &text[i++], err) != 0) {
 			lu_texts_free(&text, n);
 			return -1;
 		}

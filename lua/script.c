@@ -9,6 +9,7 @@
  * has no hook in its chain. Control thread.
  */
 #include "route.h"
+#include "text.h"
 
 #include <stdlib.h>
 
@@ -209,9 +210,10 @@ lu_script_set(struct tw_line *ln)
 	s->unit = lu_unit_new(ln->gen, LU_SCRIPT, dup(ln, name));
 	s->unit->script = s;
 	struct lu_file *const f = tw_arena_zalloc(tw_gen_arena(ln->gen), sizeof(*f));
-	*f = (struct lu_file){ .path = dup(ln, tw_arg(ln, 2)),
-		.conf_file = ln->file,
-		.conf_line = ln->number };
+	*f = (struct lu_file){
+		.path = NULL, .conf_file = ln->file, .conf_line = ln->number
+	};
+	lu_file_find(ln, f, tw_arg(ln, 2));
 	s->file = f;
 	return 0;
 }

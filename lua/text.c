@@ -6,8 +6,10 @@
 #include "text.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PIECE 16384u
 
@@ -29,6 +31,17 @@ read_all(FILE *f, struct lu_text *text)
 		if (n == 0)
 			return ferror(f) ? -1 : 0;
 	}
+}
+
+void
+lu_file_find(struct tw_line *ln, struct lu_file *file, const char *path)
+{
+	struct tw_arena *const arena = tw_gen_arena(ln->gen);
+	char dir[PATH_MAX];
+
+	file->path = file->real = tw_arena_strdup(arena, path);
+	if (path[0] != '/' && getcwd(dir, sizeof(dir)) != NULL)
+		file->real = tw_arena_printf(arena, "%s/%s", dir, path);
 }
 
 int

@@ -244,7 +244,7 @@ lu_unit_load(struct lu_unit *unit, struct lu_file *file, struct tw_err *err)
 	if (more == NULL)
 		return tw_err_set(err, "out of memory");
 	set->text = more;
-	if (lu_text_read(file->path, &more[set->n_texts], err) != 0)
+	if (lu_text_read(file->real, &more[set->n_texts], err) != 0)
 		return -1;
 	*unit->files_end = file;
 	unit->files_end = &file->next;
