@@ -53,12 +53,28 @@ on_panic(lua_State *L)
 	tw_panic(__FILE__, __LINE__, __func__, lua_tostring(L, -1));
 }
 
+/* What modules bring for scripts: require "NAME" gives what their opener returns. */
+static void
+preload_modules(lua_State *L)
+{
+	const struct tw_self *self;
+
+	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+	for (int i = 0; (self = tw_module_each(i)) != NULL; i++)
+		if (self->module->lua_open != NULL) {
+			lua_pushcfunction(L, self->module->lua_open);
+			lua_setfield(L, -2, self->module->name);
+		}
+	lua_pop(L, 1);
+}
+
 static int
 open_all(lua_State *L)
 {
 	struct lu_state *const s = lua_touserdata(L, 1);
 
 	lu_open_libs(L, s);
+	preload_modules(L);
 	lua_newtable(L);
 	lua_pushvalue(L, -1);
 	lua_setglobal(L, "core");

@@ -111,6 +111,7 @@ struct tw_module {
 	const struct tw_command *commands;
 	const struct tw_counter *counters;
 	const struct tw_service *services;
+	/* A lua_CFunction: what require "<name>" gives a script. */
 	int (*lua_open)(struct lua_State *L);
 
 	int (*load)(const struct tw_self *self, struct tw_err *err);
