@@ -27,8 +27,8 @@
 enum want { WANT_NONE, WANT_LINE, WANT_ALL, WANT_COUNT, WANT_SENT };
 
 struct lu_sock {
-	_Atomic int refs;         /* shared: Lua's, and the worker's while it is open */
-	struct tw_worker *worker; /* NULL: it was never connected */
+	_Atomic int refs; /* shared: Lua's, the worker's while open, messages' */
+	struct tw_worker *worker;     /* NULL: it was never connected */
 	struct lu_sock *next, **prev; /* the worker's */
 	struct lu_dial dial;
 	struct bufferevent *bev; /* owns */
@@ -88,6 +88,7 @@ shut_posted(void *arg)
 	shut(s);
 	if (c != NULL)
 		lu_wake(c);
+	unref(s);
 }
 
 /* context: any; the state is entered. */
@@ -96,8 +97,9 @@ shut_from(struct lu_sock *s)
 {
 	if (atomic_load(&s->refs) < 2)
 		return;
+	atomic_fetch_add(&s->refs, 1);
 	if (s->worker == tw_worker_self() && s->waiter == NULL)
-		shut(s);
+		shut_posted(s);
 	else
 		tw_worker_post(s->worker, shut_posted, s);
 }

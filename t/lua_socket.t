@@ -8,6 +8,7 @@ use Tideway::Test;
 use Tideway::Cli;
 use Tideway::Dns;
 use IO::Socket::UNIX;
+use List::Util qw(uniq);
 use Socket qw(SOL_SOCKET SO_LINGER);
 
 # What a client sends tells the peer what to do.
@@ -203,6 +204,13 @@ function case.shared_other()
 	local ok, why = pcall(kept.send, kept, "a\n")
 	return ok and "same" or why:gsub("^[^:]*:%d+: ", "")
 end
+function case.shared_shut()
+	if not other then other, other_by = open("echo"), core.thread return "opened" end
+	other:close() other:close()
+	other = nil
+	collectgarbage() collectgarbage()
+	return "shut"
+end
 function case.twice()
 	local s = open("echo")
 	s:send("inner\n")
@@ -376,6 +384,8 @@ for my $how ('lua-load', 'lua-load-per-thread') {
 			my %seen = map { $get->('shared_other') => 1 } 1 .. 20;
 			like(join(' ', sort keys %seen), qr/^(Socket:send: this socket belongs to another thread )?kept( same)?$/,
 			    'one that is kept, used by another thread');
+			is(join(' ', uniq(map { $get->('shared_shut') } 1 .. 40)), 'opened shut',
+			    'one that another thread closes twice and forgets');
 		}
 		my $ends = () = $peer->events('end');
 		is($get->('forget'), 'left', 'a socket that is forgotten');
