@@ -21,7 +21,7 @@ lu_push_applet(lua_State *L, const char *class)
 {
 	struct lu_applet *const a = lua_newuserdata(L, sizeof(*a));
 
-	*a = (struct lu_applet){ .status = 200 };
+	*a = (struct lu_applet){ .status = 200, .worker = tw_worker_self() };
 	luaL_setmetatable(L, class);
 	return a;
 }
@@ -50,6 +50,9 @@ applet_of(lua_State *L, const char *class)
 			class != NULL ? class : "applet", luaL_typename(L, 1)));
 	if (a->io == NULL)
 		luaL_argerror(L, 1, "this applet's run has ended: do not keep it");
+	if (a->worker != tw_worker_self())
+		luaL_argerror(
+		    L, 1, "this applet runs on another thread: do not keep it");
 	return a;
 }
 

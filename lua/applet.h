@@ -39,6 +39,7 @@ struct lu_applet {
 	uint64_t until_ms;             /* receive's timeout; 0: none */
 	size_t got, want; /* receive: bytes gathered, and how many shall be */
 	size_t sent;      /* send: of its argument */
+	const struct tw_worker *worker; /* on which it runs */
 };
 
 /** lu_push_applet - a new one. in: class, one of the two. */

@@ -458,6 +458,7 @@ struct lu_txn {
 	int priv;           /* set_priv; LUA_NOREF */
 	bool http;          /* its class */
 	bool kept;          /* perhaps, by a function that got it */
+	const struct tw_worker *worker; /* on which its request lives */
 };
 
 /* The module's part of a request. */
@@ -480,8 +481,8 @@ struct lu_req {
 
 /** lu_push_txn - the request's, made when first asked for. */
 void lu_push_txn(struct lu_call *c);
-/** lu_check_txn - argument `i`, of a request that is still there. errors: a Lua
- * error. */
+/** lu_check_txn - argument `i`, of a request that is still there, on this thread.
+ * errors: a Lua error. */
 struct lu_txn *lu_check_txn(lua_State *L, int i);
 void lu_req_reset(struct tw_req *req, struct lu_req *r);
 

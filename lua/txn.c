@@ -44,6 +44,7 @@ txn_new(struct lu_call *c, struct lu_req *r)
 		t = txn_make(c, http);
 	}
 	t->req = c->req;
+	t->worker = tw_worker_self();
 	t->next = r->txns;
 	r->txns = t;
 	lu_hold(c->s);
@@ -81,6 +82,9 @@ lu_check_txn(lua_State *L, int i)
 			L, "a TXN is expected, not a %s", luaL_typename(L, i)));
 	if (t->req == NULL)
 		luaL_argerror(L, i, "this TXN's request has ended: do not keep it");
+	if (t->s->shared && t->worker != tw_worker_self())
+		luaL_argerror(
+		    L, i, "this TXN's request lives on another thread: do not keep it");
 	return t;
 }
 
@@ -97,8 +101,8 @@ lu_req_reset(struct tw_req *req, struct lu_req *r)
 		struct lu_txn *const t = r->txns;
 		struct lu_state *const s = t->s;
 		r->txns = t->next;
-		t->req = NULL;
 		lu_enter(s);
+		t->req = NULL;
 		if (t->priv != LUA_NOREF)
 			luaL_unref(s->L, LUA_REGISTRYINDEX, t->priv);
 		t->priv = LUA_NOREF;

@@ -90,4 +90,49 @@ frontend web
 	}
 };
 
+# The state is shared, the request is not.
+subtest 'a TXN and an applet of another thread' => sub {
+	my $file = spew('other.lua', <<'END');
+local kept = {}
+local function wait() while not kept.over do core.msleep(5) end end
+local function try(o)
+	if not o then return "none" end
+	local ok, why = pcall(o.get_var, o, "txn.a")
+	return tostring(ok) .. " " .. tostring(why)
+end
+core.register_action("hold", {"http-req"}, function(txn) kept.txn = txn wait() end)
+core.register_service("serve", "http", function(applet)
+	kept.applet = applet
+	wait()
+	applet:set_status(200)
+	applet:start_response()
+	applet:send("served")
+end)
+core.register_action("ask", {"http-req"}, function(txn)
+	txn:set_var("txn.said", try(kept.txn) .. "|" .. try(kept.applet))
+end)
+core.register_action("over", {"http-req"}, function() kept.over = true end)
+END
+	my $p = start_proxy("global
+    nbthread 2
+    lua-load $file
+" . defaults('timeout client 30s') . "
+frontend web
+    bind {BIND:web}
+    http-request lua.hold if { path /hold }
+    http-request use-service lua.serve if { path /serve }
+    http-request lua.ask
+    http-request lua.over if { path /over }
+    http-request return status 200 content-type text/plain lf-string \"%[var(txn.said)]\"
+");
+	my @c = map { my $c = $p->client('web'); $c->send("GET $_ HTTP/1.1\r\nHost: h\r\n\r\n"); $c } '/hold', '/serve';
+	for (qr/this TXN's request lives on another thread/, qr/this applet runs on another thread/) {
+		my $said = '';
+		ok(wait_until { ($said = $p->get('web', '/ask')->body) =~ $_ }, "$_") or diag($said);
+	}
+	$p->get('web', '/over');
+	is($_->read_response->status, 200, 'they end') for @c;
+	stop_proxy($p);
+};
+
 done_testing();
