@@ -364,7 +364,7 @@ heard(void *arg)
 	     u = u->next) {
 		struct lu_set *const set =
 		    atomic_load_explicit(&u->set, memory_order_acquire);
-		if (set != NULL && worker < set->n && set->state[worker]->subs != NULL)
+		if (set != NULL && worker < set->n)
 			state_hear(set->state[worker], n);
 	}
 	news_put(n);
