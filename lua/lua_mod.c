@@ -141,7 +141,8 @@ on_reset(struct tw_req *req, void *state)
 {
 	struct lu_req *const r = state;
 
-	if (r->txns != NULL || r->call != NULL || r->pause != NULL || r->filters != NULL)
+	if (r->txns != NULL || r->call != NULL || r->pause != NULL ||
+	    r->filters != NULL)
 		lu_req_reset(req, r);
 	if (r->natives != NULL)
 		lu_native_reset(req, r);

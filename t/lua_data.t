@@ -130,7 +130,7 @@ END
 for my $how ('lua-load', 'lua-load-per-thread') {
 	subtest $how => sub {
 		my $sock = test_dir() . "/$how.sock";
-		my $o = origin(sub { response(200, 'served') });
+		my $o = origin(respond => sub { response(200, 'served') });
 		my $p = start_proxy("global
     nbthread 2
     stats socket $sock level admin
