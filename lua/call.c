@@ -46,11 +46,16 @@ unlink_call(struct lu_call *c)
 	c->prev = NULL;
 }
 
+/* in: a call. */
 static int
 thread_new(lua_State *L)
 {
-	lua_newthread(L);
-	return 1;
+	struct lu_call *const c = lua_touserdata(L, 1);
+	lua_State *const co = lua_newthread(L);
+
+	c->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+	c->L = co;
+	return 0;
 }
 
 /* Its coroutine; protected, because there may be no memory for one. */
@@ -62,21 +67,51 @@ thread_give(struct lu_call *c)
 	if (!lua_checkstack(L, 4))
 		return false;
 	lua_pushcfunction(L, thread_new);
-	if (lua_pcall(L, 0, 1, 0) != LUA_OK) {
+	lua_pushlightuserdata(L, c);
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
 		lua_pop(L, 1);
 		return false;
 	}
-	c->L = lua_tothread(L, -1);
-	*(struct lu_call **)lua_getextraspace(c->L) = c;
-	c->ref = luaL_ref(L, LUA_REGISTRYINDEX);
 	return true;
+}
+
+static void
+enter(struct lu_call *c)
+{
+	lu_enter(c->s);
+	c->began = true;
+	c->was_bounded = c->s->mem.bounded;
+	c->s->mem.bounded = false;
+}
+
+void
+lu_park(struct lu_call *c)
+{
+	c->began = false;
+	c->s->mem.bounded = c->was_bounded;
+	lu_leave(c->s);
+}
+
+int
+lu_pcall(lua_State *L, int nargs, int nresults, int handler)
+{
+	struct lu_mem *const m = &lu_state_from(L)->mem;
+	const bool was = m->bounded;
+
+	m->bounded = true;
+	const int rc = lua_pcall(L, nargs, nresults, handler);
+	m->bounded = was;
+	return rc;
 }
 
 struct lu_call *
 lu_begin(struct lu_state *s, enum lu_at at, struct tw_req *req)
 {
 	lu_enter(s);
+	const bool was_bounded = s->mem.bounded;
 	struct lu_call *c = s->pool;
+
+	s->mem.bounded = false;
 	if (c != NULL) {
 		unlink_call(c);
 		count(&s->n_pool, -1);
@@ -87,9 +122,11 @@ lu_begin(struct lu_state *s, enum lu_at at, struct tw_req *req)
 	}
 	if (c == NULL || (c->L == NULL && !thread_give(c))) {
 		free(c);
+		s->mem.bounded = was_bounded;
 		lu_leave(s);
 		return NULL;
 	}
+	c->was_bounded = was_bounded;
 	c->at = at;
 	c->req = req;
 	c->keeps = LU_KEEPS_ALL;
@@ -235,10 +272,9 @@ has_yielded(struct lu_call *c)
 		link_to(&c->s->live, c);
 		count(&c->s->n_live, 1);
 	}
-	c->began = false;
 	lua_settop(c->L, 0);
 	lu_gc_look(c->s); /* a task may never end */
-	lu_leave(c->s);
+	lu_park(c);
 	return LU_WAITS;
 }
 
@@ -265,7 +301,9 @@ resume(struct lu_call *c, int nargs)
 		lu_steps_arm(c->L, lim->steps);
 	s->running = c;
 	lua_State *const before = lu_watch_enter(cell, c->L, lim, time_left(c, lim));
+	s->mem.bounded = true;
 	const int rc = lua_resume(c->L, outer != NULL ? outer->L : NULL, nargs);
+	s->mem.bounded = false;
 	c->stopped |= rc > LUA_YIELD && lu_stopping();
 	c->spent_ms += lu_watch_leave(cell, c->L, before);
 	s->running = outer;
@@ -277,10 +315,8 @@ resume(struct lu_call *c, int nargs)
 enum lu_result
 lu_run(struct lu_call *c, int nargs)
 {
-	if (!c->began) {
-		lu_enter(c->s);
-		c->began = true;
-	}
+	if (!c->began)
+		enter(c);
 	const int rc = resume(c, nargs);
 	if (rc == LUA_OK)
 		return LU_DONE;
@@ -298,25 +334,6 @@ coroutine_drop(struct lu_call *c)
 {
 	luaL_unref(c->s->L, LUA_REGISTRYINDEX, c->ref);
 	c->L = NULL;
-}
-
-static int
-collect(lua_State *L)
-{
-	lua_gc(L, LUA_GCCOLLECT, 0);
-	return 0;
-}
-
-/* A whole collection, as HAProxy does: what a call has left open without a reference
- * ends with it. A script that closes its sockets does not pay for this. */
-static void
-sweep(struct lu_state *s)
-{
-	if (!lua_checkstack(s->L, 4))
-		return;
-	lua_pushcfunction(s->L, collect);
-	if (lua_pcall(s->L, 0, 0, 0) != LUA_OK)
-		lua_pop(s->L, 1);
 }
 
 void
@@ -338,7 +355,7 @@ lu_end(struct lu_call **call)
 
 	*call = NULL;
 	if (!c->began)
-		lu_enter(s);
+		enter(c);
 	if (waited) {
 		unlink_call(c);
 		count(&s->n_live, -1);
@@ -354,14 +371,16 @@ lu_end(struct lu_call **call)
 	else
 		lua_settop(c->L, 0);
 	const bool forgot = c->n_open > 0;
+	const bool was_bounded = c->was_bounded;
 	lua_State *const L = c->L;
 	const int ref = c->ref;
 	*c = (struct lu_call){ .s = s, .L = L, .ref = ref };
 	link_to(&s->pool, c);
 	count(&s->n_pool, 1);
 	if (forgot)
-		sweep(s);
+		lu_gc_all(s);
 	lu_gc_look(s);
+	s->mem.bounded = was_bounded;
 	lu_release(s);
 	lu_leave(s);
 }

@@ -35,7 +35,7 @@ line_begin(struct tw_line *ln, const struct lu_filter_line *line)
 	lua_pushcfunction(L, lu_traceback);
 	lua_pushcfunction(L, line_try);
 	lua_pushlightuserdata(L, (void *)(uintptr_t)line);
-	if (lua_pcall(L, 1, 0, -3) != LUA_OK)
+	if (lu_pcall(L, 1, 0, -3) != LUA_OK)
 		result = tw_line_fail(
 		    ln, 0, "'filter %s': %s", tw_arg(ln, 0), lua_tostring(L, -1));
 	lua_settop(L, 0);

@@ -11,6 +11,8 @@
  */
 #include "gc.h"
 
+#include <tideway/log.h>
+
 #include "count.h"
 
 #define STEP_US 200
@@ -43,10 +45,49 @@ plan(struct lu_state *s)
 	s->mem.ceiling = 4 * s->gc_at + CEILING_BYTES;
 }
 
+struct pass {
+	int what; /* LUA_GCSTEP, LUA_GCCOLLECT */
+	bool done;
+};
+
+static int
+pass(lua_State *L)
+{
+	struct pass *const p = lua_touserdata(L, 1);
+
+	p->done = lua_gc(L, p->what, 0) != 0;
+	return 0;
+}
+
+/* Protected: finalizers of scripts may fail. returns: LUA_GCSTEP: the cycle is done. */
+static bool
+run_pass(lua_State *L, int what)
+{
+	struct pass p = { what, false };
+
+	if (!lua_checkstack(L, 4))
+		return false;
+	lua_pushcfunction(L, pass);
+	lua_pushlightuserdata(L, &p);
+	if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+		tw_log_limited(TW_ALERT, "Lua: %s",
+		    lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1)
+						   : "a finalizer failed");
+		lua_pop(L, 1);
+	}
+	return p.done;
+}
+
+void
+lu_gc_all(struct lu_state *s)
+{
+	run_pass(s->L, LUA_GCCOLLECT);
+}
+
 void
 lu_gc_begin(struct lu_state *s)
 {
-	lua_gc(s->L, LUA_GCCOLLECT, 0);
+	lu_gc_all(s);
 	lua_gc(s->L, LUA_GCSTOP, 0);
 	plan(s);
 }
@@ -97,7 +138,7 @@ work(struct lu_state *s)
 
 	trim(s);
 	while (!done && now - from < STEP_US) {
-		done = lua_gc(s->L, LUA_GCSTEP, 0) != 0;
+		done = run_pass(s->L, LUA_GCSTEP);
 		now = tw_now_us();
 	}
 	atomic_fetch_add_explicit(&s->gc_us, now - from, memory_order_relaxed);

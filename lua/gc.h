@@ -16,6 +16,9 @@ void lu_gc_load(void);
 void lu_gc_begin(struct lu_state *s);
 /** lu_gc_wanted - a cycle begins soon. context: worker; the state is entered. */
 void lu_gc_wanted(struct lu_state *s);
+/** lu_gc_all - a whole collection, as HAProxy does at the end of a call that has left
+ * connections open: what has no reference ends with it. context: entered. */
+void lu_gc_all(struct lu_state *s);
 /** lu_gc_forget - before it is freed. context: any thread; not entered. */
 void lu_gc_forget(struct lu_state *s);
 

@@ -57,6 +57,8 @@ struct lu_mem {
 	char *next, *end; /* of the newest slab */
 	uint64_t n_mallocs; /* how often more was asked of malloc */
 	size_t ceiling;     /* above it Lua collects garbage by itself; gc.c */
+	bool bounded; /* protected Lua runs: the limits hold. Elsewhere nobody would
+		       * catch the error: what is pushed there may go beyond them. */
 	lua_State *L;       /* borrow; NULL: not made yet */
 };
 
@@ -324,8 +326,7 @@ struct lu_slot *lu_slot_set(lua_State *L, enum lu_reg reg, const char *name, int
 
 enum lu_result { LU_DONE, LU_WAITS, LU_FAILED };
 
-/* A coroutine, whom it serves, and what it waits for. lua_getextraspace() of each
- * coroutine points to its call. */
+/* A coroutine, whom it serves, and what it waits for. */
 struct lu_call {
 	struct lu_call *next, **prev; /* in the pool, or among the live */
 	struct lu_state *s;
@@ -340,6 +341,7 @@ struct lu_call {
 	int worker;       /* where it runs */
 	unsigned keeps;   /* struct lu_fn: of the function that is called */
 	bool began, waits, over;
+	bool was_bounded; /* struct lu_mem, when the state was entered */
 	bool wants_body;  /* LU_AT_HOOK: more of a body wakes it, too */
 	bool finished;    /* txn:done() and the like: nothing more of it is run */
 	enum tw_act verdict; /* what txn:done() said */
@@ -373,6 +375,11 @@ bool lu_push_slot(struct lu_call *c, struct lu_slot *slot);
 /** lu_run - the function and nargs arguments are on c->L; later calls, after it
  * was woken, with 0. LU_DONE: the state stays entered, the results are on c->L. */
 enum lu_result lu_run(struct lu_call *c, int nargs);
+/** lu_park - the state is left: the call goes on later. context: lu_begin() or
+ * lu_run() have entered it. */
+void lu_park(struct lu_call *c);
+/** lu_pcall - lua_pcall() that the limits of memory hold for. */
+int lu_pcall(lua_State *L, int nargs, int nresults, int handler);
 /** lu_call_free - an idle one, out of the pool. */
 void lu_call_free(struct lu_call *c);
 /** lu_end - also of one that waits, which is cancelled. Clears the pointer. */

@@ -7,7 +7,8 @@
  * back: lists of free blocks by size need no headers and no lock, and once a
  * script has warmed up nothing is asked of malloc. What a state holds is
  * counted; at its limit Lua collects garbage and, if that is not enough, raises
- * an error that a script can catch. The thread that has entered the state.
+ * an error that a script can catch. The limits hold while protected Lua runs:
+ * what C pushes elsewhere is little. The thread that has entered the state.
  */
 #include "lu.h"
 
@@ -95,6 +96,8 @@ used(const struct lu_mem *m)
 static bool
 is_too_much(const struct lu_mem *m, size_t more)
 {
+	if (!m->bounded)
+		return false;
 	if (m->limit != 0 && used(m) + more > m->limit)
 		return true;
 	return m->total != NULL && m->total_limit != 0 &&

@@ -177,7 +177,6 @@ lu_state_new(struct lu_set *set, int thread, struct tw_err *err)
 	}
 	s->mem.L = s->L;
 	lua_atpanic(s->L, on_panic);
-	*(struct lu_call **)lua_getextraspace(s->L) = NULL;
 	lu_cover_state(s->L);
 	lua_pushcfunction(s->L, open_all);
 	lua_pushlightuserdata(s->L, s);
@@ -194,19 +193,19 @@ file_run(lua_State *L, const struct lu_file *file)
 {
 	for (int i = 0; i < file->n_args; i++)
 		lua_pushstring(L, file->arg[i]);
-	return lua_pcall(L, file->n_args, 0, -2 - file->n_args);
+	return lu_pcall(L, file->n_args, 0, -2 - file->n_args);
 }
 
 static int
 script_run(lua_State *L, const struct lu_script *script)
 {
 	lu_script_push_args(L, script);
-	const int rc = lua_pcall(L, 1, 1, -3);
+	const int rc = lu_pcall(L, 1, 1, -3);
 	if (rc != LUA_OK)
 		return rc;
 	lua_pushcfunction(L, lu_script_loaded);
 	lua_insert(L, -2);
-	return lua_pcall(L, 1, 0, 0);
+	return lu_pcall(L, 1, 0, 0);
 }
 
 /* As luaL_loadfile() has it: a mark of UTF-8, a line for the shell. No bytecode:

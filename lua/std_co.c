@@ -24,7 +24,6 @@ co_create(lua_State *L)
 {
 	luaL_checktype(L, 1, LUA_TFUNCTION);
 	lua_State *const co = lua_newthread(L);
-	*(struct lu_call **)lua_getextraspace(co) = lu_call_of(L);
 	lua_pushvalue(L, 1);
 	lua_xmove(L, co, 1);
 	return 1;
@@ -61,7 +60,6 @@ run(lua_State *L, lua_State *co, int nargs)
 	struct lu_cell *const cell = lu_cell_get();
 	const bool blocks = c != NULL && !lua_isyieldable(L);
 
-	*(struct lu_call **)lua_getextraspace(co) = c;
 	if (c != NULL)
 		c->blocked += blocks;
 	if (c != NULL && TW_LUA_HOOKED(&c->s->limits[c->at]))

@@ -131,8 +131,7 @@ lu_task_new(lua_State *L, enum lu_at at, int n_args)
 		if (t == NULL) {
 			lu_end(&c);
 		} else {
-			c->began = false;
-			lu_leave(c->s);
+			lu_park(c);
 		}
 	}
 	if (t == NULL)
@@ -240,7 +239,10 @@ init_run(struct lu_call *c, int ref, struct tw_err *err)
 
 	lua_pushcfunction(L, lu_traceback);
 	lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
-	const int rc = lua_pcall(L, 0, 0, -2);
+	struct lu_cell *const cell = lu_cell_get();
+	lua_State *const before = lu_watch_enter(cell, L, &c->s->limits[LU_AT_INIT], 0);
+	const int rc = lu_pcall(L, 0, 0, -2);
+	lu_watch_leave(cell, L, before);
 	if (rc != LUA_OK && !c->finished)
 		return tw_err_set(err, "Lua init: runtime error: %.900s",
 		    lua_isstring(L, -1) ? lua_tostring(L, -1)
