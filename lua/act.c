@@ -8,6 +8,8 @@
  */
 #include "lu.h"
 
+#include <tideway/log.h>
+
 #include "script.h"
 #include "txn.h"
 
@@ -65,8 +67,11 @@ begin(struct tw_req *req, const struct tw_action_call *call, const struct act *a
 	struct lu_call *c =
 	    lu_begin(lu_state_of(act->slot->unit, worker), LU_AT_ACTION, req);
 
-	if (c == NULL)
+	if (c == NULL) {
+		tw_log_limited(
+		    TW_ALERT, "Lua action '%s': out of memory", act->slot->name);
 		return NULL;
+	}
 	c->stage = call->rules;
 	c->on_wake = wake;
 	c->origin = call->origin;
@@ -80,12 +85,26 @@ begin(struct tw_req *req, const struct tw_action_call *call, const struct act *a
 	return c;
 }
 
+/* What waits for this rule; what waits for another one, although the request is here
+ * by now, ends. */
+static struct lu_call *
+waiting(struct lu_req *r, const struct tw_action_call *call, const struct act *act)
+{
+	const struct lu_call *const c = r->call;
+
+	if (c != NULL &&
+	    (c->at != LU_AT_ACTION || c->stage != (int)call->rules ||
+		c->slot != act->slot))
+		lu_end(&r->call);
+	return r->call;
+}
+
 static enum tw_act
 run(struct tw_req *req, const struct tw_action_call *call)
 {
 	const struct act *const act = call->conf;
 	struct lu_req *const r = tw_req_block(req, lu_self);
-	struct lu_call *c = r->call;
+	struct lu_call *c = waiting(r, call, act);
 	enum tw_act next = TW_ACT_NEXT;
 	enum lu_result result;
 

@@ -336,20 +336,29 @@ is_for(const struct lu_sub *sub, const struct news *n)
 	return sub->srv == NULL || (sub->srv == n->srv && sub->rid == n->rid);
 }
 
+static struct lu_sub *
+ready(const struct lu_state *s)
+{
+	const struct lu_worker *const w = tw_worker_block(tw_worker_self(), lu_self);
+	struct lu_sub *sub = w->ending ? NULL : s->subs;
+
+	while (sub != NULL && (sub->runs || sub->first == NULL))
+		sub = sub->next;
+	return sub;
+}
+
+/* A handler may end any subscription, so the list is read anew after each. */
 static void
 state_hear(struct lu_state *s, struct news *n)
 {
-	struct lu_sub *next;
+	struct lu_sub *sub;
 
 	lu_enter(s);
-	for (struct lu_sub *sub = s->subs; sub != NULL; sub = sub->next)
+	for (sub = s->subs; sub != NULL; sub = sub->next)
 		if (is_for(sub, n))
 			sub_hear(sub, n);
-	for (struct lu_sub *sub = s->subs; sub != NULL; sub = next) {
-		next = sub->next;
-		if (!sub->runs && sub->first != NULL)
-			sub_next(sub);
-	}
+	while ((sub = ready(s)) != NULL)
+		sub_next(sub);
 	lu_leave(s);
 }
 

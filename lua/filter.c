@@ -90,7 +90,7 @@ make_instance(lua_State *L)
 	struct lu_stream *const st = job->stream;
 
 	luaL_checkstack(L, 16, NULL);
-	lu_push_txn(lu_state_from(L)->running); /* keeps the state until RESET, too */
+	lu_push_txn(lu_state_from(L)->running);
 	lu_push_filter_line(L, st->line);
 	if (!lua_istable(L, -1) || lua_getfield(L, -1, "new") == LUA_TNIL)
 		return 0;
@@ -211,6 +211,9 @@ stream_new(struct tw_req *req, const struct lu_filter_line *line)
 		return NULL;
 	*st = (struct lu_stream){ .line = line, .req = req, .ref = LUA_NOREF };
 	st->s = lu_state_of(line->slot->unit, tw_worker_id(tw_worker_self()));
+	lu_enter(st->s);
+	lu_hold(st->s);
+	lu_leave(st->s);
 	for (int i = 0; i < 2; i++)
 		st->dir[i] = (struct lu_dir){
 			.stream = st,
@@ -264,6 +267,7 @@ lu_filters_reset(struct tw_req *req, struct lu_stream **filters)
 		buffers_free(&st->dir[1]);
 		lu_enter(s);
 		luaL_unref(s->L, LUA_REGISTRYINDEX, st->ref);
+		lu_release(s);
 		lu_leave(s);
 	}
 }

@@ -373,24 +373,33 @@ state_of(struct tw_req *req, const struct lu_hooked *h)
 	    h->script->unit, tw_worker_id(tw_conn_worker(tw_req_conn(req))));
 }
 
-static struct lu_call *
-begin(struct tw_req *req, const struct lu_hooked *h, enum lu_stage stage, int *n)
+/* out: *call; NULL: a reload has taken the hook out. returns: false: no memory. */
+static bool
+begin(struct lu_call **call, struct tw_req *req, const struct lu_hooked *h,
+    enum lu_stage stage, int *n)
 {
-	struct lu_call *c = lu_begin(state_of(req, h), LU_AT_HOOK, req);
+	struct lu_call *const c = lu_begin(state_of(req, h), LU_AT_HOOK, req);
 
+	*call = c;
 	if (c == NULL)
-		return NULL;
+		return false;
 	c->stage = stage;
 	c->on_wake = wake;
-	if (!lu_push_slot(c, h->slot)) {
-		lu_end(&c);
-		return NULL;
-	}
-	*n = push_args(c, stage);
-	return c;
+	if (lu_push_slot(c, h->slot))
+		*n = push_args(c, stage);
+	else
+		lu_end(call);
+	return true;
 }
 
-/* in: c, NULL: not begun. */
+/* What still waits, although the request is somewhere else by now, ends. */
+static void
+end_others(struct lu_req *r, enum lu_stage stage)
+{
+	if (r->call->at != LU_AT_HOOK || r->call->stage != (int)stage)
+		lu_end(&r->call);
+}
+
 static enum tw_verdict
 run_one(struct tw_req *req, struct lu_req *r, const struct lu_hooked *h,
     enum lu_stage stage)
@@ -404,9 +413,9 @@ run_one(struct tw_req *req, struct lu_req *r, const struct lu_hooked *h,
 		if (s->router != NULL)
 			return pure_route(req, h, s->router);
 	}
+	if (c == NULL && !begin(&c, req, h, stage, &n))
+		return wrong(req, h, stage, "out of memory");
 	if (c == NULL)
-		c = begin(req, h, stage, &n);
-	if (c == NULL) /* a reload has taken it out */
 		return TW_NEXT;
 	const bool told = tw_trail_on(req) && lua_gethook(c->L) == NULL;
 	returned_at = NULL;
@@ -450,6 +459,8 @@ run_stage(struct tw_req *req, struct lu_req *r, enum lu_stage stage)
 	const struct lu_hooked *h = lu_px_of(tw_req_proxy(req))->hooks[stage];
 	enum tw_verdict v;
 
+	if (TW_UNLIKELY(r->call != NULL))
+		end_others(r, stage);
 	if (TW_UNLIKELY(r->call != NULL)) {
 		if (r->call->waits && !r->call->wants_body)
 			return TW_WAIT;
@@ -633,6 +644,8 @@ lu_hook_run(struct tw_req *req, const struct tw_action_call *call)
 	};
 	struct lu_req *const r = req_of(req);
 
+	if (r->call != NULL)
+		end_others(r, LU_ON_REQUEST);
 	if (call->again && r->call != NULL && r->call->waits && !r->call->wants_body)
 		return TW_ACT_WAIT;
 	if (r->answer != NULL)

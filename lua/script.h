@@ -214,8 +214,7 @@ void lu_on_server(lua_State *L);
 void lu_open_backend(lua_State *L);
 /** lu_push_backend - the same object each time. */
 void lu_push_backend(lua_State *L, struct tw_proxy *px);
-/** lu_test_backend, lu_test_server - NULL: something else. errors: a Lua error when
- * the server is gone. */
+/** lu_test_backend, lu_test_server - NULL: something else, or the server is gone. */
 struct tw_proxy *lu_test_backend(lua_State *L, int i);
 struct tw_server *lu_test_server(lua_State *L, int i);
 
