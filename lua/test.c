@@ -20,6 +20,7 @@
 
 #include <tideway/log.h>
 
+#include "count.h"
 #include "test.h"
 
 extern const char lu_lib_test[];
@@ -172,6 +173,31 @@ cases_run(lua_State *L, const char *name, const struct options *o, struct totals
 	return lua_pcall(L, 2, 0, 1) == LUA_OK ? 0 : file_fail(L, name);
 }
 
+/* What the functions of the configuration in force have cost. Line coverage is not
+ * free: with --no-coverage it is what the program itself would need. */
+static void
+costs_print(const struct options *o)
+{
+	struct tw_gen *const gen = tw_gen_running();
+	struct lu_sum sum;
+
+	if (gen == NULL)
+		return;
+	for (const struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next)
+		for (const struct lu_slot *slot = u->slots; slot != NULL;
+		     slot = slot->next) {
+			lu_count_sum(u->set, slot, &sum);
+			if (sum.calls == 0)
+				continue;
+			printf("# cost %s %s: %llu calls, %llu errors, %.2f us of CPU "
+			       "each%s\n",
+			    u->name, slot->name, (unsigned long long)sum.calls,
+			    (unsigned long long)sum.errors,
+			    (double)lu_count_quantile(sum.cpu, 50) / 1000,
+			    o->no_cover ? "" : " with coverage");
+		}
+}
+
 /* In its directory, so that it names its script as it likes. returns: the status
  * of the child. */
 static int
@@ -191,6 +217,7 @@ file_run(const char *path, const struct options *o)
 		lu_cover_begin();
 	int status = cases_run(L, basename(name), o, &t);
 	printf("    1..%d\n", t.n);
+	costs_print(o);
 	if (!lu_cover_print(stdout, o->least)) {
 		printf("    # fewer than %d%% of the lines were run\n", o->least);
 		status = 1;
@@ -230,7 +257,7 @@ help(void)
 	    "Runs the *_test.lua files that are there and reports in TAP.\n"
 	    "  --only TEXT     only cases whose name has TEXT in it\n"
 	    "  --coverage N    fail when fewer than N % of a script's lines were run\n"
-	    "  --no-coverage   do not look which lines are run\n"
+	    "  --no-coverage   do not look which lines are run; costs are the real ones\n"
 	    "Exit status: 0 all passed, 1 not all, 2 wrong usage. See tideway-lua(7).");
 	return 0;
 }

@@ -115,6 +115,8 @@ END
 	is($r->{code}, 0, 'the exit status') or diag($r->{out}, $r->{err});
 	like($r->{out}, qr/^    ok $_ - /m, "case $_") for 1 .. 6;
 	like($r->{out}, qr/^ok 1 - .*pick_test\.lua$/m, 'the file');
+	like($r->{out}, qr/^# cost lua-load pick: 7 calls, 1 errors, \d+\.\d\d us of CPU each with coverage$/m,
+		'what it cost');
 	like($r->{out}, qr/^# coverage pick\.lua: 8\d% \(10 of 12 lines; not run: 13-14\)/m,
 		'coverage');
 };
