@@ -6,7 +6,8 @@
 dist_man_MANS = contrib/man/tideway.1 contrib/man/tideway.cfg.5 \
 	contrib/man/tideway-balance.7 contrib/man/tideway-control.7 \
 	contrib/man/tideway-explain.1 contrib/man/tideway-ring.1 \
-	contrib/man/tideway-lua.7 contrib/man/tideway-vrrp.7
+	contrib/man/tideway-lua.7 contrib/man/tideway-lua-test.1 \
+	contrib/man/tideway-vrrp.7
 dist_bin_SCRIPTS = contrib/tideway-ring
 EXTRA_DIST += $(wildcard $(srcdir)/contrib/man/*.png)
 

@@ -258,7 +258,7 @@ help(void)
 	    "  --only TEXT     only cases whose name has TEXT in it\n"
 	    "  --coverage N    fail when fewer than N % of a script's lines were run\n"
 	    "  --no-coverage   do not look which lines are run; costs are the real ones\n"
-	    "Exit status: 0 all passed, 1 not all, 2 wrong usage. See tideway-lua(7).");
+	    "Exit status: 0 all passed, 1 not all, 2 wrong usage. See tideway-lua-test(1).");
 	return 0;
 }
 
