@@ -22,7 +22,8 @@ struct queue {
 /* A call that wants to know of the next push. Seen by who has entered the state, and
  * freed by the message once that is under way. */
 struct lu_alarm {
-	struct lu_alarm *next, **prev;           /* of the queue */
+	struct lu_alarm *next, **prev;           /* of the queue; prev: NULL: of none */
+	struct queue *queue;                     /* valid while prev is set */
 	struct lu_alarm *call_next, **call_prev; /* of the call */
 	struct lu_call *call;                    /* NULL: it has ended */
 	struct lu_state *s;
@@ -49,13 +50,20 @@ unlink_alarm(struct lu_alarm *a)
 	}
 }
 
+static void wake_first(struct queue *q);
+
+/* What woke one that has ended meanwhile is there for the next one. */
 static void
 alarm_drop(struct lu_alarm *a)
 {
+	struct queue *const q = a->posted && a->prev != NULL ? a->queue : NULL;
+
 	unlink_alarm(a);
 	a->call = NULL;
 	if (!a->posted)
 		free(a);
+	if (q != NULL && q->first != q->next)
+		wake_first(q);
 }
 
 /* context: the state is entered. */
@@ -96,6 +104,7 @@ alarm_set(lua_State *L, struct queue *q)
 	a->s = c->s;
 	a->gen = c->s->gen;
 	c->worker = tw_worker_id(tw_worker_self());
+	a->queue = q;
 	a->next = NULL;
 	a->prev = &q->alarms;
 	while (*a->prev != NULL)
@@ -112,14 +121,12 @@ alarm_set(lua_State *L, struct queue *q)
 static void
 wake_first(struct queue *q)
 {
-	struct lu_alarm *const a = q->alarms;
+	struct lu_alarm *a = q->alarms;
 
+	while (a != NULL && a->posted)
+		a = a->next;
 	if (a == NULL)
 		return;
-	q->alarms = a->next;
-	if (a->next != NULL)
-		a->next->prev = &q->alarms;
-	a->prev = NULL;
 	a->posted = true;
 	tw_gen_hold(a->gen);
 	tw_worker_post(tw_worker_at(a->call->worker), ring, a);

@@ -143,4 +143,41 @@ my $r = run_cmd('-db', '-f', $path);
 isnt($r->{code}, 0, 'an error in an init function stops the start');
 like($r->{err}, qr{Lua init: runtime error: .*bad\.lua:1: will not do}, 'and is told');
 
+# The message that wakes a call is under way when the call ends.
+subtest 'an item whose waiter has ended goes to the next one' => sub {
+	my $file = spew('next.lua', <<'END');
+local q = core.queue()
+local others = 0
+function on_request(req)
+	if req.path == "/first" then
+		local ok = pcall(tw.all, {
+			function() return q:pop_wait() end,
+			function()
+				while others == 0 do core.msleep(5) end
+				q:push("item")
+				error("the first one ends here")
+			end,
+		})
+		req:reply(200, tostring(ok))
+	else
+		others = others + 1
+		req:reply(200, q:pop_wait())
+	end
+end
+END
+	my $p = start_proxy("global
+    nbthread 1
+    lua-script s file $file
+" . defaults('timeout client 30s') . "
+frontend web
+    bind {BIND:web}
+");
+	my @c = map { $p->client('web') } 1, 2;
+	$c[0]->send("GET /first HTTP/1.1\r\nHost: h\r\n\r\n");
+	$c[1]->send("GET /next HTTP/1.1\r\nHost: h\r\n\r\n");
+	is($c[0]->read_response->body, 'false', 'one waiter ends');
+	is($c[1]->read_response->body, 'item', 'the other has the item');
+	stop_proxy($p);
+};
+
 done_testing();
