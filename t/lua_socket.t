@@ -88,6 +88,7 @@ function case.all()
 end
 function case.timeout()
 	local s = open("slow")
+	s:receive(1)
 	s:settimeout(0.05)
 	return show(s:receive("*l")) .. "|" .. show(s:receive(3)) .. "|" .. show(s:receive("*a", "p"))
 end
@@ -320,6 +321,8 @@ sub config
 	return "global
     nbthread 2
     stats socket $sock level admin
+    tune.lua.burst-timeout 30s
+    tune.lua.session-timeout 60s
     $how $script
 resolvers default
     nameserver dns1 " . $dns->addr . "
@@ -346,7 +349,7 @@ for my $how ('lua-load', 'lua-load-per-thread') {
 		    'nil "closed" ""', 'nil "closed" ""', 'nil "closed" 0', '1', 'nil "closed"'),
 		    'receive: lines, counts, prefixes, what is left, after close');
 		is($get->('all'), '"xone\\13\\ntwo\\nth\\13ree\\13\\n\\13\\nrest"', 'receive("*a")');
-		is($get->('timeout'), 'nil "timeout" "part"|nil "timeout" ""|nil "timeout" "p"',
+		is($get->('timeout'), 'nil "timeout" "art"|nil "timeout" ""|nil "timeout" "p"',
 		    'receive: timeout, with what came');
 		is($get->('names'), $peer->addr . '|own|nil "not connected"|table|Socket',
 		    'getpeername, getsockname; it is a table');
