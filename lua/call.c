@@ -407,6 +407,7 @@ lu_where(const struct lu_call *c)
 		[LU_ON_RETRY] = EARLY,
 		[LU_ON_RESPONSE] = TW_AT_CONN | TW_AT_RESPONSE,
 		[LU_ON_LOG] = TW_AT_ANY,
+		[LU_ON_BODY] = TW_AT_CONN | TW_AT_REQUEST,
 	};
 #undef EARLY
 

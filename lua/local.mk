@@ -12,6 +12,7 @@ lua_liblua_la_SOURCES = \
 	lua/applet.c \
 	lua/applet_http.c \
 	lua/backend.c \
+	lua/body.c \
 	lua/call.c \
 	lua/change.c \
 	lua/channel.c \

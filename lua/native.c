@@ -16,6 +16,7 @@
 #include <tideway/edit.h>
 #include <tideway/text.h>
 
+#include "body.h"
 #include "message.h"
 
 /* ---- keeping them ---------------------------------------------------------- */
@@ -64,7 +65,9 @@ lu_push_native(struct lu_call *c)
 {
 	struct lu_req *const r = tw_req_block(c->req, lu_self);
 	struct lu_native *n = r->natives;
-	const int arg = c->stage == LU_ON_RESPONSE ? 1 : 0;
+	const unsigned args = c->stage == LU_ON_RESPONSE ? 1u << 1
+	    : c->stage == LU_ON_BODY                     ? 1u << 0 | 1u << 2
+							 : 1u << 0;
 
 	while (n != NULL && n->s != c->s)
 		n = n->next;
@@ -72,7 +75,7 @@ lu_push_native(struct lu_call *c)
 		n = native_new(c, r);
 	else
 		lua_rawgeti(c->L, LUA_REGISTRYINDEX, n->ref);
-	n->kept |= (c->keeps & 1u << arg) != 0;
+	n->kept |= (c->keeps & args) != 0;
 }
 
 /* Its parts are always made anew: that nobody has kept one of them cannot be
@@ -606,6 +609,10 @@ res_index(lua_State *L)
 		lua_pushcfunction(L, res_body);
 		return 1;
 	}
+	if (strcmp(name, "filter_body") == 0) {
+		lua_pushcfunction(L, lu_res_filter_body);
+		return 1;
+	}
 	return luaL_error(L, "a response has no field '%s'", name);
 }
 
@@ -682,7 +689,7 @@ static void
 req_meta(lua_State *L)
 {
 	static const luaL_Reg more[] = { { "body", req_body }, { "json", req_json },
-		{ NULL, NULL } };
+		{ "filter_body", lu_req_filter_body }, { NULL, NULL } };
 
 	meta_new(L, "Request", NULL, req_newindex);
 	lua_newtable(L);

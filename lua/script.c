@@ -278,6 +278,17 @@ typos_check(lua_State *L, int table)
 	}
 }
 
+/* It would never run. */
+static void
+body_check(lua_State *L, const struct lu_script *s)
+{
+	if (s->slot[LU_ON_BODY] != NULL && s->slot[LU_ON_REQUEST] == NULL &&
+	    s->slot[LU_ON_ROUTE] == NULL && s->slot[LU_ON_RESPONSE] == NULL)
+		luaL_error(L,
+		    "on_body: no hook can ask for it: call req:filter_body() in "
+		    "on_request, or res:filter_body() in on_response");
+}
+
 int
 lu_script_loaded(lua_State *L)
 {
@@ -311,6 +322,7 @@ lu_script_loaded(lua_State *L)
 		}
 		lua_pop(L, 1);
 	}
+	body_check(L, s);
 	return 0;
 }
 

@@ -20,6 +20,7 @@
 	X(RESPONSE, "on_response") \
 	X(LOG, "on_log")           \
 	X(SERVER, "on_server")     \
+	X(BODY, "on_body")         \
 	X(TIMER, "a timer")
 
 enum lu_stage {
