@@ -50,8 +50,8 @@ lu_push_backend(lua_State *L, struct tw_proxy *px)
 	lua_remove(L, -2);
 }
 
-static void
-push_server(lua_State *L, const struct tw_server *srv)
+void
+lu_push_srv(lua_State *L, const struct tw_server *srv)
 {
 	struct tw_proxy *const px = tw_server_proxy(srv);
 	const char *const name = tw_server_name(srv);
@@ -149,7 +149,7 @@ servers_step(lua_State *L)
 	lua_replace(L, lua_upvalueindex(2));
 	if (srv == NULL)
 		return 0;
-	push_server(L, srv);
+	lu_push_srv(L, srv);
 	return 1;
 }
 
@@ -175,7 +175,7 @@ backend_server(lua_State *L)
 	if (srv == NULL)
 		lua_pushnil(L);
 	else
-		push_server(L, srv);
+		lu_push_srv(L, srv);
 	return 1;
 }
 
@@ -206,6 +206,8 @@ backend_index(lua_State *L)
 		lua_pushcfunction(L, backend_servers);
 	else if (strcmp(name, "server") == 0)
 		lua_pushcfunction(L, backend_server);
+	else if (strcmp(name, "pick") == 0)
+		lua_pushcfunction(L, lu_backend_pick);
 	else
 		return luaL_error(L, "a backend has no field '%s'", name);
 	return 1;
@@ -233,6 +235,15 @@ push_addr(lua_State *L, const struct tw_addr *a)
 	return 1;
 }
 
+static lua_Integer
+queue_of(const struct tw_server *srv)
+{
+	struct tw_gauges g;
+
+	tw_server_gauges(srv, &g);
+	return g.queue;
+}
+
 static int
 server_index(lua_State *L)
 {
@@ -248,6 +259,10 @@ server_index(lua_State *L)
 		lua_pushboolean(L, tw_server_is_usable(srv));
 	else if (strcmp(name, "sessions") == 0)
 		lua_pushinteger(L, tw_server_load(srv));
+	else if (strcmp(name, "queue") == 0)
+		lua_pushinteger(L, queue_of(srv));
+	else if (strcmp(name, "maxconn") == 0)
+		lua_pushinteger(L, tw_server_maxconn(srv));
 	else if (strcmp(name, "weight") == 0)
 		lua_pushinteger(L, tw_server_weight(srv));
 	else if (strcmp(name, "backup") == 0)

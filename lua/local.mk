@@ -53,6 +53,7 @@ lua_liblua_la_SOURCES = \
 	lua/object.c \
 	lua/patref.c \
 	lua/pause.c \
+	lua/pick.c \
 	lua/proxy.c \
 	lua/queue.c \
 	lua/regex.c \

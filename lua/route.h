@@ -30,6 +30,8 @@ struct lu_split;
 void lu_open_split(lua_State *L);
 /** lu_split_pick - by key, or at random. */
 struct tw_proxy *lu_split_pick(const struct lu_split *s, const struct lu_view *v);
+/** lu_chance - a random number, of each thread's own. */
+uint32_t lu_chance(void);
 struct lu_split *lu_test_split(lua_State *L, int i);
 /** lu_key_of - the value of "src", "cookie:x", "header:x", "arg:x". in: room for an
  * address. returns: p NULL: the request has none. */

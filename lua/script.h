@@ -216,6 +216,11 @@ void lu_open_backend(lua_State *L);
 /** lu_push_backend - the same object each time. */
 void lu_push_backend(lua_State *L, struct tw_proxy *px);
 /** lu_test_backend, lu_test_server - NULL: something else, or the server is gone. */
+void lu_push_srv(lua_State *L, const struct tw_server *srv);
+/** lu_backend_pick - a lua_CFunction: pick.c. */
+int lu_backend_pick(lua_State *L);
+/** lu_test_backend, lu_test_server - NULL: something else. errors: a Lua error when
+ * the server is gone. */
 struct tw_proxy *lu_test_backend(lua_State *L, int i);
 struct tw_server *lu_test_server(lua_State *L, int i);
 

@@ -179,8 +179,8 @@ lu_key_of(const struct lu_view *v, struct tw_str by, char room[128])
 
 /* ---- splits ---------------------------------------------------------------- */
 
-static uint32_t
-chance(void)
+uint32_t
+lu_chance(void)
 {
 	static _Thread_local uint64_t x;
 
@@ -198,7 +198,8 @@ lu_split_pick(const struct lu_split *s, const struct lu_view *v)
 	char room[128];
 	const struct tw_str key =
 	    s->by.p != NULL ? lu_key_of(v, s->by, room) : (struct tw_str){ NULL, 0 };
-	uint32_t at = key.p != NULL ? tw_hash_avalanche(tw_hash_sdbm(key)) : chance();
+	uint32_t at =
+	    key.p != NULL ? tw_hash_avalanche(tw_hash_sdbm(key)) : lu_chance();
 	int i = 0;
 
 	at = (uint32_t)((uint64_t)at * s->total >> 32);
