@@ -86,6 +86,7 @@ lua_liblua_la_SOURCES = \
 	lua/txn_set.c \
 	lua/types.c \
 	lua/unit.c \
+	lua/unload.c \
 	lua/value.c \
 	lua/verdict.c \
 	lua/watch.c

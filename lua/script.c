@@ -10,6 +10,7 @@
  */
 #include "route.h"
 #include "text.h"
+#include "unload.h"
 
 #include <stdlib.h>
 
@@ -326,8 +327,21 @@ lu_script_loaded(lua_State *L)
 	return 0;
 }
 
+/* (function, legacy) */
+static int
+init_call(lua_State *L)
+{
+	const int thread = lu_state_from(L)->thread;
+
+	lua_pushvalue(L, 1);
+	lua_pushinteger(L, thread);
+	lu_legacy_push(L, lua_touserdata(L, 2), thread);
+	lua_call(L, 2, 0);
+	return 0;
+}
+
 int
-lu_script_init(struct lu_state *s, struct tw_err *err)
+lu_script_init(struct lu_state *s, const struct lu_legacy *legacy, struct tw_err *err)
 {
 	struct lu_slot *const slot = s->unit->script->slot[LU_ON_INIT];
 	struct lu_call *c;
@@ -339,9 +353,10 @@ lu_script_init(struct lu_state *s, struct tw_err *err)
 	if (c == NULL)
 		return tw_err_set(err, "out of memory");
 	c->stage = LU_ON_INIT;
+	lua_pushcfunction(c->L, init_call);
 	if (lu_push_slot(c, slot)) {
-		lua_pushinteger(c->L, s->thread);
-		if (lu_run(c, 1) != LU_DONE)
+		lua_pushlightuserdata(c->L, (void *)(uintptr_t)legacy);
+		if (lu_run(c, 2) != LU_DONE)
 			rc = tw_err_set(
 			    err, "lua-script '%s': on_init failed", s->unit->name);
 	}

@@ -21,6 +21,7 @@
 	X(LOG, "on_log")           \
 	X(SERVER, "on_server")     \
 	X(BODY, "on_body")         \
+	X(UNLOAD, "on_unload")     \
 	X(TIMER, "a timer")
 
 enum lu_stage {
@@ -31,7 +32,7 @@ enum lu_stage {
 };
 #define LU_BIT(name) (1u << LU_ON_##name)
 #define LU_NO_YIELD \
-	(LU_BIT(INIT) | LU_BIT(PICK) | LU_BIT(RETRY) | LU_BIT(LOG))
+	(LU_BIT(INIT) | LU_BIT(PICK) | LU_BIT(RETRY) | LU_BIT(LOG) | LU_BIT(UNLOAD))
 extern const char *const lu_stage_name[LU_N_STAGES];
 
 /* One line of Lua that decided something; kept as long as the unit. */
@@ -96,8 +97,11 @@ void lu_script_push_args(lua_State *L, const struct lu_script *script);
 /** lu_script_loaded - a lua_CFunction: (what the file returned): its hooks get
  * their slots. */
 int lu_script_loaded(lua_State *L);
-/** lu_script_init - calls on_init in one state. errors: -1: err. */
-int lu_script_init(struct lu_state *s, struct tw_err *err);
+struct lu_legacy;
+/** lu_script_init - calls on_init in one state. in: legacy, what its predecessors
+ * have left, or NULL. errors: -1: err. */
+int lu_script_init(
+    struct lu_state *s, const struct lu_legacy *legacy, struct tw_err *err);
 /** lu_scripts_check - which proxies run which hooks. context: check. */
 int lu_scripts_check(struct tw_gen *gen);
 /** lu_scripts_load - before that: runs their files. */
@@ -215,12 +219,10 @@ void lu_on_server(lua_State *L);
 void lu_open_backend(lua_State *L);
 /** lu_push_backend - the same object each time. */
 void lu_push_backend(lua_State *L, struct tw_proxy *px);
-/** lu_test_backend, lu_test_server - NULL: something else, or the server is gone. */
 void lu_push_srv(lua_State *L, const struct tw_server *srv);
 /** lu_backend_pick - a lua_CFunction: pick.c. */
 int lu_backend_pick(lua_State *L);
-/** lu_test_backend, lu_test_server - NULL: something else. errors: a Lua error when
- * the server is gone. */
+/** lu_test_backend, lu_test_server - NULL: something else, or the server is gone. */
 struct tw_proxy *lu_test_backend(lua_State *L, int i);
 struct tw_server *lu_test_server(lua_State *L, int i);
 

@@ -17,6 +17,7 @@
 #include "gc.h"
 #include "script.h"
 #include "text.h"
+#include "unload.h"
 
 #define UNTRUSTED_STEPS 10000 /* thousands of instructions of a call */
 
@@ -110,10 +111,16 @@ state_fill(struct lu_set *set, int i, struct tw_err *err)
 static int
 scripts_init(struct lu_set *set, struct tw_err *err)
 {
-	for (int i = 0; set->unit->script != NULL && i < set->n; i++)
-		if (lu_script_init(set->state[i], err) != 0)
-			return -1;
-	return 0;
+	struct lu_legacy *legacy;
+	int rc = 0;
+
+	if (set->unit->script == NULL)
+		return 0;
+	legacy = lu_legacy_take(set->unit);
+	for (int i = 0; rc == 0 && i < set->n; i++)
+		rc = lu_script_init(set->state[i], legacy, err);
+	lu_legacy_free(&legacy);
+	return rc;
 }
 
 void
