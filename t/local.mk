@@ -124,6 +124,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_hello \
 	t/fuzz/fuzz_jwe \
 	t/fuzz/fuzz_lua_h1 \
+	t/fuzz/fuzz_lua_message \
 	t/fuzz/fuzz_mqtt \
 	t/fuzz/fuzz_packet \
 	t/fuzz/fuzz_proxy_hdr \
@@ -202,6 +203,8 @@ t_fuzz_fuzz_headers_bin_LDADD = $(RULES_LINK) $(FUZZ_LINK) -lcrypt
 t_unit_test_lua_escape_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir) $(LUA_CFLAGS)
 t_fuzz_fuzz_lua_h1_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
 t_fuzz_fuzz_lua_h1_LDADD = $(LUA_LINK) $(FUZZ_LINK)
+t_fuzz_fuzz_lua_message_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir) $(LUA_CFLAGS)
+t_fuzz_fuzz_lua_message_LDADD = $(LUA_LINK) $(FUZZ_LINK)
 t_unit_test_lua_escape_LDADD = $(LUA_LINK) $(LDADD)
 t_unit_test_lua_shared_CPPFLAGS = $(AM_CPPFLAGS) -I$(srcdir)
 t_unit_test_lua_shared_LDADD = $(LUA_LINK) $(LDADD)
