@@ -201,10 +201,17 @@ core_msleep(lua_State *L)
 	return sleep_for(L, "core.msleep", luaL_checknumber(L, 1));
 }
 
+/* A hint: where nothing can wait (fetches, converters, a file's body), it goes on
+ * at once. source: HAProxy's Lua manual, core.yield(): "context: task, action,
+ * sample-fetch, converter". */
 /*@ core.yield() */
 static int
 core_yield(lua_State *L)
 {
+	const struct lu_call *const c = lu_call_of(L);
+
+	if (!lu_may_yield(L) && (c == NULL || c->at != LU_AT_HOOK))
+		return 0;
 	return sleep_for(L, "core.yield", 0);
 }
 
