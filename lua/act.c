@@ -27,14 +27,15 @@ parse(struct tw_action_line *a, const void **conf)
 {
 	struct tw_gen *const gen = a->ln->gen;
 	const char *const name = a->word + strlen("lua.");
-	struct lu_slot *const slot = lu_slot_find(gen, LU_ACTION, tw_str_of(name));
+	struct lu_slot *const slot =
+	    lu_action_find(gen, tw_str_of(name), 1u << a->rules);
 
-	if (slot == NULL)
+	if (slot == NULL && lu_slot_find(gen, LU_ACTION, tw_str_of(name)) == NULL)
 		return tw_line_fail(a->ln, 0,
 		    "no script has registered an action '%s': write lua-load before, of "
 		    "a file that calls core.register_action()",
 		    name);
-	if ((slot->rules & 1u << a->rules) == 0)
+	if (slot == NULL)
 		return tw_line_fail(a->ln, 0,
 		    "the action '%s' is not registered for '%s'", name, a->set);
 	struct act *const act = tw_arena_zalloc(tw_gen_arena(gen),

@@ -56,11 +56,7 @@ register_action(lua_State *L)
 		rules |= rules_of(L, luaL_checkstring(L, -1));
 		lua_pop(L, 1);
 	}
-	struct lu_slot *const slot = lu_slot_set(L, LU_ACTION, name, 3);
-	if (slot != NULL && !lu_conf_of(lu_state_from(L)->gen)->began) {
-		slot->rules |= rules;
-		slot->n_args = (int)n;
-	}
+	lu_action_set(L, name, 3, rules, (int)n);
 	return 0;
 }
 

@@ -321,6 +321,10 @@ struct lu_slot *lu_slot_find(struct tw_gen *gen, enum lu_reg reg, struct tw_str 
 /** lu_slot_set - while a file is run: the function at index `fn` of the stack is
  * what `name` stands for; made when it is new. errors: a Lua error. */
 struct lu_slot *lu_slot_set(lua_State *L, enum lu_reg reg, const char *name, int fn);
+/** lu_action_find - rules: 1u << enum tw_rules. returns: NULL: none of these. */
+struct lu_slot *lu_action_find(struct tw_gen *gen, struct tw_str name, unsigned rules);
+/** lu_action_set - lu_slot_set for LU_ACTION: of all these rules. */
+void lu_action_set(lua_State *L, const char *name, int fn, unsigned rules, int n_args);
 
 /* ---- calls (call.c) -------------------------------------------------------------- */
 

@@ -304,11 +304,17 @@ lu_unit_begin(struct lu_unit *unit, struct tw_err *err)
 
 /* ---- slots ------------------------------------------------------------------- */
 
+static bool
+is_named(const struct lu_slot *slot, enum lu_reg reg, struct tw_str name)
+{
+	return slot->reg == reg && tw_str_eq(tw_str_of(slot->name), name);
+}
+
 static struct lu_slot *
 find_in(struct lu_unit *u, enum lu_reg reg, struct tw_str name)
 {
 	for (struct lu_slot *slot = u->slots; slot != NULL; slot = slot->next)
-		if (slot->reg == reg && tw_str_eq(tw_str_of(slot->name), name))
+		if (is_named(slot, reg, name))
 			return slot;
 	return NULL;
 }
@@ -324,6 +330,23 @@ lu_slot_find(struct tw_gen *gen, enum lu_reg reg, struct tw_str name)
 	if (slot != NULL)
 		slot->used = true;
 	return slot;
+}
+
+/* What was registered last is taken, as in HAProxy. */
+struct lu_slot *
+lu_action_find(struct tw_gen *gen, struct tw_str name, unsigned rules)
+{
+	struct lu_slot *found = NULL;
+
+	for (struct lu_unit *u = lu_conf_of(gen)->units; u != NULL && found == NULL;
+	     u = u->next)
+		for (struct lu_slot *slot = u->slots; slot != NULL; slot = slot->next)
+			if (is_named(slot, LU_ACTION, name) &&
+			    (slot->rules & rules) != 0)
+				found = slot;
+	if (found != NULL)
+		found->used = true;
+	return found;
 }
 
 static struct lu_slot *
@@ -393,4 +416,33 @@ lu_slot_set(lua_State *L, enum lu_reg reg, const char *name, int fn)
 	if (slot != NULL)
 		function_keep(L, s, slot, lua_absindex(L, fn));
 	return slot;
+}
+
+/* A name can be several actions, each of other rules: one slot for each set of
+ * rules, the same in all states. When scripts are loaded anew, a function serves
+ * all slots whose rules it was registered for. */
+void
+lu_action_set(lua_State *L, const char *name, int fn, unsigned rules, int n_args)
+{
+	struct lu_state *const s = lu_state_from(L);
+	const bool began = lu_conf_of(s->gen)->began;
+	bool is_new = !began;
+
+	if (!s->loading)
+		luaL_error(L, "registration is only allowed while the file is loaded");
+	for (struct lu_slot *slot = s->unit->slots; slot != NULL; slot = slot->next) {
+		if (!is_named(slot, LU_ACTION, tw_str_of(name)) ||
+		    (began ? (slot->rules & ~rules) != 0 : slot->rules != rules))
+			continue;
+		is_new = false;
+		function_keep(L, s, slot, lua_absindex(L, fn));
+		if (!began)
+			slot->n_args = n_args;
+	}
+	if (!is_new)
+		return;
+	struct lu_slot *const slot = slot_new(s->unit, LU_ACTION, name);
+	slot->rules = rules;
+	slot->n_args = n_args;
+	function_keep(L, s, slot, lua_absindex(L, fn));
 }
