@@ -274,18 +274,13 @@ static int
 set_var(lua_State *L)
 {
 	struct lu_applet *const a = applet_of(L, NULL);
-	struct tw_var *const var = lu_var(L, 2);
+	struct tw_var *const var = lu_var_or_null(L, 2, lu_may_create_var(L));
 	struct tw_sample s;
-	bool ok = true;
 
 	luaL_checkany(L, 3);
-	if (lua_toboolean(L, 4) && !tw_var_exists(a->req, var))
-		ok = false;
-	else if (lu_to_sample(L, 3, &s))
-		ok = tw_var_set(a->req, var, &s);
-	else
-		tw_var_unset(a->req, var);
-	lua_pushboolean(L, ok);
+	if (!lu_to_sample(L, 3, &s))
+		s.type = TW_BOOL; /* nil and the like are false, as in HAProxy */
+	lua_pushboolean(L, var != NULL && tw_var_set(a->req, var, &s));
 	return 1;
 }
 
@@ -294,24 +289,27 @@ static int
 get_var(lua_State *L)
 {
 	struct lu_applet *const a = applet_of(L, NULL);
-	struct tw_var *const var = lu_var(L, 2);
+	struct tw_var *const var = lu_var_or_null(L, 2, false);
 	struct tw_sample s;
 
-	if (tw_var_get(a->req, var, &s))
+	if (var != NULL && tw_var_get(a->req, var, &s))
 		lu_push_sample(L, a->req, &s, false);
 	else
 		lua_pushnil(L);
 	return 1;
 }
 
-/*@ AppletTCP:unset_var(name: string) */
+/*@ AppletTCP:unset_var(name: string): boolean */
 static int
 unset_var(lua_State *L)
 {
 	struct lu_applet *const a = applet_of(L, NULL);
+	struct tw_var *const var = lu_var_or_null(L, 2, false);
 
-	tw_var_unset(a->req, lu_var(L, 2));
-	return 0;
+	if (var != NULL)
+		tw_var_unset(a->req, var);
+	lua_pushboolean(L, var != NULL);
+	return 1;
 }
 
 /* A request's is the same as that of its TXN. */

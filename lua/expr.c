@@ -190,7 +190,10 @@ conv_method(lua_State *L)
 	struct tw_req *const req = call != NULL ? call->req : NULL;
 	struct tw_sample s;
 
-	if (!lu_to_sample(L, 2, &s))
+	/* What a fetch did not find is false, as in HAProxy: txn.c:hex(txn.f:x()). */
+	if (lua_isnil(L, 2))
+		s = (struct tw_sample){ .type = TW_BOOL };
+	else if (!lu_to_sample(L, 2, &s))
 		return luaL_error(L,
 		    "%s: a string, number or boolean is expected as "
 		    "the first argument, not a %s",

@@ -454,6 +454,8 @@ void lu_unanchor(struct lu_state *s, int place);
 /** lu_var_or_null - NULL: it cannot be a name, or (create: false) nobody has named
  * it before. errors: no string. */
 struct tw_var *lu_var_or_null(lua_State *L, int i, bool create);
+/** lu_may_create_var - may set_var(name, value, ifexist) make the variable? */
+bool lu_may_create_var(lua_State *L);
 /** lu_class - a metatable in the registry, whose methods are its __index; left on
  * the stack. in: methods, NULL-terminated. */
 void lu_class(lua_State *L, const char *name, const luaL_Reg *methods);

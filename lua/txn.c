@@ -121,8 +121,8 @@ lu_req_reset(struct tw_req *req, struct lu_req *r)
 
 /* Those of the process are not made by who asks for that; other scopes' are known
  * from the configuration. */
-static bool
-may_create(lua_State *L)
+bool
+lu_may_create_var(lua_State *L)
 {
 	return !lua_toboolean(L, 4) || strncmp(luaL_checkstring(L, 2), "proc.", 5) != 0;
 }
@@ -135,17 +135,14 @@ txn_set_var(lua_State *L)
 	struct tw_sample s;
 
 	luaL_checkany(L, 3);
-	struct tw_var *const var = lu_var_or_null(L, 2, may_create(L));
+	struct tw_var *const var = lu_var_or_null(L, 2, lu_may_create_var(L));
 	if (var == NULL) {
 		lua_pushboolean(L, false);
 		return 1;
 	}
-	if (lu_to_sample(L, 3, &s)) {
-		lua_pushboolean(L, tw_var_set(t->req, var, &s));
-	} else {
-		tw_var_unset(t->req, var);
-		lua_pushboolean(L, true);
-	}
+	if (!lu_to_sample(L, 3, &s))
+		s.type = TW_BOOL; /* nil and the like are false, as in HAProxy */
+	lua_pushboolean(L, tw_var_set(t->req, var, &s));
 	return 1;
 }
 
