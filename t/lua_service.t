@@ -229,7 +229,7 @@ same=truenil
 line=one
 |abc|def
 three||
-var=truevalfalsenil
+var=truevaltruenil
 unset=nil
 priv=nil
 priv=mine
