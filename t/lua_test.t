@@ -154,6 +154,18 @@ subtest 'options' => sub {
 	is(run_cmd('lua-test', '--wrong', $dir)->{code}, 2, 'an unknown option');
 };
 
+subtest 'another configuration, other servers' => sub {
+	my $r = run(<<'END');
+test("one", function() test.eq(test.request("/").backend, "b1") end)
+test("another", function()
+	test.script { "pick.lua", backends = { "x", "y" } }
+	test.eq(test.request("/").backend, "x")
+	test.eq(test.request("/").status, 200)
+end)
+END
+	is($r->{code}, 0, 'the exit status') or diag($r->{out}, $r->{err});
+};
+
 subtest 'what cannot be run' => sub {
 	spew("$dir/pick_test.lua", "this is no Lua\n");
 	my $r = run_cmd('lua-test', $dir);

@@ -11,6 +11,7 @@
 
 #include <tideway/play.h>
 #include "core/base/oplog.h"
+#include "core/net/conn.h"
 #include "core/run/explain.h"
 
 #define LINE_MAX_BYTES 65536
@@ -34,6 +35,10 @@ replace(struct tw_gen **gen, struct tw_err *err)
 	tw__self = tw_worker_at(0);
 	if (tw__gen_start(*gen, err) != 0)
 		return -1;
+	/* No thread hears of it before what the former one had is freed. */
+	tw__self = tw_worker_at(1);
+	tw__upstream_close_all(tw_worker_at(1));
+	tw__self = tw_worker_at(0);
 	tw__gen_publish(*gen);
 	*gen = NULL;
 	tw__worker_messages(tw_worker_at(0));
