@@ -335,6 +335,8 @@ tw_ratelimit(lua_State *L)
 	struct limiter *const l = lua_newuserdata(L, sizeof(*l));
 	memset(l, 0, sizeof(*l));
 	l->each_us = (uint64_t)(per * 1e6 / rate);
+	if (l->each_us == 0)
+		l->each_us = 1;
 	l->burst = (uint64_t)burst;
 	l->d = lu_shared_open(RATES, RATES_BYTES);
 	if (l->d == NULL)
@@ -352,8 +354,9 @@ tw_ratelimit(lua_State *L)
 	return 1;
 }
 
-/* Whose key the request does not have is not limited. */
-/*@ Ratelimit:take(req: Request|string): boolean, number */
+/* Whether, seconds to wait, how many are left. Whose key the request does not have
+ * is not limited: true, 0, nil. */
+/*@ Ratelimit:take(req: Request|string): boolean, number, integer? */
 static int
 limiter_take(lua_State *L)
 {
@@ -361,7 +364,7 @@ limiter_take(lua_State *L)
 	char room[128], text[512];
 	struct tw_str key = { NULL, 0 };
 	struct lu_view v;
-	uint64_t wait = 0;
+	struct lu_shared_left left = { 0, 0 };
 
 	if (lua_type(L, 2) == LUA_TSTRING) {
 		key = lu_check_str(L, 2);
@@ -379,9 +382,12 @@ limiter_take(lua_State *L)
 	lua_pushboolean(L,
 	    key.p == NULL ||
 		lu_shared_rate(l->d, (struct tw_str){ text, l->name_len + key.len },
-		    l->each_us, l->burst, &wait));
-	lua_pushnumber(L, (lua_Number)wait / 1e6);
-	return 2;
+		    l->each_us, l->burst, &left));
+	lua_pushnumber(L, (lua_Number)left.wait_us / 1e6);
+	if (key.p == NULL)
+		return 2;
+	lua_pushinteger(L, (lua_Integer)left.n);
+	return 3;
 }
 
 /* ---- the line -------------------------------------------------------------- */

@@ -48,12 +48,6 @@ static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct lu_shared *dicts; /* shared: by list_lock; never freed */
 
 static uint64_t
-now_ms(void)
-{
-	return tw_now_us() / 1000;
-}
-
-static uint64_t
 hash_of(struct tw_str s)
 {
 	uint64_t h = 14695981039346656037u;
@@ -170,7 +164,7 @@ find(struct lu_shared *d, struct shard *s, struct tw_str key, uint64_t hash)
 	    (e->hash != hash || e->key_len != key.len ||
 		memcmp(e->key, key.p, key.len) != 0))
 		e = e->next;
-	if (e != NULL && e->due_ms != 0 && e->due_ms <= now_ms()) {
+	if (e != NULL && e->due_ms != 0 && e->due_ms <= tw_now_ms()) {
 		unlink_entry(d, s, e);
 		e = NULL;
 	}
@@ -264,7 +258,7 @@ lu_shared_get(struct lu_shared *d, struct tw_str key, struct lu_shared_value *ou
 static uint64_t
 due_of(uint64_t ttl_ms)
 {
-	return ttl_ms != 0 ? now_ms() + ttl_ms : 0;
+	return ttl_ms != 0 ? tw_now_ms() + ttl_ms : 0;
 }
 
 enum lu_shared_result
@@ -380,7 +374,7 @@ lu_shared_ttl(struct lu_shared *d, struct tw_str key, int64_t *ms)
 	const struct entry *const e = find(d, s, key, hash);
 
 	if (e != NULL)
-		*ms = e->due_ms == 0 ? -1 : (int64_t)(e->due_ms - now_ms());
+		*ms = e->due_ms == 0 ? -1 : (int64_t)(e->due_ms - tw_now_ms());
 	pthread_mutex_unlock(&s->lock);
 	return e != NULL;
 }
@@ -461,7 +455,7 @@ size_t
 lu_shared_keys(
     struct lu_shared *d, struct tw_str prefix, int max, char *mem, size_t size)
 {
-	struct keys k = { tw_out_of(mem, size), now_ms(), prefix, max };
+	struct keys k = { tw_out_of(mem, size), tw_now_ms(), prefix, max };
 
 	for (int i = 0; i < SHARDS && k.max > 0; i++)
 		k.max -= shard_keys(&d->shard[i], &k);
@@ -474,25 +468,24 @@ lu_shared_keys(
  * I.371. */
 bool
 lu_shared_rate(struct lu_shared *d, struct tw_str key, uint64_t each_us, uint64_t burst,
-    uint64_t *wait_us)
+    struct lu_shared_left *left)
 {
-	const uint64_t hash = hash_of(key), now = tw_now_us();
+	const uint64_t hash = hash_of(key), now = tw_turn_us(), most = each_us * burst;
 	struct shard *const s = shard_enter(d, hash);
 	struct entry *const e = find(d, s, key, hash);
-	uint64_t at = e != NULL && e->v.type == LU_SHARED_INT ? (uint64_t)e->v.n : 0;
-	bool ok = true;
+	const bool is_int = e != NULL && e->v.type == LU_SHARED_INT;
+	uint64_t at = is_int ? (uint64_t)e->v.n : 0;
 
 	if (at < now)
 		at = now;
-	*wait_us = 0;
-	if (at - now > each_us * burst) {
-		*wait_us = at - now - each_us * burst;
-		ok = false;
-	} else {
+	const bool ok = at - now <= most;
+	left->wait_us = ok ? 0 : at - now - most;
+	left->n = ok ? (most - (at - now)) / each_us : 0;
+	if (ok) {
 		const struct lu_shared_value v = { .type = LU_SHARED_INT,
 			.n = (int64_t)(at + each_us) };
 		const uint64_t due = (at + each_us) / 1000 + 1;
-		if (e != NULL && e->v.type == LU_SHARED_INT) {
+		if (is_int) {
 			e->v = v;
 			e->due_ms = due;
 			touch(s, e);

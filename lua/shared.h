@@ -65,10 +65,15 @@ void lu_shared_info(struct lu_shared *d, struct lu_shared_info *out);
  * returns: bytes written. */
 size_t lu_shared_keys(
     struct lu_shared *d, struct tw_str prefix, int max, char *mem, size_t size);
+/* What a limit has left. */
+struct lu_shared_left {
+	uint64_t n;       /* could be taken at once now */
+	uint64_t wait_us; /* until there is one again; 0: one was taken */
+};
 /** lu_shared_rate - takes one of what comes back each `each_us`, of which `burst`
- * more than one may be taken at once. out: wait_us, until there is one. */
+ * more than one may be taken at once. returns: false: there is none. */
 bool lu_shared_rate(struct lu_shared *d, struct tw_str key, uint64_t each_us,
-    uint64_t burst, uint64_t *wait_us);
+    uint64_t burst, struct lu_shared_left *left);
 
 /* dict.c: the line lua-shared */
 int lu_shared_set_line(struct tw_line *ln);

@@ -37,7 +37,7 @@ work(void *arg)
 {
 	char text[32], mem[4096];
 	struct lu_shared_value v, one = integer(1), none = integer(0);
-	uint64_t wait;
+	struct lu_shared_left left;
 	int64_t ms;
 
 	for (int i = 0; i < ROUNDS; i++) {
@@ -57,7 +57,7 @@ work(void *arg)
 			assert_true(tw_str_eq(v.str, key));
 		lu_shared_ttl(dict, key, &ms);
 		lu_shared_expire(dict, key, 1000);
-		lu_shared_rate(dict, TW_STR("rate"), 1000, 5, &wait);
+		lu_shared_rate(dict, TW_STR("rate"), 1000, 5, &left);
 		if (i % 10 == 0)
 			lu_shared_delete(dict, key);
 		if (i % 100 == 0)
@@ -115,14 +115,14 @@ static void
 rates(void **state)
 {
 	struct lu_shared *const d = lu_shared_open("rates", 65536);
-	uint64_t wait;
+	struct lu_shared_left left;
 	int n = 0;
 
 	(void)state;
 	for (int i = 0; i < 20; i++)
-		n += lu_shared_rate(d, TW_STR("r"), 1000000000, 4, &wait);
+		n += lu_shared_rate(d, TW_STR("r"), 1000000000, 4, &left);
 	assert_int_equal(n, 5);
-	assert_true(wait > 900000000);
+	assert_true(left.wait_us > 900000000 && left.n == 0);
 }
 
 int
