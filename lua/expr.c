@@ -147,8 +147,8 @@ self_check(lua_State *L)
 
 	if (self == NULL || self != lua_touserdata(L, lua_upvalueindex(UP_SELF)))
 		luaL_error(L,
-		    "call it as txn.%s:name(...): the first argument is not "
-		    "the object but a %s",
+		    "call it as %s:name(...), with a colon: the first argument is "
+		    "not the object but a %s",
 		    (*(const struct kind *const *)lua_touserdata(
 			 L, lua_upvalueindex(UP_SELF)))
 			->field,
@@ -302,6 +302,14 @@ lu_expr_fields(lua_State *L)
 		lua_setfield(L, to, kinds[i].field);
 	}
 	lua_settop(L, to);
+}
+
+void
+lu_push_expr(lua_State *L, const char *field)
+{
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &kinds_key);
+	lua_getfield(L, -1, field);
+	lua_remove(L, -2);
 }
 
 /* ---- lua.NAME ---------------------------------------------------------------------- */

@@ -511,6 +511,8 @@ void lu_open_expr(lua_State *L);
 const void *lu_entry_find(bool conv, const char *method);
 /** lu_expr_fields - f, sf, c, sc: into the table on top. */
 void lu_expr_fields(lua_State *L);
+/** lu_push_expr - one of them, by its name. */
+void lu_push_expr(lua_State *L, const char *field);
 
 /* verdict.c */
 void lu_open_act(lua_State *L);

@@ -202,6 +202,8 @@ lu_keep(lua_State *L, struct tw_req *req, struct tw_str s)
 	return copy;
 }
 
+/*@ Request.f: Fetches - fetches of the configuration: req.f:hdr("x") */
+
 /* ---- fields ---------------------------------------------------------------- */
 
 enum field {
@@ -231,6 +233,7 @@ enum field {
 	F_COOKIES,
 	F_VARS,
 	F_TLS,
+	F_FETCHES,
 	F_TIME,
 	F_RES,
 	N_FIELDS
@@ -263,6 +266,7 @@ static const char *const field_name[N_FIELDS] = {
 	[F_COOKIES] = "cookies",
 	[F_VARS] = "vars",
 	[F_TLS] = "tls",
+	[F_FETCHES] = "f",
 	[F_TIME] = "time",
 	[F_RES] = "response",
 };
@@ -449,6 +453,9 @@ push_field(lua_State *L, struct lu_native *n, enum field f)
 		return 1;
 	case F_TLS: /* until there is TLS */
 		lua_pushnil(L);
+		return 1;
+	case F_FETCHES: /* the same for all requests: they read the call's */
+		lu_push_expr(L, "f");
 		return 1;
 	case F_TIME:
 		lu_push_part(L, n, LU_P_TIME);

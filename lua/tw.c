@@ -23,6 +23,8 @@ log_at(lua_State *L)
 	return 0;
 }
 
+/*@ tw.c: Converters - converters of the configuration: tw.c:lower("X") */
+/*@ tw.script: string - the name that the line lua-script gives it */
 /*@ tw.log(level?: string, text: any) */
 static int
 tw_log_(lua_State *L)
@@ -123,10 +125,14 @@ lu_open_tw(lua_State *L)
 	lua_getfield(L, -1, "decode");
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &lu_json_key);
 	lua_setfield(L, -2, "json");
-	open_lib(L);
 	lu_open_tw_net(L);
+	lu_push_expr(L, "c");
+	lua_setfield(L, -2, "c");
 	lua_pushinteger(L, s->thread);
 	lua_setfield(L, -2, "worker");
+	lua_pushstring(L, s->unit->name);
+	lua_setfield(L, -2, "script");
+	open_lib(L);
 	luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
 	lua_pushvalue(L, -2);
 	lua_setfield(L, -2, "tideway");
