@@ -24,6 +24,10 @@ log_at(lua_State *L)
 }
 
 /*@ tw.c: Converters - converters of the configuration: tw.c:lower("X") */
+/*@ tw.args(given: table, spec: table): table */
+/*@ tw.every(seconds: number, fn: function) */
+/*@ tw.after(seconds: number, fn: function) */
+/*@ tw.map(file: string, method?: string): Map */
 /*@ tw.script: string - the name that the line lua-script gives it */
 /*@ tw.log(level?: string, text: any) */
 static int
