@@ -281,6 +281,35 @@ begin(struct lu_exchange *x, bool may_reuse)
 	lu_dial(&x->dial);
 }
 
+/* ---- played, in lua-test ---- */
+
+lu_played_fn *lu_exchange_played;
+
+static void
+on_played(struct tw_timer *t)
+{
+	struct lu_exchange *const x = OF(idle, t);
+
+	if (x->why[0] != '\0') {
+		fail(x, 503, x->why);
+		return;
+	}
+	lu_h1_feed(&x->h1, x->request, true);
+	complete(x);
+}
+
+/* As with the network, the answer comes later. */
+static void
+play(struct lu_exchange *x)
+{
+	x->no_keep = true;
+	lu_exchange_played(x);
+	x->idle.fn = on_played;
+	tw_timer_set(&x->idle, tw_now_ms());
+}
+
+/* ---- both ---- */
+
 static void
 key_make(struct lu_exchange *x)
 {
@@ -319,7 +348,10 @@ lu_exchange(struct lu_exchange *x)
 		x->whole.fn = on_whole;
 		tw_timer_set(&x->whole, tw_now_ms() + x->whole_ms);
 	}
-	begin(x, true);
+	if (TW_UNLIKELY(lu_exchange_played != NULL))
+		play(x);
+	else
+		begin(x, true);
 }
 
 void

@@ -137,6 +137,10 @@ struct lu_exchange {
 };
 
 void lu_exchange(struct lu_exchange *x);
+/* lua-test: who answers instead of the network; NULL: nobody. It puts bytes in the
+ * place of x->request, or says why there is no connection in x->why. */
+typedef void lu_played_fn(struct lu_exchange *x);
+extern lu_played_fn *lu_exchange_played;
 /** lu_exchange_fini - stops it, frees what it holds. */
 void lu_exchange_fini(struct lu_exchange *x);
 void lu_kept_fini(struct lu_net *net);

@@ -16,6 +16,7 @@
 #include <tideway/decision.h>
 #include <tideway/log.h>
 
+#include "net.h"
 #include "test.h"
 
 /* One play.request(). Its functions are at these places of the stack. */
@@ -96,6 +97,64 @@ play_config(lua_State *L)
 	lua_pushnil(L);
 	lua_pushstring(L, err.text);
 	return 2;
+}
+
+/* ---- what scripts ask by HTTP -------------------------------------------------------- */
+
+static struct {
+	lua_State *L;
+	int fn;    /* reference: (url, bytes) -> bytes; or nil, why there is nobody */
+	int wrong; /* reference: the error it raised; or LUA_NOREF */
+} asked = { NULL, LUA_NOREF, LUA_NOREF };
+
+static void
+ask_test(struct lu_exchange *x)
+{
+	lua_State *const L = asked.L;
+	struct evbuffer *const b = x->request;
+	const size_t len = evbuffer_get_length(b);
+	const int top = lua_gettop(L);
+
+	lua_rawgeti(L, LUA_REGISTRYINDEX, asked.fn);
+	lua_pushfstring(L, "%s://%s:%d", x->dial.tls != NULL ? "https" : "http",
+	    x->dial.to.host, (int)x->dial.to.port);
+	lua_pushlstring(L, (const char *)evbuffer_pullup(b, -1), len);
+	const bool ok = lua_pcall(L, 2, 2, 0) == LUA_OK;
+	if (ok && lua_type(L, top + 1) == LUA_TSTRING) {
+		const struct tw_str s = lu_check_str(L, top + 1);
+		evbuffer_drain(b, len);
+		evbuffer_add(b, s.p, s.len);
+	} else {
+		const char *const why = ok ? lua_tostring(L, top + 2) : NULL;
+		snprintf(x->why, sizeof(x->why), "%s",
+		    why != NULL ? why : "the test's function failed");
+	}
+	lua_settop(L, top + (ok ? 0 : 1));
+	if (!ok)
+		asked.wrong = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+/* play.http(fn) */
+static int
+play_http(lua_State *L)
+{
+	luaL_checktype(L, 1, LUA_TFUNCTION);
+	asked.L = L;
+	asked.fn = luaL_ref(L, LUA_REGISTRYINDEX);
+	lu_exchange_played = ask_test;
+	return 0;
+}
+
+/* What a function of the test's raised meanwhile. */
+static void
+wrong_raise(lua_State *L)
+{
+	if (asked.wrong == LUA_NOREF)
+		return;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, asked.wrong);
+	luaL_unref(L, LUA_REGISTRYINDEX, asked.wrong);
+	asked.wrong = LUA_NOREF;
+	lua_error(L);
 }
 
 /* ---- a request ------------------------------------------------------------------------ */
@@ -275,6 +334,7 @@ play_request(lua_State *L)
 	lua_settop(L, AT_KEPT);
 	if (p.failed)
 		return lua_error(L);
+	wrong_raise(L);
 	lua_settop(L, AT_LIST);
 	return 1;
 }
@@ -288,6 +348,7 @@ play_pass(lua_State *L)
 
 	luaL_argcheck(L, ms >= 0, 1, "time does not go back");
 	tw_play_pass((uint64_t)ms);
+	wrong_raise(L);
 	return 0;
 }
 
@@ -333,6 +394,7 @@ play_logs(lua_State *L)
 static const luaL_Reg functions[] = {
 	{ "config", play_config },
 	{ "health", play_health },
+	{ "http", play_http },
 	{ "logs", play_logs },
 	{ "pass", play_pass },
 	{ "request", play_request },

@@ -166,6 +166,46 @@ END
 	is($r->{code}, 0, 'the exit status') or diag($r->{out}, $r->{err});
 };
 
+subtest 'what scripts ask by HTTP' => sub {
+	spew("$dir/ask.lua", <<'END');
+function on_request(req)
+	local res, why = tw.http{ url = req.headers.x_url, method = req.method, timeout = 3 }
+	req:reply(200, res and res.status .. " " .. res.body or why)
+end
+END
+	my $r = run(<<'END');
+test.script "ask.lua"
+local function ask(url) return test.request { headers = { ["X-Url"] = url } }.body end
+test("an answer", function()
+	test.upstream("http://a.example", function(req, url)
+		return 201, url .. " " .. req.method .. " " .. req.target .. " " .. req.headers.host
+	end)
+	test.eq(ask("http://a.example/x?y"), "201 http://a.example:80 GET /x?y a.example")
+	test.upstream("http://192.0.2.1:81/", 404)
+	test.eq(ask("http://192.0.2.1:81/"), "404 ")
+	test.upstream("http://[::1]", 405)
+	test.eq(ask("http://[::1]/"), "405 ")
+end)
+test("none", function()
+	test.upstream("http://a.example", false)
+	test.eq(ask("http://a.example/"), "connect: Connection refused")
+	test.upstream("http://a.example", "x\r\n\r\n")
+	test.match(ask("http://a.example/"), "bad response")
+	test.upstream("http://a.example", function() return nil end)
+	test.match(ask("http://a.example/"), "bad response")
+	test.eq(ask("http://b.example/"), 'there is no test.upstream("http://b.example:80")')
+	test.fails(function() test.upstream("http://a/b", 200) end, "a host is expected, and no path")
+end)
+test("one that fails", function()
+	test.upstream("http://a.example", function() error("no idea") end)
+	test.fails(function() ask("http://a.example/") end, "no idea")
+	test.upstream("http://a.example", 200)
+	test.eq(ask("http://a.example/"), "200 ")
+end)
+END
+	is($r->{code}, 0, 'the exit status') or diag($r->{out}, $r->{err});
+};
+
 subtest 'what cannot be run' => sub {
 	spew("$dir/pick_test.lua", "this is no Lua\n");
 	my $r = run_cmd('lua-test', $dir);

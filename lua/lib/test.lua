@@ -148,9 +148,21 @@ end
 --- test.upstream(where, fn): what a backend ("b1"), a server ("b1/s") or, with
 --- "*", everybody answers: fn(request, backend, server) returns status[, body[,
 --- headers]], a string of raw bytes, nil to close without a word. fn may be a
---- number, too, or false: the connection is refused.
+--- number, too, or false: the connection is refused. With a URL without a path,
+--- "http://10.0.0.9:8080", it is what tw.http and HTTP clients of scripts get:
+--- fn(request, url). Nothing else answers them: a test asks no network.
 function test.upstream(where, fn)
 	check_type("test.upstream", where, "string", 2)
+	local scheme, rest = where:match("^(https?)://(.*)$")
+	if scheme then
+		local host, port = rest:match("^([^/?#]-):(%d+)/?$")
+		host = host or rest:match("^([^/?#:]+)/?$") or rest:match("^(%[[^/]+%])/?$")
+		if not host then
+			complain(2, "test.upstream: '%s': a host is expected, and no path", where)
+		end
+		host = host:match("^%[(.*)%]$") or host
+		where = scheme .. "://" .. host .. ":" .. (port or scheme == "http" and 80 or 443)
+	end
 	upstreams[where] = fn
 end
 
@@ -167,8 +179,8 @@ local function connects(backend, server)
 	return upstream(backend, server) ~= false
 end
 
-local function answers(backend, server, bytes)
-	local fn = upstream(backend, server)
+--- What fn says, as bytes; nil: nothing. It is called with the request and `...`.
+local function answer(fn, bytes, ...)
 	local status, body, headers = fn, nil, nil
 	if type(fn) == "function" then
 		local request, first = parse(bytes)
@@ -176,7 +188,7 @@ local function answers(backend, server, bytes)
 		if first then
 			request.method, request.target = first:match("^(%S+) (%S+)")
 		end
-		status, body, headers = fn(request, backend, server)
+		status, body, headers = fn(request, ...)
 	end
 	if type(status) == "string" then
 		return status
@@ -187,6 +199,20 @@ local function answers(backend, server, bytes)
 	return message("HTTP/1.1 " .. status .. " " .. (reasons[status] or "X"), headers,
 		body, not (status == 204 or status == 304 or status < 200))
 end
+
+local function answers(backend, server, bytes)
+	return answer(upstream(backend, server), bytes, backend, server)
+end
+
+play.http(function(url, bytes)
+	local fn = upstreams[url]
+	if fn == nil then
+		return nil, 'there is no test.upstream("' .. url .. '")'
+	elseif fn == false then
+		return nil, "connect: Connection refused"
+	end
+	return answer(fn, bytes, url) or ""
+end)
 
 ---- requests --------------------------------------------------------------------
 
