@@ -6,7 +6,8 @@
 noinst_HEADERS += $(wildcard $(srcdir)/lua/*.h)
 
 noinst_LTLIBRARIES += lua/liblua.la
-lua_liblua_la_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS)
+lua_liblua_la_CPPFLAGS = $(AM_CPPFLAGS) $(LUA_CFLAGS) \
+	-DLU_SCRIPT_DIR=\"$(luascriptsdir)\"
 lua_liblua_la_SOURCES = \
 	lua/act.c \
 	lua/applet.c \
@@ -117,3 +118,50 @@ LUA_LINK = lua/liblua.la $(LUA_LIBS) $(LIBEVENT_OPENSSL_LIBS) \
 modules_lua_la_LIBADD = $(LUA_LINK)
 
 dist_doc_DATA = lua/TUTORIAL.md
+
+# Scripts ready to use: lua-script NAME file NAME.lua finds them. To add one, add its
+# three lines.
+luascriptsdir = $(pkgdatadir)/lua
+dist_luascripts_DATA = \
+	lua/scripts/blue_green.lua \
+	lua/scripts/canary.lua \
+	lua/scripts/circuit_breaker.lua \
+	lua/scripts/cors.lua \
+	lua/scripts/experiment.lua \
+	lua/scripts/forward_auth.lua \
+	lua/scripts/geo.lua \
+	lua/scripts/jwt.lua \
+	lua/scripts/maintenance.lua \
+	lua/scripts/rate_limit.lua \
+	lua/scripts/router.lua \
+	lua/scripts/shadow.lua \
+	lua/scripts/trace.lua
+luadocdir = $(docdir)/lua
+dist_luadoc_DATA = lua/scripts/README.md \
+	lua/scripts/blue_green.md \
+	lua/scripts/canary.md \
+	lua/scripts/circuit_breaker.md \
+	lua/scripts/cors.md \
+	lua/scripts/experiment.md \
+	lua/scripts/forward_auth.md \
+	lua/scripts/geo.md \
+	lua/scripts/jwt.md \
+	lua/scripts/maintenance.md \
+	lua/scripts/rate_limit.md \
+	lua/scripts/router.md \
+	lua/scripts/shadow.md \
+	lua/scripts/trace.md
+EXTRA_DIST += lua/scripts/routes.txt \
+	lua/scripts/blue_green_test.lua \
+	lua/scripts/canary_test.lua \
+	lua/scripts/circuit_breaker_test.lua \
+	lua/scripts/cors_test.lua \
+	lua/scripts/experiment_test.lua \
+	lua/scripts/forward_auth_test.lua \
+	lua/scripts/geo_test.lua \
+	lua/scripts/jwt_test.lua \
+	lua/scripts/maintenance_test.lua \
+	lua/scripts/rate_limit_test.lua \
+	lua/scripts/router_test.lua \
+	lua/scripts/shadow_test.lua \
+	lua/scripts/trace_test.lua

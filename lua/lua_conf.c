@@ -299,9 +299,12 @@ const struct tw_kw lu_keywords[] = {
 	    .max_args = -1,
 	    .set = lu_script_set,
 	    .usage = LU_SCRIPT_USAGE,
-	    .help = "Loads a script of its own, whose functions on_request, on_route "
-		    "and so on are run for each request of all proxies, or of those "
-		    "named." },
+	    .help =
+		"Loads a script of its own, whose functions on_request, on_route "
+		"and so on are run for each request of all proxies, or of those "
+		"named. A file that is not in the current directory and has no "
+		"slash in its name is looked for among the ready scripts, in " LU_SCRIPT_DIR
+		"." },
 	{ .word = "lua-shared",
 	    .scopes = TW_SC_GLOBAL,
 	    .min_args = 2,

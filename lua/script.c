@@ -13,6 +13,7 @@
 #include "unload.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 const char *const lu_stage_name[LU_N_STAGES] = {
 #define X(name, text) [LU_ON_##name] = text,
@@ -23,7 +24,7 @@ const char *const lu_stage_name[LU_N_STAGES] = {
 /* ---- the line -------------------------------------------------------------- */
 
 static const char *
-dup(struct tw_line *ln, const char *word)
+word_dup(struct tw_line *ln, const char *word)
 {
 	return tw_arena_strdup(tw_gen_arena(ln->gen), word);
 }
@@ -55,7 +56,7 @@ take_args(struct tw_line *ln, struct lu_script *s, int i)
 		const char *const word = tw_arg(ln, i);
 		arg[2 * s->n_args] = tw_arena_printf(
 		    tw_gen_arena(ln->gen), "%.*s", (int)(eq - word), word);
-		arg[2 * s->n_args++ + 1] = dup(ln, eq + 1);
+		arg[2 * s->n_args++ + 1] = word_dup(ln, eq + 1);
 	}
 	s->arg = arg;
 	return i > first ? i
@@ -193,11 +194,30 @@ script_new(struct tw_line *ln)
 	return s;
 }
 
+/* A ready script is found by its name alone. returns: NULL: reported. */
+static const char *
+file_find(struct tw_line *ln, const char *path)
+{
+	const char *const env = getenv("TIDEWAY_LUA_PATH");
+	const char *const dir = env != NULL && *env != '\0' ? env : LU_SCRIPT_DIR;
+
+	if (strchr(path, '/') != NULL || access(path, F_OK) == 0)
+		return word_dup(ln, path);
+	const char *const ready =
+	    tw_arena_printf(tw_gen_arena(ln->gen), "%s/%s", dir, path);
+	if (access(ready, F_OK) == 0)
+		return ready;
+	tw_line_fail(ln, 2,
+	    "'lua-script': there is no file '%s', neither here nor in %s", path, dir);
+	return NULL;
+}
+
 int
 lu_script_set(struct tw_line *ln)
 {
 	struct lu_script *const s = script_new(ln);
 	const char *const name = tw_arg(ln, 0);
+	const char *path;
 
 	if (lu_script_find(ln->gen, name) != NULL)
 		return tw_line_fail(ln, 0,
@@ -208,13 +228,15 @@ lu_script_set(struct tw_line *ln)
 	for (int i = 3; i < ln->n_args;)
 		if ((i = take_option(ln, s, i)) < 0)
 			return -1;
-	s->unit = lu_unit_new(ln->gen, LU_SCRIPT, dup(ln, name));
+	if ((path = file_find(ln, tw_arg(ln, 2))) == NULL)
+		return -1;
+	s->unit = lu_unit_new(ln->gen, LU_SCRIPT, word_dup(ln, name));
 	s->unit->script = s;
 	struct lu_file *const f = tw_arena_zalloc(tw_gen_arena(ln->gen), sizeof(*f));
 	*f = (struct lu_file){
 		.path = NULL, .conf_file = ln->file, .conf_line = ln->number
 	};
-	lu_file_find(ln, f, tw_arg(ln, 2));
+	lu_file_find(ln, f, path);
 	s->file = f;
 	return 0;
 }
