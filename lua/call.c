@@ -18,13 +18,13 @@
 #include "script.h"
 
 static void
-link_to(struct lu_call **list, struct lu_call *c)
+link_live(struct lu_call *c)
 {
-	c->next = *list;
-	c->prev = list;
+	c->next = c->s->live;
+	c->prev = &c->s->live;
 	if (c->next != NULL)
 		c->next->prev = &c->next;
-	*list = c;
+	c->s->live = c;
 }
 
 /* Who has entered the state counts; others only read. */
@@ -38,8 +38,6 @@ count(_Atomic int *n, int more)
 static void
 unlink_call(struct lu_call *c)
 {
-	if (c->prev == NULL)
-		return;
 	*c->prev = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
@@ -112,15 +110,15 @@ lu_begin(struct lu_state *s, enum lu_at at, struct tw_req *req)
 	struct lu_call *c = s->pool;
 
 	s->mem.bounded = false;
-	if (c != NULL) {
-		unlink_call(c);
+	if (TW_LIKELY(c != NULL)) {
+		s->pool = c->next;
 		count(&s->n_pool, -1);
 	} else {
 		c = calloc(1, sizeof(*c));
 		if (c != NULL)
 			c->s = s;
 	}
-	if (c == NULL || (c->L == NULL && !thread_give(c))) {
+	if (c == NULL || (TW_UNLIKELY(c->L == NULL) && !thread_give(c))) {
 		free(c);
 		s->mem.bounded = was_bounded;
 		lu_leave(s);
@@ -269,7 +267,7 @@ has_yielded(struct lu_call *c)
 		again_soon(c);
 	lu_count_yield(c);
 	if (c->prev == NULL) {
-		link_to(&c->s->live, c);
+		link_live(c);
 		count(&c->s->n_live, 1);
 	}
 	lua_settop(c->L, 0);
@@ -295,7 +293,7 @@ resume(struct lu_call *c, int nargs)
 	struct lu_cell *const cell = lu_cell_get();
 	const struct lu_limits *const lim = &s->limits[c->at];
 
-	if (c->sampled)
+	if (TW_UNLIKELY(c->sampled))
 		lu_count_burst(c);
 	if (TW_LUA_HOOKED(lim))
 		lu_steps_arm(c->L, lim->steps);
@@ -304,10 +302,11 @@ resume(struct lu_call *c, int nargs)
 	s->mem.bounded = true;
 	const int rc = lua_resume(c->L, outer != NULL ? outer->L : NULL, nargs);
 	s->mem.bounded = false;
-	c->stopped |= rc > LUA_YIELD && lu_stopping();
+	if (TW_UNLIKELY(rc > LUA_YIELD))
+		c->stopped |= lu_stopping();
 	c->spent_ms += lu_watch_leave(cell, c->L, before);
 	s->running = outer;
-	if (c->sampled)
+	if (TW_UNLIKELY(c->sampled))
 		lu_count_burst_end(c);
 	return rc;
 }
@@ -337,12 +336,14 @@ coroutine_drop(struct lu_call *c)
 }
 
 void
-lu_call_free(struct lu_call *c)
+lu_pool_drop(struct lu_state *s)
 {
+	struct lu_call *const c = s->pool;
+
+	s->pool = c->next;
 	if (c->L != NULL)
 		coroutine_drop(c);
-	unlink_call(c);
-	count(&c->s->n_pool, -1);
+	count(&s->n_pool, -1);
 	free(c);
 }
 
@@ -351,20 +352,21 @@ lu_end(struct lu_call **call)
 {
 	struct lu_call *const c = *call;
 	struct lu_state *const s = c->s;
-	const bool waited = c->prev != NULL;
 
 	*call = NULL;
 	if (!c->began)
 		enter(c);
-	if (waited) {
+	if (c->prev != NULL) {
 		unlink_call(c);
 		count(&s->n_live, -1);
 	}
 	if (c->waits && c->cancel != NULL)
 		c->cancel(c);
-	lu_alarms_drop(&c->alarms);
-	tw_timer_del(&c->timer);
-	if (c->sampled)
+	if (c->alarms != NULL)
+		lu_alarms_drop(&c->alarms);
+	if (c->timer.fn != NULL)
+		tw_timer_del(&c->timer);
+	if (TW_UNLIKELY(c->sampled))
 		lu_count_end(c);
 	if (c->over || c->finished || lua_status(c->L) != LUA_OK)
 		coroutine_drop(c);
@@ -372,10 +374,9 @@ lu_end(struct lu_call **call)
 		lua_settop(c->L, 0);
 	const bool forgot = c->n_open > 0;
 	const bool was_bounded = c->was_bounded;
-	lua_State *const L = c->L;
-	const int ref = c->ref;
-	*c = (struct lu_call){ .s = s, .L = L, .ref = ref };
-	link_to(&s->pool, c);
+	memset(&c->prev, 0, sizeof(*c) - offsetof(struct lu_call, prev));
+	c->next = s->pool;
+	s->pool = c;
 	count(&s->n_pool, 1);
 	if (forgot)
 		lu_gc_all(s);

@@ -125,7 +125,7 @@ static void
 trim(struct lu_state *s)
 {
 	for (int i = 0; i < POOL_TRIM && s->n_pool > POOL_KEEPS; i++)
-		lu_call_free(s->pool);
+		lu_pool_drop(s);
 }
 
 /* returns: the cycle is done. */

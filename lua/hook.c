@@ -167,6 +167,14 @@ on_return(lua_State *L, lua_Debug *ar)
 		returned_at = lu_origin_at(L, ar);
 }
 
+static void
+trace_return(lua_State *L)
+{
+	returned_at = NULL;
+	if (lua_gethook(L) == NULL)
+		lua_sethook(L, on_return, LUA_MASKRET, 0);
+}
+
 /* For a trail the line of the `return`, else the function's: to find the former
  * takes a hook of Lua's. */
 static const struct tw_origin *
@@ -417,12 +425,11 @@ run_one(struct tw_req *req, struct lu_req *r, const struct lu_hooked *h,
 		return wrong(req, h, stage, "out of memory");
 	if (c == NULL)
 		return TW_NEXT;
-	const bool told = tw_trail_on(req) && lua_gethook(c->L) == NULL;
-	returned_at = NULL;
+	const bool told = tw_trail_on(req);
 	if (TW_UNLIKELY(told))
-		lua_sethook(c->L, on_return, LUA_MASKRET, 0);
+		trace_return(c->L);
 	const enum lu_result result = lu_run(c, n);
-	if (TW_UNLIKELY(told))
+	if (TW_UNLIKELY(told) && lua_gethook(c->L) == on_return)
 		lua_sethook(c->L, NULL, 0, 0);
 	if (result == LU_WAITS && (LU_NO_YIELD & 1u << stage) != 0) {
 		lu_end(&c);

@@ -285,11 +285,27 @@ static inline struct lu_state *lu_state_of(const struct lu_unit *unit, int worke
 /** lu_state_from - whose L (any coroutine's) is. */
 struct lu_state *lu_state_from(lua_State *L);
 
-void lu_enter(struct lu_state *s);
-void lu_leave(struct lu_state *s);
+void lu_lock(struct lu_state *s);
+static inline void
+lu_enter(struct lu_state *s)
+{
+	if (s->shared)
+		lu_lock(s);
+}
+static inline void
+lu_leave(struct lu_state *s)
+{
+	if (s->shared)
+		pthread_mutex_unlock(&s->lock);
+}
 /** lu_try_enter - false: another thread is in it. */
-bool lu_try_enter(struct lu_state *s);
+static inline bool
+lu_try_enter(struct lu_state *s)
+{
+	return !s->shared || pthread_mutex_trylock(&s->lock) == 0;
+}
 
+void lu_state_left(struct lu_state *s);
 /** lu_hold, lu_release - who keeps a reference into a state beyond a call (a
  * transaction, a subscription) holds it, so that it stays when `lua reload` has
  * replaced it. context: between lu_enter and lu_leave. */
@@ -298,7 +314,12 @@ lu_hold(struct lu_state *s)
 {
 	s->n_refs++;
 }
-void lu_release(struct lu_state *s);
+static inline void
+lu_release(struct lu_state *s)
+{
+	if (--s->n_refs == 0 && s->retired)
+		lu_state_left(s);
+}
 /** lu_on_retire - fn(s, arg) is called once when the state has been replaced, on
  * its own worker (shared: the control thread), outside of Lua: to end tasks,
  * subscriptions, timers. errors: false: out of memory. */
@@ -332,10 +353,12 @@ enum lu_result { LU_DONE, LU_WAITS, LU_FAILED };
 
 /* A coroutine, whom it serves, and what it waits for. */
 struct lu_call {
-	struct lu_call *next, **prev; /* in the pool, or among the live */
+	/* What it keeps in the pool; all that follows is 0 there. */
+	struct lu_call *next; /* in the pool, or among the live */
 	struct lu_state *s;
 	lua_State *L;
 	int ref;          /* keeps L */
+	struct lu_call **prev; /* among the live */
 	enum lu_at at;
 	int stage;        /* LU_AT_ACTION: enum tw_rules; LU_AT_HOOK: enum lu_stage */
 	struct tw_req *req; /* NULL: none */
@@ -384,8 +407,8 @@ enum lu_result lu_run(struct lu_call *c, int nargs);
 void lu_park(struct lu_call *c);
 /** lu_pcall - lua_pcall() that the limits of memory hold for. */
 int lu_pcall(lua_State *L, int nargs, int nresults, int handler);
-/** lu_call_free - an idle one, out of the pool. */
-void lu_call_free(struct lu_call *c);
+/** lu_pool_drop - frees an idle one: there is one. context: entered. */
+void lu_pool_drop(struct lu_state *s);
 /** lu_end - also of one that waits, which is cancelled. Clears the pointer. */
 void lu_end(struct lu_call **c);
 

@@ -83,18 +83,11 @@ state_left(void *arg)
 		tw_retire(set_forget, set);
 }
 
-static void
-left(struct lu_state *s)
+void
+lu_state_left(struct lu_state *s)
 {
 	s->retired = false; /* said once */
 	tw_worker_post(tw_worker_at(0), state_left, s->set);
-}
-
-void
-lu_release(struct lu_state *s)
-{
-	if (--s->n_refs == 0 && s->retired)
-		left(s);
 }
 
 static void
@@ -111,7 +104,7 @@ state_retire(void *arg)
 	lu_enter(s);
 	s->retired = true;
 	if (s->n_refs == 0)
-		left(s);
+		lu_state_left(s);
 	lu_leave(s);
 }
 

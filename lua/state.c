@@ -338,27 +338,12 @@ lu_state_free(struct lu_state **state)
 }
 
 void
-lu_enter(struct lu_state *s)
+lu_lock(struct lu_state *s)
 {
-	if (!s->shared)
-		return;
 	if (pthread_mutex_trylock(&s->lock) == 0)
 		return;
 	pthread_mutex_lock(&s->lock);
 	atomic_fetch_add_explicit(&s->n_contended, 1, memory_order_relaxed);
-}
-
-void
-lu_leave(struct lu_state *s)
-{
-	if (s->shared)
-		pthread_mutex_unlock(&s->lock);
-}
-
-bool
-lu_try_enter(struct lu_state *s)
-{
-	return !s->shared || pthread_mutex_trylock(&s->lock) == 0;
 }
 
 bool
