@@ -66,8 +66,6 @@ int lu_applet_send(lua_State *L, struct lu_applet *a);
 void lu_open_applets(lua_State *L);
 void lu_open_applet_http(lua_State *L);
 
-/** lu_push_msg_headers - {name = {[0] = value, ...}}, names in lower case. */
-void lu_push_msg_headers(lua_State *L, const struct tw_msg *msg);
 
 /* core.register_service, core.register_cli: service.c, cli.c */
 int lu_register_service(lua_State *L);

@@ -7,6 +7,8 @@
  */
 #include "applet.h"
 
+#include "field.h"
+
 #define CLASS LU_APPLET_HTTP
 
 /* Keys of its fields: the answer's header fields, its reason. */
@@ -14,47 +16,11 @@ static const char head_key, reason_key;
 
 /* ---- the request -------------------------------------------------------------------- */
 
-/* in: a table of header fields is on top. */
-static void
-headers_add(lua_State *L, const struct tw_hdr *h)
-{
-	luaL_Buffer b;
-	char *const p = luaL_buffinitsize(L, &b, h->name_len);
-
-	for (size_t i = 0; i < h->name_len; i++)
-		p[i] = h->name[i] >= 'A' && h->name[i] <= 'Z' ? (char)(h->name[i] | 32)
-							      : h->name[i];
-	luaL_pushresultsize(&b, h->name_len);
-	lua_pushvalue(L, -1);
-	if (lua_rawget(L, -3) != LUA_TTABLE) {
-		lua_pop(L, 1);
-		lua_createtable(L, 0, 1);
-		lua_pushvalue(L, -2);
-		lua_pushvalue(L, -2);
-		lua_rawset(L, -5);
-	}
-	lua_rawgeti(L, -1, 0);
-	const lua_Integer n = lua_isnil(L, -1) ? 0 : (lua_Integer)lua_rawlen(L, -2) + 1;
-	lua_pop(L, 1);
-	lu_push_str(L, tw_hdr_value(h));
-	lua_rawseti(L, -2, n);
-	lua_pop(L, 2);
-}
-
-void
-lu_push_msg_headers(lua_State *L, const struct tw_msg *msg)
-{
-	lua_newtable(L);
-	for (unsigned i = 0; i < msg->n_hdr; i++)
-		if (!(msg->hdr[i].flags & TW_HDR_DELETED))
-			headers_add(L, &msg->hdr[i]);
-}
-
 /*@ AppletHTTP.headers: table<string, table<integer, string>> */
 static int
 headers(lua_State *L, struct lu_applet *a)
 {
-	lu_push_msg_headers(L, tw_req_request(a->req));
+	lu_push_fields(L, tw_req_request(a->req));
 	lu_applet_fields(L, 1);
 	lua_pushvalue(L, -2);
 	lua_setfield(L, -2, "headers");
@@ -120,15 +86,6 @@ before_head(lua_State *L)
 	return a;
 }
 
-static bool
-is_line(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0')
-			return false;
-	return true;
-}
-
 /* false: that is no status. */
 /*@ AppletHTTP:set_status(code: integer, reason?: string): boolean */
 static int
@@ -140,7 +97,7 @@ set_status(lua_State *L)
 
 	luaL_optstring(L, 3, NULL);
 	lua_settop(L, 3);
-	luaL_argcheck(L, lua_isnil(L, 3) || is_line(lu_check_str(L, 3)), 3,
+	luaL_argcheck(L, lua_isnil(L, 3) || lu_is_field_value(lu_check_str(L, 3)), 3,
 	    "a reason cannot hold line breaks");
 	if (ok) {
 		a->status = (int)code;
@@ -152,27 +109,15 @@ set_status(lua_State *L)
 	return 1;
 }
 
-static bool
-is_token(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!(s.p[i] >= 'A' && s.p[i] <= 'Z') &&
-		    !(s.p[i] >= 'a' && s.p[i] <= 'z') &&
-		    !(s.p[i] >= '0' && s.p[i] <= '9') &&
-		    (s.p[i] == '\0' || strchr("!#$%&'*+-.^_`|~", s.p[i]) == NULL))
-			return false;
-	return s.len > 0;
-}
-
 /*@ AppletHTTP:add_header(name: string, value: string) */
 static int
 add_header(lua_State *L)
 {
 	before_head(L);
-	luaL_argcheck(L, is_token(lu_check_str(L, 2)), 2,
+	luaL_argcheck(L, lu_is_token(lu_check_str(L, 2)), 2,
 	    "that is not the name of a header field");
-	luaL_argcheck(
-	    L, is_line(lu_check_str(L, 3)), 3, "a value cannot hold line breaks");
+	luaL_argcheck(L, lu_is_field_value(lu_check_str(L, 3)), 3,
+	    "a value cannot hold line breaks");
 	lu_applet_fields(L, 1);
 	if (lua_rawgetp(L, -1, &head_key) == LUA_TNIL) {
 		lua_pop(L, 1);

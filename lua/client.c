@@ -6,6 +6,7 @@
  *
  * source: HAProxy's Lua manual, HTTPClient class.
  */
+#include "field.h"
 #include "net.h"
 
 #include <ctype.h>
@@ -141,16 +142,6 @@ url_parse(struct url *u, struct tw_str s)
 
 /* ---- the request ---- */
 
-static bool
-is_token(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!isalnum((unsigned char)s.p[i]) &&
-		    strchr("!#$%&'*+-.^_`|~", s.p[i]) == NULL)
-			return false;
-	return s.len > 0;
-}
-
 /* What was said of the usual fields. */
 struct said {
 	bool host, accept, agent;
@@ -166,11 +157,9 @@ add_field(lua_State *L, const struct lu_ask_http *ask, struct evbuffer *out,
 	if (v == NULL)
 		luaL_error(L, "%s: header '%s': a string is expected, not a %s",
 		    ask->function, name.p, luaL_typename(L, -1));
-	for (size_t i = 0; i < len; i++)
-		if (v[i] == '\r' || v[i] == '\n' || v[i] == '\0')
-			luaL_error(L,
-			    "%s: header '%s': its value has a line break or a NUL",
-			    ask->function, name.p);
+	if (!lu_is_field_value((struct tw_str){ v, len }))
+		luaL_error(L, "%s: header '%s': its value has a line break or a NUL",
+		    ask->function, name.p);
 	for (size_t i = 0; i < name.len; i++) {
 		const char c = (char)tolower((unsigned char)name.p[i]);
 		evbuffer_add(out, &c, 1);
@@ -207,7 +196,7 @@ add_headers(lua_State *L, const struct lu_ask_http *ask, struct evbuffer *out,
 		struct tw_str name = { NULL, 0 };
 		if (lua_type(L, -2) == LUA_TSTRING)
 			name.p = lua_tolstring(L, -2, &name.len);
-		if (!is_token(name))
+		if (!lu_is_token(name))
 			luaL_error(L, "%s: headers: '%s' is no header's name",
 			    ask->function,
 			    name.p != NULL ? name.p : luaL_typename(L, -2));
@@ -332,19 +321,7 @@ lu_push_headers(lua_State *L, const struct lu_h1 *h)
 	lua_newtable(L);
 	for (const char *p = h->fields; p != NULL && p < h->fields + h->fields_len;) {
 		const char *const value = p + strlen(p) + 1;
-		if (lua_getfield(L, -1, p) != LUA_TTABLE) {
-			lua_pop(L, 1);
-			lua_newtable(L);
-			lua_pushvalue(L, -1);
-			lua_setfield(L, -3, p);
-		}
-		lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
-		if (lua_rawgeti(L, -1, 0) != LUA_TNIL)
-			n++;
-		lua_pop(L, 1);
-		lua_pushstring(L, value);
-		lua_rawseti(L, -2, n);
-		lua_pop(L, 1);
+		lu_add_field(L, tw_str_of(p), tw_str_of(value));
 		p = value + strlen(value) + 1;
 	}
 }

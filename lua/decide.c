@@ -6,6 +6,7 @@
  * What ends a request is remembered and carried out when the hook returns; the
  * last of several counts. Each is recorded with the line that said it.
  */
+#include "field.h"
 #include "script.h"
 
 #include <math.h>

@@ -7,6 +7,7 @@
  * A head may be changed in http_headers(), before it leaves. source: HAProxy's Lua
  * manual, HTTPMessage class.
  */
+#include "field.h"
 #include "filter.h"
 
 #include <tideway/edit.h>
@@ -128,33 +129,12 @@ open_msg(lua_State *L, struct lu_dir **d)
 	return msg;
 }
 
-static bool
-is_token(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!(s.p[i] >= 'A' && s.p[i] <= 'Z') &&
-		    !(s.p[i] >= 'a' && s.p[i] <= 'z') &&
-		    !(s.p[i] >= '0' && s.p[i] <= '9') &&
-		    (s.p[i] == '\0' || strchr("!#$%&'*+-.^_`|~", s.p[i]) == NULL))
-			return false;
-	return s.len > 0;
-}
-
-static bool
-is_line(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0')
-			return false;
-	return true;
-}
-
 static struct tw_str
 name_arg(lua_State *L)
 {
 	const struct tw_str s = lu_check_str(L, 2);
 
-	luaL_argcheck(L, is_token(s), 2, "that is not the name of a header field");
+	luaL_argcheck(L, lu_is_token(s), 2, "that is not the name of a header field");
 	return s;
 }
 
@@ -174,7 +154,8 @@ add(lua_State *L, struct lu_dir *d, struct tw_msg *msg)
 	const struct tw_str name = name_arg(L);
 	const struct tw_str value = lu_check_str(L, 3);
 
-	luaL_argcheck(L, is_line(value), 3, "a value cannot hold line breaks");
+	luaL_argcheck(
+	    L, lu_is_field_value(value), 3, "a value cannot hold line breaks");
 	if (tw_msg_add(msg, kept(L, d, name), kept(L, d, value)) != 0)
 		luaL_error(L, "there are too many header fields");
 }
@@ -218,7 +199,8 @@ set_header(lua_State *L)
 	struct tw_msg *const msg = open_msg(L, &d);
 	const struct tw_str name = name_arg(L);
 	struct tw_str value = lu_check_str(L, 3);
-	luaL_argcheck(L, is_line(value), 3, "a value cannot hold line breaks");
+	luaL_argcheck(
+	    L, lu_is_field_value(value), 3, "a value cannot hold line breaks");
 	struct tw_hdr *const first = tw_msg_find(msg, name, NULL);
 	struct tw_hdr *next = first;
 	value = kept(L, d, value);
@@ -245,31 +227,7 @@ del_header(lua_State *L)
 	return 0;
 }
 
-#define REGEX "tideway.filter.regex"
 #define VALUE_MAX 16384
-
-static int
-regex_gc(lua_State *L)
-{
-	tw_regex_free(luaL_checkudata(L, 1, REGEX));
-	return 0;
-}
-
-/* Stays on the stack. */
-static const struct tw_regex *
-regex_arg(lua_State *L, int i)
-{
-	struct tw_err err = { "" };
-	const char *const text = luaL_checkstring(L, i);
-	struct tw_regex **const re = lua_newuserdata(L, sizeof(*re));
-
-	*re = NULL;
-	luaL_setmetatable(L, REGEX);
-	*re = tw_regex_new(text, false, &err);
-	if (*re == NULL)
-		luaL_argerror(L, i, lua_pushstring(L, err.text));
-	return *re;
-}
 
 /* in: values, each of a list by itself. */
 static int
@@ -283,14 +241,14 @@ replace(lua_State *L, const char *fn, bool values)
 	struct tw_msg *const msg = open_msg(L, &d);
 	const struct tw_str name = name_arg(L);
 	const struct tw_str by = lu_check_str(L, 4);
-	const struct tw_regex *const re = regex_arg(L, 3);
+	const struct tw_regex *const re = lu_check_regex(L, 3);
 	while ((h = tw_msg_find(msg, name, h)) != NULL) {
 		struct tw_out o = tw_out_of(mem, sizeof(mem));
 		if (!(values ? tw_regex_expand_list(re, tw_hdr_value(h), by, &o)
 			     : tw_regex_expand(re, tw_hdr_value(h), by, &o)))
 			continue;
 		struct tw_str value = { mem, (size_t)(o.p - mem) };
-		if (o.over || !is_line(value))
+		if (o.over || !lu_is_field_value(value))
 			return luaL_error(L,
 			    "'%s': the new value is too long or holds line breaks", fn);
 		value = kept(L, d, value);
@@ -320,7 +278,7 @@ get_headers(lua_State *L)
 {
 	struct lu_dir *d;
 
-	lu_push_msg_headers(L, lu_msg_of(L, &d));
+	lu_push_fields(L, lu_msg_of(L, &d));
 	return 1;
 }
 
@@ -377,7 +335,7 @@ set_status(lua_State *L)
 	const char *const reason = luaL_optstring(L, 3, NULL);
 	luaL_argcheck(
 	    L, code >= 200 && code <= 999, 2, "a status from 200 to 999 is expected");
-	luaL_argcheck(L, reason == NULL || is_line(lu_check_str(L, 3)), 3,
+	luaL_argcheck(L, reason == NULL || lu_is_field_value(lu_check_str(L, 3)), 3,
 	    "a reason cannot hold line breaks");
 	struct tw_msg *const msg = open_msg_of(L, true, "set_status", &d);
 	msg->status = (uint16_t)code;
@@ -398,7 +356,7 @@ set_method(lua_State *L)
 	args(L, "set_method", 2, 2);
 	open_msg_of(L, false, "set_method", &d);
 	const struct tw_str name = lu_check_str(L, 2);
-	luaL_argcheck(L, is_token(name), 2, "that is not a method");
+	luaL_argcheck(L, lu_is_token(name), 2, "that is not a method");
 	lua_pushboolean(L, tw_req_set_method(d->stream->req, kept(L, d, name)) == 0);
 	return 1;
 }
@@ -506,10 +464,6 @@ void
 lu_open_message(lua_State *L)
 {
 	/*@ HTTPMessage.channel: Channel */
-	luaL_newmetatable(L, REGEX);
-	lua_pushcfunction(L, regex_gc);
-	lua_setfield(L, -2, "__gc");
-	lua_pop(L, 1);
 	lu_class(L, LU_MESSAGE, methods);
 	lua_getfield(L, -1, "__index");
 	lu_message_data_methods(L);

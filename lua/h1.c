@@ -8,6 +8,8 @@
  */
 #include "h1.h"
 
+#include "field.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,22 +127,12 @@ heed(struct lu_h1 *h, const char *name, const char *value)
 	}
 }
 
-static bool
-is_token(const char *s, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (!isalnum((unsigned char)s[i]) &&
-		    strchr("!#$%&'*+-.^_`|~", s[i]) == NULL)
-			return false;
-	return len > 0;
-}
-
 static void
 field(struct lu_h1 *h, char *s)
 {
 	char *const colon = strchr(s, ':');
 
-	if (colon == NULL || !is_token(s, (size_t)(colon - s))) {
+	if (colon == NULL || !lu_is_token((struct tw_str){ s, (size_t)(colon - s) })) {
 		bad(h, "its head has a line that is no field");
 		return;
 	}

@@ -13,17 +13,15 @@
 #include <tideway/edit.h>
 #include <tideway/text.h>
 
+#include "field.h"
 #include "txn.h"
 
 #define CLASS "HTTP"
-#define REGEX "tideway.regex"
-#define REGEXES_KEPT 64
 #define VALUE_MAX 16384
 #define SELF lua_upvalueindex(1)
 
 /*@ TXN.http: HTTP */
-static const char self_key;    /* registry: the object */
-static const char regexes_key; /* registry: userdata by text; [0]: how many */
+static const char self_key; /* registry: the object */
 
 /* ---- where from ------------------------------------------- */
 
@@ -106,37 +104,14 @@ message(struct tw_req *req, bool response)
 
 /* ---- what may stand there ------------------------------------------- */
 
-/* RFC 9110, 5.6.2: one bit for each byte below 0x80. */
-static bool
-is_token(struct tw_str s)
-{
-	static const uint32_t allowed[8] = { 0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff };
-
-	for (size_t i = 0; i < s.len; i++) {
-		const unsigned char c = (unsigned char)s.p[i];
-		if ((allowed[c >> 5] >> (c & 31) & 1) == 0)
-			return false;
-	}
-	return s.len > 0;
-}
-
 static struct tw_str
 check_name(lua_State *L, int i)
 {
 	const struct tw_str s = lu_check_str(L, i);
 
-	luaL_argcheck(L, is_token(s) && s.len <= UINT16_MAX, i,
+	luaL_argcheck(L, lu_is_token(s) && s.len <= UINT16_MAX, i,
 	    "the name of a header field is expected");
 	return s;
-}
-
-static bool
-is_field(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0')
-			return false;
-	return true;
 }
 
 static struct tw_str
@@ -144,7 +119,8 @@ check_value(lua_State *L, int i)
 {
 	const struct tw_str s = lu_check_str(L, i);
 
-	luaL_argcheck(L, is_field(s), i, "CR, LF and NUL are not allowed in it");
+	luaL_argcheck(
+	    L, lu_is_field_value(s), i, "CR, LF and NUL are not allowed in it");
 	return tw_str_trim(s);
 }
 
@@ -161,46 +137,12 @@ kept(lua_State *L, struct tw_req *req, struct tw_str s)
 
 /* ---- reading ------------------------------------------- */
 
-static void
-push_lower(lua_State *L, const char *p, size_t len)
-{
-	luaL_Buffer b;
-	char *const to = luaL_buffinitsize(L, &b, len);
-
-	for (size_t i = 0; i < len; i++)
-		to[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] | 0x20) : p[i];
-	luaL_pushresultsize(&b, len);
-}
-
-/* in: the table of all is on top. */
-static void
-add_to_table(lua_State *L, const struct tw_hdr *h)
-{
-	push_lower(L, h->name, h->name_len);
-	lua_pushvalue(L, -1);
-	if (lua_rawget(L, -3) == LUA_TTABLE) {
-		lu_push_str(L, tw_hdr_value(h));
-		lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
-		lua_pop(L, 2);
-		return;
-	}
-	lua_pop(L, 1);
-	lua_createtable(L, 0, 1);
-	lu_push_str(L, tw_hdr_value(h));
-	lua_rawseti(L, -2, 0);
-	lua_rawset(L, -3);
-}
-
 static int
 get_headers(lua_State *L, bool response, const char *fn)
 {
 	struct tw_req *const req = check(L, response, false, fn);
-	const struct tw_msg *const msg = message(req, response);
 
-	lua_createtable(L, 0, msg->n_hdr);
-	for (unsigned i = 0; i < msg->n_hdr; i++)
-		if (!(msg->hdr[i].flags & TW_HDR_DELETED))
-			add_to_table(L, &msg->hdr[i]);
+	lu_push_fields(L, message(req, response));
 	return 1;
 }
 
@@ -268,64 +210,13 @@ del_header(lua_State *L, bool response, const char *fn)
 }
 
 static int
-regex_gc(lua_State *L)
-{
-	tw_regex_free(luaL_checkudata(L, 1, REGEX));
-	return 0;
-}
-
-/* A table that is begun anew when it holds many: of texts that always differ. */
-static void
-regexes_push(lua_State *L)
-{
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &regexes_key);
-	lua_rawgeti(L, -1, 0);
-	const lua_Integer n = lua_tointeger(L, -1) + 1;
-	lua_pop(L, 1);
-	if (n > REGEXES_KEPT) {
-		lua_pop(L, 1);
-		lua_newtable(L);
-		lua_pushvalue(L, -1);
-		lua_rawsetp(L, LUA_REGISTRYINDEX, &regexes_key);
-	}
-	lua_pushinteger(L, n > REGEXES_KEPT ? 1 : n);
-	lua_rawseti(L, -2, 0);
-}
-
-/* Compiled once for each state; stays on the stack. */
-static const struct tw_regex *
-check_regex(lua_State *L, int i)
-{
-	struct tw_err err = { "" };
-	const char *const text = luaL_checkstring(L, i);
-
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &regexes_key);
-	lua_pushvalue(L, i);
-	if (lua_rawget(L, -2) == LUA_TUSERDATA)
-		return *(struct tw_regex **)lua_touserdata(L, -1);
-	lua_pop(L, 2);
-	struct tw_regex **const re = lua_newuserdata(L, sizeof(*re));
-	*re = NULL;
-	luaL_setmetatable(L, REGEX);
-	*re = tw_regex_new(text, false, &err);
-	if (*re == NULL)
-		luaL_argerror(L, i, lua_pushstring(L, err.text));
-	regexes_push(L);
-	lua_pushvalue(L, i);
-	lua_pushvalue(L, -3);
-	lua_rawset(L, -3);
-	lua_pop(L, 1);
-	return *re;
-}
-
-static int
 replace(lua_State *L, bool response, bool values, const char *fn)
 {
 	static _Thread_local char mem[VALUE_MAX];
 	struct tw_req *const req = check(L, response, true, fn);
 	const struct tw_str name = check_name(L, 2);
 	const struct tw_str by = lu_check_str(L, 4);
-	const struct tw_regex *const re = check_regex(L, 3);
+	const struct tw_regex *const re = lu_check_regex(L, 3);
 	struct tw_msg *const msg = message(req, response);
 	struct tw_hdr *h = NULL;
 
@@ -337,7 +228,7 @@ replace(lua_State *L, bool response, bool values, const char *fn)
 		if (!any)
 			continue;
 		struct tw_str value = { mem, (size_t)(o.p - mem) };
-		if (o.over || !is_field(value))
+		if (o.over || !lu_is_field_value(value))
 			return luaL_error(L,
 			    "%s: the new value is too long or holds CR, LF or NUL", fn);
 		value = kept(L, req, value);
@@ -355,7 +246,8 @@ set_target(lua_State *L, enum tw_target_part part, const char *fn)
 	struct tw_req *const req = check(L, false, true, fn);
 	const struct tw_str text = lu_check_str(L, 2);
 
-	luaL_argcheck(L, is_field(text), 2, "CR, LF and NUL are not allowed in it");
+	luaL_argcheck(
+	    L, lu_is_field_value(text), 2, "CR, LF and NUL are not allowed in it");
 	lua_pushboolean(L, tw_req_set_target(req, part, text) == 0);
 	return 1;
 }
@@ -396,7 +288,7 @@ req_set_method(lua_State *L)
 	struct tw_req *const req = check(L, false, true, "req_set_method");
 	const struct tw_str name = lu_check_str(L, 2);
 
-	luaL_argcheck(L, is_token(name), 2, "a method is expected");
+	luaL_argcheck(L, lu_is_token(name), 2, "a method is expected");
 	lua_pushboolean(L, tw_req_set_method(req, kept(L, req, name)) == 0);
 	return 1;
 }
@@ -476,12 +368,7 @@ static const luaL_Reg methods[] = {
 void
 lu_open_http(lua_State *L)
 {
-	luaL_newmetatable(L, REGEX);
-	lua_pushcfunction(L, regex_gc);
-	lua_setfield(L, -2, "__gc");
-	lua_pop(L, 1);
-	lua_newtable(L);
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &regexes_key);
+	lu_open_fields(L);
 	lua_newuserdata(L, 1);
 	luaL_newmetatable(L, CLASS);
 	luaL_newlibtable(L, methods);

@@ -35,6 +35,7 @@ lua_liblua_la_SOURCES = \
 	lua/event.c \
 	lua/exchange.c \
 	lua/expr.c \
+	lua/field.c \
 	lua/filter.c \
 	lua/filter_conf.c \
 	lua/filter_data.c \

@@ -9,30 +9,8 @@
  */
 #include "script.h"
 
+#include "field.h"
 #include "message.h"
-
-/* ---- texts ----------------------------------------------------------------- */
-
-bool
-lu_is_token(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!(s.p[i] >= 'A' && s.p[i] <= 'Z') &&
-		    !(s.p[i] >= 'a' && s.p[i] <= 'z') &&
-		    !(s.p[i] >= '0' && s.p[i] <= '9') &&
-		    (s.p[i] == '\0' || strchr("!#$%&'*+-.^_`|~", s.p[i]) == NULL))
-			return false;
-	return s.len > 0;
-}
-
-bool
-lu_is_field_value(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == '\0' || s.p[i] == '\r' || s.p[i] == '\n')
-			return false;
-	return true;
-}
 
 /* ---- headers --------------------------------------------------------------- */
 
@@ -210,17 +188,6 @@ lu_headers_newindex(lua_State *L)
 	return 0;
 }
 
-static void
-push_lower(lua_State *L, const char *p, size_t len)
-{
-	luaL_Buffer b;
-	char *const to = luaL_buffinitsize(L, &b, len);
-
-	for (size_t i = 0; i < len; i++)
-		to[i] = p[i] >= 'A' && p[i] <= 'Z' ? (char)(p[i] | 0x20) : p[i];
-	luaL_pushresultsize(&b, len);
-}
-
 /* Upvalue 1: the headers; 2: the index of the next one. */
 static int
 headers_next(lua_State *L)
@@ -235,7 +202,7 @@ headers_next(lua_State *L)
 			continue;
 		lua_pushinteger(L, i + 1);
 		lua_replace(L, lua_upvalueindex(2));
-		push_lower(L, h->name, h->name_len);
+		lu_push_lower(L, (struct tw_str){ h->name, h->name_len });
 		lua_pushlstring(L, h->value, h->value_len);
 		return 2;
 	}

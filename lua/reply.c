@@ -12,6 +12,7 @@
 #include <tideway/edit.h>
 #include <tideway/stats.h>
 
+#include "field.h"
 #include "txn.h"
 
 #define CLASS "Reply"
@@ -198,15 +199,6 @@ struct made {
 	int n;
 };
 
-static bool
-is_clean(struct tw_str s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (s.p[i] == '\r' || s.p[i] == '\n' || s.p[i] == '\0')
-			return false;
-	return true;
-}
-
 static struct tw_str
 keep(lua_State *L, struct tw_req *req, struct tw_str s)
 {
@@ -237,7 +229,7 @@ header_make(lua_State *L, struct made *m, struct tw_str name)
 		luaL_error(L, "done: the value of header '%s' is a %s, not a string",
 		    name.p, luaL_typename(L, -1));
 	const struct tw_str value = lu_check_str(L, -1);
-	if (!is_clean(value))
+	if (!lu_is_field_value(value))
 		luaL_error(L, "done: header '%s': CR, LF and NUL are not allowed in it",
 		    name.p);
 	if (m->n == HEADERS_MAX)
@@ -311,7 +303,7 @@ reply_queue(lua_State *L, struct tw_req *req, const struct tw_origin *origin)
 		luaL_argerror(L, 2, "field 'status': 200 to 599 is expected");
 	if (given(L, "reason", LUA_TSTRING)) {
 		const struct tw_str s = lu_check_str(L, -1);
-		if (!is_clean(s))
+		if (!lu_is_field_value(s))
 			luaL_argerror(
 			    L, 2, "field 'reason': CR, LF and NUL are not allowed");
 		reply.reason = keep(L, req, (struct tw_str){ s.p, s.len + 1 }).p;

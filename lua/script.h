@@ -184,9 +184,6 @@ struct lu_part *lu_part(lua_State *L, int i, enum lu_part_kind kind);
 void lu_stage_check(lua_State *L, unsigned stages, const char *function);
 /** lu_keep - a copy of a slice until RESET. errors: a Lua error. */
 struct tw_str lu_keep(lua_State *L, struct tw_req *req, struct tw_str s);
-/** lu_is_field_value, lu_is_token - may stand in a head. */
-bool lu_is_field_value(struct tw_str s);
-bool lu_is_token(struct tw_str s);
 
 /* ---- decisions (decide.c) ----------------------------------------------------------- */
 
