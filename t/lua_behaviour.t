@@ -47,6 +47,9 @@ case["3/absent"] = function(txn)
 	return tostring(txn.f:req_hdr("x-none")) .. "[" .. txn.sf:req_hdr("x-none") .. "]" .. tostring(txn.f:req_cook("none")) .. type(txn.f:src_port())
 	    .. type(txn.sf:src_port()) .. "[" .. txn.sf:req_cook("none") .. "]"
 end
+case["3/converters"] = function(txn)
+	return txn.c:hex(txn.f:req_hdr("x-none")) .. tostring(txn.c:b64dec(txn.f:req_hdr("x-none"))) .. "[" .. txn.sc:b64dec(nil) .. "]"
+end
 case["3/bool"] = function(txn) return tostring(txn.f:ssl_fc()) .. type(txn.f:ssl_fc()) .. txn.sf:ssl_fc() end
 -- 4
 case["4/third"] = function(txn)
@@ -62,6 +65,14 @@ end
 case["4/types"] = function(txn)
 	txn:set_var("txn.n", 5) txn:set_var("txn.s", "five") txn:set_var("txn.b", true) txn:set_var("txn.i", "10")
 	return txn:get_var("txn.n") + 1 .. txn:get_var("txn.s") .. type(txn:get_var("txn.b")) .. type(txn:get_var("txn.i"))
+end
+case["4/nil"] = function(txn)
+	local out = {}
+	for _, v in ipairs { "nil", "table" } do
+		out[#out + 1] = tostring(txn:set_var("txn.nil", v == "table" and {} or nil)) .. tostring(txn:get_var("txn.nil"))
+	end
+	out[#out + 1] = tostring(txn:set_var("bad.x", 1)) .. tostring(txn:get_var("bad.x")) .. tostring(txn:unset_var("bad.x"))
+	return table.concat(out, " ")
 end
 -- 5
 case["5/backends"] = function(txn)
@@ -110,6 +121,10 @@ end)
 local function dashes(txn, a, b) txn:set_var("txn.dashes", (txn:get_var("txn.dashes") or "") .. a .. "-" .. b .. ";") end
 core.register_action("auth-request", { "http-req" }, dashes, 2)
 core.register_action("auth-request", { "http-res" }, dashes, 2)
+core.register_action("per-phase", { "http-req" }, function(txn, a) txn:set_var("txn.phase", a) end, 1)
+core.register_action("per-phase", { "http-res" }, function(txn)
+	txn.http:res_set_header("x-phase", txn:get_var("txn.phase") .. " then the other")
+end)
 core.register_action("in-both", { "http-req", "http-res" }, function(txn)
 	txn:set_var("txn.both", (txn:get_var("txn.both") or "") .. "b")
 end)
@@ -193,6 +208,13 @@ core.register_service("applet", "http", function(a)
 	if what == "late" then pcall(a.add_header, a, "x-late", "1") end
 	if a.method ~= "HEAD" then a:send(body) end
 end)
+core.register_service("vars", "http", function(a)
+	local body = tostring(a:set_var("txn.v", nil)) .. tostring(a:get_var("txn.v")) .. tostring(a:set_var("txn.w", 1, true))
+	    .. tostring(a:set_var("bad.v", 1)) .. tostring(a:get_var("bad.v")) .. tostring(a:unset_var("bad.v")) .. tostring(a:unset_var("txn.v"))
+	a:add_header("content-length", #body)
+	a:start_response()
+	a:send(body)
+end)
 core.register_service("state", "http", function(a)
 	local body = guarded .. " " .. task_ran
 	a:add_header("content-length", #body)
@@ -235,7 +257,9 @@ frontend web
     http-request set-var(txn.seen4) str() if { path_beg /never }
     http-request set-var(txn.p) path
     http-request lua.auth-request a b if { path_beg /10 }
+    http-request lua.per-phase first if { path /10/phase }
     http-request lua.in-both if { path_beg /10 }
+    http-request use-service lua.vars if { path /9/vars }
     http-request use-service lua.applet if { path_beg /9/ }
     http-request use-service lua.state if { path /8/state }
     http-request lua.case
@@ -245,6 +269,7 @@ frontend web
     default_backend app
 backend app
     http-response lua.auth-request c d if { var(txn.p) -m beg /10 }
+    http-response lua.per-phase if { var(txn.p) -m str /10/phase }
     http-response lua.in-both if { var(txn.p) -m beg /10 }
     http-response set-header X-Dashes %[var(txn.dashes)] if { var(txn.p) -m beg /10 }
     http-response set-header X-Both %[var(txn.both)] if { var(txn.p) -m beg /10 }
@@ -293,9 +318,11 @@ my %behaviour = (
 		['/2/txn', qr{^200 \[f sf c sc req res http /2/txn/2/txnanil\]$}]],
 	3 => ['f gives nil, sf an empty string; booleans',
 		['/3/absent', qr/^200 \[nil\[\]nilnumberstring\[\]\]$/],
+		['/3/converters', qr/^200 \[0000000000000000nil\[\]\]$/],
 		['/3/bool', qr/^200 \[0number0\]$/]],
 	4 => ['variables, the third argument of set_var',
 		['/4/third', qr/^200 \[true \S+ true s truetxn.four nil truereq.four nil truesess.four nil trueproc.four\]$/],
+		['/4/nil', qr/^200 \[true0 true0 falsenilfalse\]$/],
 		['/4/types', qr/^200 \[6five(?:boolean|number)string\]$/]],
 	5 => ['core.backends',
 		['/5/backends', qr/^200 \[nil true app:app .*s1:s1:no check .*up\]$/]],
@@ -308,10 +335,12 @@ my %behaviour = (
 		['/8/task', qr/^200 \[1 true\]$/], ['/8/sleep', qr/^200 \[slept\]$/]],
 	9 => ['services',
 		['/9/all', qr/^201 x-two=1 x-two=2 \[line\nmore\]$/, '', "line\nmore"],
+		['/9/vars', qr/^200 \[true0truefalsenilfalsetrue\]$/],
 		['/9/late', qr/^201 x-two=1 x-two=2 \[body\]$/]],
 	10 => ['names of actions, arguments, the same name twice',
 		['/10/names', qr/^200 \[a-b;\]$/],
 		['/10/res', qr/^200 x-after=done x-both=bb x-dashes=a-b;c-d; \[s\n\]$/],
+		['/10/phase', qr/^200 .*x-phase=first then the other \[s\n\]$/],
 		['/10/expr', qr{^200 \[x\+y /10/expr/z\]$}]],
 	11 => ['sockets',
 		['/11/lines', qr/^200 \[one two thr ee rest nil,closed,\]$/],

@@ -407,7 +407,10 @@ for my $how ('lua-load', 'lua-load-per-thread') {
 
 		# threads
 		my %t;
-		$t{ $p->get('web', '/thread')->body }++ for 1 .. 30;
+		wait_until {
+			$t{ $p->get('web', '/thread')->body }++ for 1 .. 30;
+			$how eq 'lua-load' || keys %t > 1;
+		};
 		is(join(',', sort keys %t), $how eq 'lua-load' ? '0' : '1,2', 'core.thread');
 
 		# a service that runs goes on in its generation
