@@ -185,6 +185,7 @@ on_event(struct bufferevent *bev, short what, void *arg)
 	struct evbuffer *const in = bufferevent_get_input(bev);
 
 	if (is_stale(x)) {
+		tw_timer_del(&x->idle); /* looks at what was sent */
 		lu_bev_free(&x->bev);
 		begin(x, false);
 	} else if (what & BEV_EVENT_EOF) {
