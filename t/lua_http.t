@@ -287,7 +287,7 @@ my @want = (qr/string expected, got no value/, qr/string expected, got table/,
 	qr/CR, LF and NUL/, qr/a method is expected/, qr/res_get_headers: not allowed/,
 	qr/between 0 and 7/, qr/Invalid loglevel/, qr/data: Cannot manipulate HAProxy channels in HTTP mode/,
 	qr/value expected/, qr/a TXN is expected, not a number/, qr/string expected, got no value/,
-	qr/argument 2: a number is expected/, qr/call it as txn\.f:name/,
+	qr/argument 2: a number is expected/, qr/call it as f:name/,
 	qr/128 header fields: no more/, qr/true,true/, qr{true,/with%20blank}, qr/true/, qr/true/,
 	qr/true/, qr{true,/with%20blank,h}, qr/string expected, got boolean/);
 my @got = split /\n/, $p->request('web', "GET /errors HTTP/1.1\r\nHost: h\r\n\r\n")->body;
