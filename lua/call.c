@@ -211,6 +211,21 @@ lu_sleep_then(lua_State *L, uint32_t ms, lua_KContext ctx, lua_KFunction k)
 	return lu_yield(L, ctx, k);
 }
 
+static int
+slept(lua_State *L, int status, lua_KContext ctx)
+{
+	(void)L;
+	(void)status;
+	(void)ctx;
+	return 0;
+}
+
+int
+lu_sleep(lua_State *L, uint32_t ms)
+{
+	return lu_sleep_then(L, ms, 0, slept);
+}
+
 /* Set after an error that a pcall of the script has caught: at its next step the
  * call ends all the same. */
 static void

@@ -167,20 +167,11 @@ core_now(lua_State *L)
 }
 
 static int
-after_sleep(lua_State *L, int status, lua_KContext ctx)
-{
-	(void)L;
-	(void)status;
-	(void)ctx;
-	return 0;
-}
-
-static int
 sleep_for(lua_State *L, const char *function, lua_Number ms)
 {
 	lu_check_yield(L, function);
 	luaL_argcheck(L, ms >= 0 && ms < UINT32_MAX, 1, "the time is out of range");
-	return lu_sleep_then(L, (uint32_t)ms, 0, after_sleep);
+	return lu_sleep(L, (uint32_t)ms);
 }
 
 /*@ core.sleep(seconds: number) */

@@ -435,6 +435,8 @@ bool lu_may_yield(lua_State *L);
 void lu_check_yield(lua_State *L, const char *function);
 /** lu_sleep_then - lu_yield() for that long. */
 int lu_sleep_then(lua_State *L, uint32_t ms, lua_KContext ctx, lua_KFunction k);
+/** lu_sleep - the same, for a function that then is over. */
+int lu_sleep(lua_State *L, uint32_t ms);
 /** lu_wake - what it waits for is there. context: its worker; not in Lua. */
 void lu_wake(struct lu_call *c);
 /** lu_finish - what a C function returns after which nothing more of the call is
@@ -458,6 +460,8 @@ lu_push_str(lua_State *L, struct tw_str s)
 {
 	lua_pushlstring(L, s.p != NULL ? s.p : "", s.len);
 }
+/** lu_check_text - of an entry of a list: no NUL. errors: a Lua error. */
+const char *lu_check_text(lua_State *L, int i);
 static inline struct tw_str
 lu_check_str(lua_State *L, int i)
 {

@@ -125,22 +125,12 @@ check_list(lua_State *L, const char *function, const char *what)
 	return list;
 }
 
-/* A key of an entry: text without NUL. */
-static const char *
-check_text(lua_State *L, int i)
-{
-	const struct tw_str s = lu_check_str(L, i);
-
-	luaL_argcheck(L, memchr(s.p, '\0', s.len) == NULL, i, "has a NUL in it");
-	return s.p;
-}
-
 /*@ core.set_map(file: string, key: string, value: string) */
 static int
 set_map(lua_State *L)
 {
 	const struct tw_list *const list = check_list(L, "set_map", "map");
-	const struct tw_list_pair pair = { check_text(L, 2), check_text(L, 3) };
+	const struct tw_list_pair pair = { lu_check_text(L, 2), lu_check_text(L, 3) };
 	struct tw_err err = { "" };
 
 	if (tw_list_set(list, 0, &pair, true, &err) != 0)
@@ -153,7 +143,7 @@ del(lua_State *L, const char *function, const char *what)
 {
 	const struct tw_list *const list = check_list(L, function, what);
 
-	tw_list_del(list, 0, check_text(L, 2));
+	tw_list_del(list, 0, lu_check_text(L, 2));
 	return 0;
 }
 
@@ -176,7 +166,7 @@ static int
 add_acl(lua_State *L)
 {
 	const struct tw_list *const list = check_list(L, "add_acl", "acl");
-	const struct tw_list_pair pair = { check_text(L, 2), "" };
+	const struct tw_list_pair pair = { lu_check_text(L, 2), "" };
 	struct tw_err err = { "" };
 
 	if (tw_list_add(list, 0, &pair, 1, &err) != 0)

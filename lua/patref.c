@@ -70,16 +70,6 @@ answer(lua_State *L, int result, const struct tw_err *err)
 	return 2;
 }
 
-/* A key or value of an entry. */
-static const char *
-check_text(lua_State *L, int i)
-{
-	const struct tw_str s = lu_check_str(L, i);
-
-	luaL_argcheck(L, memchr(s.p, '\0', s.len) == NULL, i, "has a NUL in it");
-	return s.p;
-}
-
 /*@ Patref:get_name(): string */
 static int
 get_name(lua_State *L)
@@ -155,11 +145,11 @@ static int
 add(lua_State *L)
 {
 	const struct patref *const p = check(L);
-	struct tw_list_pair pair = { check_text(L, 2), "" };
+	struct tw_list_pair pair = { lu_check_text(L, 2), "" };
 	struct tw_err err = { "" };
 
 	if (tw_list_is_map(p->list))
-		pair.value = check_text(L, 3);
+		pair.value = lu_check_text(L, 3);
 	return answer(L, tw_list_add(p->list, p->version, &pair, 1, &err), &err);
 }
 
@@ -184,8 +174,8 @@ pairs_of(lua_State *L, bool map, size_t *n)
 	    lua_newuserdata(L, (count + 1) * sizeof(*pair));
 	*n = 0;
 	for (lua_pushnil(L); lua_next(L, 2) != 0 && *n < count; lua_pop(L, 1)) {
-		pair[*n].key = check_text(L, map ? -2 : -1);
-		pair[(*n)++].value = map ? check_text(L, -1) : "";
+		pair[*n].key = lu_check_text(L, map ? -2 : -1);
+		pair[(*n)++].value = map ? lu_check_text(L, -1) : "";
 	}
 	return pair;
 }
@@ -210,7 +200,7 @@ del(lua_State *L)
 {
 	const struct patref *const p = check(L);
 
-	lua_pushboolean(L, tw_list_del(p->list, p->version, check_text(L, 2)) > 0);
+	lua_pushboolean(L, tw_list_del(p->list, p->version, lu_check_text(L, 2)) > 0);
 	return 1;
 }
 
@@ -220,7 +210,7 @@ static int
 set(lua_State *L)
 {
 	const struct patref *const p = check(L);
-	const struct tw_list_pair pair = { check_text(L, 2), check_text(L, 3) };
+	const struct tw_list_pair pair = { lu_check_text(L, 2), lu_check_text(L, 3) };
 	struct tw_err err = { "" };
 
 	return answer(L,

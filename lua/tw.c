@@ -45,15 +45,6 @@ tw_now_(lua_State *L)
 	return 1;
 }
 
-static int
-after_sleep(lua_State *L, int status, lua_KContext ctx)
-{
-	(void)L;
-	(void)status;
-	(void)ctx;
-	return 0;
-}
-
 /*@ tw.sleep(seconds: number) */
 static int
 tw_sleep(lua_State *L)
@@ -62,7 +53,7 @@ tw_sleep(lua_State *L)
 
 	luaL_argcheck(L, s >= 0 && s < 4294967, 1, "the time is out of range");
 	lu_check_yield(L, "tw.sleep");
-	return lu_sleep_then(L, (uint32_t)(s * 1000), 0, after_sleep);
+	return lu_sleep(L, (uint32_t)(s * 1000));
 }
 
 /* With n: 1 to n. */

@@ -51,6 +51,15 @@ lu_to_sample(lua_State *L, int i, struct tw_sample *out)
 	}
 }
 
+const char *
+lu_check_text(lua_State *L, int i)
+{
+	const struct tw_str s = lu_check_str(L, i);
+
+	luaL_argcheck(L, memchr(s.p, '\0', s.len) == NULL, i, "has a NUL in it");
+	return s.p;
+}
+
 /* Names are few; each is looked up once for each state. */
 static const char vars_key;
 
