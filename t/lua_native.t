@@ -159,6 +159,14 @@ function on_accept(conn)
 end
 function on_request(req)
 	if req.path == "/told" then return req:reply(200, tostring(told:get(req.query))) end
+	if req.path == "/tw" then
+		local now, h = tw.now(), {}
+		for i = 1, 200 do h[tw.hash("k" .. i, 5)] = true end
+		return req:reply(200, table.concat({ tostring(math.abs(now - os.time()) < 5) .. #h .. tostring(h[0]) .. tostring(h[6]) ..
+		    tostring(tw.hash("a", 9) == tw.hash("a", 9)) .. math.type(tw.hash("a")) .. math.type(tw.worker) ..
+		    tw.json.encode(tw.json.decode('{"a":[1]}')), try(tw.hash), try(tw.hash, "a", -1), try(tw.hash, {}),
+		    try(tw.sleep, "x"), try(tw.every, 0, print), try(tw.after, 1), try(tw.all, 1), try(tw.all, { 1 }) }, "|"))
+	end
 	if req.path == "/used" then
 		local out = {}
 		for _, k in ipairs(kept or {}) do out[#out + 1] = k[1] .. ": " .. try(k[2], k[3]) end
@@ -234,6 +242,13 @@ subtest 'where' => sub {
 		like(told("on_accept/$do"), $do eq 'log' ? qr/^ok$/ : $do =~ /^res_|status/ ? qr/nil value/ : qr/: not in on_accept$/, "$do in on_accept")
 		    if $do !~ /deny|drop/;
 	}
+};
+
+subtest 'tw' => sub {
+	my ($values, @e) = split /\|/, $p->get('web', '/tw')->body;
+	is($values, 'true5nilniltrueintegerinteger{"a":[1]}', 'now, hash, worker, json');
+	isnt($_, 'ok', $_) for @e;
+	is(scalar @e, 8, 'errors');
 };
 
 subtest 'kept' => sub {
