@@ -129,7 +129,7 @@ local function is_within(v, a)
 	return not a.one_of
 end
 
-local function names(spec)
+local function names_of(spec)
 	local list = {}
 	for name in pairs(spec) do
 		list[#list + 1] = name
@@ -149,10 +149,10 @@ function tw.args(given, spec)
 	local out = {}
 	for name in pairs(given) do
 		if not spec[name] then
-			refuse(name, "is unknown: it takes %s", table.concat(names(spec), ", "))
+			refuse(name, "is unknown: it takes %s", table.concat(names_of(spec), ", "))
 		end
 	end
-	for _, name in ipairs(names(spec)) do
+	for _, name in ipairs(names_of(spec)) do
 		local a, text = spec[name], given[name]
 		local kind = kinds[a[1]]
 			or error("tw.args: " .. name .. ": there is no kind " .. tostring(a[1]), 2)
