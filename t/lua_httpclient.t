@@ -8,6 +8,7 @@
 use Tideway::Test;
 use Tideway::Cli;
 use Tideway::Dns;
+use IO::Select;
 use IO::Socket::INET;
 
 my $big = 24 * 1024 * 1024;
@@ -375,6 +376,48 @@ subtest 'keywords' => sub {
 		like($r->{all}, $_->[1], 'with its reason');
 	}
 	is(check_config(sprintf $base, $_)->{code}, 0, $_) for 'httpclient.ssl.verify none', 'httpclient.resolvers.disabled on', 'httpclient.retries 0';
+};
+
+# The time limit of what was sent is over while the next connection is made.
+subtest 'a kept connection that has ended, a peer that accepts no other' => sub {
+	my $l = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1') or die;
+	my $file = spew('kept.lua', <<'END');
+core.register_action("ask", {"http-req"}, function(txn)
+	local r = core.httpclient():get{url = "http://127.0.0.1:" .. os.getenv("KEPT_PORT") .. "/", timeout = 200}
+	txn:set_var("txn.out", r.status)
+end)
+END
+	local $ENV{KEPT_PORT} = $l->sockport;
+	my $p = start_proxy("global
+    nbthread 1
+    lua-load $file
+    httpclient.retries 0
+    httpclient.timeout.connect 1s
+" . defaults('timeout client 30s') . "
+frontend web
+    bind {BIND:web}
+    http-request lua.ask unless { path /alive }
+    http-request return status 200 content-type text/plain lf-string \"%[var(txn.out)]\"
+");
+	my $begin = sub {
+		my $c = $p->client('web');
+		$c->send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+		return $c;
+	};
+	my $c = $begin->();
+	my $peer = $l->accept;
+	sysread $peer, my $head, 4096;
+	syswrite $peer, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+	like($c->read_response->body, qr/^(200|504)$/, 'the first one');
+	my @full = map {
+		IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $l->sockport, Blocking => 0)
+	} 1 .. 4;
+	$c = $begin->();
+	IO::Select->new($peer)->can_read(5);
+	close $peer;
+	like($c->read_response->body, qr/^50[34]$/, 'the second one');
+	is(eval { $p->get('web', '/alive')->status }, 200, 'it goes on');
+	stop_proxy($p);
 };
 
 SKIP: {
