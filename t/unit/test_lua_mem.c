@@ -56,6 +56,7 @@ test_limits(void **state)
 	void *p = lu_mem_alloc(&a, NULL, 0, 600);
 	lu_mem_limit(&a, 0, 1000);
 	lu_mem_limit(&b, 500, 1000);
+	a.bounded = b.bounded = true; /* as while Lua runs */
 	assert_int_equal(total, 600);
 	assert_null(lu_mem_alloc(&b, NULL, 0, 401)); /* all of them together */
 	void *q = lu_mem_alloc(&b, NULL, 0, 400);
@@ -63,6 +64,10 @@ test_limits(void **state)
 	p = lu_mem_alloc(&a, p, 600, 100); /* shrinking never fails */
 	assert_non_null(p);
 	assert_null(lu_mem_alloc(&b, NULL, 0, 200)); /* its own */
+	b.bounded = false; /* nobody would catch an error: what is pushed meanwhile */
+	void *r = lu_mem_alloc(&b, NULL, 0, 200);
+	assert_non_null(r);
+	lu_mem_alloc(&b, r, 200, 0);
 	lu_mem_alloc(&a, p, 100, 0);
 	lu_mem_alloc(&b, q, 400, 0);
 	assert_int_equal(total, 0);
@@ -73,7 +78,7 @@ test_limits(void **state)
 static void
 test_no_memory_is_caught(void **state)
 {
-	struct lu_mem m = { .limit = 4u << 20 };
+	struct lu_mem m = { .limit = 4u << 20, .bounded = true };
 	lua_State *const L = lua_newstate(lu_mem_alloc, &m);
 
 	(void)state;
