@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -196,10 +197,25 @@ on_post(evutil_socket_t fd, short what, void *arg)
 /* --- retirement --- */
 
 struct retire {
+	LIST_ENTRY(retire) link;
 	tw_post_fn *fn;
 	void *arg;
 	_Atomic int left;
 };
+
+/* Those that are on their way: what a worker that ends has not heard of is
+ * forgotten with it. */
+static LIST_HEAD(, retire) retiring; /* shared: retire_lock */
+static pthread_mutex_t retire_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void
+retire_free(struct retire *r)
+{
+	pthread_mutex_lock(&retire_lock);
+	LIST_REMOVE(r, link);
+	pthread_mutex_unlock(&retire_lock);
+	free(r);
+}
 
 static void
 retire_end(void *arg)
@@ -207,7 +223,7 @@ retire_end(void *arg)
 	struct retire *const r = arg;
 
 	r->fn(r->arg);
-	free(r);
+	retire_free(r);
 }
 
 static void
@@ -231,6 +247,9 @@ tw_retire(tw_post_fn *fn, void *arg)
 	struct retire *const r = malloc(sizeof(*r));
 	TW_ASSERT(r != NULL);
 	*r = (struct retire){ .fn = fn, .arg = arg, .left = n };
+	pthread_mutex_lock(&retire_lock);
+	LIST_INSERT_HEAD(&retiring, r, link);
+	pthread_mutex_unlock(&retire_lock);
 	for (int i = 1; i <= n; i++)
 		tw_worker_post(&workers[i], retire_seen, r);
 }
@@ -590,6 +609,8 @@ tw__workers_join(void)
 	tw__workers_wait();
 	for (int i = n_workers; i >= 0; i--)
 		worker_fini(&workers[i]);
+	while (!LIST_EMPTY(&retiring))
+		retire_free(LIST_FIRST(&retiring));
 	free(workers);
 	workers = NULL;
 	tw__self = NULL;
