@@ -136,6 +136,63 @@ for my $how ('lua-load', 'lua-load-per-thread') {
 	};
 }
 
+# Short bursts, each within the limit, that come to too much together; waiting is
+# not counted.
+subtest 'tune.lua.service-timeout, task-timeout, forced-yield' => sub {
+	my $file = spew('bursts.lua', <<'END_LUA');
+local function bursts(n)
+	for i = 1, n do
+		local t = os.clock()
+		while os.clock() - t < 0.03 do end
+		core.msleep(1)
+	end
+end
+core.register_service("busy", "http", function(applet)
+	bursts(1000)
+	applet:set_status(200)
+	applet:start_response()
+end)
+core.register_service("brief", "http", function(applet)
+	core.msleep(300)
+	bursts(1)
+	applet:set_status(200)
+	applet:start_response()
+	applet:send("brief")
+end)
+core.register_task(function() bursts(1000) end)
+core.register_task(function()
+	core.msleep(300)
+	bursts(1)
+	print("the brief task is over")
+end)
+END_LUA
+	my $p = start_proxy("global
+    nbthread 2
+    tune.lua.bool-sample-conversion normal
+    tune.lua.burst-timeout 5s
+    tune.lua.service-timeout 200ms
+    tune.lua.task-timeout 200ms
+    tune.lua.forced-yield 10
+    lua-load $file
+" . defaults() . "
+frontend web
+    bind {BIND:web}
+    http-request use-service lua.busy if { path /busy }
+    http-request use-service lua.brief
+");
+	is($p->get('web', '/busy')->status, 500, 'a service that needs too much');
+	ok($p->wait_output(qr/Lua applet 'busy': .*bursts\.lua:4: execution timeout: it ran too long in all/), 'is stopped');
+	is($p->get('web', '/')->body, 'brief', 'one that waits is not');
+	ok($p->wait_output(qr/Lua task: .*bursts\.lua:4: execution timeout: it ran too long in all/), 'a task, too');
+	ok($p->wait_output(qr/the brief task is over/), 'and another is not');
+	stop_proxy($p);
+	for my $bad ('service-timeout x', 'task-timeout -1', 'forced-yield x') {
+		my $r = check_config("global\n    tune.lua.$bad\n" . defaults());
+		isnt($r->{code}, 0, "$bad: refused");
+		like($r->{all}, qr/tune\.lua\.\Q${\ $bad =~ s{ .*}{}r}\E/, 'by its name');
+	}
+};
+
 subtest 'insecure-fork-wanted, tune.lua.openlibs' => sub {
 	my $sock = "$dir/fork.sock";
 	my $p = start_proxy(config('lua-load', { sock => $sock, global => 'insecure-fork-wanted' }));
