@@ -185,6 +185,32 @@ like(ask('-f', $tcp, '--payload', 'xyzxyz')->{out}, qr/closed without an answer:
 like(ask('-f', $tcp, '--payload', 'abc', '--src', '10.0.0.1')->{out},
     qr/tcp-request connection of frontend t\n  last .*\n.*is in 10\.0\.0\.0\/8/, 'tcp: refused before');
 
+# ---- a client that comes through TLS ----
+
+my $tls = spew('tls.cfg', defaults() . "frontend f
+    bind :80
+    http-request redirect scheme https code 301 unless { ssl_fc }
+    http-request set-header X-Forwarded-Proto https
+    default_backend b
+backend b
+    server s 127.0.0.1:1
+frontend t
+    bind :443
+    mode tcp
+    tcp-request content reject if !{ ssl_fc }
+    default_backend tb
+backend tb
+    mode tcp
+    server s 127.0.0.1:2
+");
+like(ask('-f', $tls, '--frontend', 'f', 'GET /x', @host)->{out}, qr{location: https://\S+/x}i, 'without --tls');
+like(ask('-f', $tls, '--frontend', 'f', 'GET /x', @host, '--tls')->{out},
+    qr/-> server b\/s at .*\n     GET \/x HTTP\/1\.1\n(?:     .*\n)*     X-Forwarded-Proto: https\n/, 'with --tls');
+like(ask('-f', $tls, '--frontend', 'f', 'POST /x', @host, '--tls', '--body', 'a' x 40_000)->{out},
+    qr/\(40000 bytes of body\)/, 'with a long body');
+like(ask('-f', $tls, '--frontend', 't', '--payload', 'abc')->{out}, qr/rejected by a rule/, 'mode tcp without');
+like(ask('-f', $tls, '--frontend', 't', '--payload', 'abc', '--tls')->{out}, qr/-> server tb\/s/, 'mode tcp with it');
+
 my $run = spew('run.cfg', defaults() . "frontend f\n    bind :80\n"
     . join('', map { "    use_backend b$_ if { hdr(host) -i h$_.example }\n" } 0 .. 9) . "    default_backend b0\n"
     . join('', map { "backend b$_\n    server s 127.0.0.1:80$_\n" } 0 .. 9));
@@ -219,7 +245,6 @@ for my $case (
 	[2, qr/belong to --response/, '-f', $cfg, 'GET /', '-h', 'X: y'],
 	[2, qr/belong to a request line/, '-f', $cfg, '--file', $many, '-H', 'X: y'],
 	[2, qr/--src was given twice/, '-f', $cfg, 'GET /', '--src', '::1', '--src', '::1'],
-	[2, qr/no TLS yet/, '-f', $cfg, 'GET /', '--tls'],
 	[2, qr/several frontends.*\n  a .*:8081.*\n  b .*:8082/, '-f', $two, 'GET /'],
 	[2, qr/no bind line has the port.*\n  a /, '-f', $two, 'GET /', '--dst', ':99'],
 	[2, qr/there is no frontend 'c', but:\n  a /, '-f', $two, 'GET /', '--frontend', 'c'],

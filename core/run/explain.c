@@ -342,7 +342,7 @@ tw__explain_frontend(struct tw_gen *gen, const char *name, const struct tw_addr 
 static int
 explain(struct tw_gen *gen, const struct tw__explain *e)
 {
-	struct tw__drive d = { .src = src_of() };
+	struct tw__drive d = { .src = src_of(), .tls = e->tls };
 	struct tw_addr dst = { .family = 0 };
 	int status = -1;
 

@@ -32,7 +32,7 @@ struct tw__explain {
 	const char *body, *file, *payload; /* NULL: none */
 	const char *src, *dst, *frontend;  /* NULL: not said */
 	const char *response, *response_body; /* NULL: none */
-	bool json, all;
+	bool json, all, tls;
 };
 
 /* Bytes that grow; owns. */
@@ -83,6 +83,7 @@ struct tw__drive {
 	struct tw_addr src, dst;
 	struct tw_str input, response;
 	bool has_response; /* it was given */
+	bool tls;          /* the client comes as through TLS */
 	/* show - an exchange has ended. */
 	void (*show)(const struct tw__explained *x, void *arg);
 	void *arg;

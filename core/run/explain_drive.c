@@ -349,6 +349,64 @@ loop(void)
 	}
 }
 
+/* ---- as if through TLS ---------------------------------------------------- */
+
+static enum tw_io
+clear_handshake(struct tw_conn *conn, void *state)
+{
+	(void)conn;
+	(void)state;
+	return TW_IO_OK;
+}
+
+static enum tw_io
+io_of(ssize_t n)
+{
+	return n >= 0 ? TW_IO_OK : errno == EAGAIN ? TW_IO_AGAIN : TW_IO_ERR;
+}
+
+static enum tw_io
+clear_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
+{
+	const ssize_t got = recv(conn->fd, p, len, 0);
+
+	(void)state;
+	*n = got > 0 ? (size_t)got : 0;
+	return got == 0 ? TW_IO_END : io_of(got);
+}
+
+static enum tw_io
+clear_send(
+    struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov, size_t *n)
+{
+	const struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
+		.msg_iovlen = (size_t)n_iov };
+	const ssize_t sent = sendmsg(conn->fd, &m, MSG_NOSIGNAL);
+
+	(void)state;
+	*n = sent > 0 ? (size_t)sent : 0;
+	return io_of(sent);
+}
+
+static void
+clear_end(struct tw_conn *conn, void *state)
+{
+	(void)conn;
+	(void)state;
+}
+
+/* Nothing is enciphered: rules see that the client came so, and nothing more. */
+static const struct tw_transport clear = {
+	.name = "tls",
+	.handshake = clear_handshake,
+	.recv = clear_recv,
+	.send = clear_send,
+	.shut = clear_end,
+	.fini = clear_end,
+};
+
+/* ---- the client ------------------------------------------------------------- */
+
 static bool
 connect_client(void)
 {
@@ -365,6 +423,7 @@ connect_client(void)
 		return false;
 	cli->dst = it.d->dst;
 	cli->dst_known = true;
+	cli->transport = it.d->tls ? &clear : NULL;
 	cli->proxy_wanted = false; /* --src says what the header would say */
 	tw__flow_accepted(cli);
 	return true;

@@ -33,7 +33,7 @@ static const char usage[] =
     "  --response-body TEXT|@FILE  its body\n"
     "  --all               show each rule that was not reached\n"
     "  --json              for programs\n"
-    "  --tls               not supported yet\n"
+    "  --tls               the client comes through TLS (ssl_fc)\n"
     "Exit status: 0 explained, 1 the configuration is bad, 2 the command line is.\n";
 
 struct taking {
@@ -136,8 +136,8 @@ take_option(struct taking *t)
 		return 0;
 	}
 	if (strcmp(t->option, "--tls") == 0)
-		return fail("%s: tideway has no TLS yet", t->option);
-	if (strcmp(t->option, "--json") == 0)
+		t->e->tls = true;
+	else if (strcmp(t->option, "--json") == 0)
 		t->e->json = true;
 	else if (strcmp(t->option, "--all") == 0)
 		t->e->all = true;
