@@ -74,12 +74,6 @@ function_print(FILE *to, const char *class, const char *name, int n, const char 
 	fprintf(to, ") end\n\n");
 }
 
-static bool
-is_prefix(const char *name)
-{
-	return name[strlen(name) - 1] == '.';
-}
-
 static void
 fetches_print(FILE *to, const char *class, bool text)
 {
@@ -87,7 +81,7 @@ fetches_print(FILE *to, const char *class, bool text)
 
 	fprintf(to, "---@class %s\nlocal %s = {}\n\n", class, class);
 	for (int i = 0; (f = tw_fetch_at(i)) != NULL; i++) {
-		if (is_prefix(f->name))
+		if (tw_is_family(f->name))
 			continue;
 		fprintf(to, "--- %s\n", f->help != NULL ? f->help : f->name);
 		const int n = params_print(to, f->args);
@@ -103,7 +97,7 @@ convs_print(FILE *to, const char *class, bool text)
 
 	fprintf(to, "---@class %s\nlocal %s = {}\n\n", class, class);
 	for (int i = 0; (c = tw_conv_at(i)) != NULL; i++) {
-		if (is_prefix(c->name))
+		if (tw_is_family(c->name))
 			continue;
 		fprintf(to, "--- %s\n---@param input any\n",
 		    c->help != NULL ? c->help : c->name);

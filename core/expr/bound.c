@@ -96,18 +96,14 @@ take_all(struct tw_bound *b, const char *spec, const struct tw_arg_val *args, in
 	bool optional = false;
 	int i = 0;
 
-	for (; spec != NULL && *spec != '\0'; spec++) {
-		if (*spec == '[')
-			optional = true;
-		if (*spec == '[' || *spec == ']' || *spec == ',')
-			continue;
+	spec = spec != NULL ? spec : "";
+	for (char letter; (letter = tw__next_letter(&spec, &optional)) != 0; i++) {
 		if ((i >= n || args[i].type == TW_ANY) && !optional)
 			return tw_err_set(err, "argument %d is missing: %s", i + 1,
-			    *spec == 'i' ? "a number" : "a string");
+			    letter == 'i' ? "a number" : "a string");
 		if (i < n && args[i].type != TW_ANY &&
-		    take(b, &b->args[i], &args[i], *spec, i, err) != 0)
+		    take(b, &b->args[i], &args[i], letter, i, err) != 0)
 			return -1;
-		i++;
 	}
 	if (n > i)
 		return tw_err_set(err,
@@ -189,28 +185,11 @@ tw_bound_free(struct tw_bound **bound)
 bool
 tw_bound_get(const struct tw_bound *b, struct tw_req *req, struct tw_sample *out)
 {
-	struct tw_cursor cur = { .more = false };
-	struct tw_sample s;
-	bool found = false;
-
-	do {
-		memset(&s, 0, sizeof(s));
-		s.type = (uint8_t)b->fetch->out;
-		cur.more = false;
-		if (!b->fetch->get(req, b->args, &cur, &s))
-			break;
-		*out = s;
-		found = true;
-	} while (cur.more);
-	return found;
+	return tw__fetch_last(b->fetch, b->args, req, out);
 }
 
 bool
 tw_bound_apply(const struct tw_bound *b, struct tw_req *req, struct tw_sample *s)
 {
-	if (!tw__cast(req, s, b->conv->in) || !b->conv->apply(req, b->args, s))
-		return false;
-	if (b->conv->out != TW_ANY)
-		s->type = (uint8_t)b->conv->out;
-	return true;
+	return tw__conv_apply(b->conv, b->args, req, s);
 }

@@ -136,11 +136,8 @@ late_add(const struct tw__ectx *cx, const char *name, struct tw_arg_val *args,
 static const char *
 name_kept(const struct tw__ectx *cx, const char *of_table, struct tw_str written)
 {
-	const size_t len = strlen(of_table);
-
-	return len == 0 || of_table[len - 1] != '.'
-	    ? of_table
-	    : tw_arena_str(tw_gen_arena(cx->gen), written).p;
+	return tw_is_family(of_table) ? tw_arena_str(tw_gen_arena(cx->gen), written).p
+				      : of_table;
 }
 
 const char *
@@ -319,9 +316,8 @@ parse_int(struct tw_str s, int64_t *out)
 	return true;
 }
 
-/* Walks "s,i" or "s[,i]". out: letter 0 at the end; optional. */
-static char
-next_letter(const char **spec, bool *optional)
+char
+tw__next_letter(const char **spec, bool *optional)
 {
 	while (**spec == ',' || **spec == '[' || **spec == ']') {
 		if (**spec == '[')
@@ -365,7 +361,7 @@ parse_args(const struct tw__ectx *cx, const char **text, struct tw_str name,
 			return 0;
 		}
 	}
-	for (char letter; (letter = next_letter(&spec, &optional)); n++) {
+	for (char letter; (letter = tw__next_letter(&spec, &optional)); n++) {
 		struct tw_str arg = { NULL, 0 };
 		TW_ASSERT(n < TW__ARGS_MAX);
 		if (!open && optional)
@@ -565,14 +561,9 @@ tw_expr_compile(struct tw_line *ln, int i, const char *text, unsigned where)
 static bool
 convert(const struct tw_expr *e, struct tw_req *req, struct tw_sample *s)
 {
-	for (int i = 0; i < e->n_convs; i++) {
-		const struct tw__call *const call = &e->conv[i];
-		if (!tw__cast(req, s, call->conv->in) ||
-		    !call->conv->apply(req, call->args, s))
+	for (int i = 0; i < e->n_convs; i++)
+		if (!tw__conv_apply(e->conv[i].conv, e->conv[i].args, req, s))
 			return false;
-		if (call->conv->out != TW_ANY)
-			s->type = (uint8_t)call->conv->out;
-	}
 	return true;
 }
 
@@ -592,19 +583,5 @@ tw__expr_next(const struct tw_expr *e, struct tw_req *req, struct tw_cursor *cur
 bool
 tw_expr_eval(const struct tw_expr *e, struct tw_req *req, struct tw_sample *out)
 {
-	struct tw_cursor cur = { .more = false };
-	struct tw_sample s;
-	bool found = false;
-
-	/* The last of several values counts, as in HAProxy. */
-	do {
-		memset(&s, 0, sizeof(s));
-		s.type = (uint8_t)e->fetch->out;
-		cur.more = false;
-		if (!e->fetch->get(req, e->args, &cur, &s))
-			break;
-		*out = s;
-		found = true;
-	} while (cur.more);
-	return found && convert(e, req, out);
+	return tw__fetch_last(e->fetch, e->args, req, out) && convert(e, req, out);
 }

@@ -104,6 +104,9 @@ int tw__expr_late_run(struct tw_gen *gen, struct tw_err *told);
 int tw__expr_check_one(
     int (*check)(struct tw_gen *, struct tw_arg_val *, struct tw_err *),
     struct tw_gen *gen, struct tw_arg_val *args, const char *name, struct tw_err *err);
+/** tw__next_letter - walks the letters of "s,i" or "s[,i]". out: optional, set from
+ * the first '[' on. returns: 0 at the end. */
+char tw__next_letter(const char **spec, bool *optional);
 /** tw__bound_lists - what stands for the generation's on this thread while a bound
  * call is made; NULL: none is. */
 struct tw__expr_gen *tw__bound_lists(void);
@@ -145,6 +148,37 @@ bool tw__parse_ip(struct tw_str s, struct tw_sample *out);
 /** tw__text_ip - the same of a sample's text: an IPv4 address may have anything
  * behind it but more of the same ("10.0.0.1:80"), as in HAProxy. */
 bool tw__text_ip(struct tw_str s, struct tw_sample *out);
+/** tw__fetch_last - a fetch's value; the last one of several counts, as in HAProxy. */
+static inline bool
+tw__fetch_last(const struct tw_fetch *f, const struct tw_arg_val *args,
+    struct tw_req *req, struct tw_sample *out)
+{
+	struct tw_cursor cur = { .more = false };
+	struct tw_sample s;
+	bool found = false;
+
+	do {
+		memset(&s, 0, sizeof(s));
+		s.type = (uint8_t)f->out;
+		cur.more = false;
+		if (!f->get(req, args, &cur, &s))
+			break;
+		*out = s;
+		found = true;
+	} while (cur.more);
+	return found;
+}
+/** tw__conv_apply - one converter, with the casts before and behind it. */
+static inline bool
+tw__conv_apply(const struct tw_conv *c, const struct tw_arg_val *args,
+    struct tw_req *req, struct tw_sample *s)
+{
+	if (!tw__cast(req, s, c->in) || !c->apply(req, args, s))
+		return false;
+	if (c->out != TW_ANY)
+		s->type = (uint8_t)c->out;
+	return true;
+}
 /** tw__scratch - `len` bytes, valid until the next but one call on this thread
  * (long ones: until RESET). returns: NULL when out of memory. */
 char *tw__scratch(struct tw_req *req, size_t len);

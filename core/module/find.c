@@ -21,15 +21,11 @@
 #include <tideway/table.h>
 #include "core/module/module_int.h"
 
-/* A name that ends in a dot is that of all that begin with it: "lua." */
 static bool
 is_named(const char *of_table, const char *name)
 {
-	const size_t len = strlen(of_table);
-
-	return len > 0 && of_table[len - 1] == '.' && name[0] != '.'
-	    ? strncmp(of_table, name, len) == 0
-	    : strcmp(of_table, name) == 0;
+	return tw_is_family(of_table) ? strncmp(of_table, name, strlen(of_table)) == 0
+				      : strcmp(of_table, name) == 0;
 }
 
 #define X(kind, type, table, text)                                                    \

@@ -171,6 +171,16 @@ TW_API int tw_process_confine(struct tw_gen *gen, struct tw_err *err);
  * returns: NULL after the last. */
 TW_API const struct tw_self *tw_module_each(int i);
 
+/** tw_is_family - in a table of fetches, converters, services and the like: a name
+ * that ends in a dot is that of all that begin with it ("lua."). */
+static inline bool
+tw_is_family(const char *name)
+{
+	const size_t len = strlen(name);
+
+	return len > 0 && name[len - 1] == '.';
+}
+
 /* The fields that every descriptor begins with. */
 #define TW_MODULE_HEAD                                                        \
 	.magic = TW_MODULE_MAGIC, .abi_major = TW_ABI_MAJOR,                  \
