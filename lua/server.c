@@ -328,31 +328,6 @@ change(lua_State *L, void (*run)(struct lu_change *c))
 CHANGES(X)
 #undef X
 
-/* "12", or "50%" of the configured one. returns: NULL: weight is set. */
-static const char *
-weight_parse(const struct tw_server *srv, const char *word, int64_t *weight)
-{
-	char *end;
-	const unsigned long n = strtoul(word, &end, 10);
-
-	if (end == word || *word < '0' || *word > '9')
-		return "Empty weight string empty or preceded by garbage";
-	if (strcmp(end, "%") == 0) {
-		if (n > 25600)
-			return "Relative weight must be positive and at most 25600%";
-		*weight = (int64_t)(tw_server_iweight(srv) * n / 100);
-		if (*weight > 256)
-			*weight = 256;
-		return NULL;
-	}
-	if (*end != '\0')
-		return "Trailing garbage in weight string";
-	if (n > 256)
-		return "Absolute weight can only be between 0 and 256 inclusive";
-	*weight = (int64_t)n;
-	return NULL;
-}
-
 static void
 weight_run(struct lu_change *c)
 {
@@ -375,10 +350,15 @@ set_weight(lua_State *L)
 	struct lu_change c = {
 		.run = weight_run, .px = tw_server_proxy(srv), .srv = srv
 	};
-	const char *const why = weight_parse(srv, luaL_checkstring(L, 2), &c.n);
+	uint32_t weight = 0;
+	const char *const why =
+	    tw_server_parse_weight(srv, luaL_checkstring(L, 2), &weight);
 
-	if (why != NULL)
-		return refuse(L, why);
+	if (why != NULL) { /* without the socket's end of the line */
+		lua_pushlstring(L, why, strcspn(why, ".\n"));
+		return 1;
+	}
+	c.n = weight;
 	if ((tw_proxy_balance_flags(c.px) & TW_BALANCE_STATIC) && c.n != 0 &&
 	    c.n != tw_server_iweight(srv))
 		return refuse(L,

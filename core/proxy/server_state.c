@@ -12,6 +12,9 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+#include <tideway/server_run.h>
 
 #include "core/proxy/proxy_int.h"
 
@@ -543,6 +546,30 @@ tw_server_set_admin(struct tw_server *srv, unsigned admin, const char *who)
 	change_tell(&c, TW_NOTICE, &o, text);
 	admin_told(&c, was, admin, who);
 	tw__track_follow(srv);
+}
+
+const char *
+tw_server_parse_weight(const struct tw_server *srv, const char *word, uint32_t *weight)
+{
+	char *end;
+	const unsigned long n = strtoul(word, &end, 10);
+
+	if (end == word || *word < '0' || *word > '9')
+		return "Empty weight string empty or preceded by garbage";
+	if (strcmp(end, "%") == 0) {
+		if (n > 25600)
+			return "Relative weight must be positive and at most 25600%.\n";
+		*weight = (uint32_t)(tw_server_iweight(srv) * n / 100);
+		if (*weight > 256)
+			*weight = 256;
+		return NULL;
+	}
+	if (*end != '\0')
+		return "Trailing garbage in weight string";
+	if (n > 256)
+		return "Absolute weight can only be between 0 and 256 inclusive.\n";
+	*weight = (uint32_t)n;
+	return NULL;
 }
 
 void

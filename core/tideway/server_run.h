@@ -72,4 +72,9 @@ TW_API void tw_server_set_named(struct tw_server *srv);
 /** tw_server_guid - NULL: none. */
 TW_API const char *tw_server_guid(const struct tw_server *srv);
 
+/** tw_server_parse_weight - "12", or "50%" of the configured one. out: weight, 0 to
+ * 256. returns: NULL; or what is wrong, as the control socket says it. */
+TW_API const char *tw_server_parse_weight(
+    const struct tw_server *srv, const char *word, uint32_t *weight);
+
 #endif

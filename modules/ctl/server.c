@@ -137,31 +137,6 @@ set_agent(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[
 
 /* --- weight --- */
 
-/* "12", or "50%" of the configured one. returns: NULL: weight is set. */
-static const char *
-weight_parse(const struct tw_server *srv, const char *word, uint32_t *weight)
-{
-	char *end;
-	const unsigned long n = strtoul(word, &end, 10);
-
-	if (end == word || *word < '0' || *word > '9')
-		return "Empty weight string empty or preceded by garbage";
-	if (strcmp(end, "%") == 0) {
-		if (n > 25600)
-			return "Relative weight must be positive and at most 25600%.\n";
-		*weight = (uint32_t)(tw_server_iweight(srv) * n / 100);
-		if (*weight > 256)
-			*weight = 256;
-		return NULL;
-	}
-	if (*end != '\0')
-		return "Trailing garbage in weight string";
-	if (n > 256)
-		return "Absolute weight can only be between 0 and 256 inclusive.\n";
-	*weight = (uint32_t)n;
-	return NULL;
-}
-
 static bool
 is_static(const struct tw_server *srv)
 {
@@ -172,8 +147,9 @@ static void
 set_weight(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
 {
 	uint32_t weight;
-	const char *const why = argc == 0 ? "Require <weight> or <weight%>.\n"
-					  : weight_parse(srv, argv[0], &weight);
+	const char *const why = argc == 0
+	    ? "Require <weight> or <weight%>.\n"
+	    : tw_server_parse_weight(srv, argv[0], &weight);
 
 	if (why != NULL)
 		tw_cli_msg(cli, TW_ERR, "%s", why);
