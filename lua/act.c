@@ -64,9 +64,8 @@ wake(struct lu_call *c)
 static struct lu_call *
 begin(struct tw_req *req, const struct tw_action_call *call, const struct act *act)
 {
-	const int worker = tw_worker_id(tw_conn_worker(tw_req_conn(req)));
 	struct lu_call *c =
-	    lu_begin(lu_state_of(act->slot->unit, worker), LU_AT_ACTION, req);
+	    lu_begin(lu_state_for(act->slot->unit, req), LU_AT_ACTION, req);
 
 	if (c == NULL) {
 		tw_log_limited(

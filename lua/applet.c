@@ -27,11 +27,20 @@ lu_push_applet(lua_State *L, const char *class)
 }
 
 void
-lu_applet_over(struct lu_applet *a)
+lu_applet_end(struct lu_call **call, struct lu_applet *a)
 {
-	a->io = NULL;
-	a->req = NULL;
-	a->cli = NULL;
+	struct lu_call *const c = *call;
+
+	if (c == NULL)
+		return;
+	if (a != NULL) {
+		lu_enter(c->s);
+		a->io = NULL;
+		a->req = NULL;
+		a->cli = NULL;
+		lu_leave(c->s);
+	}
+	lu_end(call);
 }
 
 /* Any class, if none is given. */

@@ -47,8 +47,9 @@ struct lu_applet *lu_push_applet(lua_State *L, const char *class);
 /** lu_check_applet - argument 1. errors: a Lua error: it is none of this class, or it
  * is over. */
 struct lu_applet *lu_check_applet(lua_State *L, const char *class);
-/** lu_applet_over - what is kept of it raises an error from now on. */
-void lu_applet_over(struct lu_applet *a);
+/** lu_applet_end - ends the call, if there is one; what is kept of its applet, which
+ * may be NULL, raises an error from now on. */
+void lu_applet_end(struct lu_call **call, struct lu_applet *a);
 /** lu_applet_fields - its uservalue; left on the stack. in: i, where it is. */
 void lu_applet_fields(lua_State *L, int i);
 

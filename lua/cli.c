@@ -130,26 +130,11 @@ begin(struct run *r, struct words *w)
 }
 
 static void
-finish(struct run *r)
-{
-	struct lu_call *const c = r->call;
-
-	if (c == NULL)
-		return;
-	if (r->applet != NULL) {
-		lu_enter(c->s);
-		lu_applet_over(r->applet);
-		lu_leave(c->s);
-	}
-	lu_end(&r->call);
-}
-
-static void
 fini(void *arg)
 {
 	struct run *const r = arg;
 
-	finish(r);
+	lu_applet_end(&r->call, r->applet);
 	tw_gen_release(r->gen);
 	free(r);
 }
@@ -198,7 +183,7 @@ step(struct tw_cli *cli, void *arg)
 	}
 	if (result == LU_FAILED)
 		tw_cli_msg(cli, TW_ERR, "The script failed: the log says why\n");
-	finish(r);
+	lu_applet_end(&r->call, r->applet);
 	return false;
 }
 

@@ -66,21 +66,6 @@ mark_function(struct lu_chunk *c, struct file *f, int depth)
 		lu_chunk_skip_string(c);
 }
 
-static void
-lines_find(struct file *f)
-{
-	struct lu_chunk c;
-	lua_State *const L = luaL_newstate();
-
-	if (L == NULL)
-		return;
-	if (luaL_loadfilex(L, f->path, "t") == LUA_OK && lu_chunk_dump(&c, L, false)) {
-		mark_function(&c, f, 0);
-		lu_chunk_free(&c);
-	}
-	lua_close(L);
-}
-
 /* ---- which lines are run ----------------------------------------------------------- */
 
 static struct file *
@@ -94,17 +79,20 @@ find(const char *path)
 }
 
 void
-lu_cover_file(const char *path)
+lu_cover_file(lua_State *L, const char *path)
 {
-	if (!lu_cover_on || find(path) != NULL)
+	struct lu_chunk c;
+
+	if (!lu_cover_on || find(path) != NULL || !lu_chunk_dump(&c, L, false))
 		return;
 	struct file *const f = calloc(1, sizeof(*f));
-	if (f == NULL)
-		return;
-	f->path = strdup(path);
-	f->next = files;
-	files = f;
-	lines_find(f);
+	if (f != NULL) {
+		f->path = strdup(path);
+		f->next = files;
+		files = f;
+		mark_function(&c, f, 0);
+	}
+	lu_chunk_free(&c);
 }
 
 static void

@@ -374,19 +374,13 @@ push_args(struct lu_call *c, enum lu_stage stage)
 	}
 }
 
-static struct lu_state *
-state_of(struct tw_req *req, const struct lu_hooked *h)
-{
-	return lu_state_of(
-	    h->script->unit, tw_worker_id(tw_conn_worker(tw_req_conn(req))));
-}
-
 /* out: *call; NULL: a reload has taken the hook out. returns: false: no memory. */
 static bool
 begin(struct lu_call **call, struct tw_req *req, const struct lu_hooked *h,
     enum lu_stage stage, int *n)
 {
-	struct lu_call *const c = lu_begin(state_of(req, h), LU_AT_HOOK, req);
+	struct lu_call *const c =
+	    lu_begin(lu_state_for(h->script->unit, req), LU_AT_HOOK, req);
 
 	*call = c;
 	if (c == NULL)
@@ -417,7 +411,7 @@ run_one(struct tw_req *req, struct lu_req *r, const struct lu_hooked *h,
 	int n = 0;
 
 	if (stage == LU_ON_ROUTE) {
-		struct lu_state *const s = state_of(req, h);
+		struct lu_state *const s = lu_state_for(h->script->unit, req);
 		if (s->router != NULL)
 			return pure_route(req, h, s->router);
 	}

@@ -11,12 +11,9 @@
 #include "lu.h"
 
 #include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
 
 #include "lint.h"
 
-#define TEXT_MAX (4 << 20)
 #define DEPTH_MAX 256
 #define LOOK_BACK 8
 
@@ -349,18 +346,6 @@ text_look(struct lint *l)
 
 /* ---- files ---------- */
 
-static char *
-read_all(const char *path, size_t *len)
-{
-	FILE *const f = fopen(path, "r");
-	char *const text = f != NULL ? malloc(TEXT_MAX) : NULL;
-
-	*len = text != NULL ? fread(text, 1, TEXT_MAX, f) : 0;
-	if (f != NULL)
-		fclose(f);
-	return text;
-}
-
 void
 lu_lint_text(struct tw_gen *gen, const char *file, struct tw_str text)
 {
@@ -378,14 +363,13 @@ lu_lint(struct tw_gen *gen)
 {
 	if (!tw_gen_wants_hints(gen))
 		return;
-	for (const struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next)
-		for (const struct lu_file *f = u->files; f != NULL; f = f->next) {
-			struct tw_str text = { NULL, 0 };
-			char *const mem = read_all(f->real, &text.len);
+	for (const struct lu_unit *u = lu_conf_of(gen)->units; u != NULL; u = u->next) {
+		const struct lu_set *const set =
+		    atomic_load_explicit(&u->set, memory_order_relaxed);
+		const struct lu_file *f = u->files;
 
-			text.p = mem;
-			if (mem != NULL)
-				lu_lint_text(gen, f->path, text);
-			free(mem);
-		}
+		for (int i = 0; set != NULL && i < set->n_texts; i++, f = f->next)
+			lu_lint_text(gen, f->path,
+			    (struct tw_str){ set->text[i].p, set->text[i].len });
+	}
 }

@@ -335,6 +335,13 @@ lu_state_of(const struct lu_unit *unit, int worker)
 	return set->state[set->n > 1 ? worker : 0];
 }
 
+/** lu_state_for - the one that serves a request. */
+static inline struct lu_state *
+lu_state_for(const struct lu_unit *unit, const struct tw_req *req)
+{
+	return lu_state_of(unit, tw_worker_id(tw_conn_worker(tw_req_conn(req))));
+}
+
 /* ---- slots (slot.c) ------------------------------------------------------------ */
 
 /** lu_slot_find - in: name without "lua.". returns: NULL: no script has it. */

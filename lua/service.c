@@ -85,19 +85,6 @@ begin(struct tw_req *req, struct run *r)
 	return false;
 }
 
-static void
-finish(struct run *r)
-{
-	struct lu_call *const c = r->call;
-
-	if (c == NULL)
-		return;
-	lu_enter(c->s);
-	lu_applet_over(r->applet);
-	lu_leave(c->s);
-	lu_end(&r->call);
-}
-
 /* returns: false: it waits for something else than the client. */
 static bool
 may_go_on(struct run *r)
@@ -129,16 +116,18 @@ serve(struct tw_req *req, void *state)
 	}
 	if (result == LU_WAITS)
 		return TW_SERVE_WAIT;
-	finish(r);
+	lu_applet_end(&r->call, r->applet);
 	return result == LU_DONE ? TW_SERVE_END : TW_SERVE_FAIL;
 }
 
 static void
 ended(struct tw_req *req, void *state, bool complete)
 {
+	struct run *const r = state;
+
 	(void)req;
 	(void)complete;
-	finish(state);
+	lu_applet_end(&r->call, r->applet);
 }
 
 /* ---- registration --------------------------------------------------------------------- */

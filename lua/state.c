@@ -254,7 +254,6 @@ lu_state_load(struct lu_state *s, const struct lu_file *file,
 
 	lu_enter(s);
 	s->loading = true;
-	lu_cover_file(file->path);
 	s->strict = false;
 	struct lu_cell *const cell = lu_cell_get();
 	if (TW_LUA_POLLED)
@@ -262,6 +261,8 @@ lu_state_load(struct lu_state *s, const struct lu_file *file,
 	lua_State *const before = lu_watch_enter(cell, L, &s->limits[LU_AT_BODY], 0);
 	lua_pushcfunction(L, lu_traceback);
 	int rc = compile(L, file->path, text);
+	if (rc == LUA_OK)
+		lu_cover_file(L, file->path);
 	if (rc == LUA_OK && s->unit->profile == LU_UNTRUSTED)
 		own_env(L);
 	if (rc == LUA_OK) {

@@ -27,8 +27,9 @@ void lu_cover_begin(void);
 extern bool lu_cover_on; /* set at start-up */
 /** lu_cover_state - of a new state. */
 void lu_cover_state(lua_State *L);
-/** lu_cover_file - a file is about to be run: which lines of it have code. */
-void lu_cover_file(const char *path);
+/** lu_cover_file - the function on top is a file that is about to be run: which
+ * lines of it have code. */
+void lu_cover_file(lua_State *L, const char *path);
 /** lu_cover_print - a line for each file, and whether all of them reach `least`
  * percent. */
 bool lu_cover_print(FILE *to, int least);

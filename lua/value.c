@@ -36,10 +36,6 @@ lu_to_sample(lua_State *L, int i, struct tw_sample *out)
 		out->u.n = lua_toboolean(L, i);
 		return true;
 	case LUA_TNUMBER:
-		if (lua_isinteger(L, i)) {
-			out->u.n = lua_tointeger(L, i);
-			return true;
-		}
 		out->u.n = lua_tointeger(L, i); /* 0 for 1.5, as in HAProxy */
 		return true;
 	case LUA_TSTRING:
