@@ -136,7 +136,8 @@ tw__flow_accepted(struct tw_conn *cli)
 	const struct tw_proxy *const fe = cli->bind->proxy;
 
 	if (fe->c.mode == TW_MODE_HTTP && !cli->proxy_wanted &&
-	    fe->chain[TW_ON_CONN] == NULL && fe->chain[TW_ON_SESSION] == NULL) {
+	    cli->bind->transport == NULL && fe->chain[TW_ON_CONN] == NULL &&
+	    fe->chain[TW_ON_SESSION] == NULL) {
 		tw__client_start(cli);
 		return;
 	}
@@ -289,12 +290,41 @@ tw__step_accept(struct tw_req *req)
 	return TW__MORE;
 }
 
-/* The transport's handshake comes here with the tls module. */
+/* Bytes behind a PROXY header are the transport's. */
+static bool
+transport_begin(struct tw_conn *cli)
+{
+	const struct tw_start start = { .conf = cli->bind->transport_conf,
+		.early = tw__buf_str(&cli->in) };
+
+	if (!tw__conn_begin(cli, cli->bind->transport, &start))
+		return false;
+	cli->in.head = cli->in.tail;
+	tw__buf_put(cli);
+	return true;
+}
+
+static enum tw__next
+handshake_failed(struct tw_req *req)
+{
+	const struct tw_conn *const cli = req->cli;
+	const char *const why = cli->transport == NULL || cli->transport->why == NULL
+	    ? NULL
+	    : cli->transport->why(cli->transport_state);
+
+	tw__count_client(req, TW_CNT_EREQ);
+	return tw__flow_fail(req, 0, 'P', 'R', why != NULL ? why : "handshake failed");
+}
+
+/* sub 0: the handshake; 1: the SESSION chain, which may wait. */
 enum tw__next
 tw__step_hello(struct tw_req *req)
 {
 	struct tw_conn *const cli = req->cli;
 
+	if (req->sub == 0 && cli->transport == NULL && cli->bind->transport != NULL &&
+	    !transport_begin(cli))
+		return handshake_failed(req);
 	if (req->sub == 0 && cli->transport != NULL) {
 		switch (cli->transport->handshake(cli, cli->transport_state)) {
 		case TW_IO_OK:
@@ -302,10 +332,10 @@ tw__step_hello(struct tw_req *req)
 		case TW_IO_AGAIN:
 			return TW__WAIT;
 		default:
-			return tw__flow_fail(req, 0, 'P', 'R', "handshake failed");
+			return handshake_failed(req);
 		}
 	}
-	req->sub = 1; /* the SESSION chain may wait */
+	req->sub = 1;
 	const enum tw__hooks v = tw__hooks_run(req, req->fe, TW_ON_SESSION);
 	if (v == TW__H_WAIT || v == TW__H_FAIL)
 		return after_hooks(req, v);

@@ -125,8 +125,12 @@ tw__flow_timers(struct tw_req *req)
 	req->moved = false;
 	req->timers_step = req->step;
 	switch (req->step) {
-	case TW__ACCEPT:
 	case TW__HELLO:
+		cli = deadline(req->fe->c.timeout.client_hs != 0
+			? req->fe->c.timeout.client_hs
+			: req->fe->c.timeout.client);
+		break;
+	case TW__ACCEPT:
 	case TW__INSPECT:
 		cli = deadline(req->fe->c.timeout.client);
 		break;

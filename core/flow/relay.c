@@ -384,7 +384,7 @@ half_turn(struct tw_req *req, struct tw__half *h, bool *finished)
 enum tw_io
 tw__flow_flush(struct tw_req *req, struct tw_conn *conn)
 {
-	if (conn->out != NULL && conn->writable)
+	if (tw__conn_backlog(conn) && conn->writable)
 		req->moved = true;
 	return tw__conn_flush(conn);
 }

@@ -24,7 +24,7 @@
 
 #define TURN_AROUND_MS 1000
 
-enum { BEGIN, CONNECTING, TURN_AROUND };
+enum { BEGIN, CONNECTING, TURN_AROUND, HANDSHAKE };
 
 /* Nothing of the body has to be sent again, and twice does no harm. */
 bool
@@ -70,6 +70,11 @@ tw__kept_event(struct tw_conn *srvc)
 
 	if (!srvc->readable && !srvc->rdhup && !srvc->failed && !srvc->timed_out)
 		return;
+	if (srvc->transport != NULL && !srvc->timed_out &&
+	    tw__upstream_is_clean(srvc)) {
+		tw__buf_put(srvc);
+		return;
+	}
 	srvc->kept_by->kept = NULL;
 	tw__conn_free(&conn);
 }
@@ -447,6 +452,48 @@ has_error(struct tw_conn *srvc)
 }
 
 static enum tw__next
+handshake(struct tw_req *req)
+{
+	struct tw_conn *const srvc = req->srvc;
+
+	switch (srvc->transport->handshake(srvc, srvc->transport_state)) {
+	case TW_IO_OK:
+		req->step = TW__SEND;
+		req->sub = 0;
+		return TW__MORE;
+	case TW_IO_AGAIN:
+		return TW__WAIT;
+	default:
+		return tw__server_failed(req, false);
+	}
+}
+
+/* A PROXY header goes before all that is enciphered. */
+static enum tw__next
+transport_begin(struct tw_req *req)
+{
+	const struct tw_server *const srv = req->srv;
+	struct tw_out out = tw__head_out(req);
+	struct iovec iov = { out.p, 0 };
+
+	if (srv->send_proxy || srv->send_proxy2) {
+		if (tw__proxy_head(req, &out) != 0)
+			return tw__flow_fail(
+			    req, 500, 'P', 'C', "the PROXY header is too long");
+		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
+		/* a new socket takes all of it */
+		if (tw__conn_send(req->srvc, &iov, 1) != TW_IO_OK)
+			return tw__server_failed(req, false);
+	}
+	if (!tw__conn_begin(req->srvc, srv->transport,
+		&(struct tw_start){
+		    .conf = srv->transport_conf, .req = req, .is_server = true }))
+		return tw__server_failed(req, false);
+	req->sub = HANDSHAKE;
+	return handshake(req);
+}
+
+static enum tw__next
 connecting(struct tw_req *req)
 {
 	struct tw_conn *const srvc = req->srvc;
@@ -461,7 +508,10 @@ connecting(struct tw_req *req)
 		return tw__server_failed(req, false);
 	req->step = TW__SEND;
 	req->sub = 0;
-	return TW__MORE;
+	if (req->srv->transport == NULL || TW_UNLIKELY(tw__upstream_instead != NULL))
+		return TW__MORE; /* played requests are in clear text */
+	req->step = TW__CONNECT;
+	return transport_begin(req);
 }
 
 enum tw__next
@@ -472,6 +522,8 @@ tw__step_connect(struct tw_req *req)
 		return begin(req);
 	case CONNECTING:
 		return connecting(req);
+	case HANDSHAKE:
+		return handshake(req);
 	case TURN_AROUND:
 		if (!req->timed_out)
 			return TW__WAIT;

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <tideway/balance.h>
+#include <tideway/transport.h>
 #include <tideway/check.h>
 #include <tideway/expr.h>
 #include <tideway/filter.h>

@@ -247,6 +247,43 @@ transport_recv(struct tw_conn *conn, size_t room)
 	return io;
 }
 
+bool
+tw__conn_begin(struct tw_conn *conn, const struct tw_transport *transport,
+    const struct tw_start *start)
+{
+	struct tw_start s = *start;
+	void *state;
+
+	s.fd = conn->fd;
+	state = transport->begin(conn, &s);
+	if (state == NULL)
+		return false;
+	conn->transport = transport;
+	conn->transport_state = state;
+	return true;
+}
+
+void *
+tw_conn_transport(const struct tw_conn *conn, const struct tw_transport *transport)
+{
+	return conn->transport == transport ? conn->transport_state : NULL;
+}
+
+void
+tw_conn_holds(struct tw_conn *conn, bool holds)
+{
+	conn->holds = holds;
+}
+
+void
+tw_conn_drained(struct tw_conn *conn)
+{
+	if (conn->rdhup)
+		return;
+	conn->readable = false;
+	conn->short_read = true;
+}
+
 enum tw_io
 tw__conn_recv(struct tw_conn *conn, uint32_t keep)
 {
@@ -366,7 +403,7 @@ tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov)
 
 	if (conn->failed || conn->shut)
 		return TW_IO_ERR;
-	if (conn->out != NULL || !conn->writable)
+	if (tw__conn_backlog(conn) || !conn->writable)
 		return backlog_rest(conn, iov, n_iov, 0);
 	const enum tw_io io = send_some(conn, iov, n_iov, &sent);
 	if (io == TW_IO_ERR) {
@@ -377,13 +414,31 @@ tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov)
 	for (int i = 0; i < n_iov; i++)
 		total += iov[i].iov_len;
 	if (sent == total)
-		return TW_IO_OK;
+		return conn->holds ? TW_IO_AGAIN : TW_IO_OK;
 	conn->writable = false;
 	return backlog_rest(conn, iov, n_iov, sent);
 }
 
-enum tw_io
-tw__conn_flush(struct tw_conn *conn)
+/* What the transport took before goes first. */
+static enum tw_io
+held_flush(struct tw_conn *conn)
+{
+	if (conn->failed)
+		return TW_IO_ERR;
+	if (!conn->writable)
+		return TW_IO_AGAIN;
+	const enum tw_io io = conn->transport->flush(conn, conn->transport_state);
+	if (io == TW_IO_ERR) {
+		conn->err = (uint8_t)errno;
+		conn->failed = true;
+	} else if (io == TW_IO_AGAIN) {
+		conn->writable = false;
+	}
+	return io;
+}
+
+static enum tw_io
+backlog_flush(struct tw_conn *conn)
 {
 	while (conn->out != NULL) {
 		struct tw__out *const o = conn->out;
@@ -412,6 +467,18 @@ tw__conn_flush(struct tw_conn *conn)
 		tw__pool_put(&conn->worker->net->outs, o);
 	}
 	return TW_IO_OK;
+}
+
+enum tw_io
+tw__conn_flush(struct tw_conn *conn)
+{
+	enum tw_io io = TW_IO_OK;
+
+	if (TW_UNLIKELY(conn->holds))
+		io = held_flush(conn);
+	if (io == TW_IO_OK)
+		io = backlog_flush(conn);
+	return io == TW_IO_OK && TW_UNLIKELY(conn->holds) ? held_flush(conn) : io;
 }
 
 bool
@@ -548,7 +615,7 @@ tw__conn_linger(struct tw_conn **pconn)
 	conn->req = NULL;
 	tw__buf_put(conn);
 	tw_timer_set(&conn->timer, tw_now_ms() + LINGER_MS);
-	if (conn->out == NULL)
+	if (!tw__conn_backlog(conn))
 		tw__conn_shut(conn);
 	linger_step(conn);
 }

@@ -19,6 +19,7 @@
 
 #include <tideway/conn.h>
 #include <tideway/proto.h>
+#include <tideway/transport.h>
 #include "core/proxy/proxy.h"
 #include "core/run/gen.h"
 #include "core/run/worker.h"
@@ -75,6 +76,7 @@ struct tw_conn {
 	struct tw__out *out, **out_end; /* owns: worker's pool */
 	const struct tw_transport *transport; /* NULL: plain */
 	void *transport_state;
+	bool holds;         /* the transport has bytes for the socket */
 	struct tw_timer timer;
 	struct tw_req *req;        /* the exchange it serves; NULL: idle */
 	struct tw_gen *gen;        /* client side: counted reference */
@@ -207,14 +209,20 @@ static inline bool
 tw__conn_splices(const struct tw_conn *conn)
 {
 	return !conn->mptcp &&
-	    (conn->transport == NULL || conn->transport->splices);
+	    (conn->transport == NULL ||
+		(conn->transport->splices != NULL &&
+		    conn->transport->splices(conn->transport_state)));
 }
+/** tw__conn_begin - the transport, if there is to be one, takes the connection
+ * over. in: start, without its fd. returns: false: out of memory. */
+bool tw__conn_begin(struct tw_conn *conn, const struct tw_transport *transport,
+    const struct tw_start *start);
 /** tw__conn_shut - FIN to the peer, once the backlog is gone. */
 void tw__conn_shut(struct tw_conn *conn);
 static inline bool
 tw__conn_backlog(const struct tw_conn *conn)
 {
-	return conn->out != NULL;
+	return conn->out != NULL || conn->holds;
 }
 /** tw__conn_linger - a connection on no list any more: FIN, then reads and
  * forgets for a short while so that the peer sees the answer instead of a
@@ -249,7 +257,8 @@ struct tw_conn *tw__upstream_connect(struct tw_worker *w, const struct tw_server
  * go: rules may have changed that since. */
 bool tw__upstream_leads_to(const struct tw_conn *conn, const struct tw_server *srv,
     const struct tw_conn *client);
-/** tw__upstream_lost - an idle connection had an event: closes it. */
+/** tw__upstream_lost - an idle connection had an event: closes it, unless it was
+ * about its transport alone. */
 void tw__upstream_lost(struct tw_conn **conn);
 void tw__upstream_close_all(struct tw_worker *w);
 /** tw__upstream_instead - gives a connected socket in the server's place; NULL:

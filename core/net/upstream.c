@@ -174,13 +174,14 @@ tw__upstream_is_clean(struct tw_conn *conn)
 {
 	char c;
 
-	if (conn->rdhup || conn->failed || conn->shut || conn->out != NULL ||
+	if (conn->rdhup || conn->failed || conn->shut || tw__conn_backlog(conn) ||
 	    conn->in.head != conn->in.tail || is_outdated(conn))
 		return false;
 	if (!conn->readable)
 		return true;
-	if (conn->transport != NULL || recv(conn->fd, &c, 1, MSG_PEEK) >= 0 ||
-	    errno != EAGAIN)
+	if (conn->transport != NULL) /* what came may be its own: a ticket */
+		return tw__conn_recv(conn, 0) == TW_IO_AGAIN;
+	if (recv(conn->fd, &c, 1, MSG_PEEK) >= 0 || errno != EAGAIN)
 		return false;
 	conn->readable = false;
 	return true;
@@ -238,6 +239,10 @@ tw__upstream_lost(struct tw_conn **pconn)
 	    idle_of(conn->worker->net, conn->server->number, false);
 
 	TW_ASSERT(idle != NULL);
+	if (conn->transport != NULL && tw__upstream_is_clean(conn)) {
+		tw__buf_put(conn);
+		return;
+	}
 	idle_remove(idle, conn);
 	tw__conn_free(pconn);
 }

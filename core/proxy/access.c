@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include <tideway/edit.h>
+#include <tideway/transport.h>
 #include "core/proxy/proxy_int.h"
 
 /* ---- the modules' blocks ---- */
@@ -290,6 +291,36 @@ struct tw_bind *
 tw_proxy_bind(const struct tw_proxy *px, int i)
 {
 	return i >= 0 && i < px->n_binds ? px->bind[i] : NULL;
+}
+
+void
+tw_bind_set_transport(
+    struct tw_bind *bind, const struct tw_transport *transport, void *conf)
+{
+	bind->transport = transport;
+	bind->transport_conf = conf;
+}
+
+void
+tw_server_set_transport(
+    struct tw_server *srv, const struct tw_transport *transport, void *conf)
+{
+	srv->transport = transport;
+	srv->transport_conf = conf;
+}
+
+const struct tw_transport *
+tw_server_transport(const struct tw_server *srv, void **conf)
+{
+	*conf = srv->transport_conf;
+	return srv->transport;
+}
+
+void
+tw_server_set_pool_name(struct tw_server *srv, struct tw_expr *name)
+{
+	if (srv->pool_name == NULL)
+		srv->pool_name = name;
 }
 
 const char *

@@ -260,8 +260,8 @@ epoch_of(const struct tw_server *srv, const struct tw_server *old)
 
 	if (old == NULL)
 		return atomic_load(&l->epoch);
-	if (srv->how == NULL && old->how == NULL &&
-	    tw_addr_eq(tw_server_addr(old), &srv->addr) &&
+	if (srv->how == NULL && old->how == NULL && srv->transport == NULL &&
+	    old->transport == NULL && tw_addr_eq(tw_server_addr(old), &srv->addr) &&
 	    old->map_port == srv->map_port && old->per_client == srv->per_client)
 		return atomic_load(&old->epoch);
 	return atomic_fetch_add(&l->epoch, 1) + 1;

@@ -25,7 +25,8 @@
 /* Timeouts, ms; 0: none. Named as the keyword's second word. */
 #define TW__TIMEOUTS(X)                                                       \
 	X(connect) X(client) X(server) X(http_request) X(http_keep_alive)     \
-	X(queue) X(tunnel) X(client_fin) X(server_fin) X(check) X(tarpit)
+	X(queue) X(tunnel) X(client_fin) X(server_fin) X(check) X(tarpit)     \
+	X(client_hs)
 
 struct tw__timeouts {
 #define X(name) uint32_t name;
@@ -277,6 +278,8 @@ struct tw_bind {
 	bool shards_by_group;
 	bool mptcp;             /* mptcp@ */
 	const char *cc;         /* gen; congestion control; NULL: as the system */
+	const struct tw_transport *transport; /* NULL: plain */
+	void *transport_conf;   /* gen; its own */
 };
 
 /* What a PROXY header, version 2, has beside the addresses. */
@@ -352,6 +355,8 @@ struct tw_server {
 	const char *cc;         /* gen; congestion control; NULL: as the system */
 	uint32_t max_reuse;     /* max-reuse, plus 1; 0: no limit */
 	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
+	const struct tw_transport *transport; /* NULL: plain */
+	void *transport_conf;   /* gen; its own */
 	/* A server of a log backend (log_backend.c). */
 	bool is_dgram;          /* its address has a prefix that says so */
 	bool octet_count;       /* log-proto octet-count */

@@ -423,7 +423,7 @@ connect_client(void)
 		return false;
 	cli->dst = it.d->dst;
 	cli->dst_known = true;
-	cli->transport = it.d->tls ? &clear : NULL;
+	cli->transport = it.d->tls || it.d->bind->transport != NULL ? &clear : NULL;
 	cli->proxy_wanted = false; /* --src says what the header would say */
 	tw__flow_accepted(cli);
 	return true;

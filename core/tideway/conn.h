@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * conn.h - connections as modules see them, and transports under them.
+ * conn.h - connections as modules see them.
  */
 #ifndef TIDEWAY_CONN_H
 #define TIDEWAY_CONN_H
@@ -57,20 +57,6 @@ TW_API const struct tw_bind *tw_conn_bind(const struct tw_conn *conn);
 TW_API int tw_conn_fd(const struct tw_conn *conn);
 /** tw_conn_requests - requests begun on it so far. */
 TW_API uint32_t tw_conn_requests(const struct tw_conn *conn);
-
-/* What carries bytes; NULL in a connection means the plain socket. */
-struct tw_transport {
-	const char *name; /* "tls" */
-	/* returns: TW_IO_OK when the handshake is done. */
-	enum tw_io (*handshake)(struct tw_conn *conn, void *state);
-	/* out: n, bytes moved. */
-	enum tw_io (*recv)(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n);
-	enum tw_io (*send)(struct tw_conn *conn, void *state, const struct iovec *iov,
-	    int n_iov, size_t *n);
-	void (*shut)(struct tw_conn *conn, void *state);
-	void (*fini)(struct tw_conn *conn, void *state);
-	bool splices; /* the kernel does the work: splice is allowed */
-};
 
 /* Clients are sent away before what they came to moves to another machine. */
 struct tw_drain;

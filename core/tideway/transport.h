@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * transport.h - what carries a connection's bytes in place of its plain socket,
+ * as TLS does; a module brings it and says which lines begin with it.
+ */
+#ifndef TIDEWAY_TRANSPORT_H
+#define TIDEWAY_TRANSPORT_H
+
+#include <tideway/conn.h>
+#include <tideway/expr.h>
+#include <tideway/proxy.h>
+
+/* How a transport begins on a connection. */
+struct tw_start {
+	int fd;
+	void *conf;          /* as given to tw_bind_set_transport or tw_server_... */
+	struct tw_req *req;  /* server side: who needs the connection; NULL: a check */
+	struct tw_str early; /* client side: bytes read before it, behind a PROXY header */
+	bool is_server, is_check;
+};
+
+/* What carries bytes; NULL in a connection means the plain socket. Nothing
+ * blocks: what cannot be done now returns AGAIN, and an event calls again. `conn`
+ * is NULL for a health check's: then there is the descriptor alone. */
+struct tw_transport {
+	const char *name; /* "tls" */
+	/* returns: its state; NULL: out of memory. */
+	void *(*begin)(struct tw_conn *conn, const struct tw_start *start);
+	/* returns: TW_IO_OK when the handshake is done. */
+	enum tw_io (*handshake)(struct tw_conn *conn, void *state);
+	/* out: n, bytes moved. */
+	enum tw_io (*recv)(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n);
+	/* send - may take bytes that have not left: then it says tw_conn_holds(). */
+	enum tw_io (*send)(struct tw_conn *conn, void *state, const struct iovec *iov,
+	    int n_iov, size_t *n);
+	/* flush - sends what is held. returns: OK when nothing is, any more. */
+	enum tw_io (*flush)(struct tw_conn *conn, void *state);
+	void (*shut)(struct tw_conn *conn, void *state);
+	void (*fini)(struct tw_conn *conn, void *state);
+	/* splices - the kernel does the work: splice is allowed. NULL: never. */
+	bool (*splices)(const void *state);
+	/* alpn - the protocol agreed upon. returns: p NULL: none. NULL: never one. */
+	struct tw_str (*alpn)(const void *state);
+	/* why - what went wrong in the handshake, for logs: static. NULL: no words. */
+	const char *(*why)(const void *state);
+};
+
+/** tw_conn_transport - the transport's state there. returns: NULL: that is not
+ * what carries its bytes (yet). */
+TW_API void *tw_conn_transport(
+    const struct tw_conn *conn, const struct tw_transport *transport);
+/** tw_conn_holds - the transport has taken bytes that wait for the socket: flush
+ * is called when that is writable. */
+TW_API void tw_conn_holds(struct tw_conn *conn, bool holds);
+/** tw_conn_drained - the socket gave less than it was asked for, and all of that
+ * was handed on: nobody need ask it again before its next event. */
+TW_API void tw_conn_drained(struct tw_conn *conn);
+
+/** tw_bind_set_transport - its connections begin with that; conf, which lives as
+ * long as the generation, goes to it. context: check(). */
+TW_API void tw_bind_set_transport(
+    struct tw_bind *bind, const struct tw_transport *transport, void *conf);
+/** tw_server_set_transport - connections to it begin with that; conf, which lives
+ * as long as the server, goes to it. context: check(), server_check(). */
+TW_API void tw_server_set_transport(
+    struct tw_server *srv, const struct tw_transport *transport, void *conf);
+/** tw_server_transport - out: conf. returns: NULL: none. */
+TW_API const struct tw_transport *tw_server_transport(
+    const struct tw_server *srv, void **conf);
+/** tw_server_set_pool_name - connections are shared only by requests for which it
+ * has the same value, unless pool-conn-name is set. context: as above. */
+TW_API void tw_server_set_pool_name(struct tw_server *srv, struct tw_expr *name);
+
+#endif
