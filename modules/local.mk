@@ -400,6 +400,20 @@ modules_cookie_la_SOURCES =
 modules_cookie_la_LIBADD = modules/cookie/libcookie.la
 modules_cookie_la_LDFLAGS = $(MODULE_LINK)
 
+# ---- tls
+noinst_LTLIBRARIES += modules/tls/libtls.la
+modules_tls_libtls_la_SOURCES = \
+	modules/tls/bind_crt.c \
+	modules/tls/bio.c \
+	modules/tls/ctx.c \
+	modules/tls/opts_kw.c \
+	modules/tls/tls_mod.c \
+	modules/tls/transport.c
+module_LTLIBRARIES += modules/tls.la
+modules_tls_la_SOURCES =
+modules_tls_la_LIBADD = modules/tls/libtls.la $(OPENSSL_LIBS)
+modules_tls_la_LDFLAGS = $(MODULE_LINK)
+
 # ---- table
 noinst_LTLIBRARIES += modules/table/libtable.la
 modules_table_libtable_la_SOURCES = \

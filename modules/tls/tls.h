@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * tls.h - what the files of the module share.
+ *
+ * A bind or server line has a block that begins with struct tls_opts, so that
+ * the keywords both sides have are one entry of one table. check() makes an
+ * SSL_CTX of it (ctx.c) and gives the line's struct tls_side to the core as
+ * the transport's configuration; transport.c knows no more of a line than
+ * that. A connection has one struct tls_state, which tls_state_of() finds.
+ *
+ * Tables (keywords, counters, ...) are assembled in tls_mod.c, one #include
+ * "x.def" for each file that brings some.
+ */
+#ifndef MODULE_TLS_H
+#define MODULE_TLS_H
+
+#include <openssl/ssl.h>
+
+#include <tideway/conf.h>
+#include <tideway/module.h>
+#include <tideway/proxy.h>
+#include <tideway/req.h>
+#include <tideway/stats.h>
+#include <tideway/transport.h>
+#include <tideway/worker.h>
+
+extern const struct tw_self *tls_self;
+extern const struct tw_transport tls_transports[];
+#define tls_transport (tls_transports[0])
+
+/* --- options --- */
+
+enum tls_verify {
+	TLS_VERIFY_UNSET,
+	TLS_VERIFY_NONE,
+	TLS_VERIFY_OPTIONAL,
+	TLS_VERIFY_REQUIRED,
+};
+
+/* Versions as bits, for no_versions. */
+enum { TLS_NO_SSL3 = 1, TLS_NO_10 = 2, TLS_NO_11 = 4, TLS_NO_12 = 8, TLS_NO_13 = 16 };
+
+/* X509_V_ERR_* numbers that do not end a handshake. */
+struct tls_errset {
+	uint64_t bits[2];
+};
+
+/* Protocol options. Zeroed: nothing was said, and what `global` says holds.
+ * Strings live as long as the generation; NULL: not said. */
+struct tls_opts {
+	bool ssl;                   /* the line says so */
+	bool prefer_client_ciphers;
+	bool no_tickets;
+	bool no_ca_names;
+	bool no_alpn;
+	bool strict_sni;            /* the store's */
+	uint8_t verify;             /* enum tls_verify */
+	uint8_t no_versions;        /* TLS_NO_* */
+	int min_ver, max_ver;       /* TLS1_2_VERSION and so on; 0: not said */
+	const char *ciphers, *ciphersuites, *curves, *sigalgs, *client_sigalgs;
+	const char *ca_file, *ca_verify_file, *crl_file;
+	const char *alpn;           /* wire format; NULL: not said */
+	uint32_t alpn_len;
+	struct tls_errset ca_ignore, crt_ignore;
+};
+
+/* The global section. */
+struct tls_gen {
+	struct tls_opts bind;       /* ssl-default-bind-* */
+	struct tls_opts server;     /* ssl-default-server-* */
+	const char *ca_base, *crt_base; /* NULL: none */
+	const char *dh_file;        /* ssl-dh-param-file */
+	uint32_t default_dh;        /* tune.ssl.default-dh-param; 0: not said */
+	uint32_t cachesize;         /* tune.ssl.cachesize, plus 1; 0: not said */
+	uint32_t lifetime_s;        /* tune.ssl.lifetime; 0: not said */
+	uint32_t maxrecord;         /* tune.ssl.maxrecord; 0: as much as fits */
+	uint32_t hard_maxrecord;    /* tune.ssl.hard-maxrecord; 0: 16384 */
+	bool private_cache;         /* tune.ssl.force-private-cache */
+	bool verify_none;           /* ssl-server-verify none */
+};
+
+struct tls_state;
+
+/* What transport.c needs of a line. Filled by check(). */
+struct tls_side {
+	SSL_CTX *ctx;               /* owns one reference, until the generation ends */
+	const struct tls_opts *opts;
+	uint32_t max_record;        /* bytes of payload in a record */
+	/* Called with st->ssl made, before the handshake; false: give up. NULL: none. */
+	bool (*begin)(struct tls_state *st, const struct tw_start *start);
+	/* The handshake is complete; false: refuse (st->why says so). NULL: none. */
+	bool (*done)(struct tls_state *st);
+	/* Called before st goes. NULL: none. */
+	void (*end)(struct tls_state *st);
+};
+
+/* A bind line's block. */
+struct tls_bind {
+	struct tls_opts opts;       /* first: the setters write here */
+	struct tls_side side;
+	const struct tw_bind *bind; /* set by check() */
+	const char *crt;            /* gen: the file; certs.c's until the store is there */
+	void *certs;                /* the store's */
+	void *session;              /* tickets, early data */
+	bool allow_0rtt;
+};
+
+/* A server line's block. */
+struct tls_server {
+	struct tls_opts opts;       /* first: the setters write here */
+	struct tls_side side;
+	void *own;                  /* server.c's: sni, verifyhost, crt, check-* */
+};
+
+struct tls_gen *tls_gen_of(struct tw_gen *gen);
+struct tls_bind *tls_bind_of(const struct tw_bind *bind);
+struct tls_server *tls_server_of(const struct tw_server *srv);
+
+/* --- contexts (ctx.c) --- */
+
+/** tls__ctx_new - a context with the protocol options of the line, and of
+ * `global` where the line says nothing; certificates are the caller's.
+ * in: is_listener, else a server's. returns: NULL with the reason. */
+SSL_CTX *tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts,
+    bool is_listener, struct tw_err *err);
+/** tls__ctx_keep - freed when the generation ends. */
+void tls__ctx_keep(struct tw_gen *gen, SSL_CTX *ctx);
+/** tls__file - `name` in the directory `base` unless it is absolute. gen */
+const char *tls__file(struct tw_gen *gen, const char *base, const char *name);
+/** tls__ssl_error - OpenSSL's last words, and clears its queue. returns: err's -1. */
+int tls__ssl_error(struct tw_err *err, const char *what, const char *word);
+bool tls__errset_has(const struct tls_errset *set, int code);
+/** tls__alpn_default - what a bind line without alpn offers: the loaded codecs'.
+ * in: out, room for 255. returns: bytes in wire format. */
+uint32_t tls__alpn_default(const struct tw_proxy *px, unsigned char *out);
+
+/* --- certificates of a bind line (bind_crt.c) --- */
+
+/** tls__bind_certs - loads what `crt` and its like name into tb->side.ctx.
+ * Called by check(), once for each line. returns: -1 after tw_gen_fail(). */
+int tls__bind_certs(struct tw_gen *gen, struct tw_bind *bind, struct tls_bind *tb);
+
+/* --- connections (transport.c, bio.c) --- */
+
+#define TLS_STATE_MAGIC 0x7c5e57a7u
+
+/* Bytes of ours that wait. */
+struct tls_left {
+	char *p; /* owns; NULL: none */
+	uint32_t off, len;
+};
+
+struct tls_state {
+	uint32_t magic;
+	int fd;
+	struct tw_conn *conn;        /* borrow; NULL: a health check */
+	SSL *ssl;                    /* owns; its app data is this state */
+	const struct tls_side *side; /* gen */
+	const char *why;             /* static: what went wrong; NULL: nothing */
+	struct tls_left in;          /* ciphertext read, not yet taken by OpenSSL */
+	struct tls_left out;         /* ciphertext for which the socket had no room */
+	bool is_server;              /* towards a server */
+	bool established;            /* the handshake is complete */
+	bool failed;                 /* no more use */
+	bool eof;                    /* the socket is at its end */
+	bool drained;                /* the last recv() of this call came back short */
+	bool lazy;                   /* what waits in out may go with the next bytes */
+	bool any;                    /* bytes have come */
+	bool renegotiates;
+	uint8_t ca_err_depth;        /* where ca_err was */
+	int ca_err, crt_err;         /* first verification errors; ssl_c_ca_err .. */
+	int err;                     /* errno of the socket; 0: none */
+	unsigned long ssl_err;       /* ERR_get_error() of the failed handshake */
+	uint64_t begun_us, done_us;  /* of the handshake */
+	void *hello;                 /* fetches: what they keep of the ClientHello */
+	void *own;                   /* server.c's or the store's: freed in side->end */
+};
+
+/** tls_state_of - of a connection. returns: NULL: it is not (yet) TLS. */
+static inline struct tls_state *
+tls_state_of(const struct tw_conn *conn)
+{
+	return conn == NULL ? NULL : tw_conn_transport(conn, &tls_transport);
+}
+
+/** tls_state_of_ssl - in OpenSSL's callbacks. */
+static inline struct tls_state *
+tls_state_of_ssl(const SSL *ssl)
+{
+	return SSL_get_app_data(ssl);
+}
+
+/* The calling thread's buffers: one recv() and one send() for many records. */
+#define TLS_STAGE_IN (32u << 10)
+#define TLS_STAGE_OUT (72u << 10)
+#define TLS_RECORD 16384u
+
+struct tls_stage {
+	struct tls_state *in_of;     /* whose bytes are in `in`; NULL: nobody's */
+	uint32_t in_off, in_len;
+	uint32_t want;               /* bytes worth asking the socket for */
+	uint32_t out_len;
+	bool direct;                 /* the next record is the last: send at once */
+	char in[TLS_STAGE_IN];
+	char out[TLS_STAGE_OUT];
+	char gather[TLS_RECORD];
+};
+
+/** tls__stage - returns: NULL: out of memory. */
+struct tls_stage *tls__stage(void);
+void tls__stage_free(void);
+/** tls__stage_enter - before OpenSSL is called for st. */
+void tls__stage_enter(struct tls_stage *sg, struct tls_state *st, uint32_t want);
+/** tls__stage_flush - what OpenSSL wrote goes to the socket, or waits in st->out.
+ * returns: AGAIN: something waits; ERR. */
+enum tw_io tls__stage_flush(struct tls_stage *sg, struct tls_state *st);
+/** tls__stage_forget - st goes. */
+void tls__stage_forget(struct tls_state *st);
+/** tls__left_has - ciphertext that OpenSSL has not seen is here. */
+bool tls__stage_holds(const struct tls_stage *sg, const struct tls_state *st);
+/** tls__held_flush - sends st->out. */
+enum tw_io tls__held_flush(struct tls_state *st);
+void tls__left_free(struct tls_left *left);
+bool tls__left_set(struct tls_left *left, const char *p, size_t len);
+/** tls__bio_new - what a connection's SSL reads and writes with. */
+BIO *tls__bio_new(struct tls_state *st);
+int tls__bio_load(void);
+
+/* --- counters --- */
+
+enum tls_cnt {
+#define X(id, name, help) TLS_CNT_##id,
+#include "counters.def"
+#undef X
+	TLS_N_CNT
+};
+
+static inline void
+tls_count(enum tls_cnt id)
+{
+	tw_count(tls_self, (int)id, 1);
+}
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * tls_mod.c - the descriptor of the TLS module, and check() of its lines.
+ *
+ * Tables that other files bring stand in files of their own: a line here for
+ * each.
+ */
+#include <openssl/crypto.h>
+
+#include "opts_kw.h"
+#include "tls.h"
+
+const struct tw_self *tls_self;
+
+struct tls_gen *
+tls_gen_of(struct tw_gen *gen)
+{
+	return tw_gen_block(gen, tls_self);
+}
+
+struct tls_bind *
+tls_bind_of(const struct tw_bind *bind)
+{
+	return tw_bind_block(bind, tls_self);
+}
+
+struct tls_server *
+tls_server_of(const struct tw_server *srv)
+{
+	return tw_server_block(srv, tls_self);
+}
+
+static int
+tls_load(const struct tw_self *self, struct tw_err *err)
+{
+	tls_self = self;
+	if (tls__bio_load() != 0)
+		return tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
+	return 0;
+}
+
+static uint32_t
+max_record(const struct tls_gen *g)
+{
+	uint32_t max = TLS_RECORD;
+
+	if (g->hard_maxrecord != 0 && g->hard_maxrecord < max)
+		max = g->hard_maxrecord;
+	if (g->maxrecord != 0 && g->maxrecord < max)
+		max = g->maxrecord;
+	return max;
+}
+
+static void
+default_alpn(struct tw_gen *gen, const struct tw_proxy *px, struct tls_opts *o)
+{
+	unsigned char wire[255];
+	const uint32_t len = tls__alpn_default(px, wire);
+
+	o->alpn = tw_arena_str(tw_gen_arena(gen),
+	    (struct tw_str){ (const char *)wire, len }).p;
+	o->alpn_len = len;
+}
+
+static int
+check_bind(struct tw_gen *gen, const struct tw_proxy *px, struct tw_bind *bind)
+{
+	struct tls_bind *const tb = tls_bind_of(bind);
+	struct tw_err err;
+	int line;
+	const char *const file = tw_proxy_where(px, &line);
+
+	tb->bind = bind;
+	if (!tb->opts.ssl)
+		return 0;
+	if (tb->opts.alpn == NULL && !tb->opts.no_alpn)
+		default_alpn(gen, px, &tb->opts);
+	if (tb->opts.no_alpn)
+		tb->opts.alpn_len = 0;
+	tb->side.opts = &tb->opts;
+	tb->side.max_record = max_record(tls_gen_of(gen));
+	tb->side.ctx = tls__ctx_new(gen, &tb->opts, true, &err);
+	if (tb->side.ctx == NULL)
+		return tw_gen_fail(gen, file, line, "Proxy '%s': bind '%s': %s",
+		    tw_proxy_name(px), tw_bind_name(bind), err.text);
+	tls__ctx_keep(gen, tb->side.ctx);
+	if (tls__bind_certs(gen, bind, tb) < 0)
+		return -1;
+	tw_bind_set_transport(bind, &tls_transport, &tb->side);
+	return 0;
+}
+
+static int
+tls_check(struct tw_gen *gen)
+{
+	const struct tw_proxy *px;
+	struct tw_bind *bind;
+	int rc = 0;
+
+	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
+		for (int j = 0; (bind = tw_proxy_bind(px, j)) != NULL; j++)
+			rc |= check_bind(gen, px, bind);
+	return rc;
+}
+
+static void
+tls_worker_fini(struct tw_worker *w, void *state)
+{
+	(void)w;
+	(void)state;
+	tls__stage_free();
+}
+
+static void
+tls_describe(void (*line)(void *arg, const char *text), void *arg)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "Built with OpenSSL version : %s",
+	    OPENSSL_VERSION_TEXT);
+	line(arg, text);
+	snprintf(text, sizeof(text), "Running on OpenSSL version : %s",
+	    OpenSSL_version(OPENSSL_VERSION));
+	line(arg, text);
+}
+
+/* clang-format off */
+static const struct tw_kw keywords[] = {
+#include "opts_kw.def"
+#include "crt_kw.def"
+	{ .word = NULL },
+};
+
+static const struct tw_counter counters[] = {
+#define X(id, name, help) { name, help },
+#include "counters.def"
+#undef X
+	{ .name = NULL },
+};
+/* clang-format on */
+
+const struct tw_module tideway_module = {
+	TW_MODULE_HEAD,
+	.name = "tls",
+	.version = "1.0",
+	.summary = "TLS for clients and servers, over OpenSSL",
+	.size_of = {
+		[TW_IN_GEN] = sizeof(struct tls_gen),
+		[TW_IN_BIND] = sizeof(struct tls_bind),
+		[TW_IN_SERVER] = sizeof(struct tls_server),
+	},
+	.keywords = keywords,
+	.transports = tls_transports,
+	.counters = counters,
+	.load = tls_load,
+	.check = tls_check,
+	.worker_fini = tls_worker_fini,
+	.describe = tls_describe,
+};

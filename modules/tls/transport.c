@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * transport.c - TLS under a connection.
+ *
+ * Nothing blocks: OpenSSL works on memory (bio.c), and what it wrote leaves in
+ * one send() when it is done. The head and body of an answer become one record;
+ * of a long write several records leave together. Renegotiation is refused,
+ * records with next to nothing in them end a read early, so that none keeps a
+ * worker busy. Worker threads; the control thread for health checks.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <openssl/err.h>
+
+#include "tls.h"
+
+#define TINY_RECORDS 64u /* of one read, that together ... */
+#define TINY_BYTES 4096u /* ... have less than this */
+
+static void
+state_free(struct tls_state *st)
+{
+	tls__stage_forget(st);
+	if (st->side->end != NULL)
+		st->side->end(st);
+	SSL_free(st->ssl);
+	tls__left_free(&st->in);
+	tls__left_free(&st->out);
+	st->magic = 0;
+	free(st);
+}
+
+static bool
+state_make_ssl(struct tls_state *st)
+{
+	BIO *bio;
+
+	st->ssl = SSL_new(st->side->ctx);
+	if (st->ssl == NULL)
+		return false;
+	bio = tls__bio_new(st);
+	if (bio == NULL)
+		return false;
+	SSL_set_bio(st->ssl, bio, bio);
+	SSL_set_app_data(st->ssl, st);
+	if (st->is_server)
+		SSL_set_connect_state(st->ssl);
+	else
+		SSL_set_accept_state(st->ssl);
+	return true;
+}
+
+static void *
+tls_begin(struct tw_conn *conn, const struct tw_start *start)
+{
+	struct tls_state *const st = calloc(1, sizeof(*st));
+
+	if (st == NULL)
+		return NULL;
+	*st = (struct tls_state){
+		.magic = TLS_STATE_MAGIC,
+		.fd = start->fd,
+		.conn = conn,
+		.side = start->conf,
+		.is_server = start->is_server,
+		.begun_us = tw_now_us(),
+	};
+	if (tls__stage() == NULL || !state_make_ssl(st) ||
+	    !tls__left_set(&st->in, start->early.p, start->early.len) ||
+	    (st->side->begin != NULL && !st->side->begin(st, start))) {
+		ERR_clear_error();
+		state_free(st);
+		return NULL;
+	}
+	return st;
+}
+
+/* --- the handshake --- */
+
+static bool
+is_clear_text(unsigned long e)
+{
+	const int reason = ERR_GET_REASON(e);
+
+	return ERR_GET_LIB(e) == ERR_LIB_SSL &&
+	    (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST ||
+		reason == SSL_R_WRONG_VERSION_NUMBER);
+}
+
+static const char *
+failure_words(const struct tls_state *st, int how)
+{
+	if (st->why != NULL)
+		return st->why;
+	if (how != SSL_ERROR_SSL && !st->any)
+		return st->err == 0 ? "Connection closed during SSL handshake"
+				    : "Connection error during SSL handshake";
+	return "SSL handshake failure";
+}
+
+static enum tw_io
+handshake_failed(struct tls_stage *sg, struct tls_state *st, int how)
+{
+	st->ssl_err = ERR_peek_error();
+	if (is_clear_text(st->ssl_err) && !st->is_server)
+		tls_count(TLS_CNT_CLEAR_TEXT);
+	tls_count(st->is_server ? TLS_CNT_SERVER_FAILED : TLS_CNT_CLIENT_FAILED);
+	st->why = failure_words(st, how);
+	(void)tls__stage_flush(sg, st); /* the alert */
+	st->failed = true;
+	return TW_IO_ERR;
+}
+
+/* The client's first request mostly stands behind its Finished: the tickets then
+ * go with the answer. */
+static enum tw_io
+handshake_done(struct tls_stage *sg, struct tls_state *st)
+{
+	st->established = true;
+	st->done_us = tw_now_us();
+	tls_count(st->is_server ? TLS_CNT_SERVER_OK : TLS_CNT_CLIENT_OK);
+	if (SSL_session_reused(st->ssl))
+		tls_count(
+		    st->is_server ? TLS_CNT_SERVER_RESUMED : TLS_CNT_CLIENT_RESUMED);
+	if (st->side->done != NULL && !st->side->done(st)) {
+		if (st->why == NULL)
+			st->why = "SSL handshake failure";
+		st->failed = true;
+		return TW_IO_ERR;
+	}
+	if (!st->is_server && sg->out_len > 0 && st->out.p == NULL &&
+	    tls__stage_holds(sg, st) &&
+	    tls__left_set(&st->out, sg->out, sg->out_len)) {
+		sg->out_len = 0;
+		st->lazy = true;
+	}
+	if (tls__stage_flush(sg, st) == TW_IO_ERR)
+		return TW_IO_ERR;
+	if (st->drained && st->conn != NULL && !tls__stage_holds(sg, st))
+		tw_conn_drained(st->conn);
+	return TW_IO_OK;
+}
+
+static enum tw_io
+tls_handshake(struct tw_conn *conn, void *state)
+{
+	struct tls_state *const st = state;
+	struct tls_stage *const sg = tls__stage();
+
+	(void)conn;
+	if (st->failed || sg == NULL)
+		return TW_IO_ERR;
+	if (st->out.p != NULL) {
+		const enum tw_io io = tls__held_flush(st);
+
+		if (io != TW_IO_OK)
+			return io;
+	}
+	tls__stage_enter(sg, st, TLS_STAGE_IN);
+	ERR_clear_error();
+	const int rc = SSL_do_handshake(st->ssl);
+	if (rc == 1)
+		return handshake_done(sg, st);
+	const int how = SSL_get_error(st->ssl, rc);
+	switch (how) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+	case SSL_ERROR_WANT_CLIENT_HELLO_CB:
+	case SSL_ERROR_WANT_X509_LOOKUP:
+		if (tls__stage_flush(sg, st) != TW_IO_ERR)
+			return TW_IO_AGAIN;
+		/* FALLTHROUGH */
+	default:
+		handshake_failed(sg, st, how);
+		ERR_clear_error();
+		return TW_IO_ERR;
+	}
+}
+
+/* --- reading --- */
+
+static enum tw_io
+recv_failed(struct tls_state *st, int how)
+{
+	if (how == SSL_ERROR_WANT_READ || how == SSL_ERROR_WANT_WRITE)
+		return st->renegotiates ? TW_IO_ERR : TW_IO_AGAIN;
+	if (how == SSL_ERROR_ZERO_RETURN)
+		return TW_IO_END;
+	st->failed = true;
+	ERR_clear_error();
+	if (how == SSL_ERROR_SYSCALL && st->err == 0)
+		return TW_IO_END;
+	return TW_IO_ERR;
+}
+
+/* Record after record, as long as there is room and ciphertext. */
+static enum tw_io
+recv_records(struct tls_stage *sg, struct tls_state *st, struct iovec to, size_t *n)
+{
+	size_t got = 0;
+	unsigned records = 0;
+
+	while (*n < to.iov_len) {
+		const int rc = SSL_read_ex(
+		    st->ssl, (char *)to.iov_base + *n, to.iov_len - *n, &got);
+
+		if (rc != 1)
+			return recv_failed(st, SSL_get_error(st->ssl, rc));
+		*n += got;
+		if (++records == TINY_RECORDS && *n < TINY_BYTES) {
+			tls_count(TLS_CNT_TINY);
+			return TW_IO_OK;
+		}
+		if (!tls__stage_holds(sg, st) && !SSL_has_pending(st->ssl))
+			break;
+	}
+	return TW_IO_OK;
+}
+
+static enum tw_io
+tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
+{
+	struct tls_state *const st = state;
+	struct tls_stage *const sg = tls__stage();
+	enum tw_io io;
+
+	*n = 0;
+	if (sg == NULL || (st->failed && !st->eof))
+		return TW_IO_ERR;
+	if (st->failed)
+		return st->err == 0 ? TW_IO_END : TW_IO_ERR;
+	tls__stage_enter(sg, st, len < TLS_STAGE_IN ? (uint32_t)len : TLS_STAGE_IN);
+	io = recv_records(sg, st, (struct iovec){ p, len }, n);
+	if (st->renegotiates)
+		io = TW_IO_ERR;
+	if (sg->out_len > 0 && tls__stage_flush(sg, st) == TW_IO_ERR)
+		io = TW_IO_ERR;
+	if (io == TW_IO_ERR) {
+		st->failed = true;
+		return io;
+	}
+	if (*n == 0)
+		return io;
+	if (conn != NULL && st->drained && io != TW_IO_END &&
+	    !tls__stage_holds(sg, st) && SSL_pending(st->ssl) == 0)
+		tw_conn_drained(conn);
+	return TW_IO_OK;
+}
+
+/* --- writing --- */
+
+struct source {
+	const struct iovec *iov;
+	int n_iov;
+	size_t off;  /* in iov[0] */
+	size_t left; /* in all of them */
+};
+
+/* The next `len` bytes in one piece: as they stand, or gathered. */
+static const char *
+source_take(struct source *src, char *gather, size_t len)
+{
+	const char *const whole = (const char *)src->iov->iov_base + src->off;
+	const bool is_whole = src->iov->iov_len - src->off >= len;
+	size_t have = 0;
+
+	while (have < len) {
+		const size_t rest = src->iov->iov_len - src->off;
+		const size_t part = rest < len - have ? rest : len - have;
+
+		if (!is_whole)
+			memcpy(gather + have,
+			    (const char *)src->iov->iov_base + src->off, part);
+		have += part;
+		src->off += part;
+		if (src->off == src->iov->iov_len) {
+			src->iov++;
+			src->n_iov--;
+			src->off = 0;
+		}
+	}
+	src->left -= len;
+	return is_whole ? whole : gather;
+}
+
+static struct source
+source_of(const struct iovec *iov, int n_iov)
+{
+	struct source src = { iov, n_iov, 0, 0 };
+
+	for (int i = 0; i < n_iov; i++)
+		src.left += iov[i].iov_len;
+	while (src.n_iov > 0 && src.iov->iov_len == 0) {
+		src.iov++;
+		src.n_iov--;
+	}
+	return src;
+}
+
+static enum tw_io
+send_records(struct tls_stage *sg, struct tls_state *st, struct source *src, size_t *n)
+{
+	size_t done;
+
+	while (src->left > 0 && (st->out.p == NULL || st->lazy)) {
+		const size_t len =
+		    src->left < st->side->max_record ? src->left : st->side->max_record;
+		const char *const p = source_take(src, sg->gather, len);
+
+		sg->direct = src->left == 0;
+		if (SSL_write_ex(st->ssl, p, len, &done) != 1 || done != len)
+			return TW_IO_ERR;
+		*n += len;
+	}
+	return TW_IO_OK;
+}
+
+static enum tw_io
+send_failed(struct tls_state *st)
+{
+	ERR_clear_error();
+	st->failed = true;
+	errno = st->err != 0 ? st->err : EPIPE;
+	return TW_IO_ERR;
+}
+
+static enum tw_io
+tls_send(struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov, size_t *n)
+{
+	struct tls_state *const st = state;
+	struct tls_stage *const sg = tls__stage();
+	struct source src = source_of(iov, n_iov);
+
+	(void)conn;
+	*n = 0;
+	if (sg == NULL || st->failed)
+		return send_failed(st);
+	if (st->out.p != NULL && !st->lazy) {
+		const enum tw_io io = tls__held_flush(st);
+
+		if (io != TW_IO_OK)
+			return io == TW_IO_ERR ? send_failed(st) : io;
+	}
+	tls__stage_enter(sg, st, 0);
+	if (send_records(sg, st, &src, n) == TW_IO_ERR)
+		return send_failed(st);
+	sg->direct = false;
+	return tls__stage_flush(sg, st) == TW_IO_ERR ? send_failed(st) : TW_IO_OK;
+}
+
+static enum tw_io
+tls_flush(struct tw_conn *conn, void *state)
+{
+	struct tls_state *const st = state;
+	const enum tw_io io = tls__held_flush(st);
+
+	(void)conn;
+	return io == TW_IO_ERR ? send_failed(st) : io;
+}
+
+/* --- the end --- */
+
+/* The alert is sent if there is room: nobody waits for it. */
+static void
+tls_shut(struct tw_conn *conn, void *state)
+{
+	struct tls_state *const st = state;
+	struct tls_stage *const sg = tls__stage();
+
+	(void)conn;
+	if (st->failed || !st->established || sg == NULL)
+		return;
+	tls__stage_enter(sg, st, 0);
+	ERR_clear_error();
+	(void)SSL_shutdown(st->ssl);
+	ERR_clear_error();
+	(void)tls__stage_flush(sg, st);
+	if (st->out.p != NULL)
+		(void)tls__held_flush(st);
+}
+
+/* A session that ended without the peer's alert may be resumed all the same. */
+static void
+tls_fini(struct tw_conn *conn, void *state)
+{
+	struct tls_state *const st = state;
+
+	(void)conn;
+	if (st->established && (!st->failed || st->eof))
+		SSL_set_shutdown(st->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	state_free(st);
+	ERR_clear_error();
+}
+
+static struct tw_str
+tls_alpn(const void *state)
+{
+	const struct tls_state *const st = state;
+	const unsigned char *p = NULL;
+	unsigned len = 0;
+
+	SSL_get0_alpn_selected(st->ssl, &p, &len);
+	return (struct tw_str){ (const char *)p, len };
+}
+
+static const char *
+tls_why(const void *state)
+{
+	const struct tls_state *const st = state;
+
+	return st->why;
+}
+
+const struct tw_transport tls_transports[] = {
+	{
+		.name = "tls",
+		.begin = tls_begin,
+		.handshake = tls_handshake,
+		.recv = tls_recv,
+		.send = tls_send,
+		.flush = tls_flush,
+		.shut = tls_shut,
+		.fini = tls_fini,
+		.alpn = tls_alpn,
+		.why = tls_why,
+	},
+	{ .name = NULL },
+};
