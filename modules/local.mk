@@ -439,3 +439,19 @@ module_LTLIBRARIES += modules/table.la
 modules_table_la_SOURCES =
 modules_table_la_LIBADD = modules/table/libtable.la
 modules_table_la_LDFLAGS = $(MODULE_LINK)
+
+# ---- h2
+if HAVE_NGHTTP2
+noinst_LTLIBRARIES += modules/h2/libh2.la
+modules_h2_libh2_la_SOURCES = \
+	modules/h2/h2_block.c \
+	modules/h2/h2_ctl.c \
+	modules/h2/h2_feed.c \
+	modules/h2/h2_field.c \
+	modules/h2/h2_head.c \
+	modules/h2/h2_out.c \
+	modules/h2/h2_session.c \
+	modules/h2/h2_stream.c \
+	modules/h2/h2_submit.c
+modules_h2_libh2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)
+endif

@@ -54,7 +54,7 @@ enum h2_code {
 enum h2_kind {
 	H2_REQUEST,
 	H2_RESPONSE,
-	H2_INTERIM,  /* 1xx */
+	H2_INTERIM, /* 1xx */
 	H2_TRAILERS,
 };
 
@@ -65,11 +65,11 @@ enum h2_kind {
  * DELETED or HOP, Host and those that HTTP/2 forbids are left out, names may
  * have any case. */
 struct h2_head {
-	uint8_t kind;     /* enum h2_kind */
-	bool end;         /* END_STREAM came with it; nothing follows */
-	bool too_large;   /* above the limits: nothing else is set; answer 431 */
+	uint8_t kind;   /* enum h2_kind */
+	bool end;       /* END_STREAM came with it; nothing follows */
+	bool too_large; /* above the limits: nothing else is set; answer 431 */
 	bool has_length;
-	uint16_t status;  /* responses */
+	uint16_t status; /* responses */
 	uint16_t n_hdr;
 	uint64_t content_length;
 	struct tw_str method, scheme, authority, path;
@@ -86,30 +86,30 @@ struct h2_limits {
 	uint32_t initial_window_size; /* of each stream, that peers fill */
 	uint32_t connection_window_size;
 	uint32_t max_frame_size;
-	uint32_t header_table_size;   /* of the decoder; the encoder's upper bound */
-	uint32_t max_list_bytes;      /* of a decoded head */
-	uint32_t max_fields;          /* at most TW_MAX_HDR */
-	uint32_t max_total_streams;   /* then GOAWAY; 0: no limit */
-	bool connect_protocol;        /* server: offers extended CONNECT */
+	uint32_t header_table_size; /* of the decoder; the encoder's upper bound */
+	uint32_t max_list_bytes;    /* of a decoded head */
+	uint32_t max_fields;        /* at most TW_MAX_HDR */
+	uint32_t max_total_streams; /* then GOAWAY; 0: no limit */
+	bool connect_protocol;      /* server: offers extended CONNECT */
 	/* abuse */
-	uint32_t max_glitches;        /* in all */
-	uint32_t max_resets;          /* RST_STREAM received, rate */
-	uint32_t max_resets_sent;     /* resets that the peer made us send, rate */
-	uint32_t max_settings;        /* frames, rate */
+	uint32_t max_glitches;    /* in all */
+	uint32_t max_resets;      /* RST_STREAM received, rate */
+	uint32_t max_resets_sent; /* resets that the peer made us send, rate */
+	uint32_t max_settings;    /* frames, rate */
 	uint32_t max_pings;
-	uint32_t max_priorities;      /* PRIORITY, unknown frames */
-	uint32_t max_empty;           /* frames without bytes that end nothing */
-	uint32_t max_updates;         /* WINDOW_UPDATE beyond the DATA sent, rate */
-	uint32_t max_block_frames;    /* CONTINUATION of one head */
-	uint32_t max_block_bytes;     /* compressed, of one head */
-	uint32_t max_replies;         /* frames queued for a peer that does not read */
+	uint32_t max_priorities;   /* PRIORITY, unknown frames */
+	uint32_t max_empty;        /* frames without bytes that end nothing */
+	uint32_t max_updates;      /* WINDOW_UPDATE beyond the DATA sent, rate */
+	uint32_t max_block_frames; /* CONTINUATION of one head */
+	uint32_t max_block_bytes;  /* compressed, of one head */
+	uint32_t max_replies;      /* frames queued for a peer that does not read */
 };
 
 /* Why a session was ended for abuse, or what counted as a glitch. */
 enum h2_abuse {
 	H2_ABUSE_NONE,
-	H2_ABUSE_RESETS,       /* rapid reset */
-	H2_ABUSE_RESETS_SENT,  /* MadeYouReset */
+	H2_ABUSE_RESETS,      /* rapid reset */
+	H2_ABUSE_RESETS_SENT, /* MadeYouReset */
 	H2_ABUSE_CONTINUATION,
 	H2_ABUSE_SETTINGS,
 	H2_ABUSE_PING,
@@ -139,12 +139,12 @@ struct h2_events {
 
 /* What the sessions of one worker share. */
 struct h2_worker {
-	uint32_t now_s;           /* the user sets it, any monotonic seconds */
+	uint32_t now_s;            /* the user sets it, any monotonic seconds */
 	struct h2_stream *streams; /* free */
 	struct h2_block *blocks;   /* free */
 	struct h2_chunk *chunks;   /* free */
 	uint32_t n_streams, n_blocks, n_chunks; /* free ones held */
-	uint8_t *enc;             /* owns: encoder scratch */
+	uint8_t *enc;                           /* owns: encoder scratch */
 	size_t enc_size;
 	uint64_t abuses[H2_N_ABUSE];
 };
@@ -172,28 +172,28 @@ struct h2_settings {
 
 struct h2_stream {
 	uint32_t id;
-	uint16_t flags;           /* H2_ST_... */
-	uint32_t code;            /* with H2_ST_RESET */
+	uint16_t flags; /* H2_ST_... */
+	uint32_t code;  /* with H2_ST_RESET */
 	int64_t send_window, recv_window;
-	uint32_t unconsumed;      /* handed to the user, not credited yet */
-	uint32_t credit;          /* consumed, no WINDOW_UPDATE sent yet */
-	uint64_t left;            /* of content-length */
-	void *user;               /* borrow: the user's */
-	struct h2_stream *chain;  /* of the table; of the free list */
+	uint32_t unconsumed;           /* handed to the user, not credited yet */
+	uint32_t credit;               /* consumed, no WINDOW_UPDATE sent yet */
+	uint64_t left;                 /* of content-length */
+	void *user;                    /* borrow: the user's */
+	struct h2_stream *chain;       /* of the table; of the free list */
 	struct h2_stream *prev, *next; /* of those that wait for a window */
 };
 
 struct h2_session {
 	uint32_t magic;
 	bool is_client;
-	uint8_t state;            /* engine's: what is read next */
-	bool dead;                /* a connection error: flush and close */
+	uint8_t state; /* engine's: what is read next */
+	bool dead;     /* a connection error: flush and close */
 	bool goaway_sent, goaway_seen;
-	uint8_t shutdown;         /* 0; 1: announced; 2: last id told */
-	bool acked;               /* our SETTINGS are in force */
-	uint8_t abuse;            /* enum h2_abuse, with dead */
-	uint32_t code;            /* enum h2_code, with dead */
-	const char *why;          /* with dead: static text */
+	uint8_t shutdown;            /* 0; 1: announced; 2: last id told */
+	bool acked;                  /* our SETTINGS are in force */
+	uint8_t abuse;               /* enum h2_abuse, with dead */
+	uint32_t code;               /* enum h2_code, with dead */
+	const char *why;             /* with dead: static text */
 	const struct h2_events *ev;  /* borrow: static */
 	const struct h2_limits *lim; /* borrow: gen */
 	struct h2_worker *wk;        /* borrow: worker */
@@ -201,13 +201,14 @@ struct h2_session {
 	struct h2_settings peer;
 	int64_t send_window, recv_window;
 	uint32_t credit;
-	uint32_t last_id;         /* highest that the peer opened */
-	uint32_t next_id;         /* client: the one h2_open() gives */
-	uint32_t goaway_id;       /* highest that we still take */
-	uint32_t n_streams;       /* open ones */
-	uint32_t n_blocked;       /* those that wait for a window (timer!) */
-	uint32_t n_total;         /* streams opened */
+	uint32_t last_id;   /* highest that the peer opened */
+	uint32_t next_id;   /* client: the one h2_open() gives */
+	uint32_t goaway_id; /* highest that we still take */
+	uint32_t n_streams; /* open ones */
+	uint32_t n_blocked; /* those that wait for a window (timer!) */
+	uint32_t n_total;   /* streams opened */
 	struct h2_stream *blocked_first, *blocked_last;
+	struct h2_stream *doomed; /* while a GOAWAY is dealt with */
 	struct h2_stream **table; /* own_table, or owns */
 	uint32_t n_buckets;
 	struct h2_stream *own_table[H2_BUCKETS];
@@ -217,8 +218,8 @@ struct h2_session {
 	uint8_t type, frame_flags;
 	uint8_t pad;
 	uint32_t frame_id, left;
-	struct h2_stream *cur;    /* of a DATA frame; NULL: dropped */
-	struct h2_block *block;   /* owns: the head being decoded */
+	struct h2_stream *cur;  /* of a DATA frame; NULL: dropped */
+	struct h2_block *block; /* owns: the head being decoded */
 	/* HPACK */
 	struct nghttp2_hd_inflater *inflater; /* owns */
 	struct nghttp2_hd_deflater *deflater; /* owns */
@@ -258,12 +259,13 @@ int h2_feed(struct h2_session *s, const char *p, size_t len, size_t *used);
 
 /** h2_can_open - client: one more request may go out on this connection. */
 bool h2_can_open(const struct h2_session *s);
-/** h2_open - client: a new stream, the user's. NULL: not now. */
+/** h2_open - client: a new stream, the user's; h2_submit_head() must follow
+ * before the next one is opened, ids go out in order. NULL: not now. */
 struct h2_stream *h2_open(struct h2_session *s, void *user);
 /** h2_submit_head - queues a request, response, 1xx (by hd->kind).
  * returns: 0; -1: the stream is dead, or out of memory. */
-int h2_submit_head(struct h2_session *s, struct h2_stream *st,
-    const struct h2_head *hd, bool end);
+int h2_submit_head(
+    struct h2_session *s, struct h2_stream *st, const struct h2_head *hd, bool end);
 /** h2_submit_trailers - ends the stream with them. */
 int h2_submit_trailers(struct h2_session *s, struct h2_stream *st,
     const struct tw_hdr *hdr, unsigned n_hdr);
@@ -271,15 +273,16 @@ int h2_submit_trailers(struct h2_session *s, struct h2_stream *st,
 /** h2_may_send - payload bytes that one DATA frame may hold now. */
 size_t h2_may_send(const struct h2_session *s, const struct h2_stream *st);
 /** h2_data_frame - debits and makes the header of one DATA frame; the payload
- * must go out behind it, and h2_out first. in: want bytes; end, when all of
- * them fit END_STREAM goes along. out: head. returns: bytes of payload; < want: window() will tell;
- * (size_t)-1: no frame at all. */
-size_t h2_data_frame(struct h2_session *s, struct h2_stream *st, size_t want, bool end,
+ * must go out behind it, and what is in the output before it. in: want bytes;
+ * end, when all of them fit END_STREAM goes along. out: head. returns: bytes of
+ * payload (when < want, ask again); -1: no frame: window() will tell, or the
+ * stream is dead. */
+ssize_t h2_data_frame(struct h2_session *s, struct h2_stream *st, size_t want, bool end,
     uint8_t head[H2_FRAME_HEAD]);
 /** h2_submit_data - copies as much payload into the output as may be sent, in
  * as many frames as needed. returns: bytes taken; end counts when all were. */
-size_t h2_submit_data(struct h2_session *s, struct h2_stream *st, const char *p,
-    size_t len, bool end);
+size_t h2_submit_data(
+    struct h2_session *s, struct h2_stream *st, const char *p, size_t len, bool end);
 
 /** h2_consumed - the user has dealt with n bytes of payload. */
 void h2_consumed(struct h2_session *s, struct h2_stream *st, size_t n);
