@@ -405,8 +405,13 @@ noinst_LTLIBRARIES += modules/tls/libtls.la
 modules_tls_libtls_la_SOURCES = \
 	modules/tls/bind_crt.c \
 	modules/tls/bio.c \
+	modules/tls/crt_list.c \
 	modules/tls/ctx.c \
 	modules/tls/opts_kw.c \
+	modules/tls/sni.c \
+	modules/tls/store.c \
+	modules/tls/store_cert.c \
+	modules/tls/store_load.c \
 	modules/tls/tls_mod.c \
 	modules/tls/transport.c
 module_LTLIBRARIES += modules/tls.la

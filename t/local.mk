@@ -64,6 +64,7 @@ UNIT_TESTS = \
 	t/unit/test_statuses \
 	t/unit/test_table \
 	t/unit/test_str \
+	t/unit/test_tls_store \
 	t/unit/test_topology \
 	t/unit/test_trail_text \
 	t/unit/test_tune \
@@ -117,6 +118,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_conf \
 	t/fuzz/fuzz_cookie \
 	t/fuzz/fuzz_server_state \
+	t/fuzz/fuzz_crt_list \
 	t/fuzz/fuzz_expr \
 	t/fuzz/fuzz_dns \
 	t/fuzz/fuzz_h1 \
@@ -191,6 +193,8 @@ t_unit_test_h1_parse_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_h1_write_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_chunk_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
 t_fuzz_fuzz_balance_LDADD = modules/balance/libbalance.la $(FUZZ_LINK)
+t_unit_test_tls_store_LDADD = modules/tls/libtls.la $(LDADD)
+t_fuzz_fuzz_crt_list_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_fuzz_fuzz_cookie_LDADD = modules/cookie/libcookie.la $(FUZZ_LINK)
 t_fuzz_fuzz_h1_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
 t_unit_test_balance_LDADD = modules/balance/libbalance.la $(LDADD)
