@@ -84,6 +84,7 @@ struct tls_state;
 
 /* What transport.c needs of a line. Filled by check(). */
 struct tls_side {
+	struct tw_gen *gen;         /* whose line it is: connections hold it */
 	SSL_CTX *ctx;               /* owns one reference, until the generation ends */
 	const struct tls_opts *opts;
 	uint32_t max_record;        /* bytes of payload in a record */

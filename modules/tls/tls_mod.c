@@ -78,6 +78,7 @@ check_bind(struct tw_gen *gen, const struct tw_proxy *px, struct tw_bind *bind)
 		default_alpn(gen, px, &tb->opts);
 	if (tb->opts.no_alpn)
 		tb->opts.alpn_len = 0;
+	tb->side.gen = gen;
 	tb->side.opts = &tb->opts;
 	tb->side.max_record = max_record(tls_gen_of(gen));
 	tb->side.ctx = tls__ctx_new(gen, &tb->opts, true, &err);

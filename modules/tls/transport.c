@@ -28,6 +28,7 @@ state_free(struct tls_state *st)
 	SSL_free(st->ssl);
 	tls__left_free(&st->in);
 	tls__left_free(&st->out);
+	tw_gen_release(st->side->gen);
 	st->magic = 0;
 	free(st);
 }
@@ -59,6 +60,7 @@ tls_begin(struct tw_conn *conn, const struct tw_start *start)
 
 	if (st == NULL)
 		return NULL;
+	tw_gen_hold(((const struct tls_side *)start->conf)->gen);
 	*st = (struct tls_state){
 		.magic = TLS_STATE_MAGIC,
 		.fd = start->fd,
