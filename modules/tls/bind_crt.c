@@ -14,7 +14,8 @@ tls__bind_certs(struct tw_gen *gen, struct tw_bind *bind, struct tls_bind *tb)
 
 	(void)bind;
 	if (tb->crt == NULL)
-		return tw_gen_fail(gen, NULL, 0, "no SSL certificate specified for a "
+		return tw_gen_fail(gen, NULL, 0,
+		    "no SSL certificate specified for a "
 		    "'bind' line with 'ssl' (use 'crt <file>')");
 	file = tls__file(gen, tls_gen_of(gen)->crt_base, tb->crt);
 	if (SSL_CTX_use_certificate_chain_file(ctx, file) != 1 ||

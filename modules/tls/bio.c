@@ -240,8 +240,8 @@ bio_write(BIO *bio, const char *p, int len)
 static int
 left_take(struct tls_left *left, char *p, int len)
 {
-	const uint32_t n =
-	    left->len - left->off < (uint32_t)len ? left->len - left->off : (uint32_t)len;
+	const uint32_t n = left->len - left->off < (uint32_t)len ? left->len - left->off
+								 : (uint32_t)len;
 
 	memcpy(p, left->p + left->off, n);
 	left->off += n;

@@ -36,7 +36,8 @@ tls__ssl_error(struct tw_err *err, const char *what, const char *word)
 bool
 tls__errset_has(const struct tls_errset *set, int code)
 {
-	return code >= 0 && code < 128 && (set->bits[code / 64] >> (code % 64) & 1) != 0;
+	return code >= 0 && code < 128 &&
+	    (set->bits[code / 64] >> (code % 64) & 1) != 0;
 }
 
 const char *
@@ -81,17 +82,16 @@ set_versions(SSL_CTX *ctx, const struct tls_opts *o, const struct tls_opts *def,
 {
 	const bool said = o->min_ver != 0 || o->max_ver != 0 || o->no_versions != 0;
 	const struct tls_opts *const use = said ? o : def;
-	const int floor = use->min_ver != 0 ? use->min_ver
-	    : use->no_versions != 0 && use->max_ver == 0
-	    ? TLS1_VERSION
-	    : TLS1_2_VERSION;
+	const int floor = use->min_ver != 0              ? use->min_ver
+	    : use->no_versions != 0 && use->max_ver == 0 ? TLS1_VERSION
+							 : TLS1_2_VERSION;
 	int min = 0, max = 0;
 
 	for (size_t i = 0; i < N_VERSIONS; i++) {
 		const int v = versions[i].version;
 
-		if (v < floor && !(use->max_ver != 0 && use->max_ver < floor &&
-				     use->min_ver == 0))
+		if (v < floor &&
+		    !(use->max_ver != 0 && use->max_ver < floor && use->min_ver == 0))
 			continue;
 		if ((use->max_ver != 0 && v > use->max_ver) ||
 		    (use->no_versions & versions[i].bit) != 0) {
@@ -147,8 +147,7 @@ set_groups(SSL_CTX *ctx, const struct tls_opts *o, const struct tls_opts *def,
 	const char *const csig = either(o->client_sigalgs, def->client_sigalgs);
 
 	if (curves != NULL && !SSL_CTX_set1_curves_list(ctx, curves))
-		return tls__ssl_error(
-		    err, "unable to set SSL curves list to", curves);
+		return tls__ssl_error(err, "unable to set SSL curves list to", curves);
 	if (sig != NULL && !SSL_CTX_set1_sigalgs_list(ctx, sig))
 		return tls__ssl_error(
 		    err, "unable to set SSL Signature Algorithm list to", sig);
@@ -173,12 +172,12 @@ set_dh(SSL_CTX *ctx, const struct tls_gen *g, struct tw_err *err)
 	dh = bio == NULL ? NULL : PEM_read_bio_Parameters(bio, NULL);
 	BIO_free(bio);
 	if (dh == NULL)
-		return tls__ssl_error(err, "unable to load DH parameters from",
-		    g->dh_file);
+		return tls__ssl_error(
+		    err, "unable to load DH parameters from", g->dh_file);
 	if (!SSL_CTX_set0_tmp_dh_pkey(ctx, dh)) {
 		EVP_PKEY_free(dh);
-		return tls__ssl_error(err, "unable to use DH parameters from",
-		    g->dh_file);
+		return tls__ssl_error(
+		    err, "unable to use DH parameters from", g->dh_file);
 	}
 	return 0;
 }
@@ -190,8 +189,8 @@ set_dh(SSL_CTX *ctx, const struct tls_gen *g, struct tw_err *err)
 static int
 verify_done(int ok, X509_STORE_CTX *store)
 {
-	const SSL *const ssl = X509_STORE_CTX_get_ex_data(
-	    store, SSL_get_ex_data_X509_STORE_CTX_idx());
+	const SSL *const ssl =
+	    X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls_state *const st = tls_state_of_ssl(ssl);
 	const int depth = X509_STORE_CTX_get_error_depth(store);
 	const int e = X509_STORE_CTX_get_error(store);
@@ -204,8 +203,9 @@ verify_done(int ok, X509_STORE_CTX *store)
 	}
 	if (depth == 0 && st->crt_err == 0)
 		st->crt_err = e;
-	if (tls__errset_has(depth > 0 ? &st->side->opts->ca_ignore
-				      : &st->side->opts->crt_ignore, e)) {
+	if (tls__errset_has(
+		depth > 0 ? &st->side->opts->ca_ignore : &st->side->opts->crt_ignore,
+		e)) {
 		X509_STORE_CTX_set_error(store, X509_V_OK);
 		ERR_clear_error();
 		return 1;
@@ -244,7 +244,7 @@ load_crl(SSL_CTX *ctx, const char *file, struct tw_err *err)
 static int
 send_names(SSL_CTX *ctx, const struct tls_opts *o, struct tw_err *err)
 {
-	STACK_OF(X509_NAME) *names;
+	STACK_OF(X509_NAME) * names;
 
 	if (o->ca_file == NULL || o->no_ca_names || o->ca_file[0] == '@')
 		return 0;
@@ -354,8 +354,8 @@ info(const SSL *ssl, int where, int value)
 static void
 set_modes(SSL_CTX *ctx, const struct tls_opts *o, const struct tls_opts *def)
 {
-	uint64_t options = SSL_OP_ALL | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_SSLv3;
+	uint64_t options = SSL_OP_ALL | SSL_OP_NO_COMPRESSION |
+	    SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_SSLv3;
 
 	if (o->prefer_client_ciphers || def->prefer_client_ciphers)
 		options |= SSL_OP_PRIORITIZE_CHACHA;
@@ -391,8 +391,8 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 {
 	const struct tls_gen *const g = tls_gen_of(gen);
 	const struct tls_opts *const def = is_listener ? &g->bind : &g->server;
-	SSL_CTX *ctx = SSL_CTX_new(is_listener ? TLS_server_method()
-					       : TLS_client_method());
+	SSL_CTX *ctx =
+	    SSL_CTX_new(is_listener ? TLS_server_method() : TLS_client_method());
 
 	if (ctx == NULL) {
 		tls__ssl_error(err, "unable to make a context for", "ssl");

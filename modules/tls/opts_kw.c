@@ -71,7 +71,8 @@ static int
 word_apply(struct tw_line *ln, int at, struct tls_opts *o, size_t i)
 {
 	if (words[i].force == SSL3_VERSION)
-		return tw_line_fail(ln, at, "SSLv3 is not supported by the SSL library");
+		return tw_line_fail(
+		    ln, at, "SSLv3 is not supported by the SSL library");
 	if (words[i].force != 0)
 		o->min_ver = o->max_ver = words[i].force;
 	o->no_versions |= words[i].no_version;
@@ -103,9 +104,11 @@ option_take(struct tw_line *ln, struct tls_opts *o, int i)
 	const char *const word = tw_arg(ln, i);
 
 	if (strcmp(word, "ssl-min-ver") == 0)
-		return version_of(ln, i + 1, tw_arg(ln, i + 1), &o->min_ver) < 0 ? -1 : 2;
+		return version_of(ln, i + 1, tw_arg(ln, i + 1), &o->min_ver) < 0 ? -1
+										 : 2;
 	if (strcmp(word, "ssl-max-ver") == 0)
-		return version_of(ln, i + 1, tw_arg(ln, i + 1), &o->max_ver) < 0 ? -1 : 2;
+		return version_of(ln, i + 1, tw_arg(ln, i + 1), &o->max_ver) < 0 ? -1
+										 : 2;
 	for (size_t k = 0; k < N_WORDS - 2; k++) /* the last are for lines only */
 		if (strcmp(word, words[k].word) == 0)
 			return word_apply(ln, i, o, k) < 0 ? -1 : 1;
@@ -164,8 +167,8 @@ tls_set_alpn(struct tw_line *ln)
 		if (part == 0 && word[0] == '\0')
 			break;
 		if (part == 0)
-			return tw_line_fail(
-			    ln, 0, "'%s' : empty protocol name not allowed", ln->kw->word);
+			return tw_line_fail(ln, 0,
+			    "'%s' : empty protocol name not allowed", ln->kw->word);
 		if (part > 255)
 			return tw_line_fail(
 			    ln, 0, "'%s' : protocol name too long", ln->kw->word);

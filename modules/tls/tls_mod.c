@@ -58,8 +58,9 @@ default_alpn(struct tw_gen *gen, const struct tw_proxy *px, struct tls_opts *o)
 	unsigned char wire[255];
 	const uint32_t len = tls__alpn_default(px, wire);
 
-	o->alpn = tw_arena_str(tw_gen_arena(gen),
-	    (struct tw_str){ (const char *)wire, len }).p;
+	o->alpn =
+	    tw_arena_str(tw_gen_arena(gen), (struct tw_str){ (const char *)wire, len })
+		.p;
 	o->alpn_len = len;
 }
 

@@ -133,8 +133,7 @@ handshake_done(struct tls_stage *sg, struct tls_state *st)
 		return TW_IO_ERR;
 	}
 	if (!st->is_server && sg->out_len > 0 && st->out.p == NULL &&
-	    tls__stage_holds(sg, st) &&
-	    tls__left_set(&st->out, sg->out, sg->out_len)) {
+	    tls__stage_holds(sg, st) && tls__left_set(&st->out, sg->out, sg->out_len)) {
 		sg->out_len = 0;
 		st->lazy = true;
 	}
@@ -329,7 +328,8 @@ send_failed(struct tls_state *st)
 }
 
 static enum tw_io
-tls_send(struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov, size_t *n)
+tls_send(
+    struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov, size_t *n)
 {
 	struct tls_state *const st = state;
 	struct tls_stage *const sg = tls__stage();
@@ -417,16 +417,16 @@ tls_why(const void *state)
 
 const struct tw_transport tls_transports[] = {
 	{
-		.name = "tls",
-		.begin = tls_begin,
-		.handshake = tls_handshake,
-		.recv = tls_recv,
-		.send = tls_send,
-		.flush = tls_flush,
-		.shut = tls_shut,
-		.fini = tls_fini,
-		.alpn = tls_alpn,
-		.why = tls_why,
+	    .name = "tls",
+	    .begin = tls_begin,
+	    .handshake = tls_handshake,
+	    .recv = tls_recv,
+	    .send = tls_send,
+	    .flush = tls_flush,
+	    .shut = tls_shut,
+	    .fini = tls_fini,
+	    .alpn = tls_alpn,
+	    .why = tls_why,
 	},
 	{ .name = NULL },
 };
