@@ -97,6 +97,13 @@ UNIT_TESTS += \
 	t/unit/test_vrrp_wire
 endif
 
+if HAVE_NGHTTP2
+UNIT_TESTS += \
+	t/unit/test_h2_frames \
+	t/unit/test_h2_heads \
+	t/unit/test_h2_talk
+endif
+
 # Linked by every program that says nothing else: the unit tests.
 LDADD = core/libcore.a $(TW_CORE_LIBS) $(CMOCKA_LIBS)
 
@@ -139,6 +146,10 @@ FUZZ_TARGETS += \
 	t/fuzz/fuzz_vrrp_frame \
 	t/fuzz/fuzz_vrrp_packet \
 	t/fuzz/fuzz_vrrp_peer
+endif
+if HAVE_NGHTTP2
+FUZZ_TARGETS += \
+	t/fuzz/fuzz_h2
 endif
 check_PROGRAMS += $(FUZZ_TARGETS)
 if FUZZING
@@ -262,3 +273,8 @@ t_fuzz_fuzz_vrrp_conf_LDADD = $(VRRP_LINK) $(FUZZ_LINK)
 t_fuzz_fuzz_vrrp_frame_LDADD = $(VRRP_LINK) $(FUZZ_LINK)
 t_fuzz_fuzz_vrrp_packet_LDADD = $(VRRP_LINK) $(FUZZ_LINK)
 t_fuzz_fuzz_vrrp_peer_LDADD = $(VRRP_LINK) $(FUZZ_LINK)
+H2_LINK = modules/h2/libh2.la $(NGHTTP2_LIBS)
+t_unit_test_h2_frames_LDADD = $(H2_LINK) $(LDADD)
+t_unit_test_h2_heads_LDADD = $(H2_LINK) $(LDADD)
+t_unit_test_h2_talk_LDADD = $(H2_LINK) $(LDADD)
+t_fuzz_fuzz_h2_LDADD = $(H2_LINK) $(FUZZ_LINK)
