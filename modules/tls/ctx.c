@@ -9,6 +9,7 @@
  */
 #include <stdio.h>
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -19,8 +20,6 @@
 
 #define CACHE_SIZE 20000
 #define LIFETIME_S 300
-#define DEFAULT_DH 2048
-#define CURVES "X25519:P-256:P-384:P-521"
 
 int
 tls__ssl_error(struct tw_err *err, const char *what, const char *word)
@@ -157,7 +156,31 @@ set_groups(SSL_CTX *ctx, const struct tls_opts *o, const struct tls_opts *def,
 	return 0;
 }
 
-/* Parameters for finite-field DH: a file's, else those OpenSSL has for the size. */
+/* The largest group of RFC 7919 that is not larger than asked for. */
+static EVP_PKEY *
+named_dh(uint32_t bits)
+{
+	char *const group = bits >= 8192 ? "ffdhe8192"
+	    : bits >= 6144		 ? "ffdhe6144"
+	    : bits >= 4096		 ? "ffdhe4096"
+	    : bits >= 3072		 ? "ffdhe3072"
+					 : "ffdhe2048";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_PKEY_CTX *const pc = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
+	EVP_PKEY *dh = NULL;
+
+	if (pc != NULL && EVP_PKEY_paramgen_init(pc) == 1 &&
+	    EVP_PKEY_CTX_set_params(pc, params) == 1)
+		(void)EVP_PKEY_paramgen(pc, &dh);
+	EVP_PKEY_CTX_free(pc);
+	return dh;
+}
+
+/* Parameters for finite-field DH: a file's, those of the size asked for, else what
+ * OpenSSL takes for the key. */
 static int
 set_dh(SSL_CTX *ctx, const struct tls_gen *g, struct tw_err *err)
 {
@@ -165,6 +188,10 @@ set_dh(SSL_CTX *ctx, const struct tls_gen *g, struct tw_err *err)
 	BIO *bio;
 
 	if (g->dh_file == NULL) {
+		dh = g->default_dh != 0 ? named_dh(g->default_dh) : NULL;
+		if (dh != NULL && SSL_CTX_set0_tmp_dh_pkey(ctx, dh))
+			return 0;
+		EVP_PKEY_free(dh);
 		SSL_CTX_set_dh_auto(ctx, 1);
 		return 0;
 	}
