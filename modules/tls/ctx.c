@@ -161,9 +161,9 @@ static EVP_PKEY *
 named_dh(uint32_t bits)
 {
 	char *const group = bits >= 8192 ? "ffdhe8192"
-	    : bits >= 6144		 ? "ffdhe6144"
-	    : bits >= 4096		 ? "ffdhe4096"
-	    : bits >= 3072		 ? "ffdhe3072"
+	    : bits >= 6144               ? "ffdhe6144"
+	    : bits >= 4096               ? "ffdhe4096"
+	    : bits >= 3072               ? "ffdhe3072"
 					 : "ffdhe2048";
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0),
