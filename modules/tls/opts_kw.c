@@ -194,13 +194,6 @@ tls_set_npn(struct tw_line *ln)
 	    "'alpn'");
 }
 
-int
-tls_set_refused(struct tw_line *ln)
-{
-	return tw_line_fail(ln, -1,
-	    "'%s' : not supported by this version of OpenSSL; remove it", ln->kw->word);
-}
-
 /* "all", or numbers and names of X509_V_ERR_*. */
 static int
 ignore_add(struct tw_line *ln, struct tls_errset *set, char *word)

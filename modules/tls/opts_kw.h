@@ -24,6 +24,5 @@ tw_kw_set tls_set_base;
 tw_kw_set tls_set_cachesize;
 tw_kw_set tls_set_lifetime;
 tw_kw_set tls_set_dh;
-tw_kw_set tls_set_refused;   /* what OpenSSL 3 has not */
 
 #endif
