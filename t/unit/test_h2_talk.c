@@ -58,8 +58,8 @@ exchange(void **state)
 		assert_non_null(strstr(sv->log,
 		    " POST http a.b /x [host=a.b] "
 		    "[x-mixed=1] [te=trailers]\ndata "));
-		assert_non_null(strstr(
-		    sv->log, i % 2 ? " 'y'\ntrailers " : " 'body'\ntrailers "));
+		assert_non_null(
+		    strstr(sv->log, i % 2 ? " 'y'\ntrailers " : " 'body'\ntrailers "));
 		const struct h2_head early = { .kind = H2_INTERIM, .status = 103 };
 		h2_submit_head(&sv->s, sv->held[0], &early, false);
 		h2_submit_head(&sv->s, sv->held[0], &ok, false);
