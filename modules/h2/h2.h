@@ -208,7 +208,6 @@ struct h2_session {
 	uint32_t n_blocked; /* those that wait for a window (timer!) */
 	uint32_t n_total;   /* streams opened */
 	struct h2_stream *blocked_first, *blocked_last;
-	struct h2_stream *doomed; /* while a GOAWAY is dealt with */
 	struct h2_stream **table; /* own_table, or owns */
 	uint32_t n_buckets;
 	struct h2_stream *own_table[H2_BUCKETS];

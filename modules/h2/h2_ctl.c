@@ -232,27 +232,32 @@ read_ping(struct h2_session *s, const uint8_t *p)
 	return s->dead ? -1 : 0;
 }
 
-/* Streams that the peer will not look at may be tried elsewhere. */
+/* returns: one that is open and above `last`; NULL: there is none. */
+static struct h2_stream *
+one_above(const struct h2_session *s, uint32_t bucket, uint32_t last)
+{
+	struct h2_stream *st = s->table[bucket];
+
+	while (st != NULL && st->id <= last)
+		st = st->chain;
+	return st;
+}
+
+/* Streams that the peer will not look at may be tried elsewhere. Looked for
+ * anew after each event, as it may have let go of others. */
 static int
 read_goaway(struct h2_session *s, const uint8_t *p)
 {
 	const uint32_t last = h2_get32(p) & H2_MAX_ID;
 
 	s->goaway_seen = true;
-	for (uint32_t i = 0; s->is_client && i < s->n_buckets; i++)
-		for (struct h2_stream *st = s->table[i], *next; st; st = next) {
-			next = st->chain;
-			if (st->id <= last)
-				continue;
-			h2_stream_kill(s, st, H2_REFUSED_STREAM, false);
-			st->next = s->doomed;
-			s->doomed = st;
-		}
-	while (s->doomed != NULL) {
-		struct h2_stream *const st = s->doomed;
+	for (uint32_t i = 0; s->is_client && i < s->n_buckets; i++) {
+		struct h2_stream *st;
 
-		s->doomed = st->next;
-		s->ev->reset(s, st, H2_REFUSED_STREAM);
+		while ((st = one_above(s, i, last)) != NULL) {
+			h2_stream_kill(s, st, H2_REFUSED_STREAM, false);
+			s->ev->reset(s, st, H2_REFUSED_STREAM);
+		}
 	}
 	if (s->ev->goaway != NULL)
 		s->ev->goaway(s, last, h2_get32(p + 4));
