@@ -42,7 +42,6 @@ static const struct {
 	{ "no-tls-tickets", 0, 0, offsetof(struct tls_opts, no_tickets) },
 	{ "prefer-client-ciphers", 0, 0,
 	    offsetof(struct tls_opts, prefer_client_ciphers) },
-	{ "strict-sni", 0, 0, offsetof(struct tls_opts, strict_sni) },
 	{ "no-alpn", 0, 0, offsetof(struct tls_opts, no_alpn) },
 	{ "no-ca-names", 0, 0, offsetof(struct tls_opts, no_ca_names) },
 };
