@@ -198,9 +198,9 @@ sub refused
 	}
 }
 
-refused('TLS', 'bind', 'ssl crt /x.pem', 'alpn h2', 'ca-file x', 'verify optional', 'crt-list x', 'npn h2', 'curves X25519', 'ssl-min-ver TLSv1.2', 'ssl-max-ver TLSv1.3', 'no-sslv3', 'no-tlsv10', 'no-tlsv11', 'no-tls-tickets');
+refused('TLS', 'bind', 'crt-list x', 'strict-sni', 'allow-0rtt', 'default-crt x', 'generate-certificates');
 refused('TLS', 'server', 'ssl verify none', 'check-ssl', 'check-sni x', 'sni str(x)', 'alpn h2');
-refused('TLS', 'global', 'ssl-default-bind-options no-sslv3', 'ssl-default-bind-ciphers X', 'ssl-default-bind-ciphersuites X', 'ssl-default-bind-curves X', 'ssl-default-server-ciphers X', 'ssl-default-server-ciphersuites X', 'ssl-default-server-options no-sslv3', 'ca-base /x', 'crt-base /x', 'tune.ssl.default-dh-param 2048', 'ssl-dh-param-file x');
+refused('TLS', 'global', 'ssl-default-server-ciphers X', 'ssl-default-server-ciphersuites X', 'ssl-default-server-options no-sslv3', 'tune.ssl.keylog on');
 refused('HTTP/2', 'global', 'tune.h2.initial-window-size 65535');
 refused('other sections', 'section', 'peers p', 'mailers m', 'cache c');
 refused('others', 'proxy', 'email-alert mailers m', 'filter spoe engine e config f', 'filter cache c', 'http-request cache-use c', 'http-response cache-store c', 'http-request send-spoe-group e g');
