@@ -70,11 +70,8 @@ tw__kept_event(struct tw_conn *srvc)
 
 	if (!srvc->readable && !srvc->rdhup && !srvc->failed && !srvc->timed_out)
 		return;
-	if (srvc->transport != NULL && !srvc->timed_out &&
-	    tw__upstream_is_clean(srvc)) {
-		tw__buf_put(srvc);
+	if (!srvc->timed_out && tw__upstream_rests(srvc))
 		return;
-	}
 	srvc->kept_by->kept = NULL;
 	tw__conn_free(&conn);
 }
@@ -452,15 +449,21 @@ has_error(struct tw_conn *srvc)
 }
 
 static enum tw__next
+connected(struct tw_req *req)
+{
+	req->step = TW__SEND;
+	req->sub = 0;
+	return TW__MORE;
+}
+
+static enum tw__next
 handshake(struct tw_req *req)
 {
 	struct tw_conn *const srvc = req->srvc;
 
 	switch (srvc->transport->handshake(srvc, srvc->transport_state)) {
 	case TW_IO_OK:
-		req->step = TW__SEND;
-		req->sub = 0;
-		return TW__MORE;
+		return connected(req);
 	case TW_IO_AGAIN:
 		return TW__WAIT;
 	default:
@@ -506,11 +509,9 @@ connecting(struct tw_req *req)
 		return TW__WAIT;
 	if ((!req->http || req->req.body != TW_BODY_NONE) && has_error(srvc))
 		return tw__server_failed(req, false);
-	req->step = TW__SEND;
-	req->sub = 0;
+	/* played requests are in clear text */
 	if (req->srv->transport == NULL || TW_UNLIKELY(tw__upstream_instead != NULL))
-		return TW__MORE; /* played requests are in clear text */
-	req->step = TW__CONNECT;
+		return connected(req);
 	return transport_begin(req);
 }
 

@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include <tideway/balance.h>
-#include <tideway/transport.h>
 #include <tideway/check.h>
 #include <tideway/expr.h>
 #include <tideway/filter.h>
@@ -20,6 +19,7 @@
 #include <tideway/report.h>
 #include <tideway/service.h>
 #include <tideway/table.h>
+#include <tideway/transport.h>
 #include "core/module/module_int.h"
 
 static bool

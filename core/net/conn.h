@@ -240,6 +240,9 @@ void tw__upstream_unuse(struct tw_conn *conn);
 /** tw__upstream_is_clean - it may carry another exchange: nothing unread or
  * unsent, closed by nobody. */
 bool tw__upstream_is_clean(struct tw_conn *conn);
+/** tw__upstream_rests - an event of one without an exchange was about its transport
+ * alone (a ticket came). */
+bool tw__upstream_rests(struct tw_conn *conn);
 /** tw__upstream_put - keeps it idle for the next request. */
 void tw__upstream_put(struct tw_conn **conn);
 /* What packets to a server carry, for one connection. */

@@ -187,6 +187,15 @@ tw__upstream_is_clean(struct tw_conn *conn)
 	return true;
 }
 
+bool
+tw__upstream_rests(struct tw_conn *conn)
+{
+	if (conn->transport == NULL || !tw__upstream_is_clean(conn))
+		return false;
+	tw__buf_put(conn);
+	return true;
+}
+
 static void
 purge_by(struct tw__net *net, uint64_t due_ms)
 {
@@ -239,10 +248,8 @@ tw__upstream_lost(struct tw_conn **pconn)
 	    idle_of(conn->worker->net, conn->server->number, false);
 
 	TW_ASSERT(idle != NULL);
-	if (conn->transport != NULL && tw__upstream_is_clean(conn)) {
-		tw__buf_put(conn);
+	if (tw__upstream_rests(conn))
 		return;
-	}
 	idle_remove(idle, conn);
 	tw__conn_free(pconn);
 }
