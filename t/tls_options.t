@@ -15,6 +15,10 @@ system("cd $dir && openssl req -x509 -newkey rsa:2048 -nodes -keyout k.pem -out 
 system("openssl genpkey -genparam -algorithm DH -pkeyopt group:ffdhe3072"
     . " -out $dir/dh.pem 2>/dev/null") == 0 or die;
 
+system("cd $dir && openssl pkey -in k.pem -aes128 -passout pass:x -out e.pem"
+    . ' && cat c.pem e.pem > enc.pem && openssl genpkey -algorithm EC -pkeyopt'
+    . ' ec_paramgen_curve:P-256 2>/dev/null | cat c.pem - > other.pem') == 0 or die;
+
 sub tls
 {
 	my ($p, $bind, %opt) = @_;
@@ -134,6 +138,8 @@ my @wrong = (
 	['bind', 'ssl', qr/certificate/],
 	['bind', "ssl crt $dir/none.pem", qr/none\.pem/],
 	['bind', "ssl crt $dir/c.pem", qr/c\.pem/],
+	['bind', "ssl crt $dir/enc.pem", qr/key in '\S*enc\.pem' is encrypted/],
+	['bind', "ssl crt $dir/other.pem", qr/inconsistencies.*other\.pem/],
 	['bind', "ssl crt $key ssl-min-ver TLSv9", qr/TLSv9.*TLSv1\.0/],
 	['bind', "ssl crt $key ssl-min-ver", qr/ssl-min-ver/],
 	['bind', "ssl crt $key ssl-min-ver TLSv1.3 ssl-max-ver TLSv1.2", qr/excluded/],

@@ -3,12 +3,21 @@
 /*
  * bind_crt.c - the certificate of a bind line: one PEM file. Control thread.
  */
+#include "store.h"
 #include "tls.h"
+
+static int
+use(SSL_CTX *ctx, const struct tls_cert *cert, struct tw_err *err)
+{
+	if (SSL_CTX_use_cert_and_key(ctx, cert->leaf, cert->key, cert->chain, 1) == 1)
+		return 0;
+	return tls__ssl_error(err, "unable to use certificate from", cert->path);
+}
 
 int
 tls__bind_certs(struct tw_gen *gen, struct tw_bind *bind, struct tls_bind *tb)
 {
-	SSL_CTX *const ctx = tb->side.ctx;
+	static const struct tls_load alone = { .extras = 0 };
 	struct tw_err err;
 	const char *file;
 
@@ -18,11 +27,11 @@ tls__bind_certs(struct tw_gen *gen, struct tw_bind *bind, struct tls_bind *tb)
 		    "no SSL certificate specified for a "
 		    "'bind' line with 'ssl' (use 'crt <file>')");
 	file = tls__file(gen, tls_gen_of(gen)->crt_base, tb->crt);
-	if (SSL_CTX_use_certificate_chain_file(ctx, file) != 1 ||
-	    SSL_CTX_use_PrivateKey_file(ctx, file, SSL_FILETYPE_PEM) != 1 ||
-	    SSL_CTX_check_private_key(ctx) != 1) {
-		tls__ssl_error(&err, "unable to load certificate from", file);
+	struct tls_cert *cert = tls__cert_load(file, &alone, &err);
+	if (cert == NULL || use(tb->side.ctx, cert, &err) < 0) {
+		tls__cert_unref(&cert);
 		return tw_gen_fail(gen, NULL, 0, "%s", err.text);
 	}
+	tls__cert_unref(&cert);
 	return 0;
 }
