@@ -71,7 +71,7 @@ static const struct {
 	{ TLS1_3_VERSION, TLS_NO_13 },
 };
 
-#define N_VERSIONS (sizeof(versions) / sizeof(versions[0]))
+#define N_VERSIONS (TW_N_ELEMENTS(versions))
 
 /* no-* forms cut from both ends; a hole in the middle ends the range, as
  * clients could not tell it. */
@@ -211,8 +211,7 @@ set_dh(SSL_CTX *ctx, const struct tls_gen *g, struct tw_err *err)
 
 /* --- the peer's certificate --- */
 
-/* What does not hold is remembered; what is to be ignored does not end the
- * handshake. */
+/* What is to be ignored does not end the handshake. */
 static int
 verify_done(int ok, X509_STORE_CTX *store)
 {
@@ -224,12 +223,6 @@ verify_done(int ok, X509_STORE_CTX *store)
 
 	if (ok || st == NULL)
 		return ok;
-	if (depth > 0 && st->ca_err == 0) {
-		st->ca_err = e;
-		st->ca_err_depth = (uint8_t)depth;
-	}
-	if (depth == 0 && st->crt_err == 0)
-		st->crt_err = e;
 	if (tls__errset_has(
 		depth > 0 ? &st->side->opts->ca_ignore : &st->side->opts->crt_ignore,
 		e)) {

@@ -76,7 +76,6 @@ struct tls_gen {
 	uint32_t maxrecord;         /* tune.ssl.maxrecord; 0: as much as fits */
 	uint32_t hard_maxrecord;    /* tune.ssl.hard-maxrecord; 0: 16384 */
 	bool private_cache;         /* tune.ssl.force-private-cache */
-	bool verify_none;           /* ssl-server-verify none */
 };
 
 struct tls_state;
@@ -87,12 +86,6 @@ struct tls_side {
 	SSL_CTX *ctx;               /* owns one reference, until the generation ends */
 	const struct tls_opts *opts;
 	uint32_t max_record;        /* bytes of payload in a record */
-	/* Called with st->ssl made, before the handshake; false: give up. NULL: none. */
-	bool (*begin)(struct tls_state *st, const struct tw_start *start);
-	/* The handshake is complete; false: refuse (st->why says so). NULL: none. */
-	bool (*done)(struct tls_state *st);
-	/* Called before st goes. NULL: none. */
-	void (*end)(struct tls_state *st);
 };
 
 /* A bind line's block. */
@@ -101,21 +94,10 @@ struct tls_bind {
 	struct tls_side side;
 	const struct tw_bind *bind; /* set by check() */
 	const char *crt;            /* gen: the file; certs.c's until the store is there */
-	void *certs;                /* the store's */
-	void *session;              /* tickets, early data */
-	bool allow_0rtt;
-};
-
-/* A server line's block. */
-struct tls_server {
-	struct tls_opts opts;       /* first: the setters write here */
-	struct tls_side side;
-	void *own;                  /* server.c's: sni, verifyhost, crt, check-* */
 };
 
 struct tls_gen *tls_gen_of(struct tw_gen *gen);
 struct tls_bind *tls_bind_of(const struct tw_bind *bind);
-struct tls_server *tls_server_of(const struct tw_server *srv);
 
 /* --- contexts (ctx.c) --- */
 
@@ -168,13 +150,8 @@ struct tls_state {
 	bool lazy;                   /* what waits in out may go with the next bytes */
 	bool any;                    /* bytes have come */
 	bool renegotiates;
-	uint8_t ca_err_depth;        /* where ca_err was */
-	int ca_err, crt_err;         /* first verification errors; ssl_c_ca_err .. */
 	int err;                     /* errno of the socket; 0: none */
 	unsigned long ssl_err;       /* ERR_get_error() of the failed handshake */
-	uint64_t begun_us, done_us;  /* of the handshake */
-	void *hello;                 /* fetches: what they keep of the ClientHello */
-	void *own;                   /* server.c's or the store's: freed in side->end */
 };
 
 /** tls_state_of - of a connection. returns: NULL: it is not (yet) TLS. */
@@ -217,7 +194,7 @@ void tls__stage_enter(struct tls_stage *sg, struct tls_state *st, uint32_t want)
 enum tw_io tls__stage_flush(struct tls_stage *sg, struct tls_state *st);
 /** tls__stage_forget - st goes. */
 void tls__stage_forget(struct tls_state *st);
-/** tls__left_has - ciphertext that OpenSSL has not seen is here. */
+/** tls__stage_holds - ciphertext that OpenSSL has not seen is here. */
 bool tls__stage_holds(const struct tls_stage *sg, const struct tls_state *st);
 /** tls__held_flush - sends st->out. */
 enum tw_io tls__held_flush(struct tls_state *st);

@@ -25,12 +25,6 @@ tls_bind_of(const struct tw_bind *bind)
 	return tw_bind_block(bind, tls_self);
 }
 
-struct tls_server *
-tls_server_of(const struct tw_server *srv)
-{
-	return tw_server_block(srv, tls_self);
-}
-
 static int
 tls_load(const struct tw_self *self, struct tw_err *err)
 {
@@ -150,7 +144,6 @@ const struct tw_module tideway_module = {
 	.size_of = {
 		[TW_IN_GEN] = sizeof(struct tls_gen),
 		[TW_IN_BIND] = sizeof(struct tls_bind),
-		[TW_IN_SERVER] = sizeof(struct tls_server),
 	},
 	.keywords = keywords,
 	.transports = tls_transports,

@@ -23,8 +23,6 @@ static void
 state_free(struct tls_state *st)
 {
 	tls__stage_forget(st);
-	if (st->side->end != NULL)
-		st->side->end(st);
 	SSL_free(st->ssl);
 	tls__left_free(&st->in);
 	tls__left_free(&st->out);
@@ -67,11 +65,9 @@ tls_begin(struct tw_conn *conn, const struct tw_start *start)
 		.conn = conn,
 		.side = start->conf,
 		.is_server = start->is_server,
-		.begun_us = tw_now_us(),
 	};
 	if (tls__stage() == NULL || !state_make_ssl(st) ||
-	    !tls__left_set(&st->in, start->early.p, start->early.len) ||
-	    (st->side->begin != NULL && !st->side->begin(st, start))) {
+	    !tls__left_set(&st->in, start->early.p, start->early.len)) {
 		ERR_clear_error();
 		state_free(st);
 		return NULL;
@@ -121,17 +117,10 @@ static enum tw_io
 handshake_done(struct tls_stage *sg, struct tls_state *st)
 {
 	st->established = true;
-	st->done_us = tw_now_us();
 	tls_count(st->is_server ? TLS_CNT_SERVER_OK : TLS_CNT_CLIENT_OK);
 	if (SSL_session_reused(st->ssl))
 		tls_count(
 		    st->is_server ? TLS_CNT_SERVER_RESUMED : TLS_CNT_CLIENT_RESUMED);
-	if (st->side->done != NULL && !st->side->done(st)) {
-		if (st->why == NULL)
-			st->why = "SSL handshake failure";
-		st->failed = true;
-		return TW_IO_ERR;
-	}
 	if (!st->is_server && sg->out_len > 0 && st->out.p == NULL &&
 	    tls__stage_holds(sg, st) && tls__left_set(&st->out, sg->out, sg->out_len)) {
 		sg->out_len = 0;
