@@ -232,7 +232,7 @@ struct h2_session {
 	    n_updates;
 };
 
-/** h2_limits_init - HAProxy's defaults. */
+/** h2_limits_init - what holds where nothing is configured. */
 void h2_limits_init(struct h2_limits *lim, bool is_client);
 
 void h2_worker_init(struct h2_worker *wk);

@@ -191,7 +191,7 @@ add_pseudo(struct h2_block *b, struct tw_str name, struct tw_str value)
 		return "a pseudo-header in trailers";
 	if (b->pseudo & H2_P_REGULAR)
 		return "a pseudo-header behind other fields";
-	for (unsigned i = 0; i < sizeof(pseudos) / sizeof(*pseudos); i++) {
+	for (unsigned i = 0; i < TW_N_ELEMENTS(pseudos); i++) {
 		if (!tw_str_eq(name, pseudos[i].name))
 			continue;
 		if (b->pseudo & pseudos[i].bit)

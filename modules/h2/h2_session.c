@@ -223,7 +223,7 @@ decay(struct h2_session *s)
 	const uint32_t past = s->wk->now_s - s->seen_s;
 
 	s->seen_s = s->wk->now_s;
-	for (unsigned i = 0; i < sizeof(n) / sizeof(*n); i++)
+	for (unsigned i = 0; i < TW_N_ELEMENTS(n); i++)
 		*n[i] = past > 31 ? 0 : *n[i] >> past;
 }
 
@@ -279,5 +279,5 @@ h2_code_name(uint32_t code)
 		"COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM",
 		"INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED" };
 
-	return code < sizeof(name) / sizeof(*name) ? name[code] : "unknown";
+	return code < TW_N_ELEMENTS(name) ? name[code] : "unknown";
 }

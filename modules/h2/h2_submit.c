@@ -68,7 +68,7 @@ is_not_indexed(struct tw_str n)
 		{ "proxy-authorization", 19 },
 	};
 
-	for (unsigned i = 0; i < sizeof(words) / sizeof(*words); i++)
+	for (unsigned i = 0; i < TW_N_ELEMENTS(words); i++)
 		if (words[i].len >= n.len) {
 			if (words[i].len > n.len)
 				return false;

@@ -46,12 +46,12 @@ static const struct {
 	{ "no-ca-names", 0, 0, offsetof(struct tls_opts, no_ca_names) },
 };
 
-#define N_WORDS (sizeof(words) / sizeof(words[0]))
+#define N_WORDS (TW_N_ELEMENTS(words))
 
 static int
 version_of(struct tw_line *ln, int i, const char *word, int *version)
 {
-	for (size_t k = 0; k < sizeof(version_words) / sizeof(version_words[0]); k++) {
+	for (size_t k = 0; k < TW_N_ELEMENTS(version_words); k++) {
 		if (word == NULL || strcmp(word, version_words[k].word) != 0)
 			continue;
 		*version = version_words[k].version;
@@ -230,7 +230,7 @@ ignore_add(struct tw_line *ln, struct tls_errset *set, char *word)
 		set->bits[0] = set->bits[1] = UINT64_MAX;
 		return 0;
 	}
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && code == 0; i++)
+	for (size_t i = 0; i < TW_N_ELEMENTS(names) && code == 0; i++)
 		if (strcasecmp(word, names[i].name) == 0)
 			code = (uint64_t)names[i].code;
 	if (code == 0 && tw_parse_uint(word, 1, 127, &code, &err) < 0)

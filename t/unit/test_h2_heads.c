@@ -98,7 +98,7 @@ static void
 requests_refused(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < sizeof(malformed) / sizeof(*malformed); i++) {
+	for (unsigned i = 0; i < TW_N_ELEMENTS(malformed); i++) {
 		struct side *const t = server();
 		uint32_t code = 99;
 
@@ -163,7 +163,7 @@ static void
 requests_taken(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < sizeof(fine) / sizeof(*fine); i++)
+	for (unsigned i = 0; i < TW_N_ELEMENTS(fine); i++)
 		for (size_t step = 1; step < 2000; step += 1998) {
 			struct side *const t = server();
 
@@ -315,7 +315,7 @@ static void
 answers_refused(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < sizeof(bad_answers) / sizeof(*bad_answers); i++) {
+	for (unsigned i = 0; i < TW_N_ELEMENTS(bad_answers); i++) {
 		struct side *const t = client("GET");
 
 		put_head(&b, 1, H2_F_END_STREAM, bad_answers[i]);

@@ -361,7 +361,7 @@ flooded(void **state)
 {
 	(void)state;
 	memset(page, 0x82, sizeof(page));
-	for (unsigned i = 0; i < sizeof(floods) / sizeof(*floods); i++) {
+	for (unsigned i = 0; i < TW_N_ELEMENTS(floods); i++) {
 		struct side *const sv = side_new(false);
 		uint32_t n = 0;
 
