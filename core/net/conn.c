@@ -234,6 +234,10 @@ static enum tw_io
 transport_recv(struct tw_conn *conn, size_t room)
 {
 	size_t n = 0;
+
+	/* until it says otherwise: what it has taken from the socket and not handed
+	 * on makes no event */
+	conn->readable = true;
 	const enum tw_io io = conn->transport->recv(
 	    conn, conn->transport_state, conn->in.base + conn->in.tail, room, &n);
 
