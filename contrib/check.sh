@@ -15,8 +15,8 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 # haproxy and keepalived are compared with, chromium looks at the statistics
 # page, tshark at packets; nftables has the rules that -c warns of.
 TEST_PACKAGES="perl libio-socket-ssl-perl libcmocka-dev procps iproute2
-	nftables openssl haproxy keepalived curl tcpdump tshark chromium clang-format
-	redis-server brotli zstd lua-cjson lua-socket lua-luaossl"
+	nftables openssl haproxy keepalived curl nghttp2-client tcpdump tshark
+	chromium clang-format redis-server brotli zstd lua-cjson lua-socket lua-luaossl"
 FULL_PACKAGES="clang libclang-rt-dev xz-utils"
 
 passed=0
