@@ -38,7 +38,7 @@ gather_more(struct tw_req *req, struct tw__gathered *g)
 	struct tw_str data = { NULL, 0 };
 	const enum tw_io io = req->serving != NULL
 	    ? tw__serve_more(req, &data)
-	    : req->proto->read_body(&req->down.in, &srvc->in, &data, srvc->eof);
+	    : req->srv_proto->read_body(&req->down.in, &srvc->in, &data, srvc->eof);
 
 	if (io == TW_IO_ERR)
 		return TW_IO_ERR;

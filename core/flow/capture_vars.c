@@ -198,7 +198,9 @@ FETCH(req_uri)
 static struct tw_str
 version(const struct tw_msg *msg)
 {
-	return msg->minor == 0 ? TW_STR("HTTP/1.0") : TW_STR("HTTP/1.1");
+	return msg->major == 2		? TW_STR("HTTP/2.0")
+	    : tw_msg_is_http10(msg) ? TW_STR("HTTP/1.0")
+				    : TW_STR("HTTP/1.1");
 }
 
 FETCH(req_ver)

@@ -306,7 +306,7 @@ tw_req_interim(
 	struct tw_msg *const msg = &req->res; /* no response has come yet */
 	bool sent = false;
 
-	if (!req->http || req->req.minor == 0 || tw__conn_backlog(req->cli))
+	if (!req->http || tw_msg_is_http10(&req->req) || tw__conn_backlog(req->cli))
 		return false;
 	tw__msg_clear(msg);
 	msg->flags = TW_MSG_RESPONSE | TW_MSG_EDITED;
@@ -324,29 +324,31 @@ tw_req_interim(
 	return sent;
 }
 
-/* An error page becomes a message that hooks may edit. returns: false: it goes
- * out as it is. */
-bool
-tw__own_page(
-    struct tw_req *req, struct tw_str page, struct tw_out *out, struct tw_str *body)
+int
+tw__own_page(struct tw_req *req, struct tw_str page, struct tw_out *out,
+    struct iovec iov[TW_PROTO_IOV + 1])
 {
 	char *const mem = tw_arena_try(tw_req_arena(req), page.len);
 	struct tw_stream st = { 0 }, to = { .px = req->fe };
+	char *const start = out->p;
 
 	if (mem == NULL || page.len == 0)
-		return false;
+		return 0;
 	memcpy(mem, page.p, page.len);
 	struct tw_buf in = { mem, (uint32_t)page.len, 0, (uint32_t)page.len };
 	tw__msg_clear(&req->res);
-	if (req->proto->read_head(&st, &in, &req->res, &req->req, true) != TW_IO_OK)
-		return false;
-	*body = (struct tw_str){ mem + in.head, in.tail - in.head };
+	if (req->fe->proto->read_head(&st, &in, &req->res, &req->req, true) != TW_IO_OK)
+		return 0;
+	const struct tw_str body = { mem + in.head, in.tail - in.head };
+	req->res.content_length = body.len; /* whatever it says of itself */
 	tw__hooks_run(req, req->fe, TW_ON_OWN_RESPONSE);
 	if (req->proto->write_head(&to, &req->res, out, tw__response_how(req)) != 0)
-		return false;
-	if (tw__is_head(req))
-		body->len = 0;
-	return true;
+		return 0;
+	iov[0] = (struct iovec){ start, (size_t)(out->p - start) };
+	if (to.body == TW_BODY_NONE)
+		return 1;
+	struct tw_out scratch = { out->p, out->end + TW__BODY_SCRATCH, false };
+	return 1 + req->proto->write_body(&to, body, true, &scratch, iov + 1);
 }
 
 /* What the codec makes itself. */
@@ -388,7 +390,7 @@ page_reply(
 	struct tw_msg *const msg = &req->res;
 
 	tw__msg_clear(msg);
-	if (req->proto->read_head(&st, &in, msg, &req->req, true) != TW_IO_OK)
+	if (req->fe->proto->read_head(&st, &in, msg, &req->req, true) != TW_IO_OK)
 		return tw_req_fail(req, 500, "an error page is malformed", origin);
 	struct tw_str *const headers =
 	    tw_arena_try(tw_req_arena(req), sizeof(*headers) * 2 * (msg->n_hdr + 1u));

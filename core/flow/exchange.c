@@ -37,7 +37,7 @@ request_head(struct tw_req *req, struct tw_out *out)
 	if (!req->http)
 		return 0;
 	req->up.out.px = req->be;
-	return req->proto->write_head(
+	return req->srv_proto->write_head(
 	    &req->up.out, &req->req, out, close ? TW_HEAD_CLOSE : 0);
 }
 
@@ -196,7 +196,7 @@ interim(struct tw_req *req)
 	struct iovec iov = { out.p, 0 };
 
 	/* a client that takes nothing cannot make us gather them */
-	if (req->req.minor >= 1 && !tw__conn_backlog(req->cli) &&
+	if (!tw_msg_is_http10(&req->req) && !tw__conn_backlog(req->cli) &&
 	    req->proto->write_head(&st, &req->res, &out, 0) == 0) {
 		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
 		req->down.bytes += iov.iov_len;
@@ -318,7 +318,7 @@ response_read(struct tw_req *req)
 		req->down.in.px = req->be;
 		const enum tw_io io = srvc->in.base == NULL
 		    ? TW_IO_AGAIN
-		    : req->proto->read_head(
+		    : req->srv_proto->read_head(
 			  &req->down.in, &srvc->in, &req->res, &req->req, srvc->eof);
 		if (io == TW_IO_OK) {
 			if (TW_UNLIKELY(tw__debug_on))
@@ -385,7 +385,7 @@ tw__step_response(struct tw_req *req)
 unsigned
 tw__response_how(const struct tw_req *req)
 {
-	const bool old = req->req.minor == 0;
+	const bool old = tw_msg_is_http10(&req->req);
 
 	return (!req->keep   ? TW_HEAD_CLOSE
 		       : old ? TW_HEAD_KEEP

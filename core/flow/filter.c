@@ -104,7 +104,8 @@ sink_put(struct sink *s, struct tw_str data, bool end)
 	if ((data.len == 0 && !end) || s->taken != NULL)
 		return;
 	tw__half_trailers(s->req, h);
-	const int n = s->req->proto->write_body(&h->out, data, end, &scratch, iov + 1);
+	const int n = tw__half_out_proto(s->req, h)->write_body(
+	    &h->out, data, end, &scratch, iov + 1);
 	const size_t bytes = iov_bytes(iov + 1, n);
 	h->bytes += bytes;
 	if (bytes > GATHER_MAX ||
@@ -514,7 +515,7 @@ stage_new(struct tw_req *req, struct tw__half *h, const struct tw_filter *filter
 static bool
 can_change(const struct tw_msg *msg, bool response)
 {
-	return response || msg->minor != 0 || msg->first[TW_H_HOST] != 0;
+	return response || !tw_msg_is_http10(msg) || msg->first[TW_H_HOST] != 0;
 }
 
 /* An empty body that may get something nevertheless. */

@@ -146,7 +146,8 @@ half_send(struct tw_req *req, struct tw__half *h, struct tw_str head,
 		iov[n++] = (struct iovec){ (void *)(uintptr_t)head.p, head.len };
 	if (data.len > 0 || end) {
 		tw__half_trailers(req, h);
-		n += req->proto->write_body(&h->out, data, end, &scratch, iov + n);
+		n += tw__half_out_proto(req, h)->write_body(
+		    &h->out, data, end, &scratch, iov + n);
 	}
 	TW_ASSERT(!scratch.over);
 	if (n == 0)
@@ -184,7 +185,8 @@ half_next(struct tw_req *req, struct tw__half *h, struct tw_str *data)
 
 	if (h->in.body == TW_BODY_NONE && req->http)
 		return TW_IO_END;
-	return req->proto->read_body(&h->in, &from->in, data, from->eof);
+	return tw__half_in_proto(req, h)->read_body(
+	    &h->in, &from->in, data, from->eof);
 }
 
 /* What tw_req_body() gathered goes first; what passes is kept for retry-on.
@@ -263,7 +265,7 @@ static uint64_t
 splice_want(const struct tw_req *req, const struct tw__half *h)
 {
 	const struct tw_conn *const from = sender(req, h);
-	const uint64_t raw = req->proto->raw(&h->in, &h->out);
+	const uint64_t raw = tw__half_in_proto(req, h)->raw(&h->in, &h->out);
 
 	if (h->pipe != NULL && h->pipe->held > 0)
 		return UINT64_MAX; /* it has to leave; nothing is taken before */
@@ -314,7 +316,7 @@ half_splice(struct tw_req *req, struct tw__half *h, uint64_t want)
 	/* Counted when taken from the sender: the pipe is ours. */
 	const uint64_t taken = n + h->pipe->held - before;
 	if (taken > 0)
-		req->proto->moved(&h->in, &h->out, taken);
+		tw__half_in_proto(req, h)->moved(&h->in, &h->out, taken);
 	if (io == TW_IO_OK || io == TW_IO_END)
 		return TW__P_DONE;
 	return splice_ended(req, h, io);

@@ -48,7 +48,8 @@ send_head(struct tw_req *req)
 {
 	struct tw__net *const net = req->worker->net;
 	struct tw_out out = tw__head_out(req);
-	struct iovec iov[2] = { { net->scratch, 0 }, { NULL, 0 } };
+	struct iovec iov[TW_PROTO_IOV + 1] = { { net->scratch, 0 } };
+	int n = 1;
 
 	if (!req->body_read && !req->up.done && req->up.in.body != TW_BODY_NONE) {
 		req->keep = false;
@@ -68,15 +69,18 @@ send_head(struct tw_req *req)
 	if (req->down.out.last)
 		req->keep = false;
 	iov[0].iov_len = (size_t)(out.p - net->scratch);
-	if (req->down.out.body != TW_BODY_NONE)
-		iov[1] = (struct iovec){ (void *)(uintptr_t)req->reply.body.p,
-			req->reply.body.len };
+	if (req->down.out.body != TW_BODY_NONE) {
+		struct tw_out scratch = { out.p, out.end + TW__BODY_SCRATCH, false };
+		n += req->proto->write_body(
+		    &req->down.out, req->reply.body, true, &scratch, iov + 1);
+	}
 	req->status = (int16_t)req->res.status;
 	req->answered = true;
 	if (req->t_connect == 0) /* else the server's answer was thrown away */
 		req->t_response = tw_turn_us();
-	req->down.bytes += iov[0].iov_len + iov[1].iov_len;
-	if (tw__conn_send(req->cli, iov, iov[1].iov_len > 0 ? 2 : 1) == TW_IO_ERR)
+	for (int i = 0; i < n; i++)
+		req->down.bytes += iov[i].iov_len;
+	if (tw__conn_send(req->cli, iov, n) == TW_IO_ERR)
 		return tw__flow_fail(req, 0, 'C', 'D', "client left");
 	req->sub = LAST;
 	return TW__MORE;

@@ -105,7 +105,7 @@ tw__req_new(struct tw_conn *cli)
 	req->fe = cli->bind->proxy;
 	req->chain_px = req->fe;
 	req->http = req->fe->c.mode == TW_MODE_HTTP;
-	req->proto = req->http ? req->fe->proto : &tw__raw_proto;
+	req->proto = req->srv_proto = req->http ? req->fe->proto : &tw__raw_proto;
 	req->up.in.px = req->fe;
 	req->status = -1;
 	req->timers_step = TW__N_STEPS;
@@ -360,10 +360,21 @@ tw_req_deadline(struct tw_req *req, uint32_t ms)
 void
 tw__say_continue(struct tw_req *req)
 {
-	struct iovec iov = { (void *)(uintptr_t) "HTTP/1.1 100 Continue\r\n\r\n", 25 };
+	struct tw_out out = tw__head_out(req);
+	struct tw_stream st = { .px = req->fe };
+	struct tw_msg *const msg = &req->res; /* no response has come yet */
+	struct iovec iov = { out.p, 0 };
 
-	if ((req->req.flags & TW_MSG_EXPECT) != 0 && req->req.minor >= 1)
+	if ((req->req.flags & TW_MSG_EXPECT) == 0 || tw_msg_is_http10(&req->req))
+		return;
+	tw__msg_clear(msg);
+	msg->flags = TW_MSG_RESPONSE | TW_MSG_EDITED;
+	msg->status = 100;
+	if (req->proto->write_head(&st, msg, &out, 0) == 0) {
+		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
 		tw__conn_send(req->cli, &iov, 1);
+	}
+	tw__msg_clear(msg);
 }
 
 /* Memory for max bytes and one buffer more: what turns out to be too long is

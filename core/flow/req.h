@@ -136,7 +136,8 @@ struct tw_req {
 	struct tw_proxy *fe, *be, *chain_px;
 	struct tw_server *srv;
 	struct tw_server *avoid;   /* redispatched away from it; NULL: none */
-	const struct tw_proto *proto; /* of both sides */
+	const struct tw_proto *proto; /* the client's codec */
+	const struct tw_proto *srv_proto; /* the server's; the client's, until known */
 	const struct tw__hook_entry *hook_at; /* it returned WAIT; NULL: none */
 	struct tw__half up, down;
 	struct tw__pend pend;
@@ -183,6 +184,7 @@ struct tw__flow {
 	struct tw_req *message_req; /* owns: tw_message_req(); NULL: not yet */
 };
 
+#define TW__BODY_SCRATCH 1024u
 /* Room for a head in the worker's scratch memory; what is behind it serves the
  * body's framing (tw__half_begin). */
 static inline struct tw_out
@@ -190,7 +192,20 @@ tw__head_out(const struct tw_req *req)
 {
 	struct tw__net *const net = req->worker->net;
 
-	return tw_out_of(net->scratch, sizeof(net->scratch) - 1024);
+	return tw_out_of(net->scratch, sizeof(net->scratch) - TW__BODY_SCRATCH);
+}
+
+/* The codec that a half's sender speaks, and the one its receiver does. */
+static inline const struct tw_proto *
+tw__half_in_proto(const struct tw_req *req, const struct tw__half *h)
+{
+	return h == &req->up ? req->proto : req->srv_proto;
+}
+
+static inline const struct tw_proto *
+tw__half_out_proto(const struct tw_req *req, const struct tw__half *h)
+{
+	return h == &req->up ? req->srv_proto : req->proto;
 }
 
 /* The server's connection ends with the exchange, when either side says so. */
@@ -257,10 +272,11 @@ struct tw__acl *tw__flow_acl(struct tw_gen *gen, struct tw_str name, struct tw_e
 /* edit.c */
 /** tw__req_limits_of - made when first asked for. returns: NULL: out of memory. */
 struct tw__req_limits *tw__req_limits_of(struct tw_req *req);
-/** tw__own_page - runs OWN_RESPONSE on an error page. out: its head as it goes
- * out, and its body. returns: false: it goes out as it is. */
-bool tw__own_page(struct tw_req *req, struct tw_str page, struct tw_out *out,
-    struct tw_str *body);
+/** tw__own_page - an error page becomes a message, OWN_RESPONSE runs, and the
+ * client's codec writes it. out: what goes out, its head first. returns: entries;
+ * 0: it goes out as it is. */
+int tw__own_page(struct tw_req *req, struct tw_str page, struct tw_out *out,
+    struct iovec iov[TW_PROTO_IOV + 1]);
 
 /* run.c */
 /** tw__page_of - the backend's page for a status, the frontend's, or the

@@ -56,7 +56,7 @@ head_only(struct tw_str *text)
 static struct tw_str
 own_page(struct tw_req *req, const struct tw_proxy *px, int status)
 {
-	const struct tw_proto *const proto = req->proto;
+	const struct tw_proto *const proto = req->fe->proto; /* pages are its */
 	struct tw_str text = { NULL, 0 };
 
 	if (proto->error_made != NULL)
@@ -69,27 +69,26 @@ tw__page_of(struct tw_req *req, int status)
 {
 	struct tw_str text = { NULL, 0 };
 
-	if (!req->http || req->proto->error_text == NULL)
+	if (!req->http)
 		return text;
 	if (req->be != NULL)
 		text = own_page(req, req->be, status);
 	if (text.p == NULL)
 		text = own_page(req, req->fe, status);
-	return text.p != NULL ? text : req->proto->error_text(NULL, status);
+	return text.p != NULL ? text : req->fe->proto->error_text(NULL, status);
 }
 
-static void
-edit_page(struct tw_req *req, struct tw_str text, struct iovec iov[2])
+/* returns: entries of what goes out. */
+static int
+edit_page(struct tw_req *req, struct tw_str text, struct iovec iov[TW_PROTO_IOV + 1])
 {
 	struct tw_out out = tw__head_out(req);
-	char *const start = out.p;
-	struct tw_str body;
+	const int n = tw__own_page(req, text, &out, iov);
 
-	if (!tw__own_page(req, text, &out, &body))
-		return;
-	iov[0] = (struct iovec){ start, (size_t)(out.p - start) };
-	iov[1] = (struct iovec){ (void *)(uintptr_t)body.p, body.len };
+	if (n == 0)
+		return req->proto == req->fe->proto;
 	req->status = (int16_t)req->res.status;
+	return n;
 }
 
 static void
@@ -99,16 +98,20 @@ answer_status(struct tw_req *req, int status)
 
 	if (tw__is_head(req) && text.len > 0)
 		head_only(&text);
-	struct iovec iov[2] = { { (void *)(uintptr_t)text.p, text.len }, { NULL, 0 } };
+	struct iovec iov[TW_PROTO_IOV + 1] = { { (void *)(uintptr_t)text.p,
+	    text.len } };
+	int n = 1;
+
 	req->status = (int16_t)status;
 	if (text.len == 0 || req->cli->failed)
 		return;
-	if (req->fe->chain[TW_ON_OWN_RESPONSE] != NULL)
-		edit_page(req, text, iov);
-	req->down.bytes += iov[0].iov_len + iov[1].iov_len;
+	if (req->fe->chain[TW_ON_OWN_RESPONSE] != NULL || req->proto != req->fe->proto)
+		n = edit_page(req, text, iov);
+	for (int i = 0; i < n; i++)
+		req->down.bytes += iov[i].iov_len;
 	req->answered = true;
 	req->cli->linger_wanted = true;
-	tw__conn_send(req->cli, iov, iov[1].iov_len > 0 ? 2 : 1);
+	tw__conn_send(req->cli, iov, n);
 }
 
 enum tw__next

@@ -91,6 +91,13 @@ tw_hdr_value(const struct tw_hdr *h)
 	return (struct tw_str){ h->value, h->value_len };
 }
 
+/* The sender speaks HTTP/1.0, or 0.9. */
+static inline bool
+tw_msg_is_http10(const struct tw_msg *msg)
+{
+	return msg->major <= 1 && msg->minor == 0;
+}
+
 /** tw_msg_add - appends a field. in: name and value must live until RESET
  * (literals, generation memory, the request's arena). returns: 0, or -1 when
  * there are TW_MAX_HDR fields already. */

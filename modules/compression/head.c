@@ -88,7 +88,8 @@ comp_choose(struct tw_req *req)
 	const struct comp_proxy *const p = s.be->n_algos > 0 ? s.be : s.fe;
 	struct comp_accept a = { .algo = p->algo, .n = p->n_algos, .any_q = -1 };
 
-	if (p->n_algos == 0 || !compresses(s, COMP_DIR_RESPONSE) || msg->minor == 0 ||
+	if (p->n_algos == 0 || !compresses(s, COMP_DIR_RESPONSE) ||
+	    tw_msg_is_http10(msg) ||
 	    msg->method == TW_M_HEAD || msg->method == TW_M_CONNECT ||
 	    comp_wants_none(msg))
 		return NULL;
