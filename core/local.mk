@@ -116,6 +116,7 @@ core_libcore_a_SOURCES = \
 	core/flow/log.c \
 	core/flow/logvars.c \
 	core/flow/msg.c \
+	core/flow/mux.c \
 	core/flow/pick.c \
 	core/flow/proxy_head.c \
 	core/flow/relay.c \

@@ -26,7 +26,7 @@ set_text(struct tw_sample *out, enum tw_type type, struct tw_str text)
 static struct tw_str
 value_of(struct tw_req *req, uint8_t type)
 {
-	return tw__proxy_tlv_find(tw_req_conn(req)->pp_tlvs, type);
+	return tw__proxy_tlv_find(tw__conn_session(tw_req_conn(req))->pp_tlvs, type);
 }
 
 static bool
@@ -62,7 +62,7 @@ fetch_rcvd(struct tw_req *req, const struct tw_arg_val *args, struct tw_cursor *
 	(void)args;
 	(void)cur;
 	out->type = TW_BOOL;
-	out->u.n = tw_req_conn(req)->pp_received;
+	out->u.n = tw__conn_session(tw_req_conn(req))->pp_received;
 	return true;
 }
 

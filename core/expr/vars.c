@@ -135,7 +135,7 @@ list_of(struct tw_req *req, enum scope scope)
 	if (scope == CHECK)
 		return NULL;
 	if (scope == SESS)
-		return &req->cli->vars;
+		return &tw__conn_session(req->cli)->vars;
 	if (scope == TXN || (scope == RES) == (req->t_connect != 0))
 		return &req->vars;
 	return NULL;
@@ -241,7 +241,8 @@ has_room(const struct tw_req *req, const struct tw_var *var, const struct tw_sam
 	if (scope >= TXN && is_above(txn + more, t->vars_txn))
 		return false;
 	return !is_above(
-	    txn + sum_of(req->cli->vars, N_SCOPES, var) + more, t->vars_sess);
+	    txn + sum_of(tw__conn_session(req->cli)->vars, N_SCOPES, var) + more,
+	    t->vars_sess);
 }
 
 static bool
@@ -345,7 +346,7 @@ tw__var_each(struct tw_req *req, int i, struct tw_sample *s)
 	while (v != NULL && i-- > 0)
 		v = v->next;
 	if (v == NULL)
-		for (v = req->cli->vars; v != NULL && i-- > 0;)
+		for (v = tw__conn_session(req->cli)->vars; v != NULL && i-- > 0;)
 			v = v->next;
 	if (v == NULL)
 		return NULL;

@@ -198,7 +198,7 @@ FETCH(req_uri)
 static struct tw_str
 version(const struct tw_msg *msg)
 {
-	return msg->major == 2		? TW_STR("HTTP/2.0")
+	return msg->major == 2      ? TW_STR("HTTP/2.0")
 	    : tw_msg_is_http10(msg) ? TW_STR("HTTP/1.0")
 				    : TW_STR("HTTP/1.1");
 }

@@ -48,6 +48,10 @@ tw__client_end(struct tw_conn *cli)
 	struct tw_conn *conn = cli;
 	struct tw_gen *const gen = cli->gen;
 
+	if (TW_UNLIKELY(cli->is_stream)) {
+		tw__stream_ends(cli);
+		return;
+	}
 	if (TW_UNLIKELY(cli->ends != NULL))
 		tw__client_tell_end(cli);
 	if (cli->kept != NULL) {
@@ -76,8 +80,8 @@ same_frontend(const struct tw_bind *a, const struct tw_bind *b)
 /* The generation may have changed since the last request. Where the new one has
  * no such listener, or it is another frontend's, one more request is served on
  * the old one. */
-static void
-follow_generation(struct tw_conn *cli)
+void
+tw__client_follow(struct tw_conn *cli)
 {
 	struct tw_bind *const bind =
 	    atomic_load_explicit(&cli->bind->live->bind, memory_order_acquire);
@@ -116,7 +120,7 @@ tw__client_request(struct tw_conn *cli)
 {
 	if (cli->in.base != NULL)
 		to_front(&cli->in, cli->worker->net->buf_size);
-	follow_generation(cli);
+	tw__client_follow(cli);
 	struct tw_req *const req = tw__req_new(cli);
 	if (req == NULL)
 		return NULL;
@@ -168,7 +172,7 @@ close_each(struct tw_worker *w, bool hard)
 
 	for (cli = TAILQ_FIRST(&w->net->clients); cli != NULL; cli = next) {
 		next = TAILQ_NEXT(cli, link);
-		if (cli->req == NULL &&
+		if (cli->mux == NULL && cli->req == NULL &&
 		    (hard ||
 			(cli->n_requests > 0 && !cli->readable &&
 			    !cli->bind->proxy->c.idle_close_on_response)))
@@ -178,11 +182,32 @@ close_each(struct tw_worker *w, bool hard)
 	}
 }
 
+/* Streams are on the same list: only carriers are left when those have ended. */
+static void
+close_carriers(struct tw_worker *w, bool hard)
+{
+	struct tw_conn *cli, *next;
+
+	for (cli = TAILQ_FIRST(&w->net->clients); cli != NULL; cli = next) {
+		next = TAILQ_NEXT(cli, link);
+		if (cli->mux == NULL)
+			continue;
+		if (hard)
+			tw__mux_end(cli);
+		else
+			tw__mux_leave(cli);
+		if (hard)
+			next = TAILQ_FIRST(&w->net->clients);
+	}
+}
+
 void
 tw__flow_close_clients(struct tw_worker *w, bool hard)
 {
-	if (hard || atomic_load(&tw__stopping))
+	if (hard || atomic_load(&tw__stopping)) {
 		close_each(w, hard);
+		close_carriers(w, hard);
+	}
 	while (hard && !TAILQ_EMPTY(&w->net->lingering)) {
 		struct tw_conn *conn = TAILQ_FIRST(&w->net->lingering);
 		tw__conn_free(&conn);

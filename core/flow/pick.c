@@ -159,7 +159,7 @@ queue_at(struct tw_req *req, struct tw_server *srv)
 static struct tw_server *
 preferred(const struct tw_req *req)
 {
-	struct tw_server *const srv = req->cli->prefer;
+	struct tw_server *const srv = tw__conn_session(req->cli)->prefer;
 	const struct tw_conn *const kept = req->cli->kept;
 
 	if (srv == NULL || srv->proxy != req->be || srv == req->avoid ||
@@ -239,7 +239,8 @@ static enum tw__next __attribute__((noinline)) by_preference(struct tw_req *req)
 static enum tw__next
 by_balance(struct tw_req *req)
 {
-	if (TW_UNLIKELY(req->cli->prefer != NULL || req->be->c.prefer_last))
+	if (TW_UNLIKELY(
+		tw__conn_session(req->cli)->prefer != NULL || req->be->c.prefer_last))
 		return by_preference(req);
 	return by_algorithm(req);
 }

@@ -37,9 +37,9 @@ tw__proxy_head(struct tw_req *req, struct tw_out *out)
 		return out->over ? -1 : 0;
 	}
 	tw__proxy_hdr2_begin(out, src, dst);
-	if (req->cli->pp_tlvs.len > 0) {
-		const struct tw_str netns =
-		    tw__proxy_tlv_find(req->cli->pp_tlvs, TW__PP_NETNS);
+	const struct tw_str tlvs = tw__conn_session(req->cli)->pp_tlvs;
+	if (tlvs.len > 0) {
+		const struct tw_str netns = tw__proxy_tlv_find(tlvs, TW__PP_NETNS);
 		if (netns.len > 0)
 			tw__proxy_tlv_out(out, TW__PP_NETNS, netns);
 	}

@@ -185,8 +185,7 @@ half_next(struct tw_req *req, struct tw__half *h, struct tw_str *data)
 
 	if (h->in.body == TW_BODY_NONE && req->http)
 		return TW_IO_END;
-	return tw__half_in_proto(req, h)->read_body(
-	    &h->in, &from->in, data, from->eof);
+	return tw__half_in_proto(req, h)->read_body(&h->in, &from->in, data, from->eof);
 }
 
 /* What tw_req_body() gathered goes first; what passes is kept for retry-on.

@@ -105,7 +105,8 @@ tw__req_new(struct tw_conn *cli)
 	req->fe = cli->bind->proxy;
 	req->chain_px = req->fe;
 	req->http = req->fe->c.mode == TW_MODE_HTTP;
-	req->proto = req->srv_proto = req->http ? req->fe->proto : &tw__raw_proto;
+	req->srv_proto = req->http ? req->fe->proto : &tw__raw_proto;
+	req->proto = TW_LIKELY(cli->proto == NULL) ? req->srv_proto : cli->proto;
 	req->up.in.px = req->fe;
 	req->status = -1;
 	req->timers_step = TW__N_STEPS;
@@ -227,8 +228,9 @@ tw_req_id(const struct tw_req *req)
 bool
 tw_req_is_ssl(const struct tw_req *req)
 {
-	return req->cli->transport != NULL &&
-	    strcmp(req->cli->transport->name, "tls") == 0;
+	const struct tw_transport *const t = tw__conn_session(req->cli)->transport;
+
+	return t != NULL && strcmp(t->name, "tls") == 0;
 }
 
 void *
@@ -240,6 +242,7 @@ tw_req_block(struct tw_req *req, const struct tw_self *self)
 void *
 tw_conn_block(struct tw_conn *conn, const struct tw_self *self)
 {
+	conn = tw__conn_session(conn);
 	if (conn->block == NULL)
 		conn->block = calloc(1, conn_block_bytes + 1);
 	TW_ASSERT(conn->block != NULL);
@@ -456,7 +459,7 @@ void
 tw_req_stay(struct tw_req *req)
 {
 	if (req->srv != NULL && !(tw_proxy_balance_flags(req->be) & TW_BALANCE_KEYED))
-		req->cli->prefer = req->srv;
+		tw__conn_session(req->cli)->prefer = req->srv;
 }
 
 struct tw_str

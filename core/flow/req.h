@@ -262,6 +262,23 @@ void tw__client_end(struct tw_conn *cli);
  * memory. */
 struct tw_req *tw__client_request(struct tw_conn *cli);
 
+/** tw__client_follow - to the generation that is current now. */
+void tw__client_follow(struct tw_conn *cli);
+
+/* mux.c */
+/** tw__mux_begins - before a connection's first request: whether it carries streams
+ * by what was agreed on or by what has come; then that has begun, or waits for
+ * more. */
+bool tw__mux_begins(struct tw_conn *cli);
+/** tw__mux_agreed - the same, by what was agreed on alone. */
+bool tw__mux_agreed(struct tw_conn *cli);
+/** tw__mux_leave - it ends with the streams that it has. */
+void tw__mux_leave(struct tw_conn *carrier);
+/** tw__mux_end - it ends, and they with it. */
+void tw__mux_end(struct tw_conn *carrier);
+/** tw__stream_ends - the exchange is over. */
+void tw__stream_ends(struct tw_conn *stream);
+
 /* fetch_flow.c */
 struct tw__acl;
 struct tw_err;

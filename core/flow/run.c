@@ -206,6 +206,8 @@ nothing_came(struct tw_conn *cli)
 static struct tw_req *
 client_next(struct tw_conn *cli)
 {
+	if (TW_UNLIKELY(cli->n_requests == 0) && tw__mux_agreed(cli))
+		return NULL;
 	if (cli->in.head == cli->in.tail) {
 		cli->short_read = false; /* a reset without a request can wait */
 		switch (tw__conn_recv(cli, 0)) {
@@ -219,6 +221,8 @@ client_next(struct tw_conn *cli)
 			return nothing_came(cli);
 		}
 	}
+	if (TW_UNLIKELY(cli->n_requests == 0) && tw__mux_begins(cli))
+		return NULL;
 	struct tw_req *const req = tw__client_request(cli);
 	if (req == NULL)
 		tw__client_end(cli);
@@ -327,6 +331,10 @@ tw__flow_client_event(struct tw_conn *cli)
 		tw__flow_run(cli->req);
 		return;
 	}
+	if (TW_UNLIKELY(cli->mux != NULL)) {
+		tw__mux_event(cli);
+		return;
+	}
 	if (!cli->timed_out && !cli->readable && cli->in.head == cli->in.tail)
 		return;
 	struct tw_req *const req =
@@ -342,6 +350,8 @@ tw__flow_server_event(struct tw_conn *srvc)
 
 	if (srvc->req != NULL)
 		tw__flow_run(srvc->req);
+	else if (TW_UNLIKELY(srvc->mux != NULL))
+		tw__mux_event(srvc);
 	else if (srvc->kept_by != NULL)
 		tw__kept_event(srvc);
 	else if (srvc->readable || srvc->rdhup || srvc->failed)

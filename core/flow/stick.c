@@ -15,8 +15,10 @@
 void
 tw_conn_at_end(struct tw_conn *conn, struct tw_conn_end *end)
 {
-	end->next = conn->ends;
-	conn->ends = end;
+	struct tw_conn *const session = tw__conn_session(conn);
+
+	end->next = session->ends;
+	session->ends = end;
 }
 
 void
@@ -33,7 +35,10 @@ tw__client_tell_end(struct tw_conn *cli)
 void *
 tw_conn_block_seen(const struct tw_conn *conn, const struct tw_self *self)
 {
-	return conn->block != NULL ? conn->block + self->off[TW_IN_CONN] : NULL;
+	const struct tw_conn *const session =
+	    conn->carrier != NULL ? conn->carrier : conn;
+
+	return session->block != NULL ? session->block + self->off[TW_IN_CONN] : NULL;
 }
 
 bool

@@ -68,6 +68,22 @@ is_named(const char *of_table, const char *name)
 TW__MODULE_TABLES(X)
 #undef X
 
+const struct tw_proto *
+tw__module_find_mux(void)
+{
+	const struct tw_self *self;
+
+	for (int i = 0; (self = tw__module_at(i)) != NULL; i++) {
+		const struct tw_proto *p = self->module->protos;
+
+		while (p != NULL && p->name != NULL && p->mux == NULL)
+			p++;
+		if (p != NULL && p->name != NULL)
+			return p;
+	}
+	return NULL;
+}
+
 int
 tw__module_check_names(const struct tw_self *self, struct tw_err *err)
 {

@@ -90,6 +90,8 @@ void tw__hooks_print(FILE *to);
 	X(table, tw_table_ops, table_ops, "tables")                           \
 	X(report, tw_report_ops, report_ops, "report")
 
+/** tw__module_find_mux - the codec that carries streams. returns: NULL: none has come. */
+const struct tw_proto *tw__module_find_mux(void);
 /** tw__module_find_KIND - by name. out: owner (may be NULL).
  * returns: NULL when no loaded module has it. */
 #define X(kind, type, table, text)                                            \

@@ -182,6 +182,7 @@ tw__net_up(struct tw_worker *w, uint32_t buf_size)
 	TAILQ_INIT(&net->clients);
 	TAILQ_INIT(&net->lingering);
 	LIST_INIT(&net->again);
+	LIST_INIT(&net->wakes);
 	net->hook = (struct tw__turn_hook){ .fn = tw__conns_again, .arg = net };
 	tw__turn_hook_add(w, &net->hook);
 	w->net = net;

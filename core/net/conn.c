@@ -80,6 +80,28 @@ tw__conn_new(struct tw_worker *w, int fd)
 	return conn;
 }
 
+struct tw_conn *
+tw__conn_new_stream(struct tw_conn *carrier, void *state)
+{
+	struct tw_conn *const conn = tw__conn_new(carrier->worker, -1);
+
+	if (conn == NULL)
+		return NULL;
+	conn->fd = carrier->fd;
+	conn->is_stream = true;
+	conn->carrier = carrier;
+	conn->proto = carrier->proto;
+	conn->transport = carrier->mux->stream;
+	conn->transport_state = state;
+	conn->watched = conn->nodelay = true; /* there is nothing to ask for */
+	conn->server_side = carrier->server_side;
+	conn->server = carrier->server;
+	conn->epoch = carrier->epoch;
+	LIST_INSERT_HEAD(&carrier->streams, conn, stream_link);
+	carrier->n_streams++;
+	return conn;
+}
+
 /* Registering tells what is ready already, so nothing is missed before. */
 void
 tw__conn_watch(struct tw_conn *conn)
@@ -113,12 +135,25 @@ again_forget(struct tw_conn *conn)
 	conn->again = false;
 }
 
+static void
+wakes_forget(struct tw_conn *conn)
+{
+	if (conn->mux_wakes)
+		LIST_REMOVE(conn, wakes_link);
+	conn->mux_wakes = false;
+}
+
 void
 tw__conns_again(struct tw_worker *w, void *arg)
 {
 	struct tw__net *const net = arg;
 
 	(void)w;
+	while (TW_UNLIKELY(!LIST_EMPTY(&net->wakes))) {
+		struct tw_conn *const conn = LIST_FIRST(&net->wakes);
+		wakes_forget(conn);
+		tw__mux_event(conn);
+	}
 	while (!LIST_EMPTY(&net->again)) {
 		struct tw_conn *const conn = LIST_FIRST(&net->again);
 		again_forget(conn);
@@ -174,11 +209,20 @@ tw__conn_free(struct tw_conn **pconn)
 	again_forget(conn);
 	if (conn->lingering)
 		TAILQ_REMOVE(&conn->worker->net->lingering, conn, link);
+	wakes_forget(conn);
+	if (TW_UNLIKELY(conn->mux != NULL))
+		conn->mux->fini(conn, conn->mux_state);
 	if (conn->transport != NULL)
 		conn->transport->fini(conn, conn->transport_state);
-	avoid_time_wait(conn);
 	event_del(&conn->ev);
-	close(conn->fd);
+	struct tw_conn *const carrier = conn->carrier;
+	if (TW_LIKELY(!conn->is_stream)) {
+		avoid_time_wait(conn);
+		close(conn->fd);
+	} else if (carrier != NULL) {
+		LIST_REMOVE(conn, stream_link);
+		carrier->n_streams--;
+	}
 	out_drop(conn);
 	tw__buf_put(conn);
 	free(conn->block);
@@ -191,6 +235,8 @@ tw__conn_free(struct tw_conn **pconn)
 	conn->magic = 0;
 	struct tw__net *const net = conn->worker->net;
 	tw__pool_put(&net->conns, conn);
+	if (TW_UNLIKELY(carrier != NULL))
+		tw__mux_stream_ended(carrier);
 	if (TW_UNLIKELY(net->conns.n_free > TW__POOL_KEEP))
 		tw__trim_arm(net);
 }
@@ -270,6 +316,8 @@ tw__conn_begin(struct tw_conn *conn, const struct tw_transport *transport,
 void *
 tw_conn_transport(const struct tw_conn *conn, const struct tw_transport *transport)
 {
+	if (conn->transport != transport && conn->carrier != NULL)
+		conn = conn->carrier;
 	return conn->transport == transport ? conn->transport_state : NULL;
 }
 
@@ -351,6 +399,34 @@ send_some(struct tw_conn *conn, const struct iovec *iov, int n_iov, size_t *sent
 		return TW_IO_OK;
 	}
 	return errno == EAGAIN ? TW_IO_AGAIN : TW_IO_ERR;
+}
+
+enum tw_io
+tw__conn_write(struct tw_conn *conn, struct iovec *iov, int n_iov, size_t *sent)
+{
+	size_t total = 0;
+
+	*sent = 0;
+	if (conn->failed || conn->shut)
+		return TW_IO_ERR;
+	if (tw__conn_backlog(conn)) {
+		const enum tw_io io = tw__conn_flush(conn);
+		if (io != TW_IO_OK)
+			return io;
+	}
+	if (!conn->writable)
+		return TW_IO_AGAIN;
+	const enum tw_io io = send_some(conn, iov, n_iov, sent);
+	if (io == TW_IO_ERR) {
+		conn->err = (uint8_t)errno;
+		conn->failed = true;
+		return TW_IO_ERR;
+	}
+	for (int i = 0; i < n_iov; i++)
+		total += iov[i].iov_len;
+	if (*sent < total)
+		conn->writable = false;
+	return *sent < total || conn->holds ? TW_IO_AGAIN : TW_IO_OK;
 }
 
 static bool
@@ -491,7 +567,7 @@ tw__conn_is_reset(struct tw_conn *conn)
 	int e = 0;
 	socklen_t len = sizeof(e);
 
-	if (!conn->failed && (conn->readable || conn->rdhup) &&
+	if (!conn->failed && !conn->is_stream && (conn->readable || conn->rdhup) &&
 	    getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0 && e != 0) {
 		conn->err = (uint8_t)e;
 		conn->failed = true;
@@ -578,7 +654,8 @@ tw__conn_shut(struct tw_conn *conn)
 	conn->shut = true;
 	if (conn->transport != NULL)
 		conn->transport->shut(conn, conn->transport_state);
-	shutdown(conn->fd, SHUT_WR);
+	if (!conn->is_stream)
+		shutdown(conn->fd, SHUT_WR);
 }
 
 static void
@@ -600,12 +677,33 @@ linger_step(struct tw_conn *conn)
 	}
 }
 
+/* What waits for a window may still leave. */
+static void
+stream_linger(struct tw_conn *conn)
+{
+	struct tw_conn *c = conn;
+
+	if (conn->timed_out || conn->failed || tw__conn_flush(conn) != TW_IO_AGAIN) {
+		tw__conn_free(&c);
+	} else if (!conn->lingering) {
+		conn->lingering = true;
+		TAILQ_INSERT_TAIL(&conn->worker->net->lingering, conn, link);
+		conn->req = NULL;
+		tw__buf_put(conn);
+		tw_timer_set(&conn->timer, tw_now_ms() + LINGER_MS);
+	}
+}
+
 void
 tw__conn_linger(struct tw_conn **pconn)
 {
 	struct tw_conn *const conn = *pconn;
 
 	*pconn = NULL;
+	if (TW_UNLIKELY(conn->is_stream)) {
+		stream_linger(conn);
+		return;
+	}
 	if (conn->lingering) {
 		if (!conn->shut && tw__conn_flush(conn) == TW_IO_OK)
 			tw__conn_shut(conn);

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include <tideway/conn.h>
+#include <tideway/mux.h>
 #include <tideway/proto.h>
 #include <tideway/transport.h>
 #include "core/proxy/proxy.h"
@@ -99,7 +100,24 @@ struct tw_conn {
 	                            * server has none */
 	struct tw__var_value *vars; /* owns: scope sess; NULL: none is set */
 	struct tw_conn_end *ends;  /* client side: who is told; NULL: nobody */
+	bool is_stream;            /* its socket is another one's */
+	struct tw_conn *carrier;   /* that; NULL: it is gone */
+	const struct tw_mux *mux;  /* carries streams; NULL: none */
+	const struct tw_proto *proto; /* of a carrier, and its streams; NULL: neither */
+	void *mux_state;
+	bool mux_wakes;            /* on the worker's list of that name */
+	uint32_t n_streams;
+	LIST_HEAD(, tw_conn) streams;
+	LIST_ENTRY(tw_conn) stream_link, wakes_link;
 };
+
+/* What lasts as long as the client's connection is there, whatever a stream of
+ * it does. */
+static inline struct tw_conn *
+tw__conn_session(struct tw_conn *conn)
+{
+	return TW_UNLIKELY(conn->carrier != NULL) ? conn->carrier : conn;
+}
 
 struct tw__idle {
 	struct tw__conn_list list;
@@ -118,6 +136,7 @@ struct tw__net {
 	uint32_t buf_size;
 	struct tw__conn_list clients, lingering;
 	LIST_HEAD(, tw_conn) again; /* get an event in the next loop turn */
+	LIST_HEAD(, tw_conn) wakes; /* carriers, get theirs before this one ends */
 	struct tw__turn_hook hook;
 	struct tw__idle **idle;    /* owns: by tw_server_live.number */
 	uint32_t n_idle_slots;
@@ -177,6 +196,11 @@ struct tw_conn *tw__conn_new(struct tw_worker *w, int fd);
 /** tw__conn_watch - registers its event, before it is waited for: a connection
  * that comes, is served and goes at once never needs it. */
 void tw__conn_watch(struct tw_conn *conn);
+/** tw__conn_new_stream - one that `carrier` carries. */
+struct tw_conn *tw__conn_new_stream(struct tw_conn *carrier, void *state);
+/** tw__conn_write - sends what can be sent now and keeps nothing. out: sent. */
+enum tw_io tw__conn_write(
+    struct tw_conn *conn, struct iovec *iov, int n_iov, size_t *sent);
 /** tw__conn_again - an event for it in the next loop turn, beside those that
  * have come by then. */
 void tw__conn_again(struct tw_conn *conn);
@@ -400,6 +424,10 @@ struct tw__var_value;
 void tw__vars_free(struct tw__var_value **list);
 
 /* Provided by core/flow. */
+/** tw__mux_event - of a carrier. */
+void tw__mux_event(struct tw_conn *carrier);
+/** tw__mux_stream_ended - it is off its carrier's list. */
+void tw__mux_stream_ended(struct tw_conn *carrier);
 void tw__flow_client_event(struct tw_conn *conn);
 void tw__flow_server_event(struct tw_conn *conn);
 void tw__flow_accepted(struct tw_conn *conn);

@@ -172,6 +172,11 @@ const struct tw_kw tw__bind_kw[] = {
 	{ "maxconn", TW_SC_BIND, 1, 1, tw_set_uint, "<number>",
 		"Most connections at a time on this listener; 0: no limit.", "0", 0,
 		AT(maxconn), 0, INT32_MAX, NULL },
+	{ "proto", TW_SC_BIND, 1, 1, tw_set_str, "<name>",
+		"The protocol that clients speak, whatever they say; in mode http: h1, "
+		"h2.",
+		"as was agreed on by TLS, or as its first bytes say", 0, AT(proto_name),
+		0, 0, NULL },
 	{ "backlog", TW_SC_BIND, 1, 1, tw_set_uint, "<number>",
 		"Connections that the system may hold before they are accepted.",
 		"the frontend's", 0, AT(backlog), 0, INT32_MAX, NULL },

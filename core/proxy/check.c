@@ -377,6 +377,43 @@ bind_keys_make(struct tw_gen *gen)
 }
 
 static int
+tcp_binds_check(struct tw_gen *gen, struct tw_proxy *px)
+{
+	int rc = 0;
+
+	for (int i = 0; i < px->n_binds; i++) {
+		const struct tw_bind *const b = px->bind[i];
+
+		if (b->proto_name != NULL && strcmp(b->proto_name, "none") != 0)
+			rc |= tw_gen_fail(gen, b->file, b->line,
+			    "'proto %s' is for mode http; in mode tcp there is none",
+			    b->proto_name);
+	}
+	return rc;
+}
+
+/* in: mode http. */
+static int
+bind_protos(struct tw_gen *gen, struct tw_proxy *px)
+{
+	int rc = 0;
+
+	for (int i = 0; i < px->n_binds; i++) {
+		struct tw_bind *const b = px->bind[i];
+
+		if (b->proto_name == NULL)
+			continue;
+		b->proto = tw__module_find_proto(b->proto_name, NULL);
+		if (b->proto == NULL)
+			rc |= tw_gen_fail(gen, b->file, b->line,
+			    "'proto' does not know '%s': write h1, h2, or another that "
+			    "a loaded module has",
+			    b->proto_name);
+	}
+	return rc;
+}
+
+static int
 frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 {
 	int rc = frontend_check_routes(gen, px), clash;
@@ -410,7 +447,9 @@ frontend_check(struct tw_gen *gen, struct tw_proxy *px)
 	}
 	px->rate_limited = px->c.rate_limit != 0;
 	if (px->c.mode != TW_MODE_HTTP)
-		return rc;
+		return rc | tcp_binds_check(gen, px);
+	px->mux_proto = tw__module_find_mux();
+	rc |= bind_protos(gen, px);
 	px->proto = tw__module_find_proto("h1", NULL);
 	if (px->proto == NULL)
 		rc = tw_gen_fail(gen, px->file, px->line,

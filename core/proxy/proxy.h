@@ -128,6 +128,7 @@ struct tw__proxy_conf {
 	const struct tw__source *source; /* gen; NULL: none */
 	struct tw__keepalive keepalive_client, keepalive_server;
 	bool smart_connect, nolinger, no_splice_request, no_splice_response;
+	bool no_mux_upgrade;    /* option disable-h2-upgrade */
 	uint8_t smart_accept;  /* 0: in mode http; 1: on; 2: off */
 	/* option_kw.c */
 	bool pretend_keepalive, ignore_probes, idle_close_on_response;
@@ -205,6 +206,8 @@ struct tw_proxy {
 	struct tw_proxy *default_backend; /* NULL: none (a listen: itself) */
 	struct tw_origin default_origin;
 	const struct tw_proto *proto;     /* mode http: "h1"; NULL in mode tcp */
+	const struct tw_proto *mux_proto; /* mode http: the one that carries streams;
+					   * NULL: there is none */
 	struct tw__captures captures[TW_N_CAPTURES];
 
 	/* Backend's side. */
@@ -280,6 +283,8 @@ struct tw_bind {
 	const char *cc;         /* gen; congestion control; NULL: as the system */
 	const struct tw_transport *transport; /* NULL: plain */
 	void *transport_conf;   /* gen; its own */
+	const char *proto_name; /* gen; the word `proto`; NULL: as clients say */
+	const struct tw_proto *proto; /* of that name; NULL: the same */
 };
 
 /* What a PROXY header, version 2, has beside the addresses. */

@@ -16,6 +16,7 @@
 #include <tideway/msg.h>
 
 struct tw_proxy;
+struct tw_mux;
 
 struct tw_stream {
 	uint64_t left;        /* payload bytes to come (of the body or chunk) */
@@ -97,6 +98,10 @@ struct tw_proto {
 	/* error_named - as tw_error_page_named. NULL: there are no such sections. */
 	int (*error_named)(struct tw_gen *gen, const char *section, int status,
 	    struct tw_str *page);
+
+	/* What carries several exchanges; NULL: one after the other. Such a codec
+	 * reads and writes the bytes of one stream. */
+	const struct tw_mux *mux;
 };
 
 #endif

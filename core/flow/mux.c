@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * flow/mux.c - connections that carry streams, and the streams.
+ *
+ * A carrier serves no exchange: its events go to its protocol's module, which
+ * makes streams of what comes and sends what they say. A stream goes through
+ * the flow as a connection with one request. What a module queues for a carrier
+ * leaves once for each turn of the loop, so many answers cost one send. A stream
+ * that is lost ends its exchange at once; a carrier that ends loses its streams.
+ * One worker's thread.
+ */
+#include "config.h"
+
+#include <tideway/assert.h>
+#include "core/flow/req.h"
+
+/* --- the beginning of a carrier --- */
+
+static void
+mux_begin(struct tw_conn *cli, const struct tw_proto *proto)
+{
+	cli->mux_state = proto->mux->begin(cli, cli->server_side);
+	if (cli->mux_state == NULL) {
+		tw__client_end(cli);
+		return;
+	}
+	cli->mux = proto->mux;
+	cli->proto = proto;
+	tw__conn_watch(cli);
+	tw__conn_nodelay(cli);
+	cli->readable = true;
+	tw__mux_event(cli);
+}
+
+/* What the transport's peers have agreed upon. returns: NULL: nothing with streams. */
+static const struct tw_proto *
+agreed(const struct tw_conn *conn, const struct tw_proto *proto)
+{
+	const struct tw_transport *const t = conn->transport;
+
+	if (proto == NULL || t == NULL || t->alpn == NULL)
+		return NULL;
+	const struct tw_str name = t->alpn(conn->transport_state);
+	return name.p != NULL && tw_str_eq(name, tw_str_of(proto->alpn)) ? proto : NULL;
+}
+
+bool
+tw__mux_agreed(struct tw_conn *cli)
+{
+	const struct tw_proto *const proto = cli->bind->proto != NULL
+	    ? cli->bind->proto
+	    : agreed(cli, cli->bind->proxy->mux_proto);
+
+	if (proto == NULL || proto->mux == NULL)
+		return false;
+	mux_begin(cli, proto);
+	return true;
+}
+
+/* A client may speak it without a word before. returns: OK, AGAIN, END: no. */
+static enum tw_io
+sees(struct tw_conn *cli, const struct tw_proto *proto)
+{
+	enum tw_io io;
+
+	for (;;) {
+		io = proto->mux->sees(tw__buf_str(&cli->in));
+		if (io != TW_IO_AGAIN)
+			return io;
+		io = tw__conn_recv(cli, 0);
+		if (io != TW_IO_OK)
+			return io == TW_IO_AGAIN ? TW_IO_AGAIN : TW_IO_END;
+	}
+}
+
+bool
+tw__mux_begins(struct tw_conn *cli)
+{
+	const struct tw_proxy *const px = cli->bind->proxy;
+	const struct tw_proto *const proto = px->mux_proto;
+
+	if (proto == NULL || px->c.no_mux_upgrade || cli->bind->proto != NULL)
+		return false;
+	switch (sees(cli, proto)) {
+	case TW_IO_OK:
+		mux_begin(cli, proto);
+		return true;
+	case TW_IO_AGAIN:
+		tw__client_idle(cli);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* --- events --- */
+
+/* An idle carrier waits as any client does between two requests; one whose streams
+ * are at work waits only for room. */
+static void
+rest(struct tw_conn *c)
+{
+	const uint32_t ms = c->bind->proxy->c.timeout.client;
+
+	if (c->n_streams == 0 && c->writable)
+		tw__client_idle(c);
+	else if (!c->writable && ms != 0)
+		tw_timer_set(&c->timer, tw_now_ms() + ms);
+	else
+		tw_timer_set(&c->timer, 0);
+	tw__buf_put(c);
+}
+
+void
+tw__mux_event(struct tw_conn *c)
+{
+	const bool is_over = c->timed_out;
+
+	c->timed_out = false;
+	if (is_over)
+		c->mux->leave(c, c->mux_state);
+	if (!c->mux->event(c, c->mux_state) || is_over)
+		tw__mux_end(c);
+	else if (!c->server_side)
+		rest(c);
+}
+
+void
+tw__mux_leave(struct tw_conn *c)
+{
+	c->mux->leave(c, c->mux_state);
+	tw_mux_wakes(c);
+}
+
+void
+tw__mux_end(struct tw_conn *c)
+{
+	struct tw_conn *stream;
+
+	while ((stream = LIST_FIRST(&c->streams)) != NULL)
+		tw_stream_lost(stream, "its connection ended");
+	c->mux->fini(c, c->mux_state);
+	c->mux = NULL;
+	c->linger_wanted = true;
+	tw__client_end(c);
+}
+
+/* --- a carrier's bytes --- */
+
+enum tw_io
+tw_mux_read(struct tw_conn *c, struct tw_str *bytes)
+{
+	c->short_read = false; /* not worth a call */
+	const enum tw_io io = tw__conn_recv(c, 0);
+
+	*bytes = tw__buf_str(&c->in);
+	return io == TW_IO_ERR && !c->failed ? TW_IO_OK : io; /* it is full */
+}
+
+void
+tw_mux_used(struct tw_conn *c, size_t n)
+{
+	c->in.head += (uint32_t)n;
+}
+
+enum tw_io
+tw_mux_write(struct tw_conn *c, struct iovec *iov, int n_iov, size_t *sent)
+{
+	return tw__conn_write(c, iov, n_iov, sent);
+}
+
+void
+tw_mux_wakes(struct tw_conn *c)
+{
+	if (c->mux_wakes)
+		return;
+	c->mux_wakes = true;
+	LIST_INSERT_HEAD(&c->worker->net->wakes, c, wakes_link);
+}
+
+void
+tw_mux_later(struct tw_conn *c)
+{
+	tw__conn_again(c);
+}
+
+uint32_t
+tw_mux_streams(const struct tw_conn *c)
+{
+	return c->n_streams;
+}
+
+/* --- streams --- */
+
+struct tw_conn *
+tw_stream_new(struct tw_conn *c, void *state)
+{
+	struct tw_conn *const s = tw__conn_new_stream(c, state);
+
+	if (s == NULL)
+		return NULL;
+	tw__client_follow(c);
+	s->bind = c->bind;
+	s->gen = c->gen;
+	tw__gen_ref(s->gen);
+	s->src = c->src;
+	s->dst = c->dst;
+	s->dst_known = c->dst_known;
+	s->accepted_us = tw_turn_us();
+	s->idle_us = c->n_streams > 1 ? s->accepted_us : c->idle_us;
+	s->n_requests = c->n_requests++;
+	s->writable = true;
+	TAILQ_INSERT_TAIL(&c->worker->net->clients, s, link);
+	if (TW_UNLIKELY(c->last || tw__stop_closes()))
+		tw__mux_leave(c);
+	return s;
+}
+
+char *
+tw_stream_room(struct tw_conn *s, size_t *n)
+{
+	*n = 0;
+	if (s->lingering || (s->in.base == NULL && !tw__buf_get(s)))
+		return NULL;
+	*n = s->in.size - s->in.tail;
+	return s->in.base + s->in.tail;
+}
+
+void
+tw_stream_fed(struct tw_conn *s, size_t n)
+{
+	s->in.tail += (uint32_t)n;
+}
+
+void
+tw_stream_begin(struct tw_conn *s)
+{
+	struct tw_req *const req = tw__client_request(s);
+
+	if (req == NULL)
+		tw__client_end(s);
+	else
+		tw__flow_run(req);
+}
+
+void
+tw_stream_event(struct tw_conn *s, bool readable, bool writable)
+{
+	if (readable)
+		s->readable = true;
+	if (writable)
+		s->writable = true;
+	if (s->server_side)
+		tw__flow_server_event(s);
+	else
+		tw__flow_client_event(s);
+}
+
+static void
+exchange_lost(struct tw_req *req, const char *why)
+{
+	if (req->step == TW__PICK)
+		tw__queue_cancel(&req->pend);
+	if (req->step != TW__LOG)
+		tw__flow_fail(req, 0, 'C', tw__step_term(req), why);
+	tw__flow_run(req);
+}
+
+void
+tw_stream_lost(struct tw_conn *s, const char *why)
+{
+	struct tw_conn *conn = s;
+
+	s->failed = true;
+	if (s->lingering)
+		tw__conn_free(&conn);
+	else if (s->req != NULL)
+		exchange_lost(s->req, why);
+	else
+		tw__client_end(s);
+}
+
+struct tw_conn *
+tw_stream_carrier(struct tw_conn *conn)
+{
+	return tw__conn_session(conn);
+}
+
+void
+tw__stream_ends(struct tw_conn *s)
+{
+	struct tw_conn *conn = s;
+	struct tw_gen *const gen = s->gen;
+
+	TAILQ_REMOVE(&s->worker->net->clients, s, link);
+	s->carrier->idle_us = s->idle_us;
+	tw__conn_linger(&conn);
+	tw__gen_unref(gen);
+}
+
+void
+tw__mux_stream_ended(struct tw_conn *c)
+{
+	if (c->mux != NULL)
+		tw_mux_wakes(c);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * h2_child.h - a carrier and its streams, between h2_mux.c and h2_stream_io.c.
+ */
+#ifndef TW_H2_CHILD_H
+#define TW_H2_CHILD_H
+
+#include <sys/queue.h>
+
+#include "h2_mod.h"
+
+/* Bytes queued for one carrier before its streams have to wait. */
+#define H2_OUT_MAX (64u << 10)
+
+/* Payload for which the stream's buffer had no room. */
+struct h2_piece {
+	struct h2_piece *next;
+	uint32_t off, len;
+	char data[];
+};
+
+/* A stream as the core sees it. */
+struct h2_child {
+	struct h2_child *free_next;
+	struct h2_carrier *carrier; /* NULL: it is gone */
+	struct h2_own *own;         /* worker */
+	struct h2_stream *st;       /* NULL: it is lost, or over */
+	struct tw_conn *conn;       /* NULL: it has gone */
+	LIST_ENTRY(h2_child) ready_link, stalled_link;
+	struct h2_piece *in_first, **in_end; /* owns */
+	struct tw_str trailers;     /* owns: received, not handed on yet */
+	bool ended;                 /* the peer's last byte is in the queue */
+	bool end_told;              /* and was handed on */
+	bool is_ready, is_stalled, begun, lost;
+	bool can_read, can_write;   /* what its event will say */
+	/* the record being sent */
+	uint32_t data_left;         /* bytes of a DATA record to come */
+	bool data_end;              /* the message ends with it */
+	uint32_t held_len, held_size;
+	char *held;                 /* owns: a head or trailers that came in parts */
+};
+
+struct h2_carrier {
+	struct h2_session s;
+	struct tw_conn *conn;
+	struct h2_own *own; /* worker */
+	LIST_HEAD(, h2_child) ready, stalled;
+	struct h2_child *ready_last;
+	bool is_server, leaving, eof, fed;
+};
+
+/* h2_stream_io.c */
+extern const struct tw_transport h2__stream_transport;
+struct h2_child *h2__child_new(struct h2_carrier *c, struct h2_stream *st);
+/** h2__child_ready - its flow runs when what came has been read. */
+void h2__child_ready(struct h2_child *ch);
+/** h2__child_head - the head goes where the codec will find it. returns: false: no
+ * room. */
+void h2__child_head(struct h2_child *ch, const struct h2_head *hd);
+void h2__child_data(struct h2_child *ch, struct tw_str data, bool end);
+void h2__child_trailers(struct h2_child *ch, const struct h2_head *hd);
+/** h2__child_lost - the engine's stream is no more. */
+void h2__child_lost(struct h2_child *ch);
+
+#endif

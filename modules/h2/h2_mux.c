@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * h2_mux.c - a carrier: the session's bytes from and to its connection, and what
+ * the engine tells about streams.
+ *
+ * While bytes are read, streams are only put on a list; their flows run when all
+ * of the bytes have been taken, and what they queue leaves together. A carrier
+ * whose peer does not read stops its streams after H2_OUT_MAX bytes. Worker.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <tideway/assert.h>
+
+#include "h2_child.h"
+
+/* Buffers read, and rounds of sending, before others get their turn. */
+#define TURN_READS 8
+#define OUT_IOV 8
+
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+static enum tw_io
+mux_sees(struct tw_str bytes)
+{
+	const size_t want = sizeof(preface) - 1;
+	const size_t n = bytes.len < want ? bytes.len : want;
+
+	if (memcmp(bytes.p, preface, n) != 0)
+		return TW_IO_END;
+	return n == want ? TW_IO_OK : TW_IO_AGAIN;
+}
+
+/* --- what the engine tells --- */
+
+static void
+on_head(struct h2_session *s, struct h2_stream *st, const struct h2_head *hd)
+{
+	struct h2_carrier *const c = s->user;
+	struct h2_child *ch = st->user;
+
+	if (ch == NULL) {
+		ch = h2__child_new(c, st);
+		if (ch == NULL) {
+			h2_reset(s, st, H2_REFUSED_STREAM);
+			h2_release(s, st);
+			return;
+		}
+	}
+	if (hd->kind == H2_TRAILERS)
+		h2__child_trailers(ch, hd);
+	else
+		h2__child_head(ch, hd);
+}
+
+static void
+on_data(struct h2_session *s, struct h2_stream *st, struct tw_str data, bool end)
+{
+	(void)s;
+	h2__child_data(st->user, data, end);
+}
+
+static void
+on_reset(struct h2_session *s, struct h2_stream *st, uint32_t code)
+{
+	(void)s;
+	(void)code;
+	h2__child_lost(st->user);
+}
+
+static void
+on_window(struct h2_session *s, struct h2_stream *st)
+{
+	struct h2_child *const ch = st->user;
+
+	(void)s;
+	ch->can_write = true;
+	h2__child_ready(ch);
+}
+
+static const struct h2_events events = {
+	.head = on_head,
+	.data = on_data,
+	.reset = on_reset,
+	.window = on_window,
+};
+
+/* --- the carrier --- */
+
+static struct h2_own *
+own_of(struct tw_conn *conn)
+{
+	return tw_worker_block(tw_conn_worker(conn), h2__self);
+}
+
+static void
+clock_set(struct h2_carrier *c)
+{
+	c->own->engine.now_s = (uint32_t)(tw_now_ms() / 1000);
+}
+
+static const struct h2_limits *
+limits_of(struct tw_conn *conn, bool is_server)
+{
+	(void)conn;
+	return h2__limits(is_server);
+}
+
+static void *
+mux_begin(struct tw_conn *conn, bool is_server)
+{
+	struct h2_carrier *const c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->conn = conn;
+	c->own = own_of(conn);
+	c->is_server = is_server;
+	clock_set(c);
+	if (h2_init(&c->s, &c->own->engine, is_server, limits_of(conn, is_server),
+		&events) != 0) {
+		free(c);
+		return NULL;
+	}
+	c->s.user = c;
+	return c;
+}
+
+static void
+run_ready(struct h2_carrier *c)
+{
+	struct h2_child *ch;
+
+	while ((ch = LIST_FIRST(&c->ready)) != NULL) {
+		const bool r = ch->can_read, w = ch->can_write;
+
+		LIST_REMOVE(ch, ready_link);
+		if (c->ready_last == ch)
+			c->ready_last = NULL;
+		ch->is_ready = ch->can_read = ch->can_write = false;
+		if (ch->lost)
+			tw_stream_lost(ch->conn, "the peer reset the stream");
+		else if (!ch->begun) {
+			ch->begun = true;
+			tw_stream_begin(ch->conn);
+		} else
+			tw_stream_event(ch->conn, r, w);
+	}
+}
+
+/* returns: false: the carrier is over. */
+static bool
+read_all(struct h2_carrier *c)
+{
+	struct tw_str bytes;
+	size_t used;
+
+	for (int n = 0; n < TURN_READS; n++) {
+		const enum tw_io io = tw_mux_read(c->conn, &bytes);
+		if (io == TW_IO_AGAIN && (n > 0 || c->fed))
+			return true;
+		if (io == TW_IO_END || io == TW_IO_ERR) {
+			c->eof = true;
+			return io == TW_IO_END;
+		}
+		c->fed = true; /* the first bytes were read before it began */
+		const int rc = h2_feed(&c->s, bytes.p, bytes.len, &used);
+		tw_mux_used(c->conn, used);
+		run_ready(c);
+		if (rc < 0)
+			return true; /* what is queued tells the peer */
+	}
+	tw_mux_later(c->conn);
+	return true;
+}
+
+/* returns: false: it failed. */
+static bool
+flush(struct h2_carrier *c)
+{
+	struct iovec iov[OUT_IOV];
+	int n;
+
+	while ((n = h2_out_iov(&c->s, iov, OUT_IOV)) > 0) {
+		size_t sent;
+		const enum tw_io io = tw_mux_write(c->conn, iov, n, &sent);
+		h2_out_sent(&c->s, sent);
+		if (io == TW_IO_ERR)
+			return false;
+		if (io == TW_IO_AGAIN)
+			break;
+	}
+	return true;
+}
+
+/* Those that had to wait for room go on, the first one first. */
+static void
+wake_stalled(struct h2_carrier *c)
+{
+	struct h2_child *ch;
+
+	if (c->s.out_bytes >= H2_OUT_MAX)
+		return;
+	while ((ch = LIST_FIRST(&c->stalled)) != NULL) {
+		LIST_REMOVE(ch, stalled_link);
+		ch->is_stalled = false;
+		ch->can_write = true;
+		h2__child_ready(ch);
+	}
+	run_ready(c);
+}
+
+static bool
+is_done(const struct h2_carrier *c)
+{
+	if (c->s.dead)
+		return true;
+	if (tw_mux_streams(c->conn) > 0 || c->s.out_bytes > 0)
+		return false;
+	return c->eof || (c->leaving && c->s.shutdown >= 2) ||
+	    (c->s.goaway_seen && c->is_server);
+}
+
+static bool
+mux_event(struct tw_conn *conn, void *state)
+{
+	struct h2_carrier *const c = state;
+
+	(void)conn;
+	clock_set(c);
+	const bool ok = read_all(c);
+	wake_stalled(c);
+	if (!flush(c) || !ok)
+		return false;
+	if (!LIST_EMPTY(&c->stalled) && c->s.out_bytes < H2_OUT_MAX)
+		tw_mux_later(c->conn);
+	if (tw_mux_streams(c->conn) == 0 && c->s.out_bytes == 0)
+		h2_trim(&c->s);
+	return !is_done(c);
+}
+
+static void
+mux_leave(struct tw_conn *conn, void *state)
+{
+	struct h2_carrier *const c = state;
+
+	(void)conn;
+	c->leaving = true;
+	h2_shutdown(&c->s);
+}
+
+static void
+mux_fini(struct tw_conn *conn, void *state)
+{
+	struct h2_carrier *const c = state;
+
+	(void)conn;
+	h2_reset_all(&c->s, H2_CANCEL);
+	TW_ASSERT(LIST_EMPTY(&c->ready));
+	h2_fini(&c->s);
+	free(c);
+}
+
+const struct tw_mux h2__mux = {
+	.sees = mux_sees,
+	.begin = mux_begin,
+	.event = mux_event,
+	.leave = mux_leave,
+	.fini = mux_fini,
+	.stream = &h2__stream_transport,
+};

@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * h2_stream_io.c - one stream as a connection: what came for it as records, and
+ * records that are sent.
+ *
+ * Payload goes into the stream's receive buffer at once; what finds no room
+ * there waits in pieces, and the peer's window is opened again only for what has
+ * left them. So a stream holds no more than its window and one buffer. Worker.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <tideway/assert.h>
+
+#include "h2_child.h"
+
+#define REC sizeof(struct h2_rec)
+#define KEEP_CHILDREN 256u
+
+/* --- its life --- */
+
+struct h2_child *
+h2__child_new(struct h2_carrier *c, struct h2_stream *st)
+{
+	struct h2_own *const own = c->own;
+	struct h2_child *ch = own->children;
+
+	if (ch != NULL) {
+		own->children = ch->free_next;
+		own->n_children--;
+	} else if ((ch = malloc(sizeof(*ch))) == NULL) {
+		return NULL;
+	}
+	memset(ch, 0, sizeof(*ch));
+	ch->carrier = c;
+	ch->own = own;
+	ch->st = st;
+	ch->in_end = &ch->in_first;
+	st->user = ch;
+	ch->conn = tw_stream_new(c->conn, ch);
+	if (ch->conn != NULL)
+		return ch;
+	st->user = NULL;
+	free(ch);
+	return NULL;
+}
+
+static void
+pieces_drop(struct h2_child *ch)
+{
+	while (ch->in_first != NULL) {
+		struct h2_piece *const p = ch->in_first;
+		ch->in_first = p->next;
+		free(p);
+	}
+	ch->in_end = &ch->in_first;
+	free((void *)(uintptr_t)ch->trailers.p);
+	ch->trailers = (struct tw_str){ NULL, 0 };
+}
+
+static void
+unlist(struct h2_child *ch)
+{
+	if (ch->is_ready) {
+		if (ch->carrier->ready_last == ch)
+			ch->carrier->ready_last = NULL;
+		LIST_REMOVE(ch, ready_link);
+	}
+	if (ch->is_stalled)
+		LIST_REMOVE(ch, stalled_link);
+	ch->is_ready = ch->is_stalled = false;
+}
+
+static void
+stream_fini(struct tw_conn *conn, void *state)
+{
+	struct h2_child *const ch = state;
+
+	(void)conn;
+	unlist(ch);
+	pieces_drop(ch);
+	free(ch->held);
+	struct h2_own *const own = ch->own;
+	if (ch->st != NULL) {
+		h2_release(&ch->carrier->s, ch->st);
+		tw_mux_wakes(ch->carrier->conn);
+	}
+	if (own->n_children >= KEEP_CHILDREN) {
+		free(ch);
+		return;
+	}
+	ch->free_next = own->children;
+	own->children = ch;
+	own->n_children++;
+}
+
+void
+h2__own_fini(struct h2_own *own)
+{
+	while (own->children != NULL) {
+		struct h2_child *const ch = own->children;
+		own->children = ch->free_next;
+		free(ch);
+	}
+	h2_worker_fini(&own->engine);
+}
+
+/* Those that came first run first. */
+void
+h2__child_ready(struct h2_child *ch)
+{
+	struct h2_carrier *const c = ch->carrier;
+
+	if (ch->is_ready)
+		return;
+	ch->is_ready = true;
+	if (c->ready_last != NULL && !LIST_EMPTY(&c->ready))
+		LIST_INSERT_AFTER(c->ready_last, ch, ready_link);
+	else
+		LIST_INSERT_HEAD(&c->ready, ch, ready_link);
+	c->ready_last = ch;
+}
+
+void
+h2__child_lost(struct h2_child *ch)
+{
+	h2_release(&ch->carrier->s, ch->st);
+	ch->st = NULL;
+	ch->lost = true;
+	h2__child_ready(ch);
+}
+
+/* --- what comes --- */
+
+void
+h2__child_head(struct h2_child *ch, const struct h2_head *hd)
+{
+	/* RFC 6455: any 16 bytes, whose answer is proven by the server */
+	static const char key[] = "dGlkZXdheSBvdmVyIGgyIQ==";
+	size_t room;
+	char *const p = tw_stream_room(ch->conn, &room);
+	const size_t n = ch->carrier->is_server ? h2__rec_response(p, room, hd)
+						: h2__rec_request(p, room, hd, key);
+
+	if (n == 0) {
+		h2__child_lost(ch);
+		return;
+	}
+	tw_stream_fed(ch->conn, n);
+	if (hd->end)
+		ch->ended = ch->end_told = true;
+	ch->can_read = true;
+	h2__child_ready(ch);
+}
+
+/* Directly to where it is read. returns: bytes taken. */
+static size_t
+feed(struct h2_child *ch, const char *data, size_t len, bool end)
+{
+	size_t room;
+	char *p = tw_stream_room(ch->conn, &room);
+	const size_t n = room < REC + 1 ? 0 : len < room - REC ? len : room - REC;
+
+	if (p == NULL || (n == 0 && (len > 0 || room < REC)))
+		return 0;
+	end = end && n == len;
+	p = h2__rec_put(p, (uint32_t)n, H2_REC_DATA, end ? H2_REC_END : 0);
+	if (n > 0)
+		memcpy(p, data, n);
+	tw_stream_fed(ch->conn, REC + n);
+	ch->end_told |= end;
+	return n;
+}
+
+static void
+piece_add(struct h2_child *ch, struct tw_str data)
+{
+	struct h2_piece *const p = malloc(sizeof(*p) + data.len);
+
+	if (p == NULL) {
+		h2_reset(&ch->carrier->s, ch->st, H2_INTERNAL_ERROR);
+		h2__child_lost(ch);
+		return;
+	}
+	p->next = NULL;
+	p->off = 0;
+	p->len = (uint32_t)data.len;
+	memcpy(p->data, data.p, data.len);
+	*ch->in_end = p;
+	ch->in_end = &p->next;
+}
+
+void
+h2__child_data(struct h2_child *ch, struct tw_str data, bool end)
+{
+	size_t n = 0;
+
+	if (ch->in_first == NULL)
+		n = feed(ch, data.p, data.len, end);
+	if (n > 0)
+		h2_consumed(&ch->carrier->s, ch->st, n);
+	if (n < data.len)
+		piece_add(ch, (struct tw_str){ data.p + n, data.len - n });
+	if (ch->lost)
+		return;
+	ch->ended |= end;
+	ch->can_read = true;
+	h2__child_ready(ch);
+}
+
+void
+h2__child_trailers(struct h2_child *ch, const struct h2_head *hd)
+{
+	char *const copy = malloc(hd->lines.len + 1);
+
+	if (copy != NULL && hd->lines.len > 0) {
+		memcpy(copy, hd->lines.p, hd->lines.len);
+		ch->trailers = (struct tw_str){ copy, hd->lines.len };
+	} else {
+		free(copy);
+	}
+	ch->ended = ch->can_read = true;
+	h2__child_ready(ch);
+}
+
+/* The message's end, when nothing is before it. returns: bytes; 0: no room. */
+static size_t
+end_record(struct h2_child *ch, char *p, size_t len)
+{
+	const size_t n = ch->trailers.len;
+
+	if (len < REC + n)
+		return 0;
+	ch->end_told = true;
+	if (n == 0) {
+		h2__rec_put(p, 0, H2_REC_DATA, H2_REC_END);
+		return REC;
+	}
+	memcpy(h2__rec_put(p, (uint32_t)n, H2_REC_TRAILERS, 0), ch->trailers.p, n);
+	return REC + n;
+}
+
+/* Pieces become one record each, as far as there is room. */
+static enum tw_io
+stream_recv(struct tw_conn *conn, void *state, void *to, size_t len, size_t *n)
+{
+	struct h2_child *const ch = state;
+	char *p = to;
+
+	(void)conn;
+	*n = 0;
+	while (ch->in_first != NULL && len - *n > REC) {
+		struct h2_piece *const piece = ch->in_first;
+		const size_t room = len - *n - REC;
+		const uint32_t part =
+		    piece->len < room ? piece->len : (uint32_t)room;
+		p = h2__rec_put(p, part, H2_REC_DATA, 0);
+		memcpy(p, piece->data + piece->off, part);
+		p += part;
+		*n += REC + part;
+		piece->off += part;
+		piece->len -= part;
+		if (ch->st != NULL)
+			h2_consumed(&ch->carrier->s, ch->st, part);
+		if (piece->len > 0)
+			break;
+		ch->in_first = piece->next;
+		if (ch->in_first == NULL)
+			ch->in_end = &ch->in_first;
+		free(piece);
+	}
+	if (ch->st != NULL && *n > 0)
+		tw_mux_wakes(ch->carrier->conn); /* for WINDOW_UPDATE */
+	if (ch->in_first == NULL && ch->ended && !ch->end_told)
+		*n += end_record(ch, p, len - *n);
+	if (*n > 0)
+		return TW_IO_OK;
+	return ch->lost ? TW_IO_ERR : TW_IO_AGAIN;
+}
+
+/* --- what is sent --- */
+
+/* returns: fields. */
+static unsigned
+lines_split(struct tw_str lines, struct tw_hdr *hdr)
+{
+	unsigned n = 0;
+
+	while (lines.len > 0 && n < TW_MAX_HDR) {
+		const char *const nl = memchr(lines.p, '\n', lines.len);
+		const size_t len = nl != NULL ? (size_t)(nl - lines.p) : lines.len;
+		const char *const colon = memchr(lines.p, ':', len);
+
+		if (colon != NULL) {
+			const char *v = colon + 1, *end = lines.p + len;
+			while (v < end && (*v == ' ' || *v == '\t'))
+				v++;
+			while (end > v && (end[-1] == '\r' || end[-1] == ' ' ||
+					      end[-1] == '\t'))
+				end--;
+			hdr[n] = (struct tw_hdr){ .name = lines.p,
+				.name_len = (uint16_t)(colon - lines.p),
+				.value = v,
+				.value_len = (uint32_t)(end - v) };
+			hdr[n].id = (uint8_t)tw_hdr_id(
+			    (struct tw_str){ hdr[n].name, hdr[n].name_len });
+			n++;
+		}
+		lines.p += len + (nl != NULL);
+		lines.len -= len + (nl != NULL);
+	}
+	return n;
+}
+
+/* One whole record but DATA. returns: -1: the stream is dead. */
+static int
+record_send(struct h2_child *ch, const struct h2_rec *rec, const char *p)
+{
+	struct h2_session *const s = &ch->carrier->s;
+	struct tw_hdr hdr[TW_MAX_HDR + 1];
+	struct h2_head hd;
+
+	if (rec->type == H2_REC_TRAILERS)
+		return h2_submit_trailers(s, ch->st, hdr,
+		    lines_split((struct tw_str){ p, rec->len }, hdr));
+	if (!h2__rec_read(rec, p, &hd, hdr))
+		return -1;
+	hd.kind = hd.status < 200 ? H2_INTERIM : H2_RESPONSE;
+	return h2_submit_head(s, ch->st, &hd, hd.end);
+}
+
+/* returns: bytes taken; all of them but when the stream has to wait. */
+static size_t
+data_send(struct h2_child *ch, const char *p, size_t len)
+{
+	struct h2_carrier *const c = ch->carrier;
+	const size_t part = len < ch->data_left ? len : ch->data_left;
+	const bool end = ch->data_end && part == ch->data_left;
+
+	if (part == 0 && !end)
+		return 0;
+	if (c->s.out_bytes >= H2_OUT_MAX && part > 0) {
+		if (!ch->is_stalled)
+			LIST_INSERT_HEAD(&c->stalled, ch, stalled_link);
+		ch->is_stalled = true;
+		return 0;
+	}
+	const size_t n = h2_submit_data(&c->s, ch->st, p, part, end);
+	ch->data_left -= (uint32_t)n;
+	if (ch->data_left == 0)
+		ch->data_end = false;
+	return n;
+}
+
+/* Part of a record but DATA is kept until all of it is there. returns: false: out
+ * of memory. */
+static bool
+hold(struct h2_child *ch, const char *p, size_t len)
+{
+	if (ch->held_len + len > ch->held_size) {
+		const size_t size = ch->held_len + len + 1024;
+		char *const more = realloc(ch->held, size);
+		if (more == NULL)
+			return false;
+		ch->held = more;
+		ch->held_size = (uint32_t)size;
+	}
+	memcpy(ch->held + ch->held_len, p, len);
+	ch->held_len += (uint32_t)len;
+	return true;
+}
+
+/* The beginning of a record, in parts or not. returns: bytes of p taken; -1. */
+static ssize_t
+record_begin(struct h2_child *ch, const char *p, size_t len)
+{
+	struct h2_rec rec;
+	size_t took = 0;
+
+	if (ch->held_len < REC) {
+		if (ch->held_len == 0 && len >= REC) {
+			memcpy(&rec, p, REC);
+			if (rec.type == H2_REC_DATA || rec.len <= len - REC)
+				goto whole;
+		}
+		took = REC - ch->held_len < len ? REC - ch->held_len : len;
+		if (!hold(ch, p, took))
+			return -1;
+		if (ch->held_len < REC)
+			return (ssize_t)took;
+	}
+	memcpy(&rec, ch->held, REC);
+	if (rec.type != H2_REC_DATA) {
+		const size_t want = REC + rec.len - ch->held_len;
+		const size_t part = len - took < want ? len - took : want;
+		if (!hold(ch, p + took, part))
+			return -1;
+		took += part;
+		if (part < want)
+			return (ssize_t)took;
+	}
+	ch->held_len = 0;
+	if (rec.type == H2_REC_DATA) {
+		ch->data_left = rec.len;
+		ch->data_end = (rec.flags & H2_REC_END) != 0;
+		return (ssize_t)took;
+	}
+	return record_send(ch, &rec, ch->held + REC) < 0 ? -1 : (ssize_t)took;
+whole:
+	if (rec.type == H2_REC_DATA) {
+		ch->data_left = rec.len;
+		ch->data_end = (rec.flags & H2_REC_END) != 0;
+		return (ssize_t)REC;
+	}
+	return record_send(ch, &rec, p + REC) < 0 ? -1 : (ssize_t)(REC + rec.len);
+}
+
+/* returns: bytes taken; less than len: it has to wait; -1: dead. */
+static ssize_t
+bytes_send(struct h2_child *ch, const char *p, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len || (ch->data_end && ch->data_left == 0)) {
+		if (ch->data_left > 0 || ch->data_end) {
+			const size_t n = data_send(ch, p + at, len - at);
+			at += n;
+			if (ch->data_left > 0 || ch->data_end) {
+				if (n == 0)
+					return (ssize_t)at;
+			}
+			continue;
+		}
+		const ssize_t n = record_begin(ch, p + at, len - at);
+		if (n < 0)
+			return -1;
+		at += (size_t)n;
+	}
+	return (ssize_t)at;
+}
+
+static enum tw_io
+stream_send(struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov,
+    size_t *sent)
+{
+	struct h2_child *const ch = state;
+
+	(void)conn;
+	*sent = 0;
+	for (int i = 0; i < n_iov; i++) {
+		if (ch->st == NULL)
+			return TW_IO_ERR;
+		const ssize_t n = bytes_send(ch, iov[i].iov_base, iov[i].iov_len);
+		if (n < 0)
+			return TW_IO_ERR;
+		*sent += (size_t)n;
+		if ((size_t)n < iov[i].iov_len)
+			break;
+	}
+	tw_mux_wakes(ch->carrier->conn);
+	return TW_IO_OK;
+}
+
+static void
+stream_shut(struct tw_conn *conn, void *state)
+{
+	struct h2_child *const ch = state;
+
+	(void)conn;
+	if (ch->st == NULL || (ch->st->flags & H2_ST_LOCAL_END))
+		return;
+	h2_submit_data(&ch->carrier->s, ch->st, "", 0, true);
+	tw_mux_wakes(ch->carrier->conn);
+}
+
+const struct tw_transport h2__stream_transport = {
+	.name = "h2",
+	.recv = stream_recv,
+	.send = stream_send,
+	.shut = stream_shut,
+	.fini = stream_fini,
+};
