@@ -89,9 +89,8 @@ comp_choose(struct tw_req *req)
 	struct comp_accept a = { .algo = p->algo, .n = p->n_algos, .any_q = -1 };
 
 	if (p->n_algos == 0 || !compresses(s, COMP_DIR_RESPONSE) ||
-	    tw_msg_is_http10(msg) ||
-	    msg->method == TW_M_HEAD || msg->method == TW_M_CONNECT ||
-	    comp_wants_none(msg))
+	    tw_msg_is_http10(msg) || msg->method == TW_M_HEAD ||
+	    msg->method == TW_M_CONNECT || comp_wants_none(msg))
 		return NULL;
 	for (struct tw_hdr *h = tw_msg_first(msg, TW_H_ACCEPT_ENCODING); h != NULL;
 	     h = tw_msg_next(msg, h))

@@ -100,7 +100,7 @@ message_of(struct tw_msg *msg, const struct h2_head *hd)
 	msg->status = hd->status;
 	msg->content_length = hd->content_length;
 	msg->raw = hd->text;
-	msg->body = hd->end ? TW_BODY_NONE
+	msg->body = hd->end  ? TW_BODY_NONE
 	    : hd->has_length ? TW_BODY_LENGTH
 			     : TW_BODY_CHUNKED;
 	if (hd->end && hd->has_length) /* the answer to HEAD says what there would be */
@@ -154,8 +154,8 @@ rec_next(struct tw_stream *st, struct tw_buf *in)
 	if (rec.type == H2_REC_TRAILERS) {
 		if (!rec_whole(in, &rec))
 			return TW_IO_AGAIN;
-		st->trailers = (struct tw_str){ in->base + in->head + sizeof(rec),
-			rec.len };
+		st->trailers =
+		    (struct tw_str){ in->base + in->head + sizeof(rec), rec.len };
 		in->head += (uint32_t)(sizeof(rec) + rec.len);
 		st->own[OWN_ENDED] = 1;
 		return TW_IO_END;
@@ -246,7 +246,8 @@ h2__moved(struct tw_stream *in, struct tw_stream *out, uint64_t n)
 static bool
 is_interim(const struct tw_msg *msg)
 {
-	return (msg->flags & TW_MSG_RESPONSE) && msg->status < 200 && msg->status != 101;
+	return (msg->flags & TW_MSG_RESPONSE) && msg->status < 200 &&
+	    msg->status != 101;
 }
 
 static enum tw_body
@@ -316,8 +317,7 @@ fields_out(struct head_out *h, const struct tw_msg *msg)
 	}
 	if (says_length(msg)) {
 		struct tw_out o = tw_out_of(h->length, sizeof(h->length));
-		tw_out_u64(
-		    &o, msg->body == TW_BODY_LENGTH ? msg->content_length : 0);
+		tw_out_u64(&o, msg->body == TW_BODY_LENGTH ? msg->content_length : 0);
 		h->hdr[n++] = (struct tw_hdr){ .name = "content-length",
 			.name_len = 14,
 			.value = h->length,

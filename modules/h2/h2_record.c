@@ -64,8 +64,7 @@ maker_end(struct maker *m, char *p, unsigned flags)
 	if (m->out.over)
 		return 0;
 	m->head.text_len = at(m);
-	char *const index_end =
-	    m->fields + m->head.n_hdr * sizeof(struct h2_rec_field);
+	char *const index_end = m->fields + m->head.n_hdr * sizeof(struct h2_rec_field);
 	if (index_end < m->text)
 		memmove(index_end, m->text, m->head.text_len);
 	const size_t total = (size_t)(index_end - p) + m->head.text_len;
@@ -162,8 +161,8 @@ h2__rec_response(char *p, size_t room, const struct h2_head *hd)
 }
 
 bool
-h2__rec_read(const struct h2_rec *rec, const char *p, struct h2_head *hd,
-    struct tw_hdr *hdr)
+h2__rec_read(
+    const struct h2_rec *rec, const char *p, struct h2_head *hd, struct tw_hdr *hdr)
 {
 	struct h2_rec_head head;
 

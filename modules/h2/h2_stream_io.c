@@ -255,8 +255,7 @@ stream_recv(struct tw_conn *conn, void *state, void *to, size_t len, size_t *n)
 	while (ch->in_first != NULL && len - *n > REC) {
 		struct h2_piece *const piece = ch->in_first;
 		const size_t room = len - *n - REC;
-		const uint32_t part =
-		    piece->len < room ? piece->len : (uint32_t)room;
+		const uint32_t part = piece->len < room ? piece->len : (uint32_t)room;
 		p = h2__rec_put(p, part, H2_REC_DATA, 0);
 		memcpy(p, piece->data + piece->off, part);
 		p += part;
@@ -298,8 +297,8 @@ lines_split(struct tw_str lines, struct tw_hdr *hdr)
 			const char *v = colon + 1, *end = lines.p + len;
 			while (v < end && (*v == ' ' || *v == '\t'))
 				v++;
-			while (end > v && (end[-1] == '\r' || end[-1] == ' ' ||
-					      end[-1] == '\t'))
+			while (end > v &&
+			    (end[-1] == '\r' || end[-1] == ' ' || end[-1] == '\t'))
 				end--;
 			hdr[n] = (struct tw_hdr){ .name = lines.p,
 				.name_len = (uint16_t)(colon - lines.p),
@@ -324,8 +323,8 @@ record_send(struct h2_child *ch, const struct h2_rec *rec, const char *p)
 	struct h2_head hd;
 
 	if (rec->type == H2_REC_TRAILERS)
-		return h2_submit_trailers(s, ch->st, hdr,
-		    lines_split((struct tw_str){ p, rec->len }, hdr));
+		return h2_submit_trailers(
+		    s, ch->st, hdr, lines_split((struct tw_str){ p, rec->len }, hdr));
 	if (!h2__rec_read(rec, p, &hd, hdr))
 		return -1;
 	hd.kind = hd.status < 200 ? H2_INTERIM : H2_RESPONSE;
@@ -355,67 +354,78 @@ data_send(struct h2_child *ch, const char *p, size_t len)
 	return n;
 }
 
-/* Part of a record but DATA is kept until all of it is there. returns: false: out
- * of memory. */
-static bool
-hold(struct h2_child *ch, const char *p, size_t len)
+/* What has come of a record is kept until there are `want` bytes of it. returns:
+ * bytes of p taken; -1: out of memory. */
+static ssize_t
+hold(struct h2_child *ch, size_t want, const char *p, size_t len)
 {
-	if (ch->held_len + len > ch->held_size) {
-		const size_t size = ch->held_len + len + 1024;
-		char *const more = realloc(ch->held, size);
+	const size_t part = want - ch->held_len < len ? want - ch->held_len : len;
+
+	if (want > ch->held_size) {
+		char *const more = realloc(ch->held, want);
 		if (more == NULL)
-			return false;
+			return -1;
 		ch->held = more;
-		ch->held_size = (uint32_t)size;
+		ch->held_size = (uint32_t)want;
 	}
-	memcpy(ch->held + ch->held_len, p, len);
-	ch->held_len += (uint32_t)len;
-	return true;
+	memcpy(ch->held + ch->held_len, p, part);
+	ch->held_len += (uint32_t)part;
+	return (ssize_t)part;
 }
 
-/* The beginning of a record, in parts or not. returns: bytes of p taken; -1. */
+/* in: payload: all of it, but of a DATA record. returns: -1: dead. */
+static int
+record_take(struct h2_child *ch, const struct h2_rec *rec, const char *payload)
+{
+	ch->held_len = 0;
+	if (rec->type != H2_REC_DATA)
+		return record_send(ch, rec, payload);
+	ch->data_left = rec->len;
+	ch->data_end = (rec->flags & H2_REC_END) != 0;
+	return 0;
+}
+
+/* What is taken before its payload is looked at. */
+static size_t
+record_bytes(const struct h2_rec *rec)
+{
+	return rec->type == H2_REC_DATA ? REC : REC + rec->len;
+}
+
+/* A record whose beginning came with other bytes than its end. returns: bytes of
+ * p taken; -1: dead. */
+static ssize_t
+record_in_parts(struct h2_child *ch, const char *p, size_t len)
+{
+	struct h2_rec rec;
+	ssize_t took = 0, n;
+
+	if (ch->held_len < REC && (took = hold(ch, REC, p, len)) < 0)
+		return -1;
+	if (ch->held_len < REC)
+		return took;
+	memcpy(&rec, ch->held, REC);
+	n = hold(ch, record_bytes(&rec), p + took, len - (size_t)took);
+	if (n < 0)
+		return -1;
+	took += n;
+	if (ch->held_len < record_bytes(&rec))
+		return took;
+	return record_take(ch, &rec, ch->held + REC) < 0 ? -1 : took;
+}
+
+/* returns: bytes of p taken; -1: dead. */
 static ssize_t
 record_begin(struct h2_child *ch, const char *p, size_t len)
 {
 	struct h2_rec rec;
-	size_t took = 0;
 
-	if (ch->held_len < REC) {
-		if (ch->held_len == 0 && len >= REC) {
-			memcpy(&rec, p, REC);
-			if (rec.type == H2_REC_DATA || rec.len <= len - REC)
-				goto whole;
-		}
-		took = REC - ch->held_len < len ? REC - ch->held_len : len;
-		if (!hold(ch, p, took))
-			return -1;
-		if (ch->held_len < REC)
-			return (ssize_t)took;
-	}
-	memcpy(&rec, ch->held, REC);
-	if (rec.type != H2_REC_DATA) {
-		const size_t want = REC + rec.len - ch->held_len;
-		const size_t part = len - took < want ? len - took : want;
-		if (!hold(ch, p + took, part))
-			return -1;
-		took += part;
-		if (part < want)
-			return (ssize_t)took;
-	}
-	ch->held_len = 0;
-	if (rec.type == H2_REC_DATA) {
-		ch->data_left = rec.len;
-		ch->data_end = (rec.flags & H2_REC_END) != 0;
-		return (ssize_t)took;
-	}
-	return record_send(ch, &rec, ch->held + REC) < 0 ? -1 : (ssize_t)took;
-whole:
-	if (rec.type == H2_REC_DATA) {
-		ch->data_left = rec.len;
-		ch->data_end = (rec.flags & H2_REC_END) != 0;
-		return (ssize_t)REC;
-	}
-	return record_send(ch, &rec, p + REC) < 0 ? -1 : (ssize_t)(REC + rec.len);
+	if (ch->held_len > 0 || len < REC)
+		return record_in_parts(ch, p, len);
+	memcpy(&rec, p, REC);
+	if (record_bytes(&rec) > len)
+		return record_in_parts(ch, p, len);
+	return record_take(ch, &rec, p + REC) < 0 ? -1 : (ssize_t)record_bytes(&rec);
 }
 
 /* returns: bytes taken; less than len: it has to wait; -1: dead. */
@@ -425,26 +435,21 @@ bytes_send(struct h2_child *ch, const char *p, size_t len)
 	size_t at = 0;
 
 	while (at < len || (ch->data_end && ch->data_left == 0)) {
-		if (ch->data_left > 0 || ch->data_end) {
-			const size_t n = data_send(ch, p + at, len - at);
-			at += n;
-			if (ch->data_left > 0 || ch->data_end) {
-				if (n == 0)
-					return (ssize_t)at;
-			}
-			continue;
-		}
-		const ssize_t n = record_begin(ch, p + at, len - at);
+		const bool in_data = ch->data_left > 0 || ch->data_end;
+		const ssize_t n = in_data ? (ssize_t)data_send(ch, p + at, len - at)
+					  : record_begin(ch, p + at, len - at);
 		if (n < 0)
 			return -1;
+		if (n == 0 && in_data && ch->data_left > 0)
+			break;
 		at += (size_t)n;
 	}
 	return (ssize_t)at;
 }
 
 static enum tw_io
-stream_send(struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov,
-    size_t *sent)
+stream_send(
+    struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov, size_t *sent)
 {
 	struct h2_child *const ch = state;
 

@@ -122,7 +122,7 @@ static bool
 version(const struct tw_msg *msg, struct tw_sample *out)
 {
 	return set_str(out,
-	    msg->major == 2		? TW_STR("2.0")
+	    msg->major == 2             ? TW_STR("2.0")
 		: tw_msg_is_http10(msg) ? TW_STR("1.0")
 					: TW_STR("1.1"));
 }
