@@ -137,12 +137,27 @@ count_client_abort(struct tw_req *req)
 	tw__cnt(&req->srv->live->s, id, TW_CNT_CLI_ABRT, 1);
 }
 
+/* It may have answered before it closed. */
+static void
+upload_broken(struct tw_req *req)
+{
+	req->up_broken = true;
+	req->srvc->failed = false;
+	req->srvc->shut = true;
+}
+
 /* returns: true when the exchange has to end; *next says how. */
 static bool
 upload(struct tw_req *req, enum tw__next *next)
 {
-	if (req->up.done || req->up_broken)
+	if (req->up_broken)
 		return false;
+	if (req->up.done) { /* and the last of it may have found no room */
+		if (TW_UNLIKELY(tw__conn_backlog(req->srvc)) &&
+		    tw__flow_flush(req, req->srvc) == TW_IO_ERR)
+			upload_broken(req);
+		return false;
+	}
 	switch (tw__half_pump(req, &req->up)) {
 	case TW__P_IN_ERR:
 		count_client_abort(req);
@@ -153,9 +168,7 @@ upload(struct tw_req *req, enum tw__next *next)
 		*next = body_bad(req);
 		return true;
 	case TW__P_OUT_ERR:
-		req->up_broken = true; /* it may have answered before it closed */
-		req->srvc->failed = false;
-		req->srvc->shut = true;
+		upload_broken(req);
 		return false;
 	default:
 		return false;
