@@ -94,6 +94,68 @@ tw__mux_begins(struct tw_conn *cli)
 	}
 }
 
+/* --- servers --- */
+
+const struct tw_proto *
+tw__mux_speaks(const struct tw_req *req)
+{
+	const struct tw_proto *const said = req->srv->proto;
+
+	if (TW_LIKELY(said == NULL && req->srvc->transport == NULL))
+		return NULL;
+	if (said == NULL)
+		return agreed(req->srvc, req->fe->mux_proto);
+	return said->mux != NULL && said->mux->open != NULL ? said : NULL;
+}
+
+struct tw_conn *
+tw__mux_stream(struct tw_conn *c)
+{
+	struct tw_conn *const s = tw__conn_new_stream(c, NULL);
+
+	if (s == NULL)
+		return NULL;
+	s->transport_state = c->mux->open(c, c->mux_state, s);
+	if (s->transport_state == NULL) {
+		struct tw_conn *gone = s;
+		s->transport = NULL;
+		tw__conn_free(&gone);
+		return NULL;
+	}
+	s->n_requests = c->n_requests++;
+	tw__upstream_share(c);
+	return s;
+}
+
+bool
+tw__mux_connected(struct tw_req *req, const struct tw_proto *proto)
+{
+	struct tw_conn *const c = req->srvc;
+
+	req->srvc = NULL;
+	tw__upstream_unuse(c);
+	tw_timer_set(&c->timer, 0);
+	c->req = NULL;
+	c->connecting = false;
+	c->n_requests = 0;
+	c->mux_state = proto->mux->begin(c, true);
+	if (c->mux_state == NULL) {
+		struct tw_conn *gone = c;
+		tw__conn_free(&gone);
+		return false;
+	}
+	c->mux = proto->mux;
+	c->proto = proto;
+	c->private = req->srv->per_client || req->be->c.reuse == TW__REUSE_NEVER;
+	tw__conn_watch(c);
+	tw__conn_nodelay(c);
+	tw__upstream_share(c);
+	req->srvc = tw__mux_stream(c);
+	if (req->srvc == NULL)
+		tw_mux_wakes(c);
+	return req->srvc != NULL;
+}
+
 /* --- events --- */
 
 /* An idle carrier waits as any client does between two requests; one whose streams
@@ -124,6 +186,8 @@ tw__mux_event(struct tw_conn *c)
 		tw__mux_end(c);
 	else if (!c->server_side)
 		rest(c);
+	else if (c->n_streams == 0 && c->shared)
+		tw__upstream_carrier_rests(c);
 }
 
 void
@@ -133,11 +197,33 @@ tw__mux_leave(struct tw_conn *c)
 	tw_mux_wakes(c);
 }
 
+/* What a server's stream has received may still be of use. */
+static void
+server_end(struct tw_conn *c)
+{
+	struct tw_conn *stream;
+
+	c->mux->fini(c, c->mux_state);
+	c->mux = NULL;
+	while ((stream = LIST_FIRST(&c->streams)) != NULL) {
+		LIST_REMOVE(stream, stream_link);
+		c->n_streams--;
+		stream->carrier = NULL;
+		stream->fd = -1;
+		tw_stream_lost(stream, "its connection ended");
+	}
+	tw__upstream_carrier_ends(&c);
+}
+
 void
 tw__mux_end(struct tw_conn *c)
 {
 	struct tw_conn *stream;
 
+	if (c->server_side) {
+		server_end(c);
+		return;
+	}
 	while ((stream = LIST_FIRST(&c->streams)) != NULL)
 		tw_stream_lost(stream, "its connection ended");
 	c->mux->fini(c, c->mux_state);
@@ -272,6 +358,10 @@ tw_stream_lost(struct tw_conn *s, const char *why)
 {
 	struct tw_conn *conn = s;
 
+	if (s->server_side) { /* recv() tells */
+		tw_stream_event(s, true, true);
+		return;
+	}
 	s->failed = true;
 	if (s->lingering)
 		tw__conn_free(&conn);

@@ -272,10 +272,16 @@ void tw__client_follow(struct tw_conn *cli);
 bool tw__mux_begins(struct tw_conn *cli);
 /** tw__mux_agreed - the same, by what was agreed on alone. */
 bool tw__mux_agreed(struct tw_conn *cli);
+/** tw__mux_speaks - what a connection to a server carries streams with. returns:
+ * NULL: none. */
+const struct tw_proto *tw__mux_speaks(const struct tw_req *req);
+/** tw__mux_connected - its connection becomes a carrier, and it gets a stream.
+ * returns: false: it cannot; there is no connection then. */
+bool tw__mux_connected(struct tw_req *req, const struct tw_proto *proto);
+/** tw__mux_stream - one more, of a carrier to a server. returns: NULL: not now. */
+struct tw_conn *tw__mux_stream(struct tw_conn *carrier);
 /** tw__mux_leave - it ends with the streams that it has. */
 void tw__mux_leave(struct tw_conn *carrier);
-/** tw__mux_end - it ends, and they with it. */
-void tw__mux_end(struct tw_conn *carrier);
 /** tw__stream_ends - the exchange is over. */
 void tw__stream_ends(struct tw_conn *stream);
 

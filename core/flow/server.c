@@ -99,6 +99,10 @@ connection_leave(struct tw_req *req, bool reuse)
 	if (TW_UNLIKELY(req->srv->max_reuse != 0) &&
 	    req->srvc->n_requests >= req->srv->max_reuse)
 		reuse = false;
+	if (TW_UNLIKELY(req->srvc->is_stream)) {
+		tw__conn_free(&req->srvc);
+		return;
+	}
 	if (reuse && own && req->keep &&
 	    (marks_of(req) == NULL || req->srvc->private) && req->srv->redir == NULL &&
 	    req->fe->c.session_conns > 0 && tw__upstream_is_clean(req->srvc))
@@ -278,7 +282,7 @@ looks_open(struct tw_conn *srvc)
 {
 	char c;
 
-	return srvc->transport != NULL ||
+	return srvc->transport != NULL || srvc->mux != NULL ||
 	    (recv(srvc->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN);
 }
 
@@ -359,6 +363,10 @@ static void
 attach(struct tw_req *req, struct tw_conn *srvc)
 {
 	req->srvc = srvc;
+	if (TW_UNLIKELY(srvc->proto != NULL))
+		req->srv_proto = srvc->proto;
+	else if (req->http)
+		req->srv_proto = req->fe->proto;
 	srvc->req = req;
 	srvc->n_requests++;
 	srvc->short_read = false;
@@ -399,12 +407,25 @@ redirect(struct tw_req *req)
 	return true;
 }
 
+/* In: a carrier: one that has streams, or an idle one. */
+static __attribute__((noinline)) struct tw_conn *
+stream_of(struct tw_conn *carrier)
+{
+	struct tw_conn *const s = tw__mux_stream(carrier);
+
+	if (s == NULL && !carrier->shared)
+		tw__conn_free(&carrier);
+	return s;
+}
+
 static enum tw__next
 begin(struct tw_req *req)
 {
 	const int id = req->worker->id;
 	struct tw_conn *srvc = idle_connection(req);
 
+	if (TW_UNLIKELY(srvc != NULL && srvc->mux != NULL))
+		srvc = stream_of(srvc);
 	req->reused = srvc != NULL;
 	if (srvc != NULL) {
 		attach(req, srvc);
@@ -448,9 +469,23 @@ has_error(struct tw_conn *srvc)
 	return e != 0;
 }
 
+/* It becomes a carrier. */
+static __attribute__((noinline)) bool
+carries(struct tw_req *req, const struct tw_proto *proto)
+{
+	if (has_error(req->srvc) || !tw__mux_connected(req, proto))
+		return false;
+	attach(req, req->srvc);
+	return true;
+}
+
 static enum tw__next
 connected(struct tw_req *req)
 {
+	const struct tw_proto *const proto = req->http ? tw__mux_speaks(req) : NULL;
+
+	if (TW_UNLIKELY(proto != NULL) && !carries(req, proto))
+		return tw__server_failed(req, false);
 	req->step = TW__SEND;
 	req->sub = 0;
 	return TW__MORE;

@@ -321,6 +321,14 @@ tw_conn_transport(const struct tw_conn *conn, const struct tw_transport *transpo
 	return conn->transport == transport ? conn->transport_state : NULL;
 }
 
+bool
+tw_conn_is_secure(const struct tw_conn *conn)
+{
+	const struct tw_conn *const c = conn->carrier != NULL ? conn->carrier : conn;
+
+	return c->transport != NULL && !c->is_stream;
+}
+
 void
 tw_conn_holds(struct tw_conn *conn, bool holds)
 {

@@ -106,6 +106,7 @@ struct tw_conn {
 	const struct tw_proto *proto; /* of a carrier, and its streams; NULL: neither */
 	void *mux_state;
 	bool mux_wakes;            /* on the worker's list of that name */
+	bool shared;               /* server side: on the list of that name */
 	uint32_t n_streams;
 	LIST_HEAD(, tw_conn) streams;
 	LIST_ENTRY(tw_conn) stream_link, wakes_link;
@@ -120,7 +121,7 @@ tw__conn_session(struct tw_conn *conn)
 }
 
 struct tw__idle {
-	struct tw__conn_list list;
+	struct tw__conn_list list, shared; /* shared: carriers that have streams */
 	uint32_t n, least; /* idle now; the least since the last purge */
 	uint32_t used;     /* carrying requests now */
 	uint32_t peak, peak_before; /* the most of them, this period and the last */
@@ -258,6 +259,13 @@ void tw__conn_linger(struct tw_conn **conn);
  * only one that was used again before; name, of that pool-conn-name. */
 struct tw_conn *tw__upstream_get(struct tw_worker *w, const struct tw_server *srv,
     bool proven, struct tw_str name);
+/** tw__upstream_share - a carrier, on no list, whose streams others may join. */
+void tw__upstream_share(struct tw_conn *carrier);
+/** tw__upstream_carrier_rests - of a shared one: no stream is left. It may be gone
+ * afterwards. */
+void tw__upstream_carrier_rests(struct tw_conn *carrier);
+/** tw__upstream_carrier_ends - off any list; closed. */
+void tw__upstream_carrier_ends(struct tw_conn **carrier);
 /** tw__upstream_use - a request begins on it; tw__upstream_unuse - ends. */
 void tw__upstream_use(struct tw_conn *conn);
 void tw__upstream_unuse(struct tw_conn *conn);
@@ -426,6 +434,8 @@ void tw__vars_free(struct tw__var_value **list);
 /* Provided by core/flow. */
 /** tw__mux_event - of a carrier. */
 void tw__mux_event(struct tw_conn *carrier);
+/** tw__mux_end - it ends, and its streams with it. */
+void tw__mux_end(struct tw_conn *carrier);
 /** tw__mux_stream_ended - it is off its carrier's list. */
 void tw__mux_stream_ended(struct tw_conn *carrier);
 void tw__flow_client_event(struct tw_conn *conn);

@@ -43,6 +43,7 @@ idle_of(struct tw__net *net, uint32_t number, bool make)
 		if (idle == NULL)
 			return NULL;
 		TAILQ_INIT(&idle->list);
+		TAILQ_INIT(&idle->shared);
 		net->idle[number] = idle;
 	}
 	return net->idle[number];
@@ -79,6 +80,24 @@ first_named(const struct tw__idle *idle, struct tw_str name)
 	return NULL;
 }
 
+/* One that has streams, and room for one more. */
+static struct tw_conn *__attribute__((noinline))
+shared_get(const struct tw__idle *idle, const struct tw_server *srv, struct tw_str name)
+{
+	struct tw_conn *conn;
+
+	TAILQ_FOREACH(conn, &idle->shared, link) {
+		if (!conn->private && !conn->failed && !conn->rdhup &&
+		    (srv->max_reuse == 0 || conn->n_requests <= srv->max_reuse) &&
+		    conn->epoch ==
+			atomic_load_explicit(&srv->epoch, memory_order_relaxed) &&
+		    (srv->pool_name == NULL || tw_str_eq(conn->pool_name, name)) &&
+		    conn->mux->has_room(conn->mux_state))
+			return conn;
+	}
+	return NULL;
+}
+
 struct tw_conn *
 tw__upstream_get(
     struct tw_worker *w, const struct tw_server *srv, bool proven, struct tw_str name)
@@ -87,6 +106,11 @@ tw__upstream_get(
 
 	if (idle == NULL)
 		return NULL;
+	if (TW_UNLIKELY(!TAILQ_EMPTY(&idle->shared))) {
+		struct tw_conn *const conn = shared_get(idle, srv, name);
+		if (conn != NULL)
+			return conn;
+	}
 	for (;;) {
 		struct tw_conn *conn = TW_LIKELY(srv->pool_name == NULL)
 		    ? TAILQ_FIRST(&idle->list)
@@ -96,7 +120,10 @@ tw__upstream_get(
 		idle_remove(idle, conn);
 		tw_timer_set(&conn->timer, 0);
 		conn->timed_out = false;
-		if (!conn->rdhup && !conn->failed && !conn->readable &&
+		if (!conn->rdhup && !conn->failed &&
+		    (!conn->readable || conn->mux != NULL) &&
+		    (conn->mux == NULL || srv->max_reuse == 0 ||
+			conn->n_requests <= srv->max_reuse) &&
 		    conn->epoch ==
 			atomic_load_explicit(&srv->epoch, memory_order_relaxed))
 			return conn;
@@ -113,6 +140,49 @@ is_outdated(const struct tw_conn *conn)
 	return atomic_load_explicit(&l->epoch, memory_order_relaxed) != conn->epoch ||
 	    atomic_load_explicit(&l->gen, memory_order_relaxed) !=
 	    tw__gen_current()->number;
+}
+
+void
+tw__upstream_share(struct tw_conn *c)
+{
+	struct tw__idle *const idle = idle_of(c->worker->net, c->server->number, true);
+
+	if (c->shared || idle == NULL)
+		return;
+	c->shared = true;
+	TAILQ_INSERT_TAIL(&idle->shared, c, link);
+}
+
+static void
+shared_remove(struct tw_conn *c)
+{
+	TAILQ_REMOVE(
+	    &idle_of(c->worker->net, c->server->number, true)->shared, c, link);
+	c->shared = false;
+}
+
+void
+tw__upstream_carrier_rests(struct tw_conn *c)
+{
+	struct tw_conn *conn = c;
+
+	shared_remove(c);
+	if (c->private)
+		tw__conn_free(&conn);
+	else
+		tw__upstream_put(&conn);
+}
+
+void
+tw__upstream_carrier_ends(struct tw_conn **pc)
+{
+	struct tw_conn *const c = *pc;
+
+	if (c->shared)
+		shared_remove(c);
+	else
+		idle_remove(idle_of(c->worker->net, c->server->number, true), c);
+	tw__conn_free(pc);
 }
 
 void
@@ -177,7 +247,7 @@ tw__upstream_is_clean(struct tw_conn *conn)
 	if (conn->rdhup || conn->failed || conn->shut || tw__conn_backlog(conn) ||
 	    conn->in.head != conn->in.tail || is_outdated(conn))
 		return false;
-	if (!conn->readable)
+	if (!conn->readable || conn->mux != NULL)
 		return true;
 	if (conn->transport != NULL) /* what came may be its own: a ticket */
 		return tw__conn_recv(conn, 0) == TW_IO_AGAIN;
@@ -321,8 +391,13 @@ tw__upstream_close_all(struct tw_worker *w)
 	struct tw__net *const net = w->net;
 
 	for (uint32_t i = 0; i < net->n_idle_slots; i++) {
-		if (net->idle[i] != NULL)
-			idle_trim(net->idle[i], net->idle[i]->n);
+		if (net->idle[i] == NULL)
+			continue;
+		idle_trim(net->idle[i], net->idle[i]->n);
+		while (!TAILQ_EMPTY(&net->idle[i]->shared)) {
+			struct tw_conn *c = TAILQ_FIRST(&net->idle[i]->shared);
+			tw__mux_end(c);
+		}
 		free(net->idle[i]);
 	}
 	net->n_idle_slots = 0;

@@ -333,6 +333,7 @@ struct tw_server {
 	bool map_addr;          /* "*": the address that the client asked for */
 	bool carried;           /* its address was found at run time, before a reload */
 	bool send_proxy2;       /* the PROXY header's version 2 */
+	const struct tw_proto *proto; /* the word `proto`; NULL: not said */
 	const struct tw__pp_conf *pp; /* gen; NULL: just addresses */
 	const struct tw__source *source; /* gen; NULL: the backend's */
 	struct tw__netns *netns;

@@ -252,8 +252,12 @@ server_set_proto(struct tw_line *ln)
 {
 	static const char *const http[] = { "h1", NULL },
 				 *const tcp[] = { "none", NULL };
-	static const char *const later[] = { "h2", "fcgi", "spop", "quic", NULL };
+	static const char *const later[] = { "fcgi", "spop", "quic", NULL };
+	struct tw_server *const srv = ln->state;
 
+	if (ln->proxy->c.mode == TW_MODE_HTTP &&
+	    (srv->proto = tw__module_find_proto(tw_arg(ln, 0), NULL)) != NULL)
+		return 0;
 	return word_choose(ln, ln->proxy->c.mode == TW_MODE_HTTP ? http : tcp, later);
 }
 
@@ -324,8 +328,9 @@ const struct tw_kw tw__source_kw[] = {
 	{ "non-stick", TW_SC_SERVER, 0, 0, tw_set_flag, "",
 		"Sessions on it are not entered into stick tables.", "off", 0,
 		AT(non_stick), 0, 0, NULL },
-	{ "proto", TW_SC_SERVER, 1, 1, server_set_proto, "h1 or, in mode tcp, none",
-		"The protocol to speak with it.", NULL, 0, 0, 0, 0, NULL },
+	{ "proto", TW_SC_SERVER, 1, 1, server_set_proto,
+		"h1, h2 or, in mode tcp, none",
+		"The protocol to speak with it.", "as was agreed on by TLS, else h1", 0, 0, 0, 0, NULL },
 	{ "ws", TW_SC_SERVER, 1, 1, server_set_ws, "{ auto | h1 }",
 		"The protocol that WebSocket requests use.", "auto", 0, 0, 0, 0,
 		NULL },

@@ -50,6 +50,8 @@ struct tw_transport {
  * what carries its bytes (yet). */
 TW_API void *tw_conn_transport(
     const struct tw_conn *conn, const struct tw_transport *transport);
+/** tw_conn_is_secure - its bytes, or those of what carries it, are enciphered. */
+TW_API bool tw_conn_is_secure(const struct tw_conn *conn);
 /** tw_conn_holds - the transport has taken bytes that wait for the socket: flush
  * is called when that is writable. */
 TW_API void tw_conn_holds(struct tw_conn *conn, bool holds);

@@ -25,9 +25,9 @@ struct h2_child {
 	struct h2_child *free_next;
 	struct h2_carrier *carrier; /* NULL: it is gone */
 	struct h2_own *own;         /* worker */
-	struct h2_stream *st;       /* NULL: it is lost, or over */
+	struct h2_stream *st;       /* NULL: it is lost, or has not begun */
 	struct tw_conn *conn;       /* NULL: it has gone */
-	LIST_ENTRY(h2_child) ready_link, stalled_link;
+	LIST_ENTRY(h2_child) all_link, ready_link, stalled_link;
 	struct h2_piece *in_first, **in_end; /* owns */
 	struct tw_str trailers;     /* owns: received, not handed on yet */
 	bool ended;                 /* the peer's last byte is in the queue */
@@ -45,14 +45,20 @@ struct h2_carrier {
 	struct h2_session s;
 	struct tw_conn *conn;
 	struct h2_own *own; /* worker */
-	LIST_HEAD(, h2_child) ready, stalled;
+	LIST_HEAD(, h2_child) all, ready, stalled;
 	struct h2_child *ready_last;
-	bool is_server, leaving, eof, fed;
+	bool is_server; /* towards one */
+	bool is_secure, leaving, eof, fed;
 };
 
 /* h2_stream_io.c */
 extern const struct tw_transport h2__stream_transport;
-struct h2_child *h2__child_new(struct h2_carrier *c, struct h2_stream *st);
+/** h2__child_new - in: conn, of a server's stream, which begins with its head; NULL:
+ * a client's, which is made for st. */
+struct h2_child *h2__child_new(
+    struct h2_carrier *c, struct h2_stream *st, struct tw_conn *conn);
+/** h2__child_orphan - its carrier goes. */
+void h2__child_orphan(struct h2_child *ch);
 /** h2__child_ready - its flow runs when what came has been read. */
 void h2__child_ready(struct h2_child *ch);
 /** h2__child_head - the head goes where the codec will find it. returns: false: no

@@ -349,7 +349,7 @@ h2__write_head(
 			h.hd.protocol = TW_STR("websocket");
 	}
 	const size_t n = response ? h2__rec_response(out->p, room, &h.hd)
-				  : h2__rec_request(out->p, room, &h.hd, "");
+				  : h2__rec_request(out->p, room, &h.hd, NULL);
 	if (n <= sizeof(struct h2_rec)) {
 		out->over = true;
 		return -1;

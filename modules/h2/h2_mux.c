@@ -43,7 +43,7 @@ on_head(struct h2_session *s, struct h2_stream *st, const struct h2_head *hd)
 	struct h2_child *ch = st->user;
 
 	if (ch == NULL) {
-		ch = h2__child_new(c, st);
+		ch = h2__child_new(c, st, NULL);
 		if (ch == NULL) {
 			h2_reset(s, st, H2_REFUSED_STREAM);
 			h2_release(s, st);
@@ -119,6 +119,7 @@ mux_begin(struct tw_conn *conn, bool is_server)
 	c->conn = conn;
 	c->own = own_of(conn);
 	c->is_server = is_server;
+	c->is_secure = tw_conn_is_secure(conn);
 	clock_set(c);
 	if (h2_init(&c->s, &c->own->engine, is_server, limits_of(conn, is_server),
 		&events) != 0) {
@@ -259,9 +260,28 @@ mux_fini(struct tw_conn *conn, void *state)
 
 	(void)conn;
 	h2_reset_all(&c->s, H2_CANCEL);
-	TW_ASSERT(LIST_EMPTY(&c->ready));
+	while (!LIST_EMPTY(&c->all))
+		h2__child_orphan(LIST_FIRST(&c->all));
 	h2_fini(&c->s);
 	free(c);
+}
+
+/* Streams that have not begun count, too. */
+static bool
+mux_has_room(const void *state)
+{
+	const struct h2_carrier *const c = state;
+	const uint32_t n = tw_mux_streams(c->conn);
+
+	return h2_can_open(&c->s) && n < c->s.peer.max_concurrent_streams &&
+	    n < c->s.lim->max_concurrent_streams;
+}
+
+static void *
+mux_open(struct tw_conn *carrier, void *state, struct tw_conn *stream)
+{
+	(void)carrier;
+	return h2__child_new(state, NULL, stream);
 }
 
 const struct tw_mux h2__mux = {
@@ -270,5 +290,7 @@ const struct tw_mux h2__mux = {
 	.event = mux_event,
 	.leave = mux_leave,
 	.fini = mux_fini,
+	.has_room = mux_has_room,
+	.open = mux_open,
 	.stream = &h2__stream_transport,
 };

@@ -109,7 +109,6 @@ request_line(struct maker *m, const struct h2_head *hd)
 static void
 upgrade(struct maker *m, const struct h2_head *hd, const char *key)
 {
-	m->head.is_upgrade = 1;
 	field(m, TW_STR("upgrade"), hd->protocol, TW_H_UPGRADE);
 	if (tw_str_ieq(hd->protocol, TW_STR("websocket")))
 		field(m, TW_STR("sec-websocket-key"), tw_str_of(key), TW_H_OTHER);
@@ -125,14 +124,15 @@ h2__rec_request(char *p, size_t room, const struct h2_head *hd, const char *key)
 	if (hd->too_large || hd->n_hdr + (is_upgrade ? 2u : 0u) > TW_MAX_HDR)
 		return too_large(p, room);
 	maker_begin(&m, p, room, hd->n_hdr + 2u);
-	if (is_upgrade)
+	if (is_upgrade && key != NULL)
 		plain.method = TW_STR("GET");
 	request_line(&m, &plain);
 	for (unsigned i = 0; i < hd->n_hdr; i++)
 		field(&m, (struct tw_str){ hd->hdr[i].name, hd->hdr[i].name_len },
 		    tw_hdr_value(&hd->hdr[i]), hd->hdr[i].id);
-	if (is_upgrade)
+	if (is_upgrade && key != NULL)
 		upgrade(&m, hd, key);
+	m.head.is_upgrade = is_upgrade;
 	m.head.has_length = hd->has_length;
 	m.head.content_length = hd->content_length;
 	const size_t n = maker_end(&m, p, hd->end ? H2_REC_END : 0);

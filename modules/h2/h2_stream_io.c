@@ -23,7 +23,7 @@
 /* --- its life --- */
 
 struct h2_child *
-h2__child_new(struct h2_carrier *c, struct h2_stream *st)
+h2__child_new(struct h2_carrier *c, struct h2_stream *st, struct tw_conn *conn)
 {
 	struct h2_own *const own = c->own;
 	struct h2_child *ch = own->children;
@@ -39,13 +39,16 @@ h2__child_new(struct h2_carrier *c, struct h2_stream *st)
 	ch->own = own;
 	ch->st = st;
 	ch->in_end = &ch->in_first;
-	st->user = ch;
-	ch->conn = tw_stream_new(c->conn, ch);
-	if (ch->conn != NULL)
-		return ch;
-	st->user = NULL;
-	free(ch);
-	return NULL;
+	ch->begun = conn != NULL;
+	ch->conn = conn != NULL ? conn : tw_stream_new(c->conn, ch);
+	if (ch->conn == NULL) {
+		free(ch);
+		return NULL;
+	}
+	if (st != NULL)
+		st->user = ch;
+	LIST_INSERT_HEAD(&c->all, ch, all_link);
+	return ch;
 }
 
 static void
@@ -80,7 +83,10 @@ stream_fini(struct tw_conn *conn, void *state)
 	struct h2_child *const ch = state;
 
 	(void)conn;
-	unlist(ch);
+	if (ch->carrier != NULL) {
+		unlist(ch);
+		LIST_REMOVE(ch, all_link);
+	}
 	pieces_drop(ch);
 	free(ch->held);
 	struct h2_own *const own = ch->own;
@@ -131,6 +137,18 @@ h2__child_lost(struct h2_child *ch)
 	ch->st = NULL;
 	ch->lost = true;
 	h2__child_ready(ch);
+}
+
+void
+h2__child_orphan(struct h2_child *ch)
+{
+	if (ch->st != NULL)
+		h2_release(&ch->carrier->s, ch->st);
+	unlist(ch);
+	LIST_REMOVE(ch, all_link);
+	ch->st = NULL;
+	ch->carrier = NULL;
+	ch->lost = true;
 }
 
 /* --- what comes --- */
@@ -314,6 +332,29 @@ lines_split(struct tw_str lines, struct tw_hdr *hdr)
 	return n;
 }
 
+/* The stream begins with it. returns: -1: it cannot. */
+static int
+request_send(struct h2_child *ch, struct h2_head *hd)
+{
+	struct h2_carrier *const c = ch->carrier;
+
+	if (hd->protocol.p != NULL || ch->st != NULL)
+		return -1; /* TODO: WebSocket to such a server */
+	hd->kind = H2_REQUEST;
+	for (unsigned i = 0; i < hd->n_hdr; i++) {
+		if (hd->hdr[i].id == TW_H_HOST)
+			hd->authority = tw_hdr_value(&hd->hdr[i]);
+	}
+	if (tw_str_eq(hd->method, TW_STR("CONNECT"))) {
+		hd->authority = hd->path;
+		hd->path = hd->scheme = (struct tw_str){ NULL, 0 };
+	} else {
+		hd->scheme = c->is_secure ? TW_STR("https") : TW_STR("http");
+	}
+	ch->st = h2_open(&c->s, ch);
+	return ch->st == NULL ? -1 : h2_submit_head(&c->s, ch->st, hd, hd->end);
+}
+
 /* One whole record but DATA. returns: -1: the stream is dead. */
 static int
 record_send(struct h2_child *ch, const struct h2_rec *rec, const char *p)
@@ -327,6 +368,8 @@ record_send(struct h2_child *ch, const struct h2_rec *rec, const char *p)
 		    s, ch->st, hdr, lines_split((struct tw_str){ p, rec->len }, hdr));
 	if (!h2__rec_read(rec, p, &hd, hdr))
 		return -1;
+	if (ch->carrier->is_server)
+		return request_send(ch, &hd);
 	hd.kind = hd.status < 200 ? H2_INTERIM : H2_RESPONSE;
 	return h2_submit_head(s, ch->st, &hd, hd.end);
 }
@@ -456,7 +499,7 @@ stream_send(
 	(void)conn;
 	*sent = 0;
 	for (int i = 0; i < n_iov; i++) {
-		if (ch->st == NULL)
+		if (ch->lost || (ch->st == NULL && !ch->carrier->is_server))
 			return TW_IO_ERR;
 		const ssize_t n = bytes_send(ch, iov[i].iov_base, iov[i].iov_len);
 		if (n < 0)
@@ -465,7 +508,8 @@ stream_send(
 		if ((size_t)n < iov[i].iov_len)
 			break;
 	}
-	tw_mux_wakes(ch->carrier->conn);
+	if (ch->carrier != NULL)
+		tw_mux_wakes(ch->carrier->conn);
 	return TW_IO_OK;
 }
 
