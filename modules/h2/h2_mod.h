@@ -69,7 +69,8 @@ h2__rec_put(char *p, uint32_t len, enum h2_rec_type type, unsigned flags)
 }
 
 /** h2__rec_request - a request's head as one record. in: key, for an extended
- * CONNECT: what Sec-WebSocket-Key says; NULL: it goes out as it is. returns: bytes; 0: more than `room`. */
+ * CONNECT: what Sec-WebSocket-Key says; NULL: it goes out as it
+ * is. returns: bytes; 0: more than `room`. */
 size_t h2__rec_request(char *p, size_t room, const struct h2_head *hd, const char *key);
 /** h2__rec_response - the same, of a response or 1xx. */
 size_t h2__rec_response(char *p, size_t room, const struct h2_head *hd);
