@@ -1,37 +1,112 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * bind_crt.c - the certificate of a bind line: one PEM file. Control thread.
+ * bind_crt.c - a bind line is given its certificates: lists are read, a table is
+ * built of them and tried once. Configuration thread.
  */
-#include "store.h"
-#include "tls.h"
+#include <tideway/assert.h>
+
+#include "certs.h"
+
+struct tls_load
+tls__load_how(struct tw_gen *gen)
+{
+	(void)gen;
+	return (struct tls_load){ .extras = TLS_EXTRA_ALL };
+}
+
+static void
+store_drop(void *arg)
+{
+	struct tls_gen *const g = arg;
+
+	tls__store_free(&g->store);
+}
+
+static void
+table_drop(void *arg)
+{
+	struct tls_certs *const line = arg;
+	struct tls_table *t = atomic_load(&line->table);
+
+	atomic_store(&line->table, NULL);
+	tls__table_free(&t);
+}
+
+static void
+line_begin(struct tw_gen *gen, const struct tw_bind *bind, struct tls_bind *tb)
+{
+	struct tls_gen *const g = tls_gen_of(gen);
+	struct tls_certs *const line = tb->certs;
+
+	if (g->store == NULL) {
+		g->store = tls__store_new();
+		tw_arena_at_end(tw_gen_arena(gen), store_drop, g);
+	}
+	line->bind = bind;
+	line->side = tb->side;
+	line->next = g->lines;
+	g->lines = line;
+	tw_arena_at_end(tw_gen_arena(gen), table_drop, line);
+}
+
+const struct tls_side *
+tls__variant_get(struct tls_certs *line, const struct tls_entry *e, struct tw_err *err)
+{
+	(void)e;
+	(void)err;
+	return &line->side;
+}
 
 static int
-use(SSL_CTX *ctx, const struct tls_cert *cert, struct tw_err *err)
+line_read(struct tls_certs *line)
 {
-	if (SSL_CTX_use_cert_and_key(ctx, cert->leaf, cert->key, cert->chain, 1) == 1)
-		return 0;
-	return tls__ssl_error(err, "unable to use certificate from", cert->path);
+	int rc = 0;
+
+	for (struct tls_src *s = line->first; s != NULL; s = s->next) {
+		s->list = tls__list_get(line, s);
+		if (s->list == NULL)
+			rc = -1;
+	}
+	return rc;
+}
+
+bool
+tls__bind_same(struct tls_bind *tb)
+{
+	if (tb->certs == NULL || !tb->certs->built)
+		return false;
+	tb->side = tb->certs->side;
+	return true;
 }
 
 int
-tls__bind_certs(struct tw_gen *gen, struct tw_bind *bind, struct tls_bind *tb)
+tls__bind_certs(
+    const struct tw_proxy *px, const struct tw_bind *bind, struct tls_bind *tb)
 {
-	static const struct tls_load alone = { .extras = 0 };
+	struct tw_gen *const gen = tb->side.gen;
+	struct tls_certs *const line = tb->certs;
+	struct tls_table *table;
 	struct tw_err err;
-	const char *file;
 
-	(void)bind;
-	if (tb->crt == NULL)
-		return tw_gen_fail(gen, NULL, 0,
-		    "no SSL certificate specified for a "
-		    "'bind' line with 'ssl' (use 'crt <file>')");
-	file = tls__file(gen, tls_gen_of(gen)->crt_base, tb->crt);
-	struct tls_cert *cert = tls__cert_load(file, &alone, &err);
-	if (cert == NULL || use(tb->side.ctx, cert, &err) < 0) {
-		tls__cert_unref(&cert);
-		return tw_gen_fail(gen, NULL, 0, "%s", err.text);
+	if (line == NULL || (line->first == NULL && !line->strict))
+		return tw_gen_fail(gen, line == NULL ? NULL : line->file,
+		    line == NULL ? 0 : line->line,
+		    "no SSL certificate specified for bind '%s', a "
+		    "'bind' line with 'ssl' (use 'crt <file>')",
+		    tw_bind_name(bind));
+	line->px = px;
+	line_begin(gen, bind, tb);
+	if (line_read(line) < 0)
+		return -1;
+	table = tls__table_new(line, &err);
+	if (table == NULL || tls__table_try(line, table, &err) < 0) {
+		tls__table_free(&table);
+		return tls__certs_fail(line, "crt", err.text);
 	}
-	tls__cert_unref(&cert);
+	tls__certs_hook(line, &line->side);
+	tls__table_set(line, table);
+	tb->side = line->side;
+	line->built = true;
 	return 0;
 }

@@ -4,7 +4,7 @@
  * sni.c - the table of server names.
  *
  * Keys are in lower case; a wildcard's begins with its dot (".example.org"),
- * "*" alone is the empty key. Entries with one key are chained in the order of
+ * that of "!*" is empty. Entries with one key are chained in the order of
  * the lines. A line that excludes names (`!name`) has them in the same table,
  * so that a search costs two or three hashes whatever the number of lines.
  */
@@ -85,7 +85,8 @@ add_line(struct tls_sni *sni, const struct tls_sni_line *l, int number)
 	struct entry as = { .line = number, .has_excluded = n_excluded > 0 };
 	for (int i = 0; i < l->n_filters; i++) {
 		const bool no = as.excludes = l->filters[i][0] == '!';
-		add(sni, l, l->filters[i] + no, as);
+		if (no || strcmp(l->filters[i], "*") != 0)
+			add(sni, l, l->filters[i] + no, as);
 	}
 	as.excludes = false;
 	if (n_excluded == l->n_filters)
@@ -202,17 +203,27 @@ rank(const struct entry *e, const struct tls_sni_ask *ask)
 	return (known ? 16 : 0) + (valid ? 8 : 0) + by_kind[e->kind];
 }
 
-static const struct entry *
-best_of(const struct tls_sni *sni, struct tw_str key, struct tw_str name,
-    const struct tls_sni_ask *ask)
+int
+tls__sni_rank(const struct tls_cert *cert, const struct tls_sni_ask *ask)
 {
-	const uint32_t hash = tls__hash(key.len > 0 ? key.p : "", key.len);
-	const struct entry *best = NULL;
+	const struct entry e = { .kind = cert->kind,
+		.not_before = cert->not_before,
+		.not_after = cert->not_after };
+
+	return rank(&e, ask);
+}
+
+/* The best of this key, if it is better than `best`. */
+static const struct entry *
+best_of(const struct tls_sni *sni, struct tw_str key, const struct tls_sni_ask *ask,
+    const struct entry *best)
+{
+	const uint32_t hash = tls__hash(key.p, key.len);
 	int i = sni->bucket[hash & sni->mask];
 
 	while ((i = next_of(sni, i, key, hash)) >= 0) {
 		const struct entry *const e = &sni->entry[i];
-		if (!e->excludes && !is_excluded(sni, e, name) &&
+		if (!e->excludes && !is_excluded(sni, e, ask->name) &&
 		    (best == NULL || rank(e, ask) > rank(best, ask)))
 			best = e;
 		i = e->next;
@@ -224,15 +235,14 @@ void *
 tls__sni_find(const struct tls_sni *sni, const struct tls_sni_ask *ask)
 {
 	char mem[SNI_NAME_MAX];
-	const struct tw_str name = { mem, ask->name.len }, any = { "", 0 };
+	struct tls_sni_ask a = *ask;
 
+	a.name.p = mem;
 	if (ask->name.len == 0 || !lower(mem, ask->name))
 		return NULL;
-	const struct tw_str tail = from_dot(name);
-	const struct entry *e = best_of(sni, name, name, ask);
-	if (e == NULL && tail.len > 0)
-		e = best_of(sni, tail, name, ask);
-	if (e == NULL)
-		e = best_of(sni, any, name, ask);
+	const struct tw_str tail = from_dot(a.name);
+	const struct entry *e = best_of(sni, a.name, &a, NULL);
+	if (tail.len > 0)
+		e = best_of(sni, tail, &a, e);
 	return e == NULL ? NULL : e->ctx;
 }

@@ -18,7 +18,7 @@ struct tls_sni;
 struct tls_sni_line {
 	const struct tls_cert *cert;
 	void *ctx;                  /* borrow: what find() gives, lives as the table */
-	const char *const *filters; /* "name", "*.name", "!name", "*" */
+	const char *const *filters; /* "name", "*.name", "!name"; "*" is no name */
 	int n_filters;              /* 0: the names of the certificate */
 };
 
@@ -33,9 +33,13 @@ struct tls_sni_ask {
 	time_t now;         /* s */
 };
 
-/** tls__sni_find - exact name, then wildcard, then "*". Of several:
- * what the client can verify before what not, a valid one before an expired
- * one, ECDSA before RSA, the earlier line. returns: ctx; NULL: none. context: any. */
+/** tls__sni_find - by exact name and by wildcard. Of several: what the client can
+ * verify before what not, a valid one before an expired one, ECDSA before RSA, an
+ * exact name before a wildcard, the earlier line. returns: ctx; NULL: none.
+ * context: any. */
 void *tls__sni_find(const struct tls_sni *sni, const struct tls_sni_ask *ask);
+/** tls__sni_rank - the same for one certificate, as a number: the higher the
+ * better. */
+int tls__sni_rank(const struct tls_cert *cert, const struct tls_sni_ask *ask);
 
 #endif

@@ -155,3 +155,12 @@ tls__store_count(const struct tls_store *store)
 {
 	return store->n;
 }
+
+void
+tls__store_each(const struct tls_store *store,
+    void (*fn)(struct tls_cert *cert, void *arg), void *arg)
+{
+	for (size_t i = 0; i <= store->mask; i++)
+		if (store->slot[i] != NULL)
+			fn(store->slot[i], arg);
+}

@@ -30,7 +30,8 @@ enum {
 	TLS_EXTRA_OCSP = 2,
 	TLS_EXTRA_ISSUER = 4,
 	TLS_EXTRA_SCTL = 8,
-	TLS_EXTRA_ALL = 15,
+	TLS_EXTRA_BUNDLE = 16,
+	TLS_EXTRA_ALL = 31,
 };
 
 struct tls_bytes {
@@ -94,6 +95,9 @@ struct tls_cert *tls__store_take(struct tls_store *store, const char *path);
 struct tls_cert *tls__store_get(struct tls_store *store, const char *path,
     const struct tls_load *how, struct tw_err *err);
 size_t tls__store_count(const struct tls_store *store);
+/** tls__store_each - calls fn with each, in no order; the store stays as it is. */
+void tls__store_each(const struct tls_store *store,
+    void (*fn)(struct tls_cert *cert, void *arg), void *arg);
 
 /** tls__hash - of bytes as they are. */
 uint32_t tls__hash(const char *p, size_t len);

@@ -76,9 +76,14 @@ struct tls_gen {
 	uint32_t maxrecord;         /* tune.ssl.maxrecord; 0: as much as fits */
 	uint32_t hard_maxrecord;    /* tune.ssl.hard-maxrecord; 0: 16384 */
 	bool private_cache;         /* tune.ssl.force-private-cache */
+	struct tls_store *store;    /* owns: the certificates of listeners */
+	struct tls_list *lists;     /* certs.h */
+	struct tls_certs *lines;
 };
 
 struct tls_state;
+struct tls_cert;
+struct tls_certs;
 
 /* What transport.c needs of a line. Filled by check(). */
 struct tls_side {
@@ -86,6 +91,7 @@ struct tls_side {
 	SSL_CTX *ctx;               /* owns one reference, until the generation ends */
 	const struct tls_opts *opts;
 	uint32_t max_record;        /* bytes of payload in a record */
+	bool can_13, can_rsa, can_ecdsa; /* TLS 1.3; with TLS 1.2 ciphers */
 };
 
 /* A bind line's block. */
@@ -93,7 +99,7 @@ struct tls_bind {
 	struct tls_opts opts;       /* first: the setters write here */
 	struct tls_side side;
 	const struct tw_bind *bind; /* set by check() */
-	const char *crt;            /* gen: the file; certs.c's until the store is there */
+	struct tls_certs *certs;    /* gen: certs.h; NULL: nothing was said */
 };
 
 struct tls_gen *tls_gen_of(struct tw_gen *gen);
@@ -119,9 +125,15 @@ uint32_t tls__alpn_default(const struct tw_proxy *px, unsigned char *out);
 
 /* --- certificates of a bind line (bind_crt.c) --- */
 
-/** tls__bind_certs - loads what `crt` and its like name into tb->side.ctx.
- * Called by check(), once for each line. returns: -1 after tw_gen_fail(). */
-int tls__bind_certs(struct tw_gen *gen, struct tw_bind *bind, struct tls_bind *tb);
+/** tls__bind_certs - loads what `crt` and its like name, and tb->side.ctx chooses
+ * from it. Called by check(), once for each line. returns: -1 after tw_gen_fail(). */
+int tls__bind_certs(
+    const struct tw_proxy *px, const struct tw_bind *bind, struct tls_bind *tb);
+/** tls__bind_same - a copy of a line that is ready gets that line's side: clients
+ * may resume on any of its addresses. returns: false: the line is still to do. */
+bool tls__bind_same(struct tls_bind *tb);
+/** tls__state_certs_free - what the handshake's choice holds. */
+void tls__state_certs_free(struct tls_state *st);
 
 /* --- connections (transport.c, bio.c) --- */
 
@@ -152,6 +164,8 @@ struct tls_state {
 	bool renegotiates;
 	int err;                     /* errno of the socket; 0: none */
 	unsigned long ssl_err;       /* ERR_get_error() of the failed handshake */
+	struct tls_cert *cert;       /* owns a reference: what we show; NULL: none */
+	bool sni_matched;            /* it is there because of the client's name */
 };
 
 /** tls_state_of - of a connection. returns: NULL: it is not (yet) TLS. */

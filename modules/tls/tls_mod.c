@@ -8,6 +8,7 @@
  */
 #include <openssl/crypto.h>
 
+#include "certs_kw.h"
 #include "opts_kw.h"
 #include "tls.h"
 
@@ -69,6 +70,10 @@ check_bind(struct tw_gen *gen, const struct tw_proxy *px, struct tw_bind *bind)
 	tb->bind = bind;
 	if (!tb->opts.ssl)
 		return 0;
+	if (tls__bind_same(tb)) {
+		tw_bind_set_transport(bind, &tls_transport, &tb->side);
+		return 0;
+	}
 	if (tb->opts.alpn == NULL && !tb->opts.no_alpn)
 		default_alpn(gen, px, &tb->opts);
 	if (tb->opts.no_alpn)
@@ -81,7 +86,7 @@ check_bind(struct tw_gen *gen, const struct tw_proxy *px, struct tw_bind *bind)
 		return tw_gen_fail(gen, file, line, "Proxy '%s': bind '%s': %s",
 		    tw_proxy_name(px), tw_bind_name(bind), err.text);
 	tls__ctx_keep(gen, tb->side.ctx);
-	if (tls__bind_certs(gen, bind, tb) < 0)
+	if (tls__bind_certs(px, bind, tb) < 0)
 		return -1;
 	tw_bind_set_transport(bind, &tls_transport, &tb->side);
 	return 0;

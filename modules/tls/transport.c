@@ -24,6 +24,7 @@ state_free(struct tls_state *st)
 {
 	tls__stage_forget(st);
 	SSL_free(st->ssl);
+	tls__state_certs_free(st);
 	tls__left_free(&st->in);
 	tls__left_free(&st->out);
 	tw_gen_release(st->side->gen);

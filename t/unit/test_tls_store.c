@@ -185,8 +185,23 @@ test_sni(void **state)
 	assert_string_equal(ask(s, "x.own.test", KINDS_ALL), "-");
 	assert_string_equal(ask(s, "y.own.test", KINDS_ALL), "not");
 	tls__sni_free(&s);
-	s = tls__sni_new(&(struct tls_sni_line){ &rsa, "any", FILTERS("*") }, 1);
-	assert_string_equal(ask(s, "what.ever", KINDS_ALL), "any");
+	s = tls__sni_new(
+	    &(struct tls_sni_line){ &rsa, "any", FILTERS("*", "!a.b") }, 1);
+	assert_string_equal(ask(s, "own.test", KINDS_ALL), "-");
+	tls__sni_free(&s);
+	s = tls__sni_new(&(struct tls_sni_line){ &rsa, "no", FILTERS("!*") }, 1);
+	assert_string_equal(ask(s, "own.test", KINDS_ALL), "-");
+	tls__sni_free(&s);
+	const struct tls_sni_line both[] = {
+		{ &rsa, "exact", FILTERS("a.w.test", "b.w.test") },
+		{ &ec, "wild", FILTERS("*.w.test") },
+		{ &old, "old", FILTERS("b.w.test") },
+	};
+	s = tls__sni_new(both, 3);
+	assert_string_equal(ask(s, "a.w.test", KINDS_ALL), "wild");
+	assert_string_equal(ask(s, "a.w.test", 1u << TLS_RSA), "exact");
+	assert_string_equal(ask(s, "b.w.test", 1u << TLS_ECDSA), "wild");
+	assert_string_equal(ask(s, "b.w.test", 1u << TLS_OTHER), "wild");
 	tls__sni_free(&s);
 }
 
