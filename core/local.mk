@@ -18,6 +18,7 @@ core_libcore_a_SOURCES = \
 	core/base/oplog.c \
 	core/base/panic.c \
 	core/base/str.c \
+	core/conf/apply.c \
 	core/conf/chapter.c \
 	core/conf/dead_forms.c \
 	core/conf/dead_rules.c \

@@ -405,11 +405,13 @@ noinst_LTLIBRARIES += modules/tls/libtls.la
 modules_tls_libtls_la_SOURCES = \
 	modules/tls/bind_crt.c \
 	modules/tls/bio.c \
+	modules/tls/certs_crtlist.c \
 	modules/tls/certs_hello.c \
 	modules/tls/certs_kw.c \
 	modules/tls/certs_list.c \
 	modules/tls/certs_live.c \
 	modules/tls/certs_table.c \
+	modules/tls/certs_variant.c \
 	modules/tls/crt_list.c \
 	modules/tls/ctx.c \
 	modules/tls/opts_kw.c \

@@ -97,5 +97,7 @@ void tw__report_level(struct tw_report *r, enum tw_level level, const char *file
 /** tw__report_add - is_error picks ALERT or WARNING. in: column -1: no caret. */
 void tw__report_add(struct tw_report *r, bool is_error, const char *file, int line,
     const char *raw, int column, const char *text);
+/** tw__report_first - its first message, without what stands before it. */
+void tw__report_first(const struct tw_report *r, struct tw_err *err);
 
 #endif

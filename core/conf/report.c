@@ -122,6 +122,22 @@ tw__report_level(struct tw_report *r, enum tw_level level, const char *file, int
 	}
 }
 
+void
+tw__report_first(const struct tw_report *r, struct tw_err *err)
+{
+	static const char mark[] = "config : ", place[] = "[cli] : ";
+	const char *text = r->text != NULL ? strstr(r->text, mark) : NULL;
+
+	if (text == NULL) {
+		tw_err_set(err, "the line cannot be read");
+		return;
+	}
+	text += sizeof(mark) - 1;
+	if (strncmp(text, place, sizeof(place) - 1) == 0)
+		text += sizeof(place) - 1;
+	tw_err_set(err, "%.*s", (int)strcspn(text, "\n"), text);
+}
+
 /* ---- for setters and checks ---- */
 
 static void

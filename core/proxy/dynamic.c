@@ -118,23 +118,6 @@ may_have(const char *word)
 	return tw_is_one_of(word, words);
 }
 
-/* The first message of a report, without what stands before it. */
-static void
-report_take(const struct tw_report *r, struct tw_err *err)
-{
-	static const char mark[] = "config : ", place[] = "[cli] : ";
-	const char *text = r->text != NULL ? strstr(r->text, mark) : NULL;
-
-	if (text == NULL) {
-		tw_err_set(err, "the line cannot be read");
-		return;
-	}
-	text += sizeof(mark) - 1;
-	if (strncmp(text, place, sizeof(place) - 1) == 0)
-		text += sizeof(place) - 1;
-	tw_err_set(err, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
 static int
 line_read(struct tw_line *ln, struct tw_server *srv, struct tw_err *err)
 {
@@ -147,7 +130,7 @@ line_read(struct tw_line *ln, struct tw_server *srv, struct tw_err *err)
 	conf->takes = NULL;
 	conf->report = NULL;
 	if (rc != 0)
-		report_take(&report, err);
+		tw__report_first(&report, err);
 	free(report.text);
 	return rc;
 }

@@ -153,4 +153,11 @@ struct tw_section {
 /** tw_gen_may_fork - insecure-fork-wanted: this process may start others. */
 TW_API bool tw_gen_may_fork(const struct tw_gen *gen);
 
+/** tw_kw_apply - runs the setter of a keyword for words that stand in a file or
+ * command of a module's own. in: word, the keyword and its arguments, and what may
+ * follow them; state, what it writes to. returns: words taken; -1 with err.
+ * context: configuration, control. */
+TW_API int tw_kw_apply(struct tw_gen *gen, const struct tw_kw *kw, char *const *word,
+    int n_words, void *state, struct tw_err *err);
+
 #endif

@@ -50,14 +50,6 @@ line_begin(struct tw_gen *gen, const struct tw_bind *bind, struct tls_bind *tb)
 	tw_arena_at_end(tw_gen_arena(gen), table_drop, line);
 }
 
-const struct tls_side *
-tls__variant_get(struct tls_certs *line, const struct tls_entry *e, struct tw_err *err)
-{
-	(void)e;
-	(void)err;
-	return &line->side;
-}
-
 static int
 line_read(struct tls_certs *line)
 {
@@ -69,6 +61,25 @@ line_read(struct tls_certs *line)
 			rc = -1;
 	}
 	return rc;
+}
+
+static bool
+has_any(const struct tls_certs *line)
+{
+	for (const struct tls_src *s = line->first; s != NULL; s = s->next)
+		if (s->list->first != NULL)
+			return true;
+	return false;
+}
+
+static int
+none(struct tw_gen *gen, const struct tls_certs *line, const struct tw_bind *bind)
+{
+	return tw_gen_fail(gen, line == NULL ? NULL : line->file,
+	    line == NULL ? 0 : line->line,
+	    "no SSL certificate specified for bind '%s', a 'bind' line with 'ssl' "
+	    "(use 'crt <file>', or 'strict-sni' when there may be none)",
+	    tw_bind_name(bind));
 }
 
 bool
@@ -89,22 +100,21 @@ tls__bind_certs(
 	struct tls_table *table;
 	struct tw_err err;
 
-	if (line == NULL || (line->first == NULL && !line->strict))
-		return tw_gen_fail(gen, line == NULL ? NULL : line->file,
-		    line == NULL ? 0 : line->line,
-		    "no SSL certificate specified for bind '%s', a "
-		    "'bind' line with 'ssl' (use 'crt <file>')",
-		    tw_bind_name(bind));
+	if (line == NULL)
+		return none(gen, line, bind);
 	line->px = px;
 	line_begin(gen, bind, tb);
 	if (line_read(line) < 0)
 		return -1;
+	if (!line->strict && !has_any(line))
+		return none(gen, line, bind);
 	table = tls__table_new(line, &err);
 	if (table == NULL || tls__table_try(line, table, &err) < 0) {
 		tls__table_free(&table);
 		return tls__certs_fail(line, "crt", err.text);
 	}
-	tls__certs_hook(line, &line->side);
+	tls__side_abilities(&line->side);
+	tls__certs_hook(line, line->side.ctx, line->side.opts);
 	tls__table_set(line, table);
 	tb->side = line->side;
 	line->built = true;

@@ -46,12 +46,13 @@ struct tls_src {
 	struct tls_list *list;   /* set by check() */
 };
 
-/* A line's options with those of an entry over them: a context of its own. */
+/* A line's options with those of an entry over them: a context of its own. The
+ * connection's side remains the line's. */
 struct tls_variant {
 	struct tls_variant *next;
-	const char *key;         /* the entry's options as one text */
+	const char *key;         /* gen: the entry's options as one text */
 	struct tls_opts opts;
-	struct tls_side side;
+	SSL_CTX *ctx;            /* owns one reference, until the generation ends */
 };
 
 #define TLS_CERTS_MAGIC 0x7c5e3702u
@@ -74,8 +75,8 @@ struct tls_certs {
 
 /* What a handshake takes. */
 struct tls_pick {
-	struct tls_cert *cert;       /* owns one reference */
-	const struct tls_side *side; /* gen */
+	struct tls_cert *cert;         /* owns one reference */
+	const struct tls_variant *own; /* gen; NULL: the line's own options */
 };
 
 /* --- of a generation. context: configuration, control --- */
@@ -123,10 +124,10 @@ void tls__list_append(struct tls_list *list, struct tls_entry *e);
 int tls__crt_list_read(struct tls_certs *line, struct tls_list *list);
 /** tls__entry_words - options and filters as a line of a crt-list has them. */
 void tls__entry_words(struct tls_entry *e, char *const *word, int n_options, int n);
-/** tls__variant_get - the context for the entry's options. returns: the line's own
- * when there are none; NULL: err says what is wrong with them. */
-const struct tls_side *tls__variant_get(
-    struct tls_certs *line, const struct tls_entry *e, struct tw_err *err);
+/** tls__variant_get - the context for the entry's options. out: variant; NULL: it
+ * has none. returns: -1: err says what is wrong with them. */
+int tls__variant_get(struct tls_certs *line, const struct tls_entry *e,
+    const struct tls_variant **variant, struct tw_err *err);
 /** tls__load_how - which companions are looked for. */
 struct tls_load tls__load_how(struct tw_gen *gen);
 int tls__certs_fail(const struct tls_certs *line, const char *word, const char *text);
@@ -153,6 +154,9 @@ const struct tls_pick *tls__table_default(
 /* --- handshakes (certs_hello.c) --- */
 
 /** tls__certs_hook - the context's connections choose from the line's table. */
-void tls__certs_hook(const struct tls_certs *line, struct tls_side *side);
+void tls__certs_hook(
+    const struct tls_certs *line, SSL_CTX *ctx, const struct tls_opts *opts);
+/** tls__side_abilities - fills can_*. */
+void tls__side_abilities(struct tls_side *side);
 
 #endif

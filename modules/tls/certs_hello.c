@@ -9,6 +9,8 @@
  * type, what the client can verify is not asked. RFC 8446, sections 4.1.2 and
  * 4.2.3; RFC 6066, section 3. Worker threads.
  */
+#include <stdio.h>
+
 #include <openssl/err.h>
 
 #include "certs.h"
@@ -116,10 +118,8 @@ kinds_of(SSL *ssl, const struct tls_side *side)
 /* What SSL_new() copied from the first context is copied anew; the rest OpenSSL
  * looks up in the context. */
 static void
-side_set(SSL *ssl, struct tls_state *st, const struct tls_side *side)
+ctx_set(SSL *ssl, SSL_CTX *ctx, const struct tls_opts *opts)
 {
-	SSL_CTX *const ctx = side->ctx;
-
 	SSL_set_SSL_CTX(ssl, ctx);
 	SSL_set_verify(
 	    ssl, SSL_CTX_get_verify_mode(ctx), SSL_CTX_get_verify_callback(ctx));
@@ -129,9 +129,8 @@ side_set(SSL *ssl, struct tls_state *st, const struct tls_side *side)
 	SSL_set_options(ssl, SSL_CTX_get_options(ctx));
 	SSL_clear_mode(ssl, SSL_MODE_NO_AUTO_CHAIN);
 	SSL_set_mode(ssl, SSL_CTX_get_mode(ctx));
-	if (side->opts->curves != NULL)
-		SSL_set1_curves_list(ssl, side->opts->curves);
-	st->side = side;
+	if (opts->curves != NULL)
+		SSL_set1_curves_list(ssl, opts->curves);
 }
 
 static int
@@ -184,8 +183,9 @@ on_hello(SSL *ssl, int *alert, void *arg)
 	if (p == NULL)
 		return refuse(
 		    st, alert, SSL_AD_UNRECOGNIZED_NAME, "SSL certificate is missing");
-	if (p->side->ctx != SSL_get_SSL_CTX(ssl))
-		side_set(ssl, st, p->side);
+	SSL_CTX *const ctx = p->own != NULL ? p->own->ctx : line->side.ctx;
+	if (ctx != SSL_get_SSL_CTX(ssl))
+		ctx_set(ssl, ctx, p->own != NULL ? &p->own->opts : line->side.opts);
 	return show(ssl, st, p->cert, alert);
 }
 
@@ -202,8 +202,8 @@ on_name(SSL *ssl, int *alert, void *arg)
 
 /* --- contexts --- */
 
-static void
-set_abilities(struct tls_side *side)
+void
+tls__side_abilities(struct tls_side *side)
 {
 	STACK_OF(SSL_CIPHER) *const all = SSL_CTX_get_ciphers(side->ctx);
 	const int max = SSL_CTX_get_max_proto_version(side->ctx);
@@ -221,16 +221,38 @@ set_abilities(struct tls_side *side)
 		}
 }
 
-void
-tls__certs_hook(const struct tls_certs *line, struct tls_side *side)
+/* A session that began where clients need no certificate, or another one, is not
+ * resumed here. */
+static void
+set_session_id(SSL_CTX *ctx, const struct tls_opts *o)
 {
-	set_abilities(side);
-	SSL_CTX_set_client_hello_cb(side->ctx, on_hello, (void *)(uintptr_t)line);
-	SSL_CTX_set_tlsext_servername_callback(side->ctx, on_name);
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+	char text[4096];
+	const int n = snprintf(text, sizeof(text), "%d\n%s\n%s\n%s", o->verify,
+	    o->ca_file != NULL ? o->ca_file : "",
+	    o->ca_verify_file != NULL ? o->ca_verify_file : "",
+	    o->crl_file != NULL ? o->crl_file : "");
+
+	if (o->verify != TLS_VERIFY_OPTIONAL && o->verify != TLS_VERIFY_REQUIRED)
+		return;
+	if (n < (int)sizeof(text) &&
+	    EVP_Digest(text, (size_t)n, md, &len, EVP_sha256(), NULL) == 1)
+		SSL_CTX_set_session_id_context(ctx, md, len);
+	else
+		SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+}
+
+void
+tls__certs_hook(const struct tls_certs *line, SSL_CTX *ctx, const struct tls_opts *opts)
+{
+	set_session_id(ctx, opts);
+	SSL_CTX_set_client_hello_cb(ctx, on_hello, (void *)(uintptr_t)line);
+	SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
 	/* else each handshake without a chain would look for one in vain */
-	if (sk_X509_OBJECT_num(
-		X509_STORE_get0_objects(SSL_CTX_get_cert_store(side->ctx))) == 0)
-		SSL_CTX_set_mode(side->ctx, SSL_MODE_NO_AUTO_CHAIN);
+	if (sk_X509_OBJECT_num(X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx))) ==
+	    0)
+		SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN);
 }
 
 void

@@ -327,6 +327,8 @@ list_read(struct tls_certs *line, struct tls_list *list, const char *word)
 {
 	struct tw_err err;
 
+	if (list->kind == TLS_LIST_CRT)
+		return tls__crt_list_read(line, list);
 	if (list->kind == TLS_LIST_DIR)
 		return add_dir(line, list, word);
 	if (tls__list_add_path(line, list, list->name, &err) < 0)
@@ -335,25 +337,36 @@ list_read(struct tls_certs *line, struct tls_list *list, const char *word)
 }
 
 static struct tls_list *
-list_seek(struct tw_gen *gen, const char *name)
+list_seek(struct tw_gen *gen, const char *name, bool is_crt_list)
 {
 	for (struct tls_list *l = tls__lists(gen); l != NULL; l = l->next)
-		if (strcmp(l->name, name) == 0)
+		if ((l->kind == TLS_LIST_CRT) == is_crt_list &&
+		    strcmp(l->name, name) == 0)
 			return l;
 	return NULL;
+}
+
+static enum tls_list_kind
+kind_of(const char *name, bool is_crt_list)
+{
+	struct stat st;
+
+	if (is_crt_list)
+		return TLS_LIST_CRT;
+	return stat(name, &st) == 0 && S_ISDIR(st.st_mode) ? TLS_LIST_DIR
+							   : TLS_LIST_FILE;
 }
 
 struct tls_list *
 tls__list_get(struct tls_certs *line, const struct tls_src *src)
 {
 	struct tw_gen *const gen = line->side.gen;
-	const char *const name = name_of(gen, src->name);
-	struct tls_list *list = list_seek(gen, name);
-	struct stat st;
+	const bool is_crt_list = strcmp(src->word, "crt-list") == 0;
+	const char *const name = is_crt_list ? src->name : name_of(gen, src->name);
+	struct tls_list *list = list_seek(gen, name, is_crt_list);
 
 	if (list == NULL) {
-		const bool is_dir = stat(name, &st) == 0 && S_ISDIR(st.st_mode);
-		list = list_new(gen, is_dir ? TLS_LIST_DIR : TLS_LIST_FILE, name);
+		list = list_new(gen, kind_of(name, is_crt_list), name);
 		list->failed = list_read(line, list, src->word) < 0;
 	}
 	return list->failed ? NULL : list;

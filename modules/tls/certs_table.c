@@ -78,8 +78,7 @@ table_add(struct tls_table *t, struct tls_certs *line, const struct tls_entry *e
 {
 	struct tls_pick *const p = &t->pick[t->n];
 
-	p->side = tls__variant_get(line, e, err);
-	if (p->side == NULL)
+	if (tls__variant_get(line, e, &p->own, err) < 0)
 		return -1;
 	p->cert = tls__cert_ref(e->cert);
 	*to = (struct tls_sni_line){ e->cert, p, (const char *const *)e->filter,

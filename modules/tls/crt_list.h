@@ -9,7 +9,7 @@
 #include <tideway/err.h>
 #include <tideway/str.h>
 
-#define CRT_LIST_WORDS_MAX 65
+#define CRT_LIST_WORDS_MAX 2048
 
 struct tls_crt_line {
 	char *word[CRT_LIST_WORDS_MAX]; /* borrow: the line */

@@ -89,7 +89,7 @@ add_line(struct tls_sni *sni, const struct tls_sni_line *l, int number)
 			add(sni, l, l->filters[i] + no, as);
 	}
 	as.excludes = false;
-	if (n_excluded == l->n_filters)
+	if (l->n_filters == 0)
 		for (int i = 0; i < l->cert->n_names; i++)
 			add(sni, l, l->cert->names[i], as);
 }

@@ -19,7 +19,8 @@ struct tls_sni_line {
 	const struct tls_cert *cert;
 	void *ctx;                  /* borrow: what find() gives, lives as the table */
 	const char *const *filters; /* "name", "*.name", "!name"; "*" is no name */
-	int n_filters;              /* 0: the names of the certificate */
+	int n_filters;              /* 0: the names of the certificate; else only
+				     * these, also when all begin with '!' */
 };
 
 /** tls__sni_new - in: lines, in the order of the configuration. */
