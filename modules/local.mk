@@ -405,6 +405,7 @@ noinst_LTLIBRARIES += modules/tls/libtls.la
 modules_tls_libtls_la_SOURCES = \
 	modules/tls/bind_crt.c \
 	modules/tls/bio.c \
+	modules/tls/certs_chain.c \
 	modules/tls/certs_crtlist.c \
 	modules/tls/certs_hello.c \
 	modules/tls/certs_kw.c \
@@ -413,7 +414,9 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/certs_table.c \
 	modules/tls/certs_variant.c \
 	modules/tls/crt_list.c \
+	modules/tls/crt_store.c \
 	modules/tls/ctx.c \
+	modules/tls/forge.c \
 	modules/tls/opts_kw.c \
 	modules/tls/sni.c \
 	modules/tls/store.c \

@@ -198,7 +198,7 @@ sub refused
 	}
 }
 
-refused('TLS', 'bind', 'allow-0rtt', 'generate-certificates');
+refused('TLS', 'bind', 'allow-0rtt');
 refused('TLS', 'server', 'ssl verify none', 'check-ssl', 'check-sni x', 'sni str(x)', 'alpn h2');
 refused('TLS', 'global', 'ssl-default-server-ciphers X', 'ssl-default-server-ciphersuites X', 'ssl-default-server-options no-sslv3', 'tune.ssl.keylog on');
 refused('HTTP/2', 'global', 'tune.h2.initial-window-size 65535');

@@ -7,12 +7,18 @@
 #include <tideway/assert.h>
 
 #include "certs.h"
+#include "crt_store.h"
+#include "forge.h"
 
 struct tls_load
 tls__load_how(struct tw_gen *gen)
 {
-	(void)gen;
-	return (struct tls_load){ .extras = TLS_EXTRA_ALL };
+	const struct tls_gen *const g = tls_gen_of(gen);
+
+	return (struct tls_load){
+		.extras = g->extras_said ? g->extras : TLS_EXTRA_ALL,
+		.del_ext = g->extras_del_ext,
+	};
 }
 
 static void
@@ -23,6 +29,16 @@ store_drop(void *arg)
 	tls__store_free(&g->store);
 }
 
+int
+tls__certs_begin(struct tw_gen *gen)
+{
+	struct tls_gen *const g = tls_gen_of(gen);
+
+	g->store = tls__store_new();
+	tw_arena_at_end(tw_gen_arena(gen), store_drop, g);
+	return tls__crt_stores_load(gen);
+}
+
 static void
 table_drop(void *arg)
 {
@@ -31,6 +47,7 @@ table_drop(void *arg)
 
 	atomic_store(&line->table, NULL);
 	tls__table_free(&t);
+	tls__forge_free(&line->forge);
 }
 
 static void
@@ -39,10 +56,6 @@ line_begin(struct tw_gen *gen, const struct tw_bind *bind, struct tls_bind *tb)
 	struct tls_gen *const g = tls_gen_of(gen);
 	struct tls_certs *const line = tb->certs;
 
-	if (g->store == NULL) {
-		g->store = tls__store_new();
-		tw_arena_at_end(tw_gen_arena(gen), store_drop, g);
-	}
 	line->bind = bind;
 	line->side = tb->side;
 	line->next = g->lines;
@@ -82,6 +95,31 @@ none(struct tw_gen *gen, const struct tls_certs *line, const struct tw_bind *bin
 	    tw_bind_name(bind));
 }
 
+#define FORGED_SIZE 1000
+
+/* As in HAProxy, its key is that of the certificate shown by default. */
+static int
+line_forges(struct tls_certs *line, const struct tls_table *table, struct tw_err *err)
+{
+	const struct tls_gen *const g = tls_gen_of(line->side.gen);
+	const struct tls_sni_ask any = { .kinds = ~0u, .now = time(NULL) };
+	const struct tls_pick *const first = tls__table_default(table, &any);
+
+	if (line->sign_file == NULL)
+		return tw_err_set(err,
+		    "'generate-certificates' needs the authority's certificate and "
+		    "key: add 'ca-sign-file <file>'");
+	line->forge = tls__forge_new(
+	    &(struct tls_forge_conf){
+		.file = line->sign_file,
+		.pass = line->sign_pass,
+		.key = first != NULL ? first->cert->key : NULL,
+		.size = g->forged_size != 0 ? g->forged_size - 1 : FORGED_SIZE,
+	    },
+	    err);
+	return line->forge == NULL ? -1 : 0;
+}
+
 bool
 tls__bind_same(struct tls_bind *tb)
 {
@@ -109,9 +147,10 @@ tls__bind_certs(
 	if (!line->strict && !has_any(line))
 		return none(gen, line, bind);
 	table = tls__table_new(line, &err);
-	if (table == NULL || tls__table_try(line, table, &err) < 0) {
+	if (table == NULL || tls__table_try(line, table, &err) < 0 ||
+	    (line->generates && line_forges(line, table, &err) < 0)) {
 		tls__table_free(&table);
-		return tls__certs_fail(line, "crt", err.text);
+		return tls__certs_fail(line, "ssl", err.text);
 	}
 	tls__side_abilities(&line->side);
 	tls__certs_hook(line, line->side.ctx, line->side.opts);

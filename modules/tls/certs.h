@@ -67,6 +67,9 @@ struct tls_certs {
 	const struct tw_proxy *px;
 	const struct tw_bind *bind; /* the first of the copies */
 	bool strict;             /* strict-sni */
+	bool generates;          /* generate-certificates */
+	const char *sign_file, *sign_pass; /* gen; NULL: not said */
+	struct tls_forge *forge; /* owns; NULL: names that are not there get none */
 	bool built;
 	struct tls_side side;    /* what all copies have */
 	struct tls_variant *variants;
@@ -128,6 +131,15 @@ void tls__entry_words(struct tls_entry *e, char *const *word, int n_options, int
  * has none. returns: -1: err says what is wrong with them. */
 int tls__variant_get(struct tls_certs *line, const struct tls_entry *e,
     const struct tls_variant **variant, struct tw_err *err);
+/** tls__certs_begin - the generation's store, with what is loaded before any line:
+ * issuers-chain-path, crt-store. context: check(). */
+int tls__certs_begin(struct tw_gen *gen);
+/** tls__cert_complete - its chain, before others see it: issuers-chain-path,
+ * ssl-skip-self-issued-ca. */
+void tls__cert_complete(struct tw_gen *gen, struct tls_cert *cert);
+/** tls__warn_dates - if it has expired, or is not valid yet. */
+void tls__warn_dates(
+    struct tw_gen *gen, const char *file, int line, const struct tls_cert *c);
 /** tls__load_how - which companions are looked for. */
 struct tls_load tls__load_how(struct tw_gen *gen);
 int tls__certs_fail(const struct tls_certs *line, const char *word, const char *text);

@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 
 #include "certs.h"
+#include "forge.h"
 
 static struct tw_str
 extension(SSL *ssl, unsigned type)
@@ -173,6 +174,16 @@ on_hello(SSL *ssl, int *alert, void *arg)
 	};
 
 	const struct tls_pick *p = tls__table_find(t, &ask, &st->sni_matched);
+	if (p == NULL && line->forge != NULL && ask.name.len > 0) {
+		struct tls_cert *forged = tls__forge_get(line->forge, ask.name);
+		if (forged != NULL) {
+			const int rc = show(ssl, st, forged, alert);
+
+			st->sni_matched = true;
+			tls__cert_unref(&forged);
+			return rc;
+		}
+	}
 	if (p == NULL && line->strict) {
 		tls_count(TLS_CNT_NO_NAME);
 		return refuse(st, alert, SSL_AD_UNRECOGNIZED_NAME,
@@ -243,10 +254,33 @@ set_session_id(SSL_CTX *ctx, const struct tls_opts *o)
 		SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 }
 
+/* RFC 6962, section 3.3: timestamps go with the first certificate, to who asked. */
+static int
+add_sctl(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
+    size_t *len, X509 *x, size_t i, int *alert, void *arg)
+{
+	const struct tls_state *const st = tls_state_of_ssl(ssl);
+
+	(void)type;
+	(void)x;
+	(void)alert;
+	(void)arg;
+	if (st == NULL || st->cert == NULL || st->cert->sctl.p == NULL ||
+	    ((context & SSL_EXT_TLS1_3_CERTIFICATE) != 0 && i != 0))
+		return 0;
+	*out = st->cert->sctl.p;
+	*len = st->cert->sctl.len;
+	return 1;
+}
+
 void
 tls__certs_hook(const struct tls_certs *line, SSL_CTX *ctx, const struct tls_opts *opts)
 {
 	set_session_id(ctx, opts);
+	SSL_CTX_add_custom_ext(ctx, TLSEXT_TYPE_signed_certificate_timestamp,
+	    SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
+		SSL_EXT_TLS1_3_CERTIFICATE,
+	    add_sctl, NULL, NULL, NULL, NULL);
 	SSL_CTX_set_client_hello_cb(ctx, on_hello, (void *)(uintptr_t)line);
 	SSL_CTX_set_tlsext_servername_callback(ctx, on_name);
 	/* else each handshake without a chain would look for one in vain */

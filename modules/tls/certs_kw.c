@@ -46,3 +46,74 @@ tls_set_strict_sni(struct tw_line *ln)
 	tls__certs_of_line(ln)->strict = true;
 	return 0;
 }
+
+int
+tls_set_extra_files(struct tw_line *ln)
+{
+	static const struct {
+		const char *word;
+		unsigned bits;
+	} words[] = {
+		{ "none", 0 },
+		{ "all", TLS_EXTRA_ALL },
+		{ "bundle", TLS_EXTRA_BUNDLE },
+		{ "sctl", TLS_EXTRA_SCTL },
+		{ "ocsp", TLS_EXTRA_OCSP },
+		{ "issuer", TLS_EXTRA_ISSUER },
+		{ "key", TLS_EXTRA_KEY },
+	};
+	struct tls_gen *const g = ln->state;
+
+	g->extras = 0;
+	g->extras_said = true;
+	for (int i = 0; i < ln->n_args; i++) {
+		size_t k = 0;
+
+		while (k < TW_N_ELEMENTS(words) &&
+		    strcmp(tw_arg(ln, i), words[k].word) != 0)
+			k++;
+		if (k == TW_N_ELEMENTS(words))
+			return tw_line_fail(ln, i,
+			    "'%s' : unknown word '%s'; expected none, all, bundle, "
+			    "sctl, ocsp, issuer or key",
+			    ln->kw->word, tw_arg(ln, i));
+		if (words[k].bits == 0 && ln->n_args > 1)
+			return tw_line_fail(
+			    ln, i, "'%s' : 'none' stands alone", ln->kw->word);
+		g->extras |= words[k].bits;
+	}
+	return 0;
+}
+
+int
+tls_set_generate(struct tw_line *ln)
+{
+	tls__certs_of_line(ln)->generates = true;
+	return 0;
+}
+
+int
+tls_set_sign(struct tw_line *ln)
+{
+	struct tls_certs *const c = tls__certs_of_line(ln);
+	const char *const word = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
+
+	if (strcmp(ln->kw->word, "ca-sign-pass") == 0)
+		c->sign_pass = word;
+	else
+		c->sign_file = tls__file(ln->gen, tls_gen_of(ln->gen)->ca_base, word);
+	return 0;
+}
+
+int
+tls_set_forged_size(struct tw_line *ln)
+{
+	struct tls_gen *const g = ln->state;
+	struct tw_err err;
+	uint64_t n;
+
+	if (tw_parse_uint(tw_arg(ln, 0), 0, 1000000, &n, &err) < 0)
+		return tw_line_fail(ln, 0, "'%s' : %s", ln->kw->word, err.text);
+	g->forged_size = (uint32_t)n + 1;
+	return 0;
+}

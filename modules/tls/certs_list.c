@@ -143,8 +143,9 @@ list_new(struct tw_gen *gen, enum tls_list_kind kind, const char *name)
 
 /* --- dates --- */
 
-static void
-warn_dates(const struct tls_certs *line, const struct tls_cert *c)
+void
+tls__warn_dates(
+    struct tw_gen *gen, const char *file, int line, const struct tls_cert *c)
 {
 	const time_t now = time(NULL);
 	const bool late = now > c->not_after;
@@ -156,7 +157,7 @@ warn_dates(const struct tls_certs *line, const struct tls_cert *c)
 		return;
 	gmtime_r(&at, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	tw_gen_warn(line->side.gen, line->file, line->line,
+	tw_gen_warn(gen, file, line,
 	    late ? "the certificate in '%s' has expired on %s UTC; renew it, or take "
 		   "it off the line"
 		 : "the certificate in '%s' is not valid before %s UTC",
@@ -175,11 +176,18 @@ entry_load(const struct tls_certs *line, struct tls_list *list, const char *path
 	const struct tls_load how = tls__load_how(gen);
 	struct tls_cert *cert = tls__store_find(store, path);
 
+	if (cert == NULL && path[0] == '@') {
+		tw_err_set(err,
+		    "unable to find the certificate '%s': no crt-store loads it", path);
+		return NULL;
+	}
 	if (cert == NULL) {
-		cert = tls__store_get(store, path, &how, err);
+		cert = tls__cert_load(path, &how, err);
 		if (cert == NULL)
 			return NULL;
-		warn_dates(line, cert);
+		tls__cert_complete(gen, cert);
+		TW_ASSERT(tls__store_set(store, cert) == NULL);
+		tls__warn_dates(gen, line->file, line->line, cert);
 	}
 	return tls__entry_new(list, cert);
 }
@@ -239,7 +247,7 @@ tls__list_add_path(const struct tls_certs *line, struct tls_list *list,
 {
 	struct tw_gen *const gen = line->side.gen;
 
-	if (!is_there(gen, path) &&
+	if (path[0] != '@' && !is_there(gen, path) &&
 	    (tls__load_how(gen).extras & TLS_EXTRA_BUNDLE) != 0) {
 		const int n = add_bundle(line, list, path, err);
 		if (n != 0)

@@ -124,6 +124,8 @@ int
 tls__cert_publish(struct tw_gen *gen, struct tls_cert *cert, struct tw_err *err)
 {
 	struct tls_store *const store = tls__store_of(gen);
+
+	tls__cert_complete(gen, cert);
 	struct tls_cert *old = tls__store_set(store, cert);
 
 	if (old == NULL)

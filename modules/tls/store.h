@@ -59,19 +59,25 @@ struct tls_cert {
 	unsigned char sha1[20], sha256[32]; /* fingerprints of the leaf */
 };
 
-/* How files are looked for. */
+/* How files are looked for. NULL: beside the PEM file, if extras say so. */
 struct tls_load {
-	unsigned extras; /* TLS_EXTRA_* */
-	bool del_ext;    /* ssl-load-extra-del-ext: x.crt has x.key */
+	unsigned extras;  /* TLS_EXTRA_* */
+	bool del_ext;     /* ssl-load-extra-del-ext: x.crt has x.key */
+	const char *file; /* the PEM file; NULL: as it is named */
+	const char *key, *ocsp, *issuer, *sctl;
 };
 
 /** tls__cert_load - reads a PEM file and its companions. It never asks for a
- * pass phrase. returns: one reference; NULL with the reason in err. */
+ * pass phrase. in: path, the name it gets. returns: one reference; NULL with the
+ * reason in err. */
 struct tls_cert *tls__cert_load(
     const char *path, const struct tls_load *how, struct tw_err *err);
 /** tls__cert_parse - as tls__cert_load, from text alone, without companions. */
 struct tls_cert *tls__cert_parse(
     const char *path, struct tw_str pem, struct tw_err *err);
+/** tls__cert_of - of parts that were made here. in: leaf, taken; key, stays the
+ * caller's. returns: NULL: they do not fit. */
+struct tls_cert *tls__cert_of(const char *path, X509 *leaf, EVP_PKEY *key);
 struct tls_cert *tls__cert_ref(struct tls_cert *cert);
 void tls__cert_unref(struct tls_cert **cert);
 

@@ -148,16 +148,30 @@ tls__cert_parse(const char *path, struct tw_str pem, struct tw_err *err)
 }
 
 struct tls_cert *
+tls__cert_of(const char *path, X509 *leaf, EVP_PKEY *key)
+{
+	struct tls_cert *cert = cert_new(path);
+
+	cert->leaf = leaf;
+	TW_ASSERT(EVP_PKEY_up_ref(key) == 1);
+	cert->key = key;
+	if (tls__cert_describe(cert, NULL) != 0)
+		tls__cert_unref(&cert);
+	return cert;
+}
+
+struct tls_cert *
 tls__cert_load(const char *path, const struct tls_load *how, struct tw_err *err)
 {
 	struct tls_bytes b = { NULL, 0 };
-	const int e = tls__file_read(path, &b);
+	const char *const file = how->file != NULL ? how->file : path;
+	const int e = tls__file_read(file, &b);
 
 	if (e == ENOENT || e == ENOTDIR)
 		tw_err_set(err, "unable to stat SSL certificate from file '%s' : %s.",
-		    path, strerror(e));
+		    file, strerror(e));
 	else if (e != 0)
-		tw_err_set(err, "unable to load certificate from file '%s': %s.", path,
+		tw_err_set(err, "unable to load certificate from file '%s': %s.", file,
 		    strerror(e));
 	if (e != 0) {
 		free(b.p);

@@ -155,19 +155,48 @@ tls__file_read(const char *path, struct tls_bytes *out)
 	return e;
 }
 
-/* "x.crt" and ".key" give "x.crt.key", or "x.key" with ssl-load-extra-del-ext.
- * returns: 0 read, ENOENT, or another errno. */
+/* The file that was named, or "x.crt" with ".key": "x.crt.key", or "x.key" with
+ * ssl-load-extra-del-ext. */
+static bool
+companion_name(const struct tls_cert *cert, const struct tls_load *how,
+    const char *named, const char *ext, char name[static 4096])
+{
+	const char *const path = how->file != NULL ? how->file : cert->path;
+	const char *const dot = strrchr(path, '.');
+	const bool cut = how->del_ext && dot != NULL && strcmp(dot, ".crt") == 0;
+	const int len = cut ? (int)(dot - path) : (int)strlen(path);
+
+	if (named != NULL)
+		return snprintf(name, 4096, "%s", named) < 4096;
+	return snprintf(name, 4096, "%.*s%s", len, path, ext) < 4096;
+}
+
+/* returns: 0 read, or an errno; ENOENT: there is none, and need not be. */
 static int
-companion(const struct tls_cert *cert, const struct tls_load *how, const char *ext,
+companion(const struct tls_cert *cert, const struct tls_load *how, unsigned which,
     char name[static 4096], struct tls_bytes *out)
 {
-	const char *const dot = strrchr(cert->path, '.');
-	const bool cut = how->del_ext && dot != NULL && strcmp(dot, ".crt") == 0;
-	const int len = cut ? (int)(dot - cert->path) : (int)strlen(cert->path);
+	const char *const named = which == TLS_EXTRA_KEY ? how->key
+	    : which == TLS_EXTRA_OCSP                    ? how->ocsp
+	    : which == TLS_EXTRA_ISSUER                  ? how->issuer
+							 : how->sctl;
+	const char *const ext = which == TLS_EXTRA_KEY ? ".key"
+	    : which == TLS_EXTRA_OCSP                  ? ".ocsp"
+	    : which == TLS_EXTRA_ISSUER                ? ".issuer"
+						       : ".sctl";
 
-	if (snprintf(name, 4096, "%.*s%s", len, cert->path, ext) >= 4096)
+	if (named == NULL && !(how->extras & which))
+		return ENOENT;
+	if (!companion_name(cert, how, named, ext, name))
 		return ENAMETOOLONG;
-	return tls__file_read(name, out);
+	const int e = tls__file_read(name, out);
+	return e == ENOENT && named != NULL ? ENXIO : e;
+}
+
+static const char *
+why(int e)
+{
+	return strerror(e == ENXIO ? ENOENT : e);
 }
 
 static int
@@ -176,18 +205,22 @@ extra_key(struct tls_cert *cert, const struct tls_load *how, struct tw_err *err)
 	char name[4096];
 	struct tls_bytes b = { NULL, 0 };
 
-	if (cert->key != NULL || !(how->extras & TLS_EXTRA_KEY))
+	if (cert->key != NULL && how->key == NULL)
 		return 0;
-	const int e = companion(cert, how, ".key", name, &b);
+	const int e = companion(cert, how, TLS_EXTRA_KEY, name, &b);
 	if (e != 0 && e != ENOENT)
-		return tw_err_set(err, "unable to read '%s': %s.", name, strerror(e));
+		return tw_err_set(err, "unable to read '%s': %s.", name, why(e));
+	if (e == 0) {
+		EVP_PKEY_free(cert->key);
+		cert->key = NULL;
+	}
 	const int rc = e != 0
 	    ? 0
 	    : read_key(cert, (struct tw_str){ (char *)b.p, b.len }, name, err);
 	if (b.p != NULL)
 		OPENSSL_cleanse(b.p, b.len);
 	free(b.p);
-	if (rc == 0 && cert->key == NULL)
+	if (rc == 0 && e == 0 && cert->key == NULL)
 		return tw_err_set(err, "No Private Key found in '%s'.", name);
 	return rc;
 }
@@ -197,9 +230,9 @@ extra_issuer(struct tls_cert *cert, const struct tls_load *how, struct tw_err *e
 {
 	char name[4096];
 	struct tls_bytes b = { NULL, 0 };
+	const int e = companion(cert, how, TLS_EXTRA_ISSUER, name, &b);
 
-	if (!(how->extras & TLS_EXTRA_ISSUER) ||
-	    companion(cert, how, ".issuer", name, &b) == ENOENT)
+	if (e == ENOENT)
 		return 0;
 	BIO *const bio = bio_of((struct tw_str){ (char *)b.p, b.len });
 	bool asked = false;
@@ -208,8 +241,9 @@ extra_issuer(struct tls_cert *cert, const struct tls_load *how, struct tw_err *e
 	free(b.p);
 	ERR_clear_error();
 	if (x == NULL)
-		return tw_err_set(
-		    err, "unable to load issuer certificate from '%s'.", name);
+		return tw_err_set(err,
+		    "unable to load issuer certificate from '%s'%s%s.", name,
+		    e != 0 ? ": " : "", e != 0 ? why(e) : "");
 	const bool fits = X509_check_issued(x, cert->leaf) == X509_V_OK;
 	cert->issuer = x;
 	return fits
@@ -223,10 +257,8 @@ extra_sctl(struct tls_cert *cert, const struct tls_load *how, struct tw_err *err
 {
 	char name[4096];
 	struct tls_bytes *const b = &cert->sctl;
+	const int e = companion(cert, how, TLS_EXTRA_SCTL, name, b);
 
-	if (!(how->extras & TLS_EXTRA_SCTL))
-		return 0;
-	const int e = companion(cert, how, ".sctl", name, b);
 	if (e == ENOENT)
 		return 0;
 	if (e != 0 || b->len < 2 || (size_t)(b->p[0] << 8 | b->p[1]) != b->len - 2)
@@ -239,12 +271,10 @@ static int
 extra_ocsp(struct tls_cert *cert, const struct tls_load *how, struct tw_err *err)
 {
 	char name[4096];
+	const int e = companion(cert, how, TLS_EXTRA_OCSP, name, &cert->ocsp);
 
-	if (!(how->extras & TLS_EXTRA_OCSP))
-		return 0;
-	const int e = companion(cert, how, ".ocsp", name, &cert->ocsp);
 	if (e != 0 && e != ENOENT)
-		return tw_err_set(err, "unable to read '%s': %s.", name, strerror(e));
+		return tw_err_set(err, "unable to read '%s': %s.", name, why(e));
 	return 0;
 }
 

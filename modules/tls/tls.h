@@ -79,6 +79,13 @@ struct tls_gen {
 	struct tls_store *store;    /* owns: the certificates of listeners */
 	struct tls_list *lists;     /* certs.h */
 	struct tls_certs *lines;
+	struct tls_crt_load *loads; /* crt_store.h */
+	struct tls_issuers *issuers; /* certs_chain.c; NULL: none */
+	const char *key_base;       /* NULL: none */
+	uint32_t extras;            /* ssl-load-extra-files: TLS_EXTRA_*, if ... */
+	bool extras_said;
+	bool extras_del_ext, skip_self_issued;
+	uint32_t forged_size;       /* tune.ssl.ssl-ctx-cache-size, plus 1 */
 };
 
 struct tls_state;

@@ -8,7 +8,9 @@
  */
 #include <openssl/crypto.h>
 
+#include "certs.h"
 #include "certs_kw.h"
+#include "crt_store.h"
 #include "opts_kw.h"
 #include "tls.h"
 
@@ -97,7 +99,7 @@ tls_check(struct tw_gen *gen)
 {
 	const struct tw_proxy *px;
 	struct tw_bind *bind;
-	int rc = 0;
+	int rc = tls__certs_begin(gen);
 
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
 		for (int j = 0; (bind = tw_proxy_bind(px, j)) != NULL; j++)
@@ -151,6 +153,7 @@ const struct tw_module tideway_module = {
 		[TW_IN_BIND] = sizeof(struct tls_bind),
 	},
 	.keywords = keywords,
+	.sections = tls__sections,
 	.transports = tls_transports,
 	.counters = counters,
 	.load = tls_load,
