@@ -332,10 +332,7 @@ transport_begin(struct tw_conn *cli)
 static enum tw__next
 handshake_failed(struct tw_req *req)
 {
-	const struct tw_conn *const cli = req->cli;
-	const char *const why = cli->transport == NULL || cli->transport->why == NULL
-	    ? NULL
-	    : cli->transport->why(cli->transport_state);
+	const char *const why = tw__conn_why(req->cli);
 
 	tw__count_client(req, TW_CNT_EREQ);
 	return tw__flow_fail(req, 0, 'P', 'R', why != NULL ? why : "handshake failed");

@@ -30,7 +30,7 @@ request_head(struct tw_req *req, struct tw_out *out)
 	const bool close = tw__closes_server(req) && !req->be->c.pretend_keepalive;
 
 	if (TW_UNLIKELY(req->srv->per_client) && !req->reused &&
-	    req->srv->transport == NULL &&
+	    req->srvc->transport == NULL &&
 	    (req->srv->send_proxy || req->srv->send_proxy2) &&
 	    tw__proxy_head(req, out) != 0)
 		return -1;

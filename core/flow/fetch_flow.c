@@ -255,16 +255,35 @@ static const struct conn_error {
 	{ 56, "EPIPE", "EPIPE returned by OS" },
 	{ 17, "PRX_BAD_PROTO",
 	    "Received an unhandled protocol in the PROXY protocol header" },
+	{ 24, "SSL_EMPTY", "Connection closed during SSL handshake" },
+	{ 25, "SSL_ABORT", "Connection error during SSL handshake" },
+	{ 26, "SSL_TIMEOUT", "Timeout during SSL handshake" },
+	{ 28, "SSL_NO_MEM", "Out of memory when initializing an SSL connection" },
+	{ 30, "SSL_CA_FAIL", "SSL client CA chain cannot be verified" },
+	{ 31, "SSL_CRT_FAIL", "SSL client certificate not trusted" },
+	{ 32, "SSL_MISMATCH",
+	    "Server presented an SSL certificate different from the configured one" },
+	{ 33, "SSL_MISMATCH_SNI",
+	    "Server presented an SSL certificate different from the expected one" },
+	{ 34, "SSL_HANDSHAKE", "SSL handshake failure" },
+	{ 43, "SSL_FATAL", "SSL fatal error" },
 };
+
+/* in: text, NULL: none. returns: the first one when it is none of these. */
+static const struct conn_error *
+conn_error_named(const char *text)
+{
+	for (size_t i = 1; text != NULL && i < TW_N_ELEMENTS(conn_errors); i++)
+		if (strcmp(conn_errors[i].text, text) == 0)
+			return &conn_errors[i];
+	return &conn_errors[0];
+}
 
 static const struct conn_error *
 conn_error_of(const struct tw_req *req)
 {
-	if (req->failed && req->failed_at <= TW__HELLO && req->fail_why != NULL)
-		for (size_t i = 1; i < TW_N_ELEMENTS(conn_errors); i++)
-			if (strcmp(conn_errors[i].text, req->fail_why) == 0)
-				return &conn_errors[i];
-	return &conn_errors[0];
+	return conn_error_named(
+	    req->failed && req->failed_at <= TW__HELLO ? req->fail_why : NULL);
 }
 
 static const struct conn_error *
@@ -289,7 +308,11 @@ server_error_of(const struct tw_req *req)
 		{ ENOMEM, 49 }, { EBADF, 50 }, { EFAULT, 51 }, { EINVAL, 52 },
 		{ ENOTCONN, 53 }, { ENOTSOCK, 54 }, { ENOBUFS, 55 }, { EPIPE, 56 } };
 	const int e = req->srvc != NULL ? req->srvc->err : req->bc_errno;
+	const struct conn_error *const said = conn_error_named(
+	    req->srvc != NULL ? tw__conn_why(req->srvc) : req->connect_why);
 
+	if (said->id != 0)
+		return said;
 	for (size_t i = 0; i < TW_N_ELEMENTS(ids); i++)
 		if (e == ids[i].e)
 			return conn_error_by(ids[i].id);

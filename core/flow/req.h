@@ -131,6 +131,7 @@ struct tw_req {
 	uint16_t fail_status;
 	int debug_fd;              /* -d: of the server; 0: never connected */
 	const char *fail_why;
+	const char *connect_why;   /* static: what the last handshake with a server died of */
 	struct tw_worker *worker;
 	struct tw_conn *cli, *srvc;
 	struct tw_proxy *fe, *be, *chain_px;

@@ -209,8 +209,16 @@ give_up(struct tw_req *req, bool timed_out)
 {
 	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ECON, 1);
 	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_ECON, 1);
-	return tw__flow_fail(
-	    req, 503, timed_out ? 's' : 'S', 'C', "server unreachable");
+	return tw__flow_fail(req, 503, timed_out ? 's' : 'S', 'C',
+	    req->connect_why != NULL ? req->connect_why : "server unreachable");
+}
+
+/* Its transport knows why the handshake came to nothing. */
+static void
+why_take(struct tw_req *req)
+{
+	req->connect_why = tw__conn_why(req->srvc);
+	req->bc_errno = req->srvc->err;
 }
 
 /* The request was on its way with the first packet, which nobody took. */
@@ -227,6 +235,7 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 	const bool stale = req->reused && !timed_out;
 
 	if (req->srvc != NULL) {
+		why_take(req);
 		tw__half_end(req, &req->up);
 		tw__conn_free(&req->srvc);
 		req->srvc = NULL;
@@ -447,11 +456,11 @@ begin(struct tw_req *req)
 		name_keep(srvc, conn_name(req));
 	attach(req, srvc);
 	req->sub = CONNECTING;
-	if (!srvc->connecting)
+	if (!srvc->connecting && req->srv->transport == NULL)
 		return TW__MORE;
 	const uint32_t ms = tw__connect_ms(req);
 	tw_timer_set(&srvc->timer, ms != 0 ? tw_now_ms() + ms : 0);
-	return TW__WAIT;
+	return srvc->connecting ? TW__WAIT : TW__MORE;
 }
 
 /* Mode http learns of a failed connect() from its first send; without bytes
@@ -491,11 +500,21 @@ connected(struct tw_req *req)
 	return TW__MORE;
 }
 
+/* Until the request is on its way, a client that left is not waited for. */
+static enum tw__next
+client_left(struct tw_req *req)
+{
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_CLI_ABRT, 1);
+	return tw__flow_fail(req, 0, 'C', 'C', "client left");
+}
+
 static enum tw__next
 handshake(struct tw_req *req)
 {
 	struct tw_conn *const srvc = req->srvc;
 
+	if (req->be->c.abortonclose && req->cli->rdhup)
+		return client_left(req);
 	switch (srvc->transport->handshake(srvc, srvc->transport_state)) {
 	case TW_IO_OK:
 		return connected(req);
@@ -508,7 +527,7 @@ handshake(struct tw_req *req)
 
 /* A PROXY header goes before all that is enciphered. */
 static enum tw__next
-transport_begin(struct tw_req *req)
+transport_begin(struct tw_req *req, const struct tw_transport *transport)
 {
 	const struct tw_server *const srv = req->srv;
 	struct tw_out out = tw__head_out(req);
@@ -523,7 +542,7 @@ transport_begin(struct tw_req *req)
 		if (tw__conn_send(req->srvc, &iov, 1) != TW_IO_OK)
 			return tw__server_failed(req, false);
 	}
-	if (!tw__conn_begin(req->srvc, srv->transport,
+	if (!tw__conn_begin(req->srvc, transport,
 		&(struct tw_start){
 		    .conf = srv->transport_conf, .req = req, .is_server = true }))
 		return tw__server_failed(req, false);
@@ -536,18 +555,19 @@ connecting(struct tw_req *req)
 {
 	struct tw_conn *const srvc = req->srvc;
 
-	if (req->be->c.abortonclose && req->cli->rdhup) {
-		tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_CLI_ABRT, 1);
-		return tw__flow_fail(req, 0, 'C', 'C', "client left");
-	}
+	const struct tw_transport *const transport = req->srv->transport;
+
+	if (req->be->c.abortonclose && req->cli->rdhup)
+		return client_left(req);
 	if (!srvc->writable && !srvc->readable)
 		return TW__WAIT;
-	if ((!req->http || req->req.body != TW_BODY_NONE) && has_error(srvc))
+	if ((!req->http || req->req.body != TW_BODY_NONE || transport != NULL) &&
+	    has_error(srvc))
 		return tw__server_failed(req, false);
 	/* played requests are in clear text */
-	if (req->srv->transport == NULL || TW_UNLIKELY(tw__upstream_instead != NULL))
+	if (transport == NULL || TW_UNLIKELY(tw__upstream_instead != NULL))
 		return connected(req);
-	return transport_begin(req);
+	return transport_begin(req, transport);
 }
 
 enum tw__next

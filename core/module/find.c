@@ -84,6 +84,12 @@ tw__module_find_mux(void)
 	return NULL;
 }
 
+const struct tw_transport *
+tw_transport_find(const char *name)
+{
+	return tw__module_find_transport(name, NULL);
+}
+
 int
 tw__module_check_names(const struct tw_self *self, struct tw_err *err)
 {

@@ -238,6 +238,14 @@ tw__conn_splices(const struct tw_conn *conn)
 		(conn->transport->splices != NULL &&
 		    conn->transport->splices(conn->transport_state)));
 }
+/** tw__conn_why - what its transport says went wrong. returns: static; NULL. */
+static inline const char *
+tw__conn_why(const struct tw_conn *conn)
+{
+	return conn->transport == NULL || conn->transport->why == NULL
+	    ? NULL
+	    : conn->transport->why(conn->transport_state);
+}
 /** tw__conn_begin - the transport, if there is to be one, takes the connection
  * over. in: start, without its fd. returns: false: out of memory. */
 bool tw__conn_begin(struct tw_conn *conn, const struct tw_transport *transport,

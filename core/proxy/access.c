@@ -305,15 +305,44 @@ void
 tw_server_set_transport(
     struct tw_server *srv, const struct tw_transport *transport, void *conf)
 {
-	srv->transport = transport;
+	srv->own_transport = transport;
 	srv->transport_conf = conf;
+	srv->transport_is_spare = false;
+	atomic_store(&srv->transport, transport);
+}
+
+void
+tw_server_offer_transport(
+    struct tw_server *srv, const struct tw_transport *transport, void *conf)
+{
+	srv->own_transport = transport;
+	srv->transport_conf = conf;
+	srv->transport_is_spare = true;
+	atomic_store(&srv->transport, NULL);
 }
 
 const struct tw_transport *
 tw_server_transport(const struct tw_server *srv, void **conf)
 {
 	*conf = srv->transport_conf;
-	return srv->transport;
+	return srv->transport_is_spare ? NULL : srv->own_transport;
+}
+
+bool
+tw_server_switch_transport(struct tw_server *srv, bool on)
+{
+	if (srv->own_transport == NULL)
+		return false;
+	atomic_store(&srv->transport, on ? srv->own_transport : NULL);
+	/* idle connections began otherwise */
+	atomic_store(&srv->epoch, atomic_fetch_add(&srv->live->epoch, 1) + 1);
+	return true;
+}
+
+bool
+tw_server_uses_transport(const struct tw_server *srv)
+{
+	return atomic_load_explicit(&srv->transport, memory_order_relaxed) != NULL;
 }
 
 void

@@ -113,7 +113,17 @@ may_have(const char *word)
 		"no-backup", "observe", "on-error", "on-marked-down", "on-marked-up",
 		"pool-low-conn", "pool-max-conn", "pool-purge-delay", "port",
 		"proxy-v2-options", "rise", "send-proxy", "send-proxy-v2", "slowstart",
-		"source", "track", "weight", NULL };
+		"source", "track", "weight",
+		/* TLS */
+		"allow-0rtt", "alpn", "ca-file", "check-alpn", "check-sni",
+		"check-sni-auto", "check-ssl", "ciphers", "ciphersuites",
+		"client-sigalgs", "crl-file", "crt", "curves", "force-sslv3",
+		"force-tlsv10", "force-tlsv11", "force-tlsv12", "force-tlsv13", "ktls",
+		"no-check-sni-auto", "no-sni-auto", "no-ssl-reuse", "no-sslv3",
+		"no-tls-tickets", "no-tlsv10", "no-tlsv11", "no-tlsv12", "no-tlsv13",
+		"npn", "send-proxy-v2-ssl", "send-proxy-v2-ssl-cn", "sigalgs", "sni",
+		"sni-auto", "ssl", "ssl-max-ver", "ssl-min-ver", "tls-tickets",
+		"verify", "verifyhost", NULL };
 
 	return tw_is_one_of(word, words);
 }

@@ -361,7 +361,11 @@ struct tw_server {
 	const char *cc;         /* gen; congestion control; NULL: as the system */
 	uint32_t max_reuse;     /* max-reuse, plus 1; 0: no limit */
 	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
-	const struct tw_transport *transport; /* NULL: plain */
+	/* what connections begin with now; NULL: plain. shared: the control thread
+	 * writes it */
+	_Atomic(const struct tw_transport *) transport;
+	const struct tw_transport *own_transport; /* what it has; NULL: none */
+	bool transport_is_spare; /* its line does not begin with it */
 	void *transport_conf;   /* gen; its own */
 	/* A server of a log backend (log_backend.c). */
 	bool is_dgram;          /* its address has a prefix that says so */

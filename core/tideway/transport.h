@@ -18,6 +18,8 @@ struct tw_start {
 	struct tw_req *req;  /* server side: who needs the connection; NULL: a check */
 	struct tw_str early; /* client side: bytes read before it, behind a PROXY header */
 	bool is_server, is_check;
+	struct tw_str name;  /* a check's: whom the server shall take itself for; p NULL */
+	struct tw_str alpn;  /* a check's, wire format; p NULL: the server's own */
 };
 
 /* What carries bytes; NULL in a connection means the plain socket. Nothing
@@ -44,6 +46,10 @@ struct tw_transport {
 	struct tw_str (*alpn)(const void *state);
 	/* why - what went wrong in the handshake, for logs: static. NULL: no words. */
 	const char *(*why)(const void *state);
+	/* prepare - what begin() needs for a server whose line does not say it: its
+	 * checks do. out: conf. returns: 0; -1: err. NULL: there is no such thing.
+	 * context: check(), server_check(). */
+	int (*prepare)(struct tw_server *srv, void **conf, struct tw_err *err);
 };
 
 /** tw_conn_transport - the transport's state there. returns: NULL: that is not
@@ -67,9 +73,21 @@ TW_API void tw_bind_set_transport(
  * as long as the server, goes to it. context: check(), server_check(). */
 TW_API void tw_server_set_transport(
     struct tw_server *srv, const struct tw_transport *transport, void *conf);
-/** tw_server_transport - out: conf. returns: NULL: none. */
+/** tw_server_transport - what its line begins with. out: conf. returns: NULL:
+ * none. */
 TW_API const struct tw_transport *tw_server_transport(
     const struct tw_server *srv, void **conf);
+/** tw_server_offer_transport - connections do not begin with it, but an operator
+ * may switch it on. context: as tw_server_set_transport. */
+TW_API void tw_server_offer_transport(
+    struct tw_server *srv, const struct tw_transport *transport, void *conf);
+/** tw_server_switch_transport - new connections begin with it or not, until the
+ * next generation. returns: false: it has none. context: control. */
+TW_API bool tw_server_switch_transport(struct tw_server *srv, bool on);
+/** tw_server_uses_transport - they do now. context: any. */
+TW_API bool tw_server_uses_transport(const struct tw_server *srv);
+/** tw_transport_find - what a loaded module brings by that name; NULL: none. */
+TW_API const struct tw_transport *tw_transport_find(const char *name);
 /** tw_server_set_pool_name - connections are shared only by requests for which it
  * has the same value, unless pool-conn-name is set. context: as above. */
 TW_API void tw_server_set_pool_name(struct tw_server *srv, struct tw_expr *name);

@@ -7,6 +7,7 @@
  * the other, `set server ... state ready` ends both. Control thread.
  */
 #include <tideway/balance.h>
+#include <tideway/transport.h>
 
 #include "ctl.h"
 
@@ -266,16 +267,21 @@ set_addr(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[]
 	}
 }
 
-/* No server's line can say how; HAProxy answers the same then. */
+/* Health checks stay as they are. */
 static void
 set_ssl(struct tw_cli *cli, struct tw_server *srv, int argc, char *const argv[])
 {
-	(void)srv;
-	(void)argc;
-	(void)argv;
-	tw_cli_msg(cli, TW_ERR,
-	    "'set server <srv> ssl' cannot be set.  default-server should define ssl "
-	    "settings\n");
+	const bool on = argc > 0 && strcmp(argv[0], "on") == 0;
+
+	if (!on && (argc == 0 || strcmp(argv[0], "off") != 0))
+		tw_cli_msg(
+		    cli, TW_ERR, "'set server <srv> ssl' expects 'on' or 'off'.\n");
+	else if (tw_server_switch_transport(srv, on))
+		tw_cli_msg(cli, TW_NOTICE, "server ssl setting updated.\n");
+	else
+		tw_cli_msg(cli, TW_ERR,
+		    "'set server <srv> ssl' cannot be set.  default-server should "
+		    "define ssl settings\n");
 }
 
 static const struct {

@@ -8,6 +8,8 @@
  */
 #include <stdio.h>
 
+#include <tideway/transport.h>
+
 #include "ctl.h"
 
 void
@@ -136,8 +138,8 @@ state_row(struct tw_cli *cli, const struct tw_server *srv)
 	    is_out ? 0 : r.health, check_state(srv, &r), agent_state(srv));
 	tw_cli_printf(cli, "%d %d %s %u %s %d %u %s %s %u\n", tw_proxy_id_is_forced(px),
 	    tw_server_id_is_forced(srv), host != NULL && host != label ? host : "-",
-	    addr->port, label != NULL ? label : "-", 0, (unsigned)check.port,
-	    check_addr, agent_addr, (unsigned)agent.port);
+	    addr->port, label != NULL ? label : "-", tw_server_uses_transport(srv),
+	    (unsigned)check.port, check_addr, agent_addr, (unsigned)agent.port);
 }
 
 /* returns: false: answered. */
