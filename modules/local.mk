@@ -413,11 +413,16 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/certs_live.c \
 	modules/tls/certs_table.c \
 	modules/tls/certs_variant.c \
+	modules/tls/ca_dir.c \
 	modules/tls/crt_list.c \
 	modules/tls/crt_store.c \
 	modules/tls/ctx.c \
 	modules/tls/forge.c \
 	modules/tls/opts_kw.c \
+	modules/tls/server.c \
+	modules/tls/server_conn.c \
+	modules/tls/server_kw.c \
+	modules/tls/server_sess.c \
 	modules/tls/sni.c \
 	modules/tls/store.c \
 	modules/tls/store_cert.c \

@@ -16,6 +16,7 @@
 
 #include <tideway/proto.h>
 
+#include "server.h"
 #include "tls.h"
 
 #define CACHE_SIZE 20000
@@ -239,6 +240,8 @@ verify_done(int ok, X509_STORE_CTX *store)
 static int
 load_ca(SSL_CTX *ctx, const char *file, struct tw_err *err)
 {
+	if (tls__is_dir(file))
+		return tls__ca_dir(ctx, file, NULL, err);
 	if (strcmp(file, "@system-ca") == 0)
 		return SSL_CTX_set_default_verify_paths(ctx)
 		    ? 0
@@ -268,8 +271,10 @@ send_names(SSL_CTX *ctx, const struct tls_opts *o, struct tw_err *err)
 
 	if (o->ca_file == NULL || o->no_ca_names || o->ca_file[0] == '@')
 		return 0;
-	names = SSL_load_client_CA_file(o->ca_file);
-	if (names == NULL)
+	names = tls__is_dir(o->ca_file) ? sk_X509_NAME_new_null()
+					: SSL_load_client_CA_file(o->ca_file);
+	if (names == NULL ||
+	    (tls__is_dir(o->ca_file) && tls__ca_dir(ctx, o->ca_file, names, err) < 0))
 		return tls__ssl_error(err, "unable to load CA file", o->ca_file);
 	SSL_CTX_set_client_CA_list(ctx, names);
 	return 0;

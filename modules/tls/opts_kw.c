@@ -145,9 +145,9 @@ tls_set_verify(struct tw_line *ln)
 		return 0;
 	}
 	return tw_line_fail(ln, 0,
-	    "'%s' : unknown verify method '%s', only 'none', 'optional', and "
-	    "'required' are supported",
-	    ln->kw->word, tw_arg(ln, 0));
+	    "'%s' : unknown verify method '%s', only 'none'%s 'required' are supported",
+	    ln->kw->word, tw_arg(ln, 0),
+	    ln->scope == TW_SC_SERVER ? " and" : ", 'optional', and");
 }
 
 /* "h2,http/1.1" becomes each with its length before it. */

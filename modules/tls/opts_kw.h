@@ -9,7 +9,7 @@
 #include "tls.h"
 
 /* Where options stand that a line to a server has, too. */
-#define TLS_BOTH TW_SC_BIND
+#define TLS_BOTH (TW_SC_BIND | TW_SC_SERVER)
 
 tw_kw_set tls_set_word;      /* an option without argument: its word tells */
 tw_kw_set tls_set_version;   /* ssl-min-ver, ssl-max-ver */

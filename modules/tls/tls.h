@@ -99,6 +99,7 @@ struct tls_side {
 	const struct tls_opts *opts;
 	uint32_t max_record;        /* bytes of payload in a record */
 	bool can_13, can_rsa, can_ecdsa; /* TLS 1.3; with TLS 1.2 ciphers */
+	const struct tls_server *server; /* NULL: a listener's */
 };
 
 /* A bind line's block. */

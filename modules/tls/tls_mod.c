@@ -12,6 +12,7 @@
 #include "certs_kw.h"
 #include "crt_store.h"
 #include "opts_kw.h"
+#include "server_kw.h"
 #include "tls.h"
 
 const struct tw_self *tls_self;
@@ -32,7 +33,7 @@ static int
 tls_load(const struct tw_self *self, struct tw_err *err)
 {
 	tls_self = self;
-	if (tls__bio_load() != 0)
+	if (tls__bio_load() != 0 || tls__server_load() != 0)
 		return tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
 	return 0;
 }
@@ -104,7 +105,7 @@ tls_check(struct tw_gen *gen)
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
 		for (int j = 0; (bind = tw_proxy_bind(px, j)) != NULL; j++)
 			rc |= check_bind(gen, px, bind);
-	return rc;
+	return rc | tls__servers_check(gen);
 }
 
 static void
@@ -113,6 +114,7 @@ tls_worker_fini(struct tw_worker *w, void *state)
 	(void)w;
 	(void)state;
 	tls__stage_free();
+	tls__sess_free_all();
 }
 
 static void
@@ -132,6 +134,7 @@ tls_describe(void (*line)(void *arg, const char *text), void *arg)
 static const struct tw_kw keywords[] = {
 #include "opts_kw.def"
 #include "crt_kw.def"
+#include "server.def"
 	{ .word = NULL },
 };
 
@@ -151,6 +154,7 @@ const struct tw_module tideway_module = {
 	.size_of = {
 		[TW_IN_GEN] = sizeof(struct tls_gen),
 		[TW_IN_BIND] = sizeof(struct tls_bind),
+		[TW_IN_SERVER] = sizeof(struct tls_server),
 	},
 	.keywords = keywords,
 	.sections = tls__sections,
@@ -158,6 +162,7 @@ const struct tw_module tideway_module = {
 	.counters = counters,
 	.load = tls_load,
 	.check = tls_check,
+	.server_check = tls__server_check,
 	.worker_fini = tls_worker_fini,
 	.describe = tls_describe,
 };

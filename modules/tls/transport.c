@@ -14,6 +14,7 @@
 
 #include <openssl/err.h>
 
+#include "server.h"
 #include "tls.h"
 
 #define TINY_RECORDS 64u /* of one read, that together ... */
@@ -68,7 +69,8 @@ tls_begin(struct tw_conn *conn, const struct tw_start *start)
 		.is_server = start->is_server,
 	};
 	if (tls__stage() == NULL || !state_make_ssl(st) ||
-	    !tls__left_set(&st->in, start->early.p, start->early.len)) {
+	    !tls__left_set(&st->in, start->early.p, start->early.len) ||
+	    (st->is_server && !tls__server_begin(st, start))) {
 		ERR_clear_error();
 		state_free(st);
 		return NULL;
@@ -107,6 +109,8 @@ handshake_failed(struct tls_stage *sg, struct tls_state *st, int how)
 		tls_count(TLS_CNT_CLEAR_TEXT);
 	tls_count(st->is_server ? TLS_CNT_SERVER_FAILED : TLS_CNT_CLIENT_FAILED);
 	st->why = failure_words(st, how);
+	if (st->is_server)
+		tls__server_failed(st);
 	(void)tls__stage_flush(sg, st); /* the alert */
 	st->failed = true;
 	return TW_IO_ERR;
@@ -183,6 +187,7 @@ recv_failed(struct tls_state *st, int how)
 	ERR_clear_error();
 	if (how == SSL_ERROR_SYSCALL && st->err == 0)
 		return TW_IO_END;
+	st->why = "SSL fatal error";
 	return TW_IO_ERR;
 }
 
@@ -417,6 +422,7 @@ const struct tw_transport tls_transports[] = {
 	    .fini = tls_fini,
 	    .alpn = tls_alpn,
 	    .why = tls_why,
+	    .prepare = tls__server_prepare,
 	},
 	{ .name = NULL },
 };
