@@ -174,3 +174,9 @@ tw__log_word(struct tw_out *o, struct tw_str s, unsigned flags)
 	if (flags & TW_LOG_QUOTE)
 		tw_out_char(o, '"');
 }
+
+void
+tw_log_word(struct tw_out *o, struct tw_str s, unsigned flags)
+{
+	tw__log_word(o, s, flags);
+}

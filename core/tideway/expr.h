@@ -175,4 +175,8 @@ TW_API int tw_cond_run_next(const struct tw_cond_run *run, struct tw_req *req,
 /** tw_expr_is_valid_at - whether it can have a value there. in: where, TW_AT_... */
 TW_API bool tw_expr_is_valid_at(const struct tw_expr *e, unsigned where);
 
+/** tw_log_word - text of a log variable that no peer has chosen freely; what is
+ * empty is "-" where the flags given to its out() say so. */
+TW_API void tw_log_word(struct tw_out *o, struct tw_str s, unsigned flags);
+
 #endif
