@@ -418,6 +418,13 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/crt_store.c \
 	modules/tls/ctx.c \
 	modules/tls/forge.c \
+	modules/tls/fetch_cert.c \
+	modules/tls/fetch_conn.c \
+	modules/tls/fetch_dn.c \
+	modules/tls/fetch_hello.c \
+	modules/tls/fetch_keys.c \
+	modules/tls/fetch_table.c \
+	modules/tls/hello.c \
 	modules/tls/opts_kw.c \
 	modules/tls/server.c \
 	modules/tls/server_conn.c \
@@ -428,7 +435,8 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/store_cert.c \
 	modules/tls/store_load.c \
 	modules/tls/tls_mod.c \
-	modules/tls/transport.c
+	modules/tls/transport.c \
+	modules/tls/watch.c
 module_LTLIBRARIES += modules/tls.la
 modules_tls_la_SOURCES =
 modules_tls_la_LIBADD = modules/tls/libtls.la $(OPENSSL_LIBS)

@@ -669,13 +669,6 @@ VAR(OG)
 	put_word(o, is_error ? "sess_error" : names[req->log_step], flags);
 }
 
-/* What no configuration of today can set: TLS. */
-VAR(none)
-{
-	UNUSED;
-	tw__log_word(o, (struct tw_str){ NULL, 0 }, flags);
-}
-
 const struct tw_logvar tw__core_logvars[] = {
 	{ "B", var_B, TW_LOGVAR_NUMBER, "bytes sent to the client" },
 	{ "H", var_H, TW_LOGVAR_CHECK, "host name of this machine" },
@@ -735,8 +728,6 @@ const struct tw_logvar tw__core_logvars[] = {
 	{ "si", var_si, 0, "server's address" },
 	{ "sp", var_sp, TW_LOGVAR_NUMBER, "server's port" },
 	{ "sq", var_sq, TW_LOGVAR_NUMBER, "requests before it in the server's queue" },
-	{ "sslc", var_none, 0, "TLS cipher" },
-	{ "sslv", var_none, 0, "TLS version" },
 	{ "t", var_t, 0, "date of accept, with milliseconds" },
 	{ "tr", var_tr, TW_LOGVAR_HTTP, "date of the request" },
 	{ "trg", var_trg, TW_LOGVAR_HTTP, "date of the request, GMT" },

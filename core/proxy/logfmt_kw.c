@@ -31,8 +31,11 @@ enum format_kind {
 static const char tcp_format[] =
     "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq";
 static const char http_format[] = HTTP_FORMAT;
-/* A plain connection's values in the fields of TLS, which no `bind` has yet. */
-static const char https_format[] = HTTP_FORMAT " 0/-/-/-/0 -/%sslv/%sslc";
+static const char https_format[] = HTTP_FORMAT
+    " %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] "
+    "%[ssl_fc_sni]/%sslv/%sslc";
+/* The same where no module knows of TLS. */
+static const char plain_https_format[] = HTTP_FORMAT " %[fc_err]/-/-/-/0 -/-/-";
 static const char clf_format[] =
     "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s "
     "%TR %Tw %Tc %Tr %Ta %tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl";
@@ -109,8 +112,11 @@ set_httplog(struct tw_line *ln)
 static int
 set_httpslog(struct tw_line *ln)
 {
+	const bool has_tls = tw__logvar_find(TW_STR("sslv")) != NULL;
+
 	return ln->no ? unset_format(ln, KIND_HTTPS)
-		      : set_format(ln, KIND_HTTPS, -1, https_format);
+		      : set_format(ln, KIND_HTTPS, -1,
+			    has_tls ? https_format : plain_https_format);
 }
 
 static int

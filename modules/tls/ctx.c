@@ -212,7 +212,7 @@ set_dh(SSL_CTX *ctx, const struct tls_gen *g, struct tw_err *err)
 
 /* --- the peer's certificate --- */
 
-/* What is to be ignored does not end the handshake. */
+/* What is to be ignored does not end the handshake; ssl_c_verify tells of it. */
 static int
 verify_done(int ok, X509_STORE_CTX *store)
 {
@@ -222,12 +222,13 @@ verify_done(int ok, X509_STORE_CTX *store)
 	const int depth = X509_STORE_CTX_get_error_depth(store);
 	const int e = X509_STORE_CTX_get_error(store);
 
+	if (st != NULL)
+		tls__watch_verify(st, ok, store);
 	if (ok || st == NULL)
 		return ok;
 	if (tls__errset_has(
 		depth > 0 ? &st->side->opts->ca_ignore : &st->side->opts->crt_ignore,
 		e)) {
-		X509_STORE_CTX_set_error(store, X509_V_OK);
 		ERR_clear_error();
 		return 1;
 	}
@@ -425,6 +426,7 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 	}
 	set_modes(ctx, opts, def);
 	set_cache(ctx, g, is_listener);
+	tls__watch_ctx(ctx, g, is_listener);
 	set_alpn(ctx, opts, is_listener);
 	if (set_versions(ctx, opts, def, err) < 0 ||
 	    set_ciphers(ctx, opts, def, err) < 0 ||

@@ -24,5 +24,6 @@ tw_kw_set tls_set_base;
 tw_kw_set tls_set_cachesize;
 tw_kw_set tls_set_lifetime;
 tw_kw_set tls_set_dh;
+tw_kw_set tls_set_keylog;    /* watch.c */
 
 #endif

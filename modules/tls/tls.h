@@ -86,6 +86,8 @@ struct tls_gen {
 	bool extras_said;
 	bool extras_del_ext, skip_self_issued;
 	uint32_t forged_size;       /* tune.ssl.ssl-ctx-cache-size, plus 1 */
+	uint32_t capture;           /* tune.ssl.capture-buffer-size; 0: off */
+	bool keylog;                /* tune.ssl.keylog */
 };
 
 struct tls_state;
@@ -174,6 +176,13 @@ struct tls_state {
 	unsigned long ssl_err;       /* ERR_get_error() of the failed handshake */
 	struct tls_cert *cert;       /* owns a reference: what we show; NULL: none */
 	bool sni_matched;            /* it is there because of the client's name */
+	/* What the peer's certificate gave (watch.c). */
+	uint16_t crt_err, ca_err;    /* X509_V_ERR_*, the first of each; 0: none */
+	uint16_t ca_err_depth;
+	bool crt_seen;               /* one came in this handshake */
+	X509 *bad_crt;               /* owns; that which did not hold; NULL: none */
+	struct tls_hello *hello;     /* owns; NULL: not captured (watch.c) */
+	struct tls_keys *keys;       /* owns; NULL: none seen (watch.c) */
 };
 
 /** tls_state_of - of a connection. returns: NULL: it is not (yet) TLS. */
@@ -225,6 +234,16 @@ bool tls__left_set(struct tls_left *left, const char *p, size_t len);
 /** tls__bio_new - what a connection's SSL reads and writes with. */
 BIO *tls__bio_new(struct tls_state *st);
 int tls__bio_load(void);
+
+/* --- what fetches will ask for (watch.c) --- */
+
+/** tls__watch_ctx - connections made with it keep what tune.ssl.* ask for. */
+void tls__watch_ctx(SSL_CTX *ctx, const struct tls_gen *g, bool is_listener);
+/** tls__watch_verify - in the callback that verifies: one certificate was looked
+ * at. */
+void tls__watch_verify(struct tls_state *st, int ok, X509_STORE_CTX *store);
+/** tls__watch_free - with the connection. */
+void tls__watch_free(struct tls_state *st);
 
 /* --- counters --- */
 

@@ -11,6 +11,7 @@
 #include "certs.h"
 #include "certs_kw.h"
 #include "crt_store.h"
+#include "fetch.h"
 #include "opts_kw.h"
 #include "server_kw.h"
 #include "tls.h"
@@ -135,6 +136,7 @@ static const struct tw_kw keywords[] = {
 #include "opts_kw.def"
 #include "crt_kw.def"
 #include "server.def"
+#include "fetch_kw.def"
 	{ .word = NULL },
 };
 
@@ -159,6 +161,8 @@ const struct tw_module tideway_module = {
 	.keywords = keywords,
 	.sections = tls__sections,
 	.transports = tls_transports,
+	.fetches = tls_fetches,
+	.logvars = tls_logvars,
 	.counters = counters,
 	.load = tls_load,
 	.check = tls_check,

@@ -28,6 +28,7 @@ state_free(struct tls_state *st)
 	tls__state_certs_free(st);
 	tls__left_free(&st->in);
 	tls__left_free(&st->out);
+	tls__watch_free(st);
 	tw_gen_release(st->side->gen);
 	st->magic = 0;
 	free(st);
@@ -184,6 +185,7 @@ recv_failed(struct tls_state *st, int how)
 	if (how == SSL_ERROR_ZERO_RETURN)
 		return TW_IO_END;
 	st->failed = true;
+	st->ssl_err = ERR_peek_error();
 	ERR_clear_error();
 	if (how == SSL_ERROR_SYSCALL && st->err == 0)
 		return TW_IO_END;
@@ -316,6 +318,8 @@ send_records(struct tls_stage *sg, struct tls_state *st, struct source *src, siz
 static enum tw_io
 send_failed(struct tls_state *st)
 {
+	if (st->ssl_err == 0)
+		st->ssl_err = ERR_peek_error();
 	ERR_clear_error();
 	st->failed = true;
 	errno = st->err != 0 ? st->err : EPIPE;

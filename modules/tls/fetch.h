@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * fetch.h - what the files of fetches share.
+ *
+ * A fetch is a row of a fetch_*.def; rows of one file have their functions in the
+ * .c of the same name. What a value borrows lives as long as the connection, or
+ * until RESET.
+ */
+#ifndef MODULE_TLS_FETCH_H
+#define MODULE_TLS_FETCH_H
+
+#include <tideway/expr.h>
+
+#include "tls.h"
+
+/* Where a value can be had; in check rules there is no client. */
+#define TLS_AT_CLIENT (TW_AT_ANY & ~TW_AT_CHECK)
+#define TLS_AT_SERVER (TW_AT_RESPONSE | TW_AT_LOG)
+
+typedef bool tls_get_fn(struct tw_req *req, const struct tw_arg_val *args,
+    struct tw_cursor *cur, struct tw_sample *out);
+typedef int tls_check_fn(
+    struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err);
+
+#define F(name, args, out, where, check, help) tls_get_fn tls__get_##name;
+#include "fetch_cert.def"
+#include "fetch_conn.def"
+#include "fetch_hello.def"
+#include "fetch_keys.def"
+#undef F
+
+extern const struct tw_fetch tls_fetches[];
+extern const struct tw_logvar tls_logvars[];
+
+tls_check_fn tls__check_npn; /* there is none any more */
+tls_check_fn tls__check_dn;
+tls_check_fn tls__check_grease;
+tls_check_fn tls__check_xxh;
+
+#define TLS_GET(name)                                                           \
+	bool tls__get_##name(struct tw_req *req, const struct tw_arg_val *args, \
+	    struct tw_cursor *cur, struct tw_sample *out)
+#define TLS_UNUSED ((void)req, (void)args, (void)cur, (void)out)
+
+/** tls__client_ssl, tls__server_ssl - returns: NULL: the side is not TLS. */
+static inline SSL *
+tls__client_ssl(const struct tw_req *req)
+{
+	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+
+	return st == NULL ? NULL : st->ssl;
+}
+
+static inline SSL *
+tls__server_ssl(const struct tw_req *req)
+{
+	const struct tls_state *const st = tls_state_of(tw_req_server_conn(req));
+
+	return st == NULL ? NULL : st->ssl;
+}
+
+static inline bool
+tls__give_bool(struct tw_sample *out, bool value)
+{
+	out->type = TW_BOOL;
+	out->u.n = value;
+	return true;
+}
+
+static inline bool
+tls__give_int(struct tw_sample *out, int64_t n)
+{
+	out->type = TW_SINT;
+	out->u.n = n;
+	return true;
+}
+
+static inline bool
+tls__give(struct tw_sample *out, enum tw_type type, const void *p, size_t len)
+{
+	out->type = (uint8_t)type;
+	out->u.str = (struct tw_str){ p, len };
+	return p != NULL;
+}
+
+static inline bool
+tls__give_z(struct tw_sample *out, const char *z)
+{
+	return z != NULL && tls__give(out, TW_STRING, z, strlen(z));
+}
+
+/** tls__dn_out - a name. in: args, of ssl_c_s_dn and its like: entry, occurrence,
+ * format. out: mem, room for `room` bytes. returns: bytes; -1: there is no such
+ * entry, or it does not fit. */
+int tls__dn_out(
+    const X509_NAME *name, const struct tw_arg_val *args, char *mem, size_t room);
+/** tls__time_text - "YYMMDDhhmmss" and "Z". returns: false: another century, or
+ * broken. out: borrow of `t`. */
+bool tls__time_text(const ASN1_TIME *t, struct tw_str *out);
+
+#endif

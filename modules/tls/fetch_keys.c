@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * fetch_keys.c - fetches of the secrets of TLS 1.3, for whoever has to read
+ * what was recorded. Any worker. source: HAProxy's manual, 7.3.4.
+ */
+#include "fetch.h"
+#include "watch.h"
+
+#define SECRET(name, id)                                                               \
+	TLS_GET(ssl_fc_##name)                                                         \
+	{                                                                              \
+		TLS_UNUSED;                                                            \
+		return give(tls_state_of(tw_req_conn(req)), TLS_KEY_##id, out);        \
+	}                                                                              \
+	TLS_GET(ssl_bc_##name)                                                         \
+	{                                                                              \
+		TLS_UNUSED;                                                            \
+		return give(tls_state_of(tw_req_server_conn(req)), TLS_KEY_##id, out); \
+	}
+
+static bool
+give(const struct tls_state *st, enum tls_key id, struct tw_sample *out)
+{
+	return st != NULL && st->keys != NULL && st->keys->secret[id][0] != '\0' &&
+	    tls__give_z(out, st->keys->secret[id]);
+}
+
+SECRET(client_early_traffic_secret, CLIENT_EARLY_TRAFFIC_SECRET)
+SECRET(client_handshake_traffic_secret, CLIENT_HANDSHAKE_TRAFFIC_SECRET)
+SECRET(client_traffic_secret_0, CLIENT_TRAFFIC_SECRET_0)
+SECRET(early_exporter_secret, EARLY_EXPORTER_SECRET)
+SECRET(exporter_secret, EXPORTER_SECRET)
+SECRET(server_handshake_traffic_secret, SERVER_HANDSHAKE_TRAFFIC_SECRET)
+SECRET(server_traffic_secret_0, SERVER_TRAFFIC_SECRET_0)
