@@ -338,6 +338,18 @@ handshake_failed(struct tw_req *req)
 	return tw__flow_fail(req, 0, 'P', 'R', why != NULL ? why : "handshake failed");
 }
 
+/* A FIN that came with bytes makes no event of its own: asked once more. */
+static enum tw_io
+handshake(struct tw_conn *cli)
+{
+	const struct tw_transport *const t = cli->transport;
+	const enum tw_io io = t->handshake(cli, cli->transport_state);
+
+	return TW_UNLIKELY(io == TW_IO_AGAIN && cli->rdhup)
+	    ? t->handshake(cli, cli->transport_state)
+	    : io;
+}
+
 /* sub 0: the handshake; 1: the SESSION chain, which may wait. */
 enum tw__next
 tw__step_hello(struct tw_req *req)
@@ -348,7 +360,7 @@ tw__step_hello(struct tw_req *req)
 	    !transport_begin(cli))
 		return handshake_failed(req);
 	if (req->sub == 0 && cli->transport != NULL) {
-		switch (cli->transport->handshake(cli, cli->transport_state)) {
+		switch (handshake(cli)) {
 		case TW_IO_OK:
 			break;
 		case TW_IO_AGAIN:
