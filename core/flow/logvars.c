@@ -281,13 +281,16 @@ VAR(f)
 VAR(ft)
 {
 	const struct tw_str name = tw_str_of(tw_req_frontend(req)->name);
+	const bool is_ssl = tw_req_is_ssl(req);
+	const bool quoted = is_ssl && (flags & TW_LOG_QUOTE) != 0;
 
-	if (TW_LIKELY(!tw_req_is_ssl(req))) {
-		tw__log_word(o, name, flags);
-		return;
-	}
-	tw__log_word(o, name, flags & ~TW_LOG_QUOTE);
-	tw_out_char(o, '~');
+	if (quoted)
+		tw_out_char(o, '"');
+	tw__log_word(o, name, is_ssl ? flags & ~TW_LOG_QUOTE : flags);
+	if (is_ssl)
+		tw_out_char(o, '~');
+	if (quoted)
+		tw_out_char(o, '"');
 }
 
 VAR(b)

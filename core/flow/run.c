@@ -152,6 +152,11 @@ client_timed_out(struct tw_req *req)
 		tw__count_client(req, TW_CNT_EREQ);
 		return tw__flow_fail(
 		    req, req->http ? 408 : 0, 'c', 'R', "request timed out");
+	case TW__HELLO:
+		return tw__flow_fail(req, 0, 'c', when,
+		    req->sub == 0 && req->cli->transport != NULL
+			? "Timeout during SSL handshake"
+			: "client stalled");
 	case TW__REQUEST:
 	case TW__ROUTE:
 		return tw__flow_fail(req, 408, 'c', when, "the body did not come");

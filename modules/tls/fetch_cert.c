@@ -293,10 +293,11 @@ TLS_GET(ssl_c_used)
 
 TLS_GET(ssl_c_verify)
 {
-	SSL *const ssl = tls__client_ssl(req);
+	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
 
 	TLS_UNUSED;
-	return ssl != NULL && tls__give_int(out, SSL_get_verify_result(ssl));
+	return st != NULL && st->established &&
+	    tls__give_int(out, SSL_get_verify_result(st->ssl));
 }
 
 #define VERIFIED(name, field)                                                      \

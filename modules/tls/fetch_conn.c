@@ -227,7 +227,7 @@ TLS_GET(ssl_fc_has_crt)
 	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
 
 	TLS_UNUSED;
-	return st != NULL && tls__give_bool(out, st->crt_seen);
+	return st != NULL && st->established && tls__give_bool(out, st->crt_seen);
 }
 
 static bool
