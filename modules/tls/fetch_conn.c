@@ -106,16 +106,15 @@ static bool
 give_curve(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 {
 	const int nid = SSL_get_negotiated_group(ssl);
-	const char *name = NULL;
+	const char *name;
 
 	(void)req;
 	if (nid == NID_undef)
 		return false;
-	if ((nid & TLSEXT_nid_unknown) == 0)
-		name = EC_curve_nid2nist(nid);
-	if (name == NULL)
-		name = SSL_group_to_name(ssl, nid);
-	return tls__give_z(out, name);
+	if ((nid & TLSEXT_nid_unknown) != 0)
+		return tls__give_z(out, SSL_group_to_name(ssl, nid));
+	name = EC_curve_nid2nist(nid);
+	return tls__give_z(out, name != NULL ? name : OBJ_nid2sn(nid));
 }
 
 static bool
