@@ -64,6 +64,7 @@ UNIT_TESTS = \
 	t/unit/test_statuses \
 	t/unit/test_table \
 	t/unit/test_str \
+	t/unit/test_tls_hello \
 	t/unit/test_tls_store \
 	t/unit/test_topology \
 	t/unit/test_trail_text \
@@ -139,7 +140,8 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_proxy_hdr \
 	t/fuzz/fuzz_rules \
 	t/fuzz/fuzz_syslog \
-	t/fuzz/fuzz_table
+	t/fuzz/fuzz_table \
+	t/fuzz/fuzz_tls_hello
 if HAVE_LIBMNL
 FUZZ_TARGETS += \
 	t/fuzz/fuzz_vrrp_conf \
@@ -204,6 +206,8 @@ t_unit_test_h1_parse_LDADD = modules/http/libhttp.la $(LDADD)
 t_unit_test_h1_write_LDADD = modules/http/libhttp.la $(LDADD)
 t_fuzz_fuzz_chunk_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
 t_fuzz_fuzz_balance_LDADD = modules/balance/libbalance.la $(FUZZ_LINK)
+t_unit_test_tls_hello_LDADD = modules/tls/libtls.la $(LDADD)
+t_fuzz_fuzz_tls_hello_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_unit_test_tls_store_LDADD = modules/tls/libtls.la $(LDADD)
 t_fuzz_fuzz_crt_list_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_fuzz_fuzz_cookie_LDADD = modules/cookie/libcookie.la $(FUZZ_LINK)

@@ -50,14 +50,14 @@ without_grease(struct tw_req *req, struct tw_str s)
 	char *const to = (char *)(uintptr_t)copy.p;
 	size_t n = 0;
 
-	for (size_t i = 0; copy.p != NULL && i + 1 < s.len; i += 2) {
-		const unsigned v =
-		    (unsigned)(unsigned char)s.p[i] << 8 | (unsigned char)s.p[i + 1];
+	for (size_t i = 0; copy.p != NULL && i < s.len; i += 2) {
+		const size_t len = s.len - i < 2 ? 1 : 2; /* it was cut */
+		const unsigned char *const v = (const unsigned char *)s.p + i;
 
-		if (tls__is_grease(v))
+		if (len == 2 && tls__is_grease((unsigned)v[0] << 8 | v[1]))
 			continue;
-		to[n++] = s.p[i];
-		to[n++] = s.p[i + 1];
+		memcpy(to + n, v, len);
+		n += len;
 	}
 	return (struct tw_str){ copy.p, n };
 }
