@@ -425,6 +425,7 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/fetch_keys.c \
 	modules/tls/fetch_table.c \
 	modules/tls/hello.c \
+	modules/tls/keep.c \
 	modules/tls/opts_kw.c \
 	modules/tls/server.c \
 	modules/tls/server_conn.c \

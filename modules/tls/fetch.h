@@ -35,6 +35,8 @@ extern const struct tw_logvar tls_logvars[];
 
 tls_check_fn tls__check_npn; /* there is none any more */
 tls_check_fn tls__check_dn;
+tls_check_fn tls__check_server; /* the same for what asks for servers (keep.c) */
+tls_check_fn tls__check_server_dn;
 tls_check_fn tls__check_grease;
 tls_check_fn tls__check_xxh;
 
@@ -43,7 +45,7 @@ tls_check_fn tls__check_xxh;
 	    struct tw_cursor *cur, struct tw_sample *out)
 #define TLS_UNUSED ((void)req, (void)args, (void)cur, (void)out)
 
-/** tls__client_ssl, tls__server_ssl - returns: NULL: the side is not TLS. */
+/** tls__client_ssl - returns: NULL: the client does not speak TLS. */
 static inline SSL *
 tls__client_ssl(const struct tw_req *req)
 {
@@ -52,12 +54,28 @@ tls__client_ssl(const struct tw_req *req)
 	return st == NULL ? NULL : st->ssl;
 }
 
-static inline SSL *
-tls__server_ssl(const struct tw_req *req)
-{
-	const struct tls_state *const st = tls_state_of(tw_req_server_conn(req));
+/* A connection to a server, or what its request has kept of it. */
+struct tls_server_seen {
+	SSL *ssl;                    /* borrow; NULL: it is not TLS */
+	unsigned long err;           /* of OpenSSL; 0: none */
+	const struct tls_keys *keys; /* NULL: none */
+};
 
-	return st == NULL ? NULL : st->ssl;
+/* What a request keeps (its block). */
+struct tls_req {
+	struct tls_server_seen *server; /* arena; NULL: nothing */
+};
+
+/** tls__server - context: worker. */
+struct tls_server_seen tls__server(struct tw_req *req);
+/** tls_on_send - hook; tls_wants_send - some fetch asks for servers' TLS. */
+tw_hook_fn tls_on_send;
+bool tls_wants_send(const struct tw_proxy *px);
+
+static inline SSL *
+tls__server_ssl(struct tw_req *req)
+{
+	return tls__server(req).ssl;
 }
 
 static inline bool

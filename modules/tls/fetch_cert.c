@@ -200,7 +200,9 @@ static bool
 give_chain(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 {
 	X509 *certs[CHAIN_MAX];
-	STACK_OF(X509) *const chain = ssl == NULL ? NULL : SSL_get_peer_cert_chain(ssl);
+	STACK_OF(X509) *const chain = ssl == NULL || !SSL_is_init_finished(ssl)
+	    ? NULL
+	    : SSL_get_peer_cert_chain(ssl);
 	const int n = chain == NULL ? 0 : sk_X509_num(chain);
 
 	if (n <= 0 || n > CHAIN_MAX)

@@ -57,10 +57,9 @@ give_protocol(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 static bool
 give_cipher(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 {
-	const SSL_CIPHER *const c = SSL_get_current_cipher(ssl);
-
 	(void)req;
-	return c != NULL && tls__give_z(out, SSL_CIPHER_get_name(c));
+	return tls__give_z(
+	    out, SSL_get_cipher_name(ssl)); /* "(NONE)" before it is known */
 }
 
 static bool
@@ -253,42 +252,42 @@ TLS_GET(ssl_fc_early_rcvd)
 /* --- errors --- */
 
 static bool
-give_err(const struct tls_state *st, struct tw_sample *out)
-{
-	return st != NULL && tls__give_int(out, (int64_t)st->ssl_err);
-}
-
-static bool
-give_err_str(struct tw_req *req, const struct tls_state *st, struct tw_sample *out)
+give_err_str(struct tw_req *req, unsigned long e, struct tw_sample *out)
 {
 	char text[256];
 
-	if (st == NULL || st->ssl_err == 0)
+	if (e == 0)
 		return false;
-	ERR_error_string_n(st->ssl_err, text, sizeof(text));
+	ERR_error_string_n(e, text, sizeof(text));
 	return tls__give_z(out, tw_req_copy(req, tw_str_of(text)).p);
 }
 
 TLS_GET(ssl_fc_err)
 {
+	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+
 	TLS_UNUSED;
-	return give_err(tls_state_of(tw_req_conn(req)), out);
+	return st != NULL && tls__give_int(out, (int64_t)st->ssl_err);
 }
 
 TLS_GET(ssl_fc_err_str)
 {
+	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+
 	TLS_UNUSED;
-	return give_err_str(req, tls_state_of(tw_req_conn(req)), out);
+	return st != NULL && give_err_str(req, st->ssl_err, out);
 }
 
 TLS_GET(ssl_bc_err)
 {
+	const struct tls_server_seen s = tls__server(req);
+
 	TLS_UNUSED;
-	return give_err(tls_state_of(tw_req_server_conn(req)), out);
+	return s.ssl != NULL && tls__give_int(out, (int64_t)s.err);
 }
 
 TLS_GET(ssl_bc_err_str)
 {
 	TLS_UNUSED;
-	return give_err_str(req, tls_state_of(tw_req_server_conn(req)), out);
+	return give_err_str(req, tls__server(req).err, out);
 }

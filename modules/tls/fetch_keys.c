@@ -7,24 +7,25 @@
 #include "fetch.h"
 #include "watch.h"
 
-#define SECRET(name, id)                                                               \
-	TLS_GET(ssl_fc_##name)                                                         \
-	{                                                                              \
-		TLS_UNUSED;                                                            \
-		return give(tls_state_of(tw_req_conn(req)), TLS_KEY_##id, out);        \
-	}                                                                              \
-	TLS_GET(ssl_bc_##name)                                                         \
-	{                                                                              \
-		TLS_UNUSED;                                                            \
-		return give(tls_state_of(tw_req_server_conn(req)), TLS_KEY_##id, out); \
-	}
-
 static bool
-give(const struct tls_state *st, enum tls_key id, struct tw_sample *out)
+give(const struct tls_keys *keys, enum tls_key id, struct tw_sample *out)
 {
-	return st != NULL && st->keys != NULL && st->keys->secret[id][0] != '\0' &&
-	    tls__give_z(out, st->keys->secret[id]);
+	return keys != NULL && keys->secret[id][0] != '\0' &&
+	    tls__give_z(out, keys->secret[id]);
 }
+
+#define SECRET(name, id)                                                           \
+	TLS_GET(ssl_fc_##name)                                                     \
+	{                                                                          \
+		const struct tls_state *const st = tls_state_of(tw_req_conn(req)); \
+		TLS_UNUSED;                                                        \
+		return st != NULL && give(st->keys, TLS_KEY_##id, out);            \
+	}                                                                          \
+	TLS_GET(ssl_bc_##name)                                                     \
+	{                                                                          \
+		TLS_UNUSED;                                                        \
+		return give(tls__server(req).keys, TLS_KEY_##id, out);             \
+	}
 
 SECRET(client_early_traffic_secret, CLIENT_EARLY_TRAFFIC_SECRET)
 SECRET(client_handshake_traffic_secret, CLIENT_HANDSHAKE_TRAFFIC_SECRET)

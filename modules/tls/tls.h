@@ -88,6 +88,7 @@ struct tls_gen {
 	uint32_t forged_size;       /* tune.ssl.ssl-ctx-cache-size, plus 1 */
 	uint32_t capture;           /* tune.ssl.capture-buffer-size; 0: off */
 	bool keylog;                /* tune.ssl.keylog */
+	bool keep_servers;          /* fetches ask for connections to servers (keep.c) */
 };
 
 struct tls_state;
@@ -183,6 +184,7 @@ struct tls_state {
 	X509 *bad_crt;               /* owns; that which did not hold; NULL: none */
 	struct tls_hello *hello;     /* owns; NULL: not captured (watch.c) */
 	struct tls_keys *keys;       /* owns; NULL: none seen (watch.c) */
+	struct tw_req *req;          /* server side: whose handshake it is; NULL: done */
 };
 
 /** tls_state_of - of a connection. returns: NULL: it is not (yet) TLS. */
@@ -244,6 +246,10 @@ void tls__watch_ctx(SSL_CTX *ctx, const struct tls_gen *g, bool is_listener);
 void tls__watch_verify(struct tls_state *st, int ok, X509_STORE_CTX *store);
 /** tls__watch_free - with the connection. */
 void tls__watch_free(struct tls_state *st);
+
+/** tls__keep_failed - a handshake with a server came to nothing: its request
+ * keeps what fetches will ask for, as the connection goes (keep.c). */
+void tls__keep_failed(struct tls_state *st);
 
 /* --- counters --- */
 

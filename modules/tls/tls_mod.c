@@ -140,6 +140,11 @@ static const struct tw_kw keywords[] = {
 	{ .word = NULL },
 };
 
+static const struct tw_hook hooks[] = {
+	{ (enum tw_point)(TW_ON_SEND | TW_HOOK_LATE), tls_on_send, "tls_on_send", tls_wants_send },
+	{ .fn = NULL },
+};
+
 static const struct tw_counter counters[] = {
 #define X(id, name, help) { name, help },
 #include "counters.def"
@@ -157,9 +162,11 @@ const struct tw_module tideway_module = {
 		[TW_IN_GEN] = sizeof(struct tls_gen),
 		[TW_IN_BIND] = sizeof(struct tls_bind),
 		[TW_IN_SERVER] = sizeof(struct tls_server),
+		[TW_IN_REQ] = sizeof(struct tls_req),
 	},
 	.keywords = keywords,
 	.sections = tls__sections,
+	.hooks = hooks,
 	.transports = tls_transports,
 	.fetches = tls_fetches,
 	.logvars = tls_logvars,

@@ -68,6 +68,7 @@ tls_begin(struct tw_conn *conn, const struct tw_start *start)
 		.conn = conn,
 		.side = start->conf,
 		.is_server = start->is_server,
+		.req = start->req,
 	};
 	if (tls__stage() == NULL || !state_make_ssl(st) ||
 	    !tls__left_set(&st->in, start->early.p, start->early.len) ||
@@ -114,6 +115,7 @@ handshake_failed(struct tls_stage *sg, struct tls_state *st, int how)
 		tls__server_failed(st);
 	(void)tls__stage_flush(sg, st); /* the alert */
 	st->failed = true;
+	tls__keep_failed(st);
 	return TW_IO_ERR;
 }
 
@@ -123,6 +125,7 @@ static enum tw_io
 handshake_done(struct tls_stage *sg, struct tls_state *st)
 {
 	st->established = true;
+	st->req = NULL;
 	tls_count(st->is_server ? TLS_CNT_SERVER_OK : TLS_CNT_CLIENT_OK);
 	if (SSL_session_reused(st->ssl))
 		tls_count(
@@ -391,6 +394,8 @@ tls_fini(struct tw_conn *conn, void *state)
 	(void)conn;
 	if (st->established && (!st->failed || st->eof))
 		SSL_set_shutdown(st->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	if (st->req != NULL) /* a handshake that took too long */
+		tls__keep_failed(st);
 	state_free(st);
 	ERR_clear_error();
 }
