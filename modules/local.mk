@@ -414,6 +414,7 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/certs_table.c \
 	modules/tls/certs_variant.c \
 	modules/tls/ca_dir.c \
+	modules/tls/conv_x509.c \
 	modules/tls/crt_list.c \
 	modules/tls/crt_store.c \
 	modules/tls/ctx.c \

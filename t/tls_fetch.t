@@ -13,6 +13,7 @@ my $site = cert('www.example.org', ca => $ca, type => 'rsa');
 my $alice = cert('alice', ca => $mid, client => 1,
     names => ['email:alice@example.org', 'alice.example.org', '10.0.0.1']);
 my $plain_crt = cert('bob', ca => $ca, client => 1, names => []);
+my $old = cert('old', ca => $ca, client => 1, days => -1);
 my $GET = "GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 my $dir = Tideway::Test::temp_dir();
 my @secrets = qw(client_early_traffic_secret client_handshake_traffic_secret
@@ -161,6 +162,7 @@ $p = start_proxy("global
 " . defaults('log global', 'option httplog') . "
 frontend web
     bind {BIND:web} $opt verify optional
+    bind {BIND:ign} $opt verify optional crt-ignore-err X509_V_ERR_CERT_HAS_EXPIRED
     bind {BIND:plain}
     acl clear hdr(host) -m beg clear
     http-request redirect scheme https if !{ ssl_fc } !clear
@@ -171,9 +173,13 @@ frontend web
     http-request set-header X-SNI %[ssl_fc_sni,lower]
     http-request set-header X-Lua %[lua.mine]
     http-request set-var(txn.c) ssl_fc_cipher
+    acl expired ssl_c_verify,x509_v_err_str -m str X509_V_ERR_CERT_HAS_EXPIRED
+    http-request deny deny_status 410 if expired
     http-request deny deny_status 429 if { path /admin } !{ ssl_c_verify 0 } or { path /admin } !{ ssl_c_used }
     http-response set-header X-Var %[var(txn.c)]
     http-response set-header X-Now %[ssl_fc_protocol],%[ssl_fc_sni]
+    http-request set-header X-Verify %[ssl_c_verify,x509_v_err_str]
+    http-request set-header X-Names %[int(10),x509_v_err_str],%[int(999),x509_v_err_str],%[int(-3),x509_v_err_str]
     use_backend by_name if { ssl_fc_sni -i named.example }
     use_backend by_end if { ssl_fc_sni_end .end.example }
     use_backend by_reg if { ssl_fc_sni_reg -i ^re[0-9]+\\.example\$ }
@@ -256,6 +262,8 @@ subtest 'header fields' => sub {
 	is($m->header('X-Now'), 'TLSv1.2,Www.Example', 'in the response');
 	($m, $h) = fields(sni => 'a.example', cert => $alice);
 	is($h->('X-Count'), 2, 'a key of a stick table');
+	is($h->('X-Verify'), 'X509_V_OK', 'x509_v_err_str');
+	is($h->('X-Names'), 'X509_V_ERR_CERT_HAS_EXPIRED,999,-3', 'of numbers');
 	($m, $h) = fields(sni => 'a.example');
 	is($h->('X-SSL-Client-CN'), undef, 'no certificate');
 	is($h->('X-Count'), '', 'no key');
@@ -276,6 +284,7 @@ subtest 'access' => sub {
 	is($m->status, 429, 'without a certificate');
 	($m) = fields(path => '/admin', cert => $alice);
 	is($m->status, 200, 'with one');
+	is(https_get($p->addr('ign'), cert => $old)->status, 410, 'out of date');
 };
 
 subtest 'rules of connections' => sub {

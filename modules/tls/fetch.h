@@ -32,6 +32,7 @@ typedef int tls_check_fn(
 
 extern const struct tw_fetch tls_fetches[];
 extern const struct tw_logvar tls_logvars[];
+extern const struct tw_conv tls_convs[];
 
 tls_check_fn tls__check_npn; /* there is none any more */
 tls_check_fn tls__check_dn;

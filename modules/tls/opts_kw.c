@@ -197,32 +197,6 @@ tls_set_npn(struct tw_line *ln)
 static int
 ignore_add(struct tw_line *ln, struct tls_errset *set, char *word)
 {
-	static const struct {
-		const char *name;
-		int code;
-	} names[] = {
-#define E(x) { #x, x }
-		E(X509_V_ERR_CERT_HAS_EXPIRED),
-		E(X509_V_ERR_CERT_NOT_YET_VALID),
-		E(X509_V_ERR_CERT_REVOKED),
-		E(X509_V_ERR_CERT_UNTRUSTED),
-		E(X509_V_ERR_CERT_SIGNATURE_FAILURE),
-		E(X509_V_ERR_CERT_CHAIN_TOO_LONG),
-		E(X509_V_ERR_CRL_HAS_EXPIRED),
-		E(X509_V_ERR_CRL_NOT_YET_VALID),
-		E(X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT),
-		E(X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN),
-		E(X509_V_ERR_UNABLE_TO_GET_CRL),
-		E(X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT),
-		E(X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY),
-		E(X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE),
-		E(X509_V_ERR_INVALID_CA),
-		E(X509_V_ERR_INVALID_PURPOSE),
-		E(X509_V_ERR_PATH_LENGTH_EXCEEDED),
-		E(X509_V_ERR_CERT_REJECTED),
-		E(X509_V_ERR_HOSTNAME_MISMATCH),
-#undef E
-	};
 	uint64_t code = 0;
 	struct tw_err err;
 
@@ -230,10 +204,10 @@ ignore_add(struct tw_line *ln, struct tls_errset *set, char *word)
 		set->bits[0] = set->bits[1] = UINT64_MAX;
 		return 0;
 	}
-	for (size_t i = 0; i < TW_N_ELEMENTS(names) && code == 0; i++)
-		if (strcasecmp(word, names[i].name) == 0)
-			code = (uint64_t)names[i].code;
-	if (code == 0 && tw_parse_uint(word, 1, 127, &code, &err) < 0)
+	const int known = tls__x509_code(word);
+	if (known > 0)
+		code = (uint64_t)known;
+	else if (tw_parse_uint(word, 1, 127, &code, &err) < 0)
 		return tw_line_fail(ln, 0,
 		    "'%s' : error code '%s' out of range (1..127), or a name that is "
 		    "not known",

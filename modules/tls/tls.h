@@ -129,6 +129,8 @@ void tls__ctx_keep(struct tw_gen *gen, SSL_CTX *ctx);
 const char *tls__file(struct tw_gen *gen, const char *base, const char *name);
 /** tls__ssl_error - OpenSSL's last words, and clears its queue. returns: err's -1. */
 int tls__ssl_error(struct tw_err *err, const char *what, const char *word);
+/** tls__x509_code - of X509_V_ERR_...; -1: there is no such name. */
+int tls__x509_code(const char *name);
 bool tls__errset_has(const struct tls_errset *set, int code);
 /** tls__alpn_default - what a bind line without alpn offers: the loaded codecs'.
  * in: out, room for 255. returns: bytes in wire format. */

@@ -141,7 +141,8 @@ static const struct tw_kw keywords[] = {
 };
 
 static const struct tw_hook hooks[] = {
-	{ (enum tw_point)(TW_ON_SEND | TW_HOOK_LATE), tls_on_send, "tls_on_send", tls_wants_send },
+	{ (enum tw_point)(TW_ON_SEND | TW_HOOK_LATE), tls_on_send, "tls_on_send",
+		tls_wants_send },
 	{ .fn = NULL },
 };
 
@@ -169,6 +170,7 @@ const struct tw_module tideway_module = {
 	.hooks = hooks,
 	.transports = tls_transports,
 	.fetches = tls_fetches,
+	.convs = tls_convs,
 	.logvars = tls_logvars,
 	.counters = counters,
 	.load = tls_load,
