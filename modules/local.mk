@@ -427,6 +427,13 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/fetch_table.c \
 	modules/tls/hello.c \
 	modules/tls/keep.c \
+	modules/tls/ocsp.c \
+	modules/tls/ocsp_check.c \
+	modules/tls/ocsp_cmd.c \
+	modules/tls/ocsp_fetch.c \
+	modules/tls/ocsp_http.c \
+	modules/tls/ocsp_kw.c \
+	modules/tls/ocsp_update.c \
 	modules/tls/opts_kw.c \
 	modules/tls/server.c \
 	modules/tls/server_conn.c \
@@ -441,7 +448,7 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/watch.c
 module_LTLIBRARIES += modules/tls.la
 modules_tls_la_SOURCES =
-modules_tls_la_LIBADD = modules/tls/libtls.la $(OPENSSL_LIBS)
+modules_tls_la_LIBADD = modules/tls/libtls.la $(OPENSSL_LIBS) $(LIBEVENT_EXTRA_LIBS)
 modules_tls_la_LDFLAGS = $(MODULE_LINK)
 
 # ---- table

@@ -65,6 +65,7 @@ UNIT_TESTS = \
 	t/unit/test_table \
 	t/unit/test_str \
 	t/unit/test_tls_hello \
+	t/unit/test_tls_ocsp \
 	t/unit/test_tls_store \
 	t/unit/test_topology \
 	t/unit/test_trail_text \
@@ -136,6 +137,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_lua_h1 \
 	t/fuzz/fuzz_lua_message \
 	t/fuzz/fuzz_mqtt \
+	t/fuzz/fuzz_ocsp \
 	t/fuzz/fuzz_packet \
 	t/fuzz/fuzz_proxy_hdr \
 	t/fuzz/fuzz_rules \
@@ -209,6 +211,8 @@ t_fuzz_fuzz_balance_LDADD = modules/balance/libbalance.la $(FUZZ_LINK)
 t_unit_test_tls_hello_LDADD = modules/tls/libtls.la $(LDADD)
 t_fuzz_fuzz_tls_hello_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_unit_test_tls_store_LDADD = modules/tls/libtls.la $(LDADD)
+t_unit_test_tls_ocsp_LDADD = modules/tls/libtls.la $(LDADD)
+t_fuzz_fuzz_ocsp_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_fuzz_fuzz_crt_list_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_fuzz_fuzz_cookie_LDADD = modules/cookie/libcookie.la $(FUZZ_LINK)
 t_fuzz_fuzz_h1_LDADD = modules/http/libhttp.la $(FUZZ_LINK)

@@ -9,6 +9,7 @@
 #include "certs.h"
 #include "crt_store.h"
 #include "forge.h"
+#include "ocsp.h"
 
 struct tls_load
 tls__load_how(struct tw_gen *gen)
@@ -70,7 +71,7 @@ line_read(struct tls_certs *line)
 
 	for (struct tls_src *s = line->first; s != NULL; s = s->next) {
 		s->list = tls__list_get(line, s);
-		if (s->list == NULL)
+		if (s->list == NULL || tls__ocsp_list(line, s->list) < 0)
 			rc = -1;
 	}
 	return rc;

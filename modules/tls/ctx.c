@@ -17,6 +17,7 @@
 #include <tideway/proto.h>
 
 #include "server.h"
+#include "ocsp.h"
 #include "tls.h"
 
 #define CACHE_SIZE 20000
@@ -428,6 +429,8 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 	set_cache(ctx, g, is_listener);
 	tls__watch_ctx(ctx, g, is_listener);
 	set_alpn(ctx, opts, is_listener);
+	if (is_listener)
+		SSL_CTX_set_tlsext_status_cb(ctx, tls__ocsp_staple);
 	if (set_versions(ctx, opts, def, err) < 0 ||
 	    set_ciphers(ctx, opts, def, err) < 0 ||
 	    set_groups(ctx, opts, def, err) < 0 ||

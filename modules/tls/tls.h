@@ -25,6 +25,8 @@
 #include <tideway/transport.h>
 #include <tideway/worker.h>
 
+#include "ocsp_conf.h"
+
 extern const struct tw_self *tls_self;
 extern const struct tw_transport tls_transports[];
 #define tls_transport (tls_transports[0])
@@ -89,6 +91,7 @@ struct tls_gen {
 	uint32_t capture;           /* tune.ssl.capture-buffer-size; 0: off */
 	bool keylog;                /* tune.ssl.keylog */
 	bool keep_servers;          /* fetches ask for connections to servers (keep.c) */
+	struct tls_ocsp_conf ocsp;  /* ocsp-update.* and who uses what */
 };
 
 struct tls_state;

@@ -12,6 +12,7 @@
 #include "certs_kw.h"
 #include "crt_store.h"
 #include "fetch.h"
+#include "ocsp.h"
 #include "opts_kw.h"
 #include "server_kw.h"
 #include "tls.h"
@@ -36,7 +37,7 @@ tls_load(const struct tw_self *self, struct tw_err *err)
 	tls_self = self;
 	if (tls__bio_load() != 0 || tls__server_load() != 0)
 		return tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
-	return 0;
+	return tls__ocsp_load(err);
 }
 
 static uint32_t
@@ -101,7 +102,7 @@ tls_check(struct tw_gen *gen)
 {
 	const struct tw_proxy *px;
 	struct tw_bind *bind;
-	int rc = tls__certs_begin(gen);
+	int rc = tls__ocsp_check(gen) | tls__certs_begin(gen);
 
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
 		for (int j = 0; (bind = tw_proxy_bind(px, j)) != NULL; j++)
@@ -112,10 +113,11 @@ tls_check(struct tw_gen *gen)
 static void
 tls_worker_fini(struct tw_worker *w, void *state)
 {
-	(void)w;
 	(void)state;
 	tls__stage_free();
 	tls__sess_free_all();
+	if (tw_worker_id(w) == 0)
+		tls__ocsp_fini();
 }
 
 static void
@@ -137,6 +139,7 @@ static const struct tw_kw keywords[] = {
 #include "crt_kw.def"
 #include "server.def"
 #include "fetch_kw.def"
+#include "ocsp_kw.def"
 	{ .word = NULL },
 };
 
@@ -144,6 +147,11 @@ static const struct tw_hook hooks[] = {
 	{ (enum tw_point)(TW_ON_SEND | TW_HOOK_LATE), tls_on_send, "tls_on_send",
 		tls_wants_send },
 	{ .fn = NULL },
+};
+
+static const struct tw_command commands[] = {
+#include "ocsp_cmd.def"
+	{ .words = NULL },
 };
 
 static const struct tw_counter counters[] = {
@@ -168,6 +176,7 @@ const struct tw_module tideway_module = {
 	.keywords = keywords,
 	.sections = tls__sections,
 	.hooks = hooks,
+	.commands = commands,
 	.transports = tls_transports,
 	.fetches = tls_fetches,
 	.convs = tls_convs,
@@ -176,6 +185,7 @@ const struct tw_module tideway_module = {
 	.load = tls_load,
 	.check = tls_check,
 	.server_check = tls__server_check,
+	.running = tls__ocsp_gen_running,
 	.worker_fini = tls_worker_fini,
 	.describe = tls_describe,
 };
