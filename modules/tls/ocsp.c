@@ -305,6 +305,12 @@ use_new(
 		tls__ocsp_use_begin(u);
 }
 
+const struct tls_ocsp_use *
+tls__ocsp_use_of(struct tw_gen *gen, const char *path)
+{
+	return use_find(tls_gen_of(gen), path);
+}
+
 struct tls_ocsp *
 tls__ocsp_used(struct tw_gen *gen, const char *path)
 {

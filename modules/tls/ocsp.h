@@ -146,6 +146,7 @@ void tls__ocsp_text(struct tw_cli *cli, const struct tls_staple *s);
 /** tls__ocsp_used - that a certificate file of the generation uses. returns:
  * borrow: as long as it does; NULL: none. */
 struct tls_ocsp *tls__ocsp_used(struct tw_gen *gen, const char *path);
+const struct tls_ocsp_use *tls__ocsp_use_of(struct tw_gen *gen, const char *path);
 /** tls__ocsp_set - finds the certificate that an answer is about. context:
  * control. */
 int tls__ocsp_set(struct tw_str der, struct tw_err *err);

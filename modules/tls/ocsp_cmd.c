@@ -10,34 +10,11 @@
 
 #include <openssl/evp.h>
 
-#include "ocsp.h"
+#include "ctl.h"
 
 #define N_STEP 64 /* entries of a list that are written at a time */
 
 /* --- text --- */
-
-static void
-hex_write(struct tw_cli *cli, const unsigned char *p, size_t len, const char *fmt)
-{
-	for (size_t i = 0; i < len; i++)
-		tw_cli_printf(cli, fmt, p[i]);
-}
-
-/* An empty line would end the answer for whoever reads it. */
-static void
-write_filled(struct tw_cli *cli, const char *p, size_t len)
-{
-	while (len > 0 && p[len - 1] == '\n')
-		len--;
-	for (const char *end = p + len; p < end;) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		const size_t n = nl == NULL ? (size_t)(end - p) : (size_t)(nl - p);
-
-		tw_cli_write(cli, n == 0 ? TW_STR(" ") : (struct tw_str){ p, n });
-		tw_cli_write(cli, TW_STR("\n"));
-		p += n + 1;
-	}
-}
 
 static void
 bio_write(struct tw_cli *cli, BIO *bio)
@@ -45,7 +22,7 @@ bio_write(struct tw_cli *cli, BIO *bio)
 	char *p;
 	const long len = BIO_get_mem_data(bio, &p);
 
-	write_filled(cli, p, len > 0 ? (size_t)len : 0);
+	tls__ctl_filled(cli, (struct tw_str){ p, len > 0 ? (size_t)len : 0 });
 }
 
 void
@@ -81,11 +58,11 @@ id_write(struct tw_cli *cli, const struct tls_ocsp *o)
 
 	OCSP_id_get0_info(&name, NULL, &key, &serial, o->id);
 	tw_cli_printf(cli, " Certificate ID:\n   Issuer Name Hash: ");
-	hex_write(cli, name->data, (size_t)name->length, "%02X");
+	tls__ctl_hex(cli, name->data, (size_t)name->length, "%02X");
 	tw_cli_printf(cli, "\n   Issuer Key Hash: ");
-	hex_write(cli, key->data, (size_t)key->length, "%02X");
+	tls__ctl_hex(cli, key->data, (size_t)key->length, "%02X");
 	tw_cli_printf(cli, "\n   Serial Number: ");
-	hex_write(cli, serial->data, (size_t)serial->length, "%02X");
+	tls__ctl_hex(cli, serial->data, (size_t)serial->length, "%02X");
 	tw_cli_printf(cli, "\n");
 }
 
@@ -128,7 +105,7 @@ id_step(struct tw_cli *cli, void *arg)
 		const struct tls_ocsp *const o = l->all[l->at++];
 
 		tw_cli_printf(cli, "Certificate ID key : ");
-		hex_write(cli, o->key.der, o->key.len, "%02x");
+		tls__ctl_hex(cli, o->key.der, o->key.len, "%02x");
 		if (o->path != NULL)
 			tw_cli_printf(cli, "\nCertificate path : %s", o->path);
 		tw_cli_printf(cli, "\n");
@@ -190,7 +167,7 @@ update_step(struct tw_cli *cli, void *arg)
 
 		if (o->n_uses == 0)
 			continue;
-		hex_write(cli, o->key.der, o->key.len, "%02x");
+		tls__ctl_hex(cli, o->key.der, o->key.len, "%02x");
 		tw_cli_printf(cli, " | %s", o->path);
 		date_write(cli, o->next);
 		date_write(cli, o->last);

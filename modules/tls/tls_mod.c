@@ -12,6 +12,7 @@
 #include "certs_kw.h"
 #include "crt_store.h"
 #include "fetch.h"
+#include "ctl.h"
 #include "ocsp.h"
 #include "opts_kw.h"
 #include "server_kw.h"
@@ -111,13 +112,22 @@ tls_check(struct tw_gen *gen)
 }
 
 static void
+tls_running(struct tw_gen *gen)
+{
+	tls__ocsp_gen_running(gen);
+	tls__ctl_gen_running();
+}
+
+static void
 tls_worker_fini(struct tw_worker *w, void *state)
 {
 	(void)state;
 	tls__stage_free();
 	tls__sess_free_all();
-	if (tw_worker_id(w) == 0)
+	if (tw_worker_id(w) == 0) {
+		tls__ctl_gen_running();
 		tls__ocsp_fini();
+	}
 }
 
 static void
@@ -151,6 +161,7 @@ static const struct tw_hook hooks[] = {
 
 static const struct tw_command commands[] = {
 #include "ocsp_cmd.def"
+#include "ctl_cmd.def"
 	{ .words = NULL },
 };
 
@@ -186,6 +197,7 @@ const struct tw_module tideway_module = {
 	.check = tls_check,
 	.server_check = tls__server_check,
 	.running = tls__ocsp_gen_running,
+	.running = tls_running,
 	.worker_fini = tls_worker_fini,
 	.describe = tls_describe,
 };

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the tideway authors
+#
+# Certificates are changed through the control socket, as the hooks of acme.sh
+# and certbot do, and clients see the new ones; connections that are open go on.
+use Tideway::Test;
+use Tideway::Cli;
+use Tideway::TLS;
+
+my $dir = Tideway::Test::temp_dir();
+my $root = ca('Root');
+my $o = origin(name => 's');
+
+sub config
+{
+	my ($binds, %o) = @_;
+
+	return 'global
+    stats socket {DIR}/ctl.sock level admin
+    stats socket {DIR}/user.sock level user
+' . ($o{global} // '') . defaults() . "frontend f\n" . join('', map { "    bind $_\n" } @$binds)
+	    . "    default_backend b\nbackend b\n    server s ${\ $o->addr}\n";
+}
+
+my $p;
+sub ask { return cli_ask("$p->{dir}/ctl.sock", $_[0]) =~ s/\n+\z//r }
+# as a hook sends it: no empty line within, one at the end
+sub pem { return join '', grep { /\S/ } map { "$_\n" } split /\n/, pem_text(@_) }
+sub payload { return ask("$_[0] <<\n" . $_[1]) }
+sub names { return s_client($p->addr($_[0]), sni => $_[1], ca => $root)->{subject} // 'none' }
+sub serial { return s_client($p->addr($_[0]), sni => $_[1], ca => $root)->{serial} // 'none' }
+
+my $old = cert('www.test', ca => $root, file => 'www');
+my $next = cert('www.test', ca => $root, key => fresh_key('ecdsa'));
+my $fresh = cert('new.test', ca => $root, key => fresh_key('ecdsa'));
+my $rsa = cert('www.test', ca => $root, type => 'rsa');
+mkdir "$dir/dir";
+bundle('dir/first.pem', cert('first.test', ca => $root)->{pem});
+my $W = $old->{pem};
+
+$p = start_proxy(config([ "{BIND:a} ssl crt $W", "{BIND:b} ssl crt $dir/dir crt $W" ]));
+
+# what acme.sh's haproxy hook sends with DEPLOY_HAPROXY_HOT_UPDATE: what is there
+# is looked up, then set and committed; answers are searched for words
+subtest 'a renewal as acme.sh does it' => sub {
+	my $keep = https_get($p->addr('a'), sni => 'www.test', ca => $root);
+
+	is($keep->status, 200, 'a connection is open');
+	is(serial('a', 'www.test'), $old->{serial}, 'the old one');
+	like(ask('show ssl cert'), qr/^\Q$W\E$/m, 'it is known');
+	like(payload("set ssl cert $W", pem($next->{pem})),
+	    qr/\ATransaction created for certificate \Q$W\E!\z/, 'set');
+	is(serial('a', 'www.test'), $old->{serial}, 'not in force yet');
+	like(ask("commit ssl cert $W"), qr/\ACommitting \Q$W\E\.\.\nSuccess!\z/, 'committed');
+	is(serial($_, 'www.test'), $next->{serial}, "in force on $_") for qw(a b);
+	like(ask("show ssl cert $W"), qr/^Serial: 0*\Q$next->{serial}\E$/m, 'shown');
+	is(https_get($p->addr('a'), conn => $keep->{conn})->status, 200, 'the open one goes on');
+};
+
+subtest 'a first certificate as acme.sh does it' => sub {
+	my $n = "$dir/dir/new.test.pem";
+
+	unlike(ask('show ssl cert'), qr/^\Q$n\E$/m, 'it is not known');
+	is(names('b', 'new.test'), 'CN = first.test', 'another one answers');
+	is(ask("new ssl cert $n"), "New empty certificate store '$n'!", 'new');
+	like(payload("set ssl cert $n", pem($fresh->{pem})), qr/\ATransaction created/, 'set');
+	is(ask("commit ssl cert $n"), "Committing $n\nSuccess!", 'committed');
+	is(names('b', 'new.test'), 'CN = first.test', 'nobody shows it yet');
+	like(ask("show ssl cert $n"), qr/^Status: Unused$/m, 'unused');
+	is(ask("add ssl crt-list $dir/dir $n"),
+	    "Inserting certificate '$n' in crt-list '$dir/dir'.\nSuccess!", 'added');
+	is(names('b', 'new.test'), 'CN = new.test', 'shown');
+	like(ask("show ssl cert $n"), qr/^Status: Used$/m, 'used');
+	like(ask("del ssl cert $n"), qr/in use, can't be deleted!/, 'not to be deleted');
+	like(ask("del ssl crt-list $dir/dir $n"), qr/deleted in crtlist/, 'out of the list');
+	is(names('b', 'new.test'), 'CN = first.test', 'not shown any more');
+	is(ask("del ssl cert $n"), "Certificate '$n' deleted!", 'deleted');
+	unlike(ask('show ssl cert'), qr/new\.test/, 'not there');
+};
+
+# certbot's hooks keep certificate and key apart
+subtest 'in parts' => sub {
+	like(payload("set ssl cert $W", pem($rsa->{crt}, $rsa->{chain})), qr/created/, 'no key');
+	like(ask("commit ssl cert $W"), qr/must contain at least a certificate and a private key!\nCan't commit/, 'not complete');
+	like(payload("set ssl cert $W.key", pem($fresh->{key})), qr/updated/, "another one's key");
+	like(ask("commit ssl cert $W"), qr/inconsistencies between private key and certificate/, 'it does not fit');
+	is(serial('a', 'www.test'), $next->{serial}, 'nothing has changed');
+	like(payload("set ssl cert $W.key", pem($rsa->{key})), qr/updated/, 'its key');
+	like(ask("commit ssl cert $W"), qr/Success!/, 'committed');
+	is(serial('b', 'www.test'), $rsa->{serial}, 'another type of key');
+	like(ask("dump ssl cert $W"), qr/\A-----BEGIN PRIVATE KEY-----.*BEGIN CERTIFICATE.*END CERTIFICATE-----\z/s, 'as PEM');
+	is(Tideway::Test::spew('x.pem', ask("dump ssl cert $W") . "\n"), "$dir/x.pem", 'kept');
+	like(openssl('x509', '-in', "$dir/x.pem", '-noout', '-serial'), qr/=\Q$rsa->{serial}\E/, 'it is the same');
+	like(ask("dump ssl cert none"), qr/Not found/, 'of nothing');
+};
+
+subtest 'no good' => sub {
+	my $enc = slurp($rsa->{crt}) . slurp(encrypted_key($rsa, 'x'));
+
+	for ([ 'an encrypted key', $enc ], [ 'nothing', "x\n" ],
+	    [ 'half a certificate', substr(pem($rsa->{crt}), 0, 300) . "\n" ],
+	    [ 'a cut chain', pem($rsa->{pem}) . "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----\n" ]) {
+		like(payload("set ssl cert $W", $_->[1]), qr/Can't load the payload\nCan't update/, $_->[0]);
+	}
+	is(ask("abort ssl cert $W"), 'No ongoing transaction!', 'none began');
+	is(cli_ask("$p->{dir}/user.sock", "$_") =~ s/\n+\z//r, 'Permission denied', "$_: not for users")
+	    for 'new ssl cert x', 'show ssl cert', "dump ssl cert $W", 'show ssl crt-list', 'set ssl ocsp-response x';
+	is(serial('a', 'www.test'), $rsa->{serial}, 'as before');
+};
+
+subtest 'a reload' => sub {
+	payload("set ssl cert $W", pem($next->{pem}));
+	ask('new ssl cert x');
+	$p->write_config(config([ "{BIND:a} ssl crt $W", "{BIND:b} ssl crt $dir/dir crt $W" ]));
+	$p->signal('USR2');
+	ok(wait_until { serial('a', 'www.test') eq $old->{serial} }, 'files count again');
+	is(ask("commit ssl cert $W"), "No ongoing transaction! !\nCan't commit $W!", 'no transaction');
+	unlike(ask('show ssl cert'), qr/^x$/m, 'nor empty names');
+};
+
+subtest 'server names' => sub {
+	my @rows = map { [ split /\t/ ] } split /\n/, ask('show ssl sni');
+
+	is(join('|', @{ $rows[0] }), '# Frontend/Bind|SNI|Negative Filter|Type|Filename|NotAfter|NotBefore', 'titles');
+	my ($www) = grep { $_->[1] eq 'www.test' && $_->[4] eq $W } @rows;
+	like($www->[0], qr{^f/\S+:\d+$}, 'frontend and line');
+	is($www->[3], 'ecdsa', 'type');
+	like($_, qr/^\w{3} [ \d]\d [\d:]{8} \d{4} GMT$/, 'a date') for @$www[5, 6];
+	is(scalar(grep { $_->[1] eq '*' } @rows), 2, 'a default for each line');
+	is(ask('show ssl sni -f f'), ask('show ssl sni'), 'of a frontend');
+	is(ask('show ssl sni -f x'), "Couldn't find the specified frontend!", 'of none');
+	like(ask('show ssl sni -A'), qr/\A# [^\n]*\z/, 'none is expired');
+	is(scalar(split /\n/, ask('show ssl sni -A -t 400d')), scalar(@rows), 'in 400 days all are');
+	like(ask('show ssl sni x'), qr/^Invalid parameters/, 'a word too many');
+	like(ask('show ssl sni -t x'), qr/x/, 'no time');
+};
+stop_proxy($p);
+
+subtest 'without TLS' => sub {
+	$p = start_proxy(config(['{BIND:a}']));
+	is(ask('show ssl cert'), '# filename', 'no certificate');
+	like(ask('new ssl cert x'), qr/no 'bind' line with 'ssl'/, 'none can be made');
+	like(payload('set ssl cert x', "x\n"), qr/not referenced/, 'none can be set');
+	is(ask('show ssl crt-list'), '', 'no list');
+	like(ask('show ssl sni'), qr/\A# [^\n]*\z/, 'no name');
+	stop_proxy($p);
+};
+
+done_testing();
