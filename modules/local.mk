@@ -417,10 +417,12 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/conv_x509.c \
 	modules/tls/crt_list.c \
 	modules/tls/crt_store.c \
+	modules/tls/ctl_ca.c \
 	modules/tls/ctl_cert.c \
 	modules/tls/ctl_list.c \
 	modules/tls/ctl_show.c \
 	modules/tls/ctl_text.c \
+	modules/tls/ctl_trust.c \
 	modules/tls/ctx.c \
 	modules/tls/forge.c \
 	modules/tls/fetch_cert.c \

@@ -17,6 +17,9 @@ my $a = cert('a.test', ca => $root, file => 'a', names => [qw(a.test b.test)]);
 my $rsa = cert('r.test', ca => $root, file => 'r', type => 'rsa');
 my $z = cert('z.test', ca => $root, file => 'z', key => fresh_key('ecdsa'));
 my $other = ca('Other');
+my ($crl, $other_crl) = (crl($root), crl($other));
+revoke($root, $z);
+my $crl2 = crl($root);
 my ($A, $R, $Z, $N) = map { "$dir/$_.pem" } qw(a r z new);
 
 mkdir "$dir/d";
@@ -50,6 +53,7 @@ frontend f
     bind {BIND:a} ssl crt $A
     bind {BIND:d} ssl crt $D/
     bind {BIND:c} ssl crt $A ca-file $root->{crt} verify optional
+    bind {BIND:e} ssl crt $A crt $R ca-file $root->{crt} crl-file $crl verify optional
 " . ($with_list ? "    bind {BIND:l} ssl crt-list $L\n" : '');
 }
 
@@ -183,6 +187,85 @@ subtest 'lists' => sub {
 	same("del ssl crt-list $D $N");
 	same("show ssl crt-list -n $L");
 	same("del ssl cert $N");
+};
+
+subtest 'CA files' => sub {
+	my ($C, $M) = ($root->{crt}, "$dir/more.crt");
+	# the one that HAProxy's own client reads
+	my $system = qr/^\@system-ca - .*\n/m;
+	my $list = sub {
+		is(ask('tw', $_[0]), ask('hap', $_[0]) =~ s/$system//r, $_[0]);
+	};
+
+	$list->('show ssl ca-file');
+	same("show ssl ca-file $_") for $C, "$C:1", "$C:2", 'none', "*$C";
+	same("show ssl ca-file $C:x", with => qr/^wrong CA index after colons in '\Q$C\E:x'!$/m);
+	same('set ssl ca-file');
+	same("set ssl ca-file $C");
+	same("set ssl ca-file none <<\n" . $pem->($C) . "\n");
+	same("set ssl ca-file $C <<\nnothing\n");
+	same("set ssl ca-file $C <<\n" . $pem->($C, $other->{crt}) . "\n");
+	same("set ssl ca-file $C <<\n" . $pem->($other->{crt}, $C) . "\n");
+	$list->('show ssl ca-file');
+	same("show ssl ca-file *$C");
+	same("show ssl ca-file *$C:2");
+	same('commit ssl ca-file');
+	same('commit ssl ca-file none');
+	same("commit ssl ca-file $C");
+	same("commit ssl ca-file $C");
+	same("show ssl ca-file $C");
+	same('abort ssl ca-file');
+	same("abort ssl ca-file $C");
+	same("set ssl ca-file $C <<\n" . $pem->($C) . "\n");
+	same('abort ssl ca-file none');
+	same("abort ssl ca-file $C");
+	same('new ssl ca-file');
+	same("new ssl ca-file $C");
+	same("new ssl ca-file $M");
+	$list->('show ssl ca-file');
+	same("show ssl ca-file $M");
+	same("commit ssl ca-file $M");
+	same("set ssl ca-file $M <<\n" . $pem->($C) . "\n");
+	same("commit ssl ca-file $M");
+	same("show ssl ca-file $M");
+	same('del ssl ca-file');
+	same('del ssl ca-file none');
+	same("del ssl ca-file $C");
+	same("del ssl ca-file $M");
+};
+
+subtest 'CRL files' => sub {
+	my ($C, $M) = ($crl, "$dir/more.crl");
+
+	same('show ssl crl-file');
+	same("show ssl crl-file $_") for $C, "$C:1", "$C:2", 'none', "*$C", $root->{crt};
+	same('set ssl crl-file');
+	same("set ssl crl-file none <<\n" . $pem->($C) . "\n");
+	same("set ssl crl-file $C <<\nnothing\n");
+	same("set ssl crl-file $C <<\n" . $pem->($crl2) . "\n");
+	same("set ssl crl-file $C <<\n" . $pem->($crl2, $other_crl) . "\n");
+	same('show ssl crl-file');
+	same("show ssl crl-file *$C");
+	same('commit ssl crl-file', with => qr/^'commit ssl crl-file expects a filename$/m);
+	same('commit ssl crl-file none');
+	same("commit ssl crl-file $C");
+	same("commit ssl crl-file $C");
+	same("show ssl crl-file $C");
+	same("set ssl crl-file $C <<\n" . $pem->($crl2) . "\n");
+	same('abort ssl crl-file none');
+	same("abort ssl crl-file $C");
+	same("new ssl crl-file $C");
+	same("new ssl crl-file $M");
+	same('show ssl crl-file');
+	same("show ssl crl-file $M");
+	same("set ssl crl-file $M <<\n" . $pem->($crl2) . "\n");
+	same("commit ssl crl-file $M");
+	same("show ssl crl-file $M");
+	same('del ssl crl-file');
+	same('del ssl crl-file none');
+	same("del ssl crl-file $C");
+	same("del ssl crl-file $root->{crt}");
+	same("del ssl crl-file $M");
 };
 
 stop_proxy($_) for $hap, $tw;

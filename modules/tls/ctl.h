@@ -26,6 +26,9 @@ const char *tls__ctl_empty_each(size_t i);
 /** tls__ctl_gen_running - what was prepared for another generation is forgotten. */
 void tls__ctl_gen_running(void);
 
+/** tls__ctl_ca_gen_running - the same for CA and CRL files. */
+void tls__ctl_ca_gen_running(void);
+
 /* --- text (ctl_text.c) --- */
 
 /** tls__ctl_x509 - the lines of `show ssl cert` about one certificate. */
@@ -55,5 +58,18 @@ void tls_cmd_show_crt_list(struct tw_cli *cli, int argc, char *const argv[]);
 void tls_cmd_add_crt_list(struct tw_cli *cli, int argc, char *const argv[]);
 void tls_cmd_del_crt_list(struct tw_cli *cli, int argc, char *const argv[]);
 void tls_cmd_show_sni(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_set_ca(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_commit_ca(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_abort_ca(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_new_ca(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_del_ca(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_show_ca(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_set_crl(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_commit_crl(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_abort_crl(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_new_crl(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_del_crl(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_show_crl(struct tw_cli *cli, int argc, char *const argv[]);
+void tls_cmd_add_ca(struct tw_cli *cli, int argc, char *const argv[]);
 
 #endif

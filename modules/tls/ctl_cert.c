@@ -70,6 +70,7 @@ empty_del(const char *path)
 void
 tls__ctl_gen_running(void)
 {
+	tls__ctl_ca_gen_running();
 	tls__cert_unref(&changed);
 	while (n_empties > 0)
 		empty_del(empties[0]);

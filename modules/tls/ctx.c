@@ -17,6 +17,7 @@
 #include <tideway/proto.h>
 
 #include "server.h"
+#include "ctl_trust.h"
 #include "ocsp.h"
 #include "tls.h"
 
@@ -244,6 +245,8 @@ load_ca(SSL_CTX *ctx, const char *file, struct tw_err *err)
 {
 	if (tls__is_dir(file))
 		return tls__ca_dir(ctx, file, NULL, err);
+	if (tls__trust_has(ctx, file))
+		return 0;
 	if (strcmp(file, "@system-ca") == 0)
 		return SSL_CTX_set_default_verify_paths(ctx)
 		    ? 0
@@ -259,6 +262,8 @@ load_crl(SSL_CTX *ctx, const char *file, struct tw_err *err)
 	X509_STORE *const store = SSL_CTX_get_cert_store(ctx);
 	X509_LOOKUP *const lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
 
+	if (tls__trust_has(ctx, file))
+		return 0;
 	if (lookup == NULL || !X509_load_crl_file(lookup, file, X509_FILETYPE_PEM))
 		return tls__ssl_error(err, "unable to load CRL file", file);
 	X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
@@ -271,7 +276,8 @@ send_names(SSL_CTX *ctx, const struct tls_opts *o, struct tw_err *err)
 {
 	STACK_OF(X509_NAME) * names;
 
-	if (o->ca_file == NULL || o->no_ca_names || o->ca_file[0] == '@')
+	if (o->ca_file == NULL || o->no_ca_names || o->ca_file[0] == '@' ||
+	    tls__trust_has(ctx, o->ca_file))
 		return 0;
 	names = tls__is_dir(o->ca_file) ? sk_X509_NAME_new_null()
 					: SSL_load_client_CA_file(o->ca_file);
@@ -371,6 +377,8 @@ info(const SSL *ssl, int where, int value)
 {
 	struct tls_state *const st = tls_state_of_ssl(ssl);
 
+	if (where == SSL_CB_HANDSHAKE_START && !SSL_is_server(ssl))
+		tls__trust_apply((SSL *)(uintptr_t)ssl);
 	if (where != SSL_CB_WRITE_ALERT || st == NULL || st->renegotiates ||
 	    (value & 0xff) != SSL_AD_NO_RENEGOTIATION)
 		return;
@@ -431,6 +439,8 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 	set_alpn(ctx, opts, is_listener);
 	if (is_listener)
 		SSL_CTX_set_tlsext_status_cb(ctx, tls__ocsp_staple);
+	if (opts->verify >= TLS_VERIFY_OPTIONAL)
+		tls__trust_begin(gen, ctx, opts, is_listener);
 	if (set_versions(ctx, opts, def, err) < 0 ||
 	    set_ciphers(ctx, opts, def, err) < 0 ||
 	    set_groups(ctx, opts, def, err) < 0 ||

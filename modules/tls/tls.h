@@ -92,6 +92,8 @@ struct tls_gen {
 	bool keylog;                /* tune.ssl.keylog */
 	bool keep_servers;          /* fetches ask for connections to servers (keep.c) */
 	struct tls_ocsp_conf ocsp;  /* ocsp-update.* and who uses what */
+	struct tls_ca *cas;         /* owns: ctl_trust.h */
+	bool cas_end;               /* they are freed with the generation */
 };
 
 struct tls_state;

@@ -13,6 +13,7 @@
 #include "crt_store.h"
 #include "fetch.h"
 #include "ctl.h"
+#include "ctl_trust.h"
 #include "ocsp.h"
 #include "opts_kw.h"
 #include "server_kw.h"
@@ -38,7 +39,7 @@ tls_load(const struct tw_self *self, struct tw_err *err)
 	tls_self = self;
 	if (tls__bio_load() != 0 || tls__server_load() != 0)
 		return tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
-	return tls__ocsp_load(err);
+	return tls__trust_load(err) == 0 ? tls__ocsp_load(err) : -1;
 }
 
 static uint32_t

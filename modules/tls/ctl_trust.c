@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * ctl_trust.c - see ctl_trust.h. A context knows of its stand-in by ex_data; a
+ * listener's handshake asks for it when the ClientHello is read, one to a server
+ * at its beginning. The list of contexts has a lock, as a connection may be the
+ * last to hold one.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include <tideway/assert.h>
+
+#include "ctl_trust.h"
+
+/* What is verified with. */
+struct trust {
+	X509_STORE *store;           /* owns */
+	STACK_OF(X509_NAME) * names; /* owns; NULL: none are sent */
+};
+
+/* A context that verifies. */
+struct user {
+	LIST_ENTRY(user) link; /* shared: lock */
+	struct tw_gen *gen;
+	SSL_CTX *ctx; /* borrow: it is in its ex_data */
+	const struct tls_opts *opts;
+	bool is_listener;
+	_Atomic(struct trust *) trust; /* shared; owns; NULL: the context's own */
+};
+
+static LIST_HEAD(, user) users = LIST_HEAD_INITIALIZER(users);
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static int ex_index = -1;
+
+/* --- files --- */
+
+bool
+tls__opts_name(const struct tls_opts *o, const char *file)
+{
+	return (o->ca_file != NULL && strcmp(o->ca_file, file) == 0) ||
+	    (o->ca_verify_file != NULL && strcmp(o->ca_verify_file, file) == 0) ||
+	    (o->crl_file != NULL && strcmp(o->crl_file, file) == 0);
+}
+
+void
+tls__ca_merge(X509_STORE *to, X509_STORE *from)
+{
+	STACK_OF(X509_OBJECT) *const all = X509_STORE_get0_objects(from);
+
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		const X509_OBJECT *const o = sk_X509_OBJECT_value(all, i);
+
+		if (X509_OBJECT_get_type(o) == X509_LU_X509)
+			X509_STORE_add_cert(to, X509_OBJECT_get0_X509(o));
+		else if (X509_OBJECT_get_type(o) == X509_LU_CRL)
+			X509_STORE_add_crl(
+			    to, X509_OBJECT_get0_X509_CRL((X509_OBJECT *)(uintptr_t)o));
+	}
+	ERR_clear_error();
+}
+
+static int
+is_ca_name(const struct dirent *d)
+{
+	static const char *const ext[] = { ".pem", ".crt", ".cer", ".crl", NULL };
+	const char *const dot = strrchr(d->d_name, '.');
+
+	return dot != NULL && tw_is_one_of(dot, ext);
+}
+
+static void
+load_dir(X509_STORE *store, const char *name)
+{
+	struct dirent **d = NULL;
+	const int n = scandir(name, &d, is_ca_name, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		char path[4096];
+
+		if (snprintf(path, sizeof(path), "%s/%s", name, d[i]->d_name) <
+		    (int)sizeof(path))
+			X509_STORE_load_file(store, path);
+		free(d[i]);
+	}
+	free(d);
+}
+
+/* What cannot be read is reported by who makes the context. */
+static X509_STORE *
+store_read(const char *name)
+{
+	X509_STORE *const store = X509_STORE_new();
+	struct stat st;
+
+	TW_ASSERT(store != NULL);
+	if (stat(name, &st) == 0 && S_ISDIR(st.st_mode))
+		load_dir(store, name);
+	else
+		X509_STORE_load_file(store, name);
+	ERR_clear_error();
+	return store;
+}
+
+struct tls_ca *
+tls__ca_find(struct tw_gen *gen, const char *name)
+{
+	struct tls_ca *ca = tls_gen_of(gen)->cas;
+
+	while (ca != NULL && strcmp(ca->name, name) != 0)
+		ca = ca->next;
+	return ca;
+}
+
+void
+tls__ca_free(struct tls_ca **pca)
+{
+	struct tls_ca *const ca = *pca;
+
+	*pca = NULL;
+	if (ca == NULL)
+		return;
+	X509_STORE_free(ca->store);
+	free(ca->name);
+	free(ca);
+}
+
+static void
+gen_ends(void *arg)
+{
+	struct tls_gen *const g = arg;
+
+	while (g->cas != NULL) {
+		struct tls_ca *ca = g->cas;
+		g->cas = ca->next;
+		tls__ca_free(&ca);
+	}
+}
+
+struct tls_ca *
+tls__ca_new(struct tw_gen *gen, const char *name, bool is_crl)
+{
+	struct tls_gen *const g = tls_gen_of(gen);
+	struct tls_ca *const ca = calloc(1, sizeof(*ca));
+
+	TW_ASSERT(ca != NULL);
+	ca->name = strdup(name);
+	TW_ASSERT(ca->name != NULL);
+	ca->is_crl = is_crl;
+	ca->next = g->cas;
+	g->cas = ca;
+	if (!g->cas_end)
+		tw_arena_at_end(tw_gen_arena(gen), gen_ends, g);
+	g->cas_end = true;
+	return ca;
+}
+
+void
+tls__ca_take(struct tw_gen *gen, struct tls_ca *ca)
+{
+	struct tls_ca **at = &tls_gen_of(gen)->cas;
+
+	while (*at != ca)
+		at = &(*at)->next;
+	*at = ca->next;
+	ca->next = NULL;
+}
+
+static void
+note(struct tw_gen *gen, const char *name, bool is_crl)
+{
+	if (name == NULL || name[0] == '@' || tls__ca_find(gen, name) != NULL)
+		return;
+	tls__ca_new(gen, name, is_crl)->store = store_read(name);
+}
+
+/* --- contexts --- */
+
+static void
+trust_free(void *arg)
+{
+	struct trust *const t = arg;
+
+	if (t == NULL)
+		return;
+	X509_STORE_free(t->store);
+	sk_X509_NAME_pop_free(t->names, X509_NAME_free);
+	free(t);
+}
+
+static void
+ctx_ends(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
+{
+	struct user *const u = ptr;
+
+	(void)parent;
+	(void)ad;
+	(void)idx;
+	(void)argl;
+	(void)argp;
+	if (u == NULL)
+		return;
+	pthread_mutex_lock(&lock);
+	LIST_REMOVE(u, link);
+	pthread_mutex_unlock(&lock);
+	trust_free(atomic_load(&u->trust));
+	free(u);
+}
+
+int
+tls__trust_load(struct tw_err *err)
+{
+	ex_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, ctx_ends);
+	return ex_index >= 0
+	    ? 0
+	    : tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
+}
+
+static void
+merge_file(X509_STORE *to, struct tw_gen *gen, const char *name)
+{
+	const struct tls_ca *const ca = name == NULL ? NULL : tls__ca_find(gen, name);
+
+	if (name != NULL && name[0] == '@')
+		X509_STORE_set_default_paths(to);
+	else if (ca != NULL && ca->store != NULL)
+		tls__ca_merge(to, ca->store);
+}
+
+static STACK_OF(X509_NAME) * names_of(struct tw_gen *gen, const struct tls_opts *o)
+{
+	const struct tls_ca *const ca =
+	    o->ca_file == NULL ? NULL : tls__ca_find(gen, o->ca_file);
+	STACK_OF(X509_NAME) * names;
+	STACK_OF(X509_OBJECT) * all;
+
+	if (ca == NULL || ca->store == NULL || o->no_ca_names)
+		return NULL;
+	names = sk_X509_NAME_new_null();
+	all = X509_STORE_get0_objects(ca->store);
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		X509 *const x = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(all, i));
+		X509_NAME *const copy =
+		    x == NULL ? NULL : X509_NAME_dup(X509_get_subject_name(x));
+
+		if (copy != NULL && !sk_X509_NAME_push(names, copy))
+			X509_NAME_free(copy);
+	}
+	ERR_clear_error();
+	return names;
+}
+
+static struct trust *
+trust_new(const struct user *u)
+{
+	struct trust *const t = calloc(1, sizeof(*t));
+	const struct tls_opts *const o = u->opts;
+
+	TW_ASSERT(t != NULL);
+	t->store = X509_STORE_new();
+	TW_ASSERT(t->store != NULL);
+	merge_file(t->store, u->gen, o->ca_file);
+	merge_file(t->store, u->gen, o->ca_verify_file);
+	merge_file(t->store, u->gen, o->crl_file);
+	if (o->crl_file != NULL)
+		X509_STORE_set_flags(
+		    t->store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+	t->names = u->is_listener ? names_of(u->gen, o) : NULL;
+	return t;
+}
+
+static void
+user_renew(struct user *u)
+{
+	struct trust *const was = atomic_exchange(&u->trust, trust_new(u));
+
+	if (was != NULL)
+		tw_retire(trust_free, was);
+}
+
+static bool
+is_live(struct tw_gen *gen, const char *name)
+{
+	const struct tls_ca *const ca = name == NULL ? NULL : tls__ca_find(gen, name);
+
+	return ca != NULL && ca->is_live;
+}
+
+static int
+on_cert(SSL *ssl, void *arg)
+{
+	(void)arg;
+	tls__trust_apply(ssl);
+	return 1;
+}
+
+void
+tls__trust_begin(
+    struct tw_gen *gen, SSL_CTX *ctx, const struct tls_opts *o, bool is_listener)
+{
+	struct user *const u = calloc(1, sizeof(*u));
+
+	TW_ASSERT(u != NULL);
+	*u = (struct user){
+		.gen = gen, .ctx = ctx, .opts = o, .is_listener = is_listener
+	};
+	note(gen, o->ca_file, false);
+	note(gen, o->ca_verify_file, false);
+	note(gen, o->crl_file, true);
+	if (is_live(gen, o->ca_file) || is_live(gen, o->ca_verify_file) ||
+	    is_live(gen, o->crl_file))
+		user_renew(u);
+	pthread_mutex_lock(&lock);
+	LIST_INSERT_HEAD(&users, u, link);
+	pthread_mutex_unlock(&lock);
+	TW_ASSERT(SSL_CTX_set_ex_data(ctx, ex_index, u) == 1);
+	if (is_listener)
+		SSL_CTX_set_cert_cb(ctx, on_cert, NULL);
+}
+
+bool
+tls__trust_has(SSL_CTX *ctx, const char *file)
+{
+	const struct user *const u = SSL_CTX_get_ex_data(ctx, ex_index);
+
+	return u != NULL && is_live(u->gen, file);
+}
+
+void
+tls__trust_apply(SSL *ssl)
+{
+	struct user *const u = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ex_index);
+	const struct trust *const t = u == NULL ? NULL : atomic_load(&u->trust);
+
+	if (t == NULL)
+		return;
+	SSL_set1_verify_cert_store(ssl, t->store);
+	if (t->names != NULL)
+		SSL_set_client_CA_list(ssl, SSL_dup_CA_list(t->names));
+}
+
+/* --- changes --- */
+
+bool
+tls__ca_used(struct tw_gen *gen, const char *name)
+{
+	const struct user *u;
+	bool used = false;
+
+	pthread_mutex_lock(&lock);
+	LIST_FOREACH(u, &users, link)
+		used |= u->gen == gen && tls__opts_name(u->opts, name);
+	pthread_mutex_unlock(&lock);
+	return used;
+}
+
+void
+tls__ca_commit(struct tw_gen *gen, struct tls_ca *ca, X509_STORE *store)
+{
+	struct user *u;
+
+	X509_STORE_free(ca->store);
+	ca->store = store;
+	ca->is_live = true;
+	pthread_mutex_lock(&lock);
+	LIST_FOREACH(u, &users, link)
+		if (u->gen == gen && tls__opts_name(u->opts, ca->name))
+			user_renew(u);
+	pthread_mutex_unlock(&lock);
+}
