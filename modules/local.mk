@@ -445,10 +445,15 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/server_conn.c \
 	modules/tls/server_kw.c \
 	modules/tls/server_sess.c \
+	modules/tls/session.c \
+	modules/tls/session_cache.c \
 	modules/tls/sni.c \
 	modules/tls/store.c \
 	modules/tls/store_cert.c \
 	modules/tls/store_load.c \
+	modules/tls/ticket.c \
+	modules/tls/ticket_ctl.c \
+	modules/tls/ticket_file.c \
 	modules/tls/tls_mod.c \
 	modules/tls/transport.c \
 	modules/tls/watch.c

@@ -19,10 +19,8 @@
 #include "server.h"
 #include "ctl_trust.h"
 #include "ocsp.h"
+#include "session.h"
 #include "tls.h"
-
-#define CACHE_SIZE 20000
-#define LIFETIME_S 300
 
 int
 tls__ssl_error(struct tw_err *err, const char *what, const char *word)
@@ -406,20 +404,6 @@ set_modes(SSL_CTX *ctx, const struct tls_opts *o, const struct tls_opts *def)
 	SSL_CTX_set_info_callback(ctx, info);
 }
 
-static void
-set_cache(SSL_CTX *ctx, const struct tls_gen *g, bool is_listener)
-{
-	const long size = g->cachesize != 0 ? (long)g->cachesize - 1 : CACHE_SIZE;
-
-	if (!is_listener)
-		return;
-	SSL_CTX_set_session_id_context(ctx, (const unsigned char *)"tideway", 7);
-	SSL_CTX_set_timeout(ctx, g->lifetime_s != 0 ? (long)g->lifetime_s : LIFETIME_S);
-	SSL_CTX_set_session_cache_mode(
-	    ctx, size > 0 ? SSL_SESS_CACHE_SERVER : SSL_SESS_CACHE_OFF);
-	SSL_CTX_sess_set_cache_size(ctx, size);
-}
-
 SSL_CTX *
 tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
     struct tw_err *err)
@@ -449,5 +433,7 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
+	if (is_listener)
+		tls__session_use(ctx, g, opts);
 	return ctx;
 }

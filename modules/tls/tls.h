@@ -94,6 +94,7 @@ struct tls_gen {
 	struct tls_ocsp_conf ocsp;  /* ocsp-update.* and who uses what */
 	struct tls_ca *cas;         /* owns: ctl_trust.h */
 	bool cas_end;               /* they are freed with the generation */
+	uint32_t ticket_rotation_ms; /* tune.ssl.ticket-rotation; 0: not said */
 };
 
 struct tls_state;
@@ -108,6 +109,7 @@ struct tls_side {
 	uint32_t max_record;        /* bytes of payload in a record */
 	bool can_13, can_rsa, can_ecdsa; /* TLS 1.3; with TLS 1.2 ciphers */
 	const struct tls_server *server; /* NULL: a listener's */
+	struct tls_keys *keys;      /* of tickets; set by start(): the process's */
 };
 
 /* A bind line's block. */
@@ -116,6 +118,9 @@ struct tls_bind {
 	struct tls_side side;
 	const struct tw_bind *bind; /* set by check() */
 	struct tls_certs *certs;    /* gen: certs.h; NULL: nothing was said */
+	const char *crt;            /* gen: the file; certs.c's until the store is there */
+	const char *ticket_file;    /* gen; NULL: keys are made here */
+	const struct tls_keyring *ticket_ring; /* gen: what that had */
 };
 
 struct tls_gen *tls_gen_of(struct tw_gen *gen);

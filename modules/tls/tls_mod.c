@@ -17,6 +17,11 @@
 #include "ocsp.h"
 #include "opts_kw.h"
 #include "server_kw.h"
+#include <tideway/command.h>
+
+#include "opts_kw.h"
+#include "session.h"
+#include "ticket.h"
 #include "tls.h"
 
 const struct tw_self *tls_self;
@@ -38,6 +43,7 @@ tls_load(const struct tw_self *self, struct tw_err *err)
 {
 	tls_self = self;
 	if (tls__bio_load() != 0 || tls__server_load() != 0)
+	if (tls__bio_load() != 0 || tls__ticket_load() != 0)
 		return tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
 	return tls__trust_load(err) == 0 ? tls__ocsp_load(err) : -1;
 }
@@ -119,6 +125,19 @@ tls_running(struct tw_gen *gen)
 	tls__ctl_gen_running();
 }
 
+static int
+tls_start(struct tw_gen *gen, struct tw_err *err)
+{
+	tls__ticket_start(gen);
+	return tls__session_start(gen, err);
+}
+
+static void
+tls_running(struct tw_gen *gen)
+{
+	tls__ticket_running(gen);
+}
+
 static void
 tls_worker_fini(struct tw_worker *w, void *state)
 {
@@ -163,6 +182,12 @@ static const struct tw_hook hooks[] = {
 static const struct tw_command commands[] = {
 #include "ocsp_cmd.def"
 #include "ctl_cmd.def"
+#include "ticket_kw.def"
+	{ .word = NULL },
+};
+
+static const struct tw_command commands[] = {
+#include "ticket_cmd.def"
 	{ .words = NULL },
 };
 
@@ -199,6 +224,12 @@ const struct tw_module tideway_module = {
 	.server_check = tls__server_check,
 	.running = tls__ocsp_gen_running,
 	.running = tls_running,
+	.commands = commands,
+	.counters = counters,
+	.load = tls_load,
+	.check = tls_check,
+	.start = tls_start,
 	.worker_fini = tls_worker_fini,
 	.describe = tls_describe,
+	.running = tls_running,
 };
