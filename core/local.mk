@@ -184,6 +184,7 @@ core_libcore_a_SOURCES = \
 	core/proxy/guid.c \
 	core/proxy/compressed.c \
 	core/proxy/follow.c \
+	core/proxy/info.c \
 	core/proxy/labels.c \
 	core/proxy/live.c \
 	core/proxy/log_backend.c \

@@ -128,7 +128,9 @@ subtest 'rate limits' => sub {
 	cli('set rate-limit connections global 0;set rate-limit sessions global 1000');
 	like(cli('show info'), qr/^ConnRateLimit: 0$/m, 'no limit');
 	like(cli('show info'), qr/^SessRateLimit: 1000$/m, 'another');
-	like(cli('set rate-limit ssl-sessions global 1'), qr/not to tideway yet/, 'refused');
+	is(cli('set rate-limit ssl-sessions global 1'), "\n", 'of TLS');
+	like(cli('show info'), qr/^SslRateLimit: 1$/m, 'shown');
+	cli('set rate-limit ssl-sessions global 0');
 	cli('set rate-limit sessions global 0');
 };
 

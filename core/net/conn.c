@@ -344,6 +344,12 @@ tw_conn_drained(struct tw_conn *conn)
 	conn->short_read = true;
 }
 
+void
+tw_conn_fed(struct tw_conn *conn)
+{
+	conn->readable = true;
+}
+
 enum tw_io
 tw__conn_recv(struct tw_conn *conn, uint32_t keep)
 {

@@ -110,6 +110,7 @@ struct tw_conn {
 	uint32_t n_streams;
 	LIST_HEAD(, tw_conn) streams;
 	LIST_ENTRY(tw_conn) stream_link, wakes_link;
+	const struct tw_transport *counted; /* client side: who counts it; NULL: nobody */
 };
 
 /* What lasts as long as the client's connection is there, whatever a stream of

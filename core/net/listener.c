@@ -23,6 +23,7 @@
 
 #include <tideway/assert.h>
 #include <tideway/log.h>
+#include <tideway/transport.h>
 #include "core/net/conn.h"
 #include "core/net/accept.h"
 #include "core/net/handover.h"
@@ -278,13 +279,21 @@ least(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* What carries the bytes may have limits of its own. */
+static uint32_t
+of_transport(const struct tw_bind *b)
+{
+	const struct tw_transport *const t = b->transport;
+
+	return t == NULL || t->places == NULL ? UINT32_MAX : t->places();
+}
+
 /* Connections that the process, the frontend and the line can still take. */
 static uint32_t
 places(const struct tw_bind *b)
 {
 	const struct tw_proxy *const px = b->proxy;
-	const uint32_t process = room(
-	    __atomic_load_n(&tw__maxconn, __ATOMIC_RELAXED), /* a reload may set it */
+	const uint32_t process = room(__atomic_load_n(&tw__maxconn, __ATOMIC_RELAXED),
 	    atomic_load_explicit(&tw__n_conns, memory_order_relaxed));
 	const uint32_t frontend =
 	    room(atomic_load_explicit(&px->live->fe_maxconn, memory_order_relaxed),
@@ -292,7 +301,7 @@ places(const struct tw_bind *b)
 	const uint32_t line = room(
 	    b->maxconn, atomic_load_explicit(&b->live->s.cur, memory_order_relaxed));
 
-	return least(process, least(frontend, line));
+	return least(process, least(frontend, least(line, of_transport(b))));
 }
 
 /* A connection on its way to another worker; it refers to its generation, and
@@ -311,11 +320,15 @@ count_in(struct tw_worker *to, struct tw_bind *bind)
 	atomic_fetch_add_explicit(&to->conns, 1, memory_order_relaxed);
 	tw__session_begin(&bind->proxy->live->fe);
 	tw__session_begin(&bind->live->s);
+	if (bind->transport != NULL && bind->transport->accepted != NULL)
+		bind->transport->accepted();
 }
 
 static void
-count_out(struct tw_worker *w, struct tw_bind *bind)
+count_out(struct tw_worker *w, struct tw_bind *bind, const struct tw_transport *counted)
 {
+	if (counted != NULL && counted->closed != NULL)
+		counted->closed();
 	tw__session_end(&bind->proxy->live->fe);
 	tw__session_end(&bind->live->s);
 	atomic_fetch_sub_explicit(&tw__n_conns, 1, memory_order_relaxed);
@@ -330,11 +343,12 @@ conn_make(struct tw_worker *w, struct tw_bind *bind, int fd, const struct tw_add
 
 	if (conn == NULL) {
 		close(fd);
-		count_out(w, bind);
+		count_out(w, bind, bind->transport);
 		tw__gen_unref(bind->proxy->gen);
 		return NULL;
 	}
 	conn->bind = bind;
+	conn->counted = bind->transport;
 	conn->gen = bind->proxy->gen;
 	conn->src = *src;
 	conn->proxy_wanted = bind->accept_proxy;
@@ -509,7 +523,7 @@ tw__client_closed(struct tw_conn *conn)
 {
 	struct tw_worker *const w = conn->worker;
 
-	count_out(w, conn->bind);
+	count_out(w, conn->bind, conn->counted);
 	tw__listener_room(w);
 }
 

@@ -164,4 +164,10 @@ TW_API void tw_process_comp_limits(uint64_t rate, uint64_t memory);
 /** tw_process_set_comp_rate - by an operator. context: control. */
 TW_API void tw_process_set_comp_rate(uint64_t rate);
 
+/* Values of the process that a module knows, by their names in `show info`. */
+/** tw_info_add - in: name, static. context: load. */
+TW_API void tw_info_add(const char *name, uint64_t (*value)(void));
+/** tw_info - returns: 0: no module knows it. context: control. */
+TW_API uint64_t tw_info(const char *name);
+
 #endif

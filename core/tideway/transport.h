@@ -50,6 +50,16 @@ struct tw_transport {
 	 * checks do. out: conf. returns: 0; -1: err. NULL: there is no such thing.
 	 * context: check(), server_check(). */
 	int (*prepare)(struct tw_server *srv, void **conf, struct tw_err *err);
+	/* accepted, closed - a client of a line that begins with it has come, gone.
+	 * NULL: nobody counts. context: any worker. */
+	void (*accepted)(void);
+	void (*closed)(void);
+	/* places - how many more of them it takes at the moment; the others wait until
+	 * it does. NULL: as many as come. context: any worker, before each accept. */
+	uint32_t (*places)(void);
+	/* complete - goes on with a handshake that gave bytes before it was complete.
+	 * returns: OK when it is. NULL: it always is. */
+	enum tw_io (*complete)(struct tw_conn *conn, void *state);
 };
 
 /** tw_conn_transport - the transport's state there. returns: NULL: that is not
@@ -64,6 +74,13 @@ TW_API void tw_conn_holds(struct tw_conn *conn, bool holds);
 /** tw_conn_drained - the socket gave less than it was asked for, and all of that
  * was handed on: nobody need ask it again before its next event. */
 TW_API void tw_conn_drained(struct tw_conn *conn);
+/** tw_conn_fed - the other way round: the transport has taken bytes from the socket
+ * outside of recv(), which has to be called for them though no event tells. */
+TW_API void tw_conn_fed(struct tw_conn *conn);
+/** tw_req_handshake - whether the client's handshake is complete: some bytes may
+ * be there before it is, which others may have sent again. returns: AGAIN: the
+ * client's next bytes call whoever waits; ERR: it failed. */
+TW_API enum tw_io tw_req_handshake(struct tw_req *req);
 
 /** tw_bind_set_transport - its connections begin with that; conf, which lives as
  * long as the generation, goes to it. context: check(). */

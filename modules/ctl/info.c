@@ -155,6 +155,8 @@ lines_each(const struct tw_process_info *p, const struct extra *x,
 #define B(name, tags, value, what) L(#name, tags, NULL, what, BIG, value, 0)
 #define F(name, tags, value, what) L(#name, tags, NULL, what, EXACT, value, value)
 #define T(name, tags, value, what) L(#name, tags, value, what, TEXT, 0, 0)
+#define I(name, tags, what) U(name, tags, tw_info(#name), what)
+#define R(name, tags, what) F(name, tags, tw_info(#name), what)
 #include "info_fields.h"
 	};
 	/* clang-format on */

@@ -2,7 +2,8 @@
 /* Copyright the tideway authors */
 /*
  * The lines of `show info` in HAProxy's order. U/F/T(name, tags, value, what):
- * a number, a number that is more exact with `float`, a text (NULL: left out).
+ * a number, a number that is more exact with `float`, a text (NULL: left out); I/R:
+ * U/F of what a module knows.
  * `p` is the process's struct tw_process_info, `x` what info.c adds. Tags:
  * origin, nature, scope, as in the management guide, 9.2. NONE is a number
  * that has no line here.
@@ -27,9 +28,9 @@ U(Hard_maxconn, "CLP", p->hard_maxconn, "Limit of connections as configured or p
 U(CurrConns, "MGP", p->cur_conns, "Connections now")
 U(CumConns, "MCP", p->cum_conns, "Connections since the start")
 U(CumReq, "MCP", p->cum_req, "Requests since the start")
-U(MaxSslConns, "MMP", 0, "Limit of TLS connections, 0: none")
-U(CurrSslConns, "MGP", 0, "TLS connections now")
-U(CumSslConns, "MCP", 0, "TLS connections since the start")
+I(MaxSslConns, "MMP", "Limit of TLS connections, 0: none")
+I(CurrSslConns, "MGP", "TLS connections now")
+I(CumSslConns, "MCP", "TLS connections since the start")
 U(Maxpipes, "CLP", 0, "Limit of pipes for splicing, 0: none")
 U(PipesUsed, "MGP", 0, "Pipes in use")
 U(PipesFree, "MGP", 0, "Pipes that wait for use")
@@ -39,16 +40,16 @@ U(MaxConnRate, "MMP", p->max_conn_rate, "Highest ConnRate so far")
 F(SessRate, "MRP", p->cur_sess_rate, "Sessions in the last second")
 U(SessRateLimit, "CLP", p->sess_rate_limit, "Limit of SessRate, 0: none")
 U(MaxSessRate, "MRP", p->max_sess_rate, "Highest SessRate so far")
-F(SslRate, "MRP", 0, "TLS connections in the last second")
-U(SslRateLimit, "CLP", 0, "Limit of SslRate, 0: none")
-U(MaxSslRate, "MMP", 0, "Highest SslRate so far")
-F(SslFrontendKeyRate, "MGP", 0, "TLS keys made for clients in the last second")
-U(SslFrontendMaxKeyRate, "MMP", 0, "Highest SslFrontendKeyRate so far")
-F(SslFrontendSessionReuse_pct, "MGP", 0, "TLS connections that needed no new key, in percent")
-F(SslBackendKeyRate, "MRP", 0, "TLS keys made for servers in the last second")
-U(SslBackendMaxKeyRate, "MMP", 0, "Highest SslBackendKeyRate so far")
-U(SslCacheLookups, "MCP", 0, "TLS sessions looked for in the cache")
-U(SslCacheMisses, "MCP", 0, "TLS sessions not found in the cache")
+R(SslRate, "MRP", "TLS connections in the last second")
+I(SslRateLimit, "CLP", "Limit of SslRate, 0: none")
+I(MaxSslRate, "MMP", "Highest SslRate so far")
+R(SslFrontendKeyRate, "MGP", "TLS keys made for clients in the last second")
+I(SslFrontendMaxKeyRate, "MMP", "Highest SslFrontendKeyRate so far")
+R(SslFrontendSessionReuse_pct, "MGP", "TLS connections that needed no new key, in percent")
+R(SslBackendKeyRate, "MRP", "TLS keys made for servers in the last second")
+I(SslBackendMaxKeyRate, "MMP", "Highest SslBackendKeyRate so far")
+I(SslCacheLookups, "MCP", "TLS sessions looked for in the cache")
+I(SslCacheMisses, "MCP", "TLS sessions not found in the cache")
 F(CompressBpsIn, "MRP", p->comp_in_rate, "Bytes given to the compressor in the last second")
 F(CompressBpsOut, "MRP", p->comp_out_rate, "Bytes made by the compressor in the last second")
 U(CompressBpsRateLim, "CLP", p->comp_rate_limit, "Limit of CompressBpsIn, 0: none")
@@ -80,6 +81,8 @@ B(PoolUsed_bytes, "MGP", p->heap_used, "Memory in use in bytes")
 F(Start_time_sec, "MDP", x->start_s, "When the process was started, seconds since 1970")
 T(Tainted, "SGP", "0", "Bits that say what unsupported things were done")
 U(Generation, "MCP", p->generation, "Configurations in force so far: reloads and 1")
+#undef I
+#undef R
 #undef U
 #undef F
 #undef T

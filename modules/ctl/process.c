@@ -34,6 +34,7 @@ rate_usage(struct tw_cli *cli)
 	    "'set rate-limit' only supports :\n"
 	    "   - 'connections global' to set the per-process maximum connection rate\n"
 	    "   - 'sessions global' to set the per-process maximum session rate\n"
+	    "   - 'ssl-sessions global' to set the per-process maximum SSL session rate\n"
 	    "   - 'http-compression global' to set the per-process maximum "
 	    "compression speed in kB/s\n");
 }
@@ -57,9 +58,8 @@ ctl_set_rate_limit(struct tw_cli *cli, int argc, char *const argv[])
 		tw_process_set_rates(UINT32_MAX, (uint32_t)n);
 	else if (strcmp(argv[0], "http-compression") == 0)
 		tw_process_set_comp_rate(n * 1024);
-	else if (strcmp(argv[0], "ssl-sessions") == 0)
-		tw_cli_msg(cli, TW_ERR,
-		    "'%s' is known to HAProxy but not to tideway yet.\n", argv[0]);
+	else if (strcmp(argv[0], "ssl-sessions") == 0) /* the module tls has it */
+		tw_cli_msg(cli, TW_ERR, "'%s' needs the module 'tls'.\n", argv[0]);
 	else
 		rate_usage(cli);
 }

@@ -95,6 +95,7 @@ struct tls_gen {
 	struct tls_ca *cas;         /* owns: ctl_trust.h */
 	bool cas_end;               /* they are freed with the generation */
 	uint32_t ticket_rotation_ms; /* tune.ssl.ticket-rotation; 0: not said */
+	uint32_t maxsslconn, maxsslrate; /* 0: no limit */
 };
 
 struct tls_state;

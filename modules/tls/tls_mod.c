@@ -19,6 +19,7 @@
 #include "server_kw.h"
 #include <tideway/command.h>
 
+#include "limits.h"
 #include "opts_kw.h"
 #include "session.h"
 #include "ticket.h"
@@ -46,6 +47,8 @@ tls_load(const struct tw_self *self, struct tw_err *err)
 	if (tls__bio_load() != 0 || tls__ticket_load() != 0)
 		return tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
 	return tls__trust_load(err) == 0 ? tls__ocsp_load(err) : -1;
+	tls__limits_load();
+	return 0;
 }
 
 static uint32_t
@@ -136,6 +139,7 @@ static void
 tls_running(struct tw_gen *gen)
 {
 	tls__ticket_running(gen);
+	tls__limits_running(gen);
 }
 
 static void
@@ -182,12 +186,13 @@ static const struct tw_hook hooks[] = {
 static const struct tw_command commands[] = {
 #include "ocsp_cmd.def"
 #include "ctl_cmd.def"
+#include "limits_kw.def"
 #include "ticket_kw.def"
 	{ .word = NULL },
 };
 
 static const struct tw_command commands[] = {
-#include "ticket_cmd.def"
+#include "sess_cmd.def"
 	{ .words = NULL },
 };
 

@@ -15,6 +15,7 @@
 #include <openssl/err.h>
 
 #include "server.h"
+#include "limits.h"
 #include "tls.h"
 
 #define TINY_RECORDS 64u /* of one read, that together ... */
@@ -29,6 +30,8 @@ state_free(struct tls_state *st)
 	tls__left_free(&st->in);
 	tls__left_free(&st->out);
 	tls__watch_free(st);
+	if (st->is_server)
+		tls__limits_end();
 	tw_gen_release(st->side->gen);
 	st->magic = 0;
 	free(st);
@@ -57,10 +60,16 @@ state_make_ssl(struct tls_state *st)
 static void *
 tls_begin(struct tw_conn *conn, const struct tw_start *start)
 {
-	struct tls_state *const st = calloc(1, sizeof(*st));
+	struct tls_state *st;
 
-	if (st == NULL)
+	if (start->is_server && !tls__limits_begin())
 		return NULL;
+	st = calloc(1, sizeof(*st));
+	if (st == NULL) {
+		if (start->is_server)
+			tls__limits_end();
+		return NULL;
+	}
 	tw_gen_hold(((const struct tls_side *)start->conf)->gen);
 	*st = (struct tls_state){
 		.magic = TLS_STATE_MAGIC,
@@ -127,6 +136,7 @@ handshake_done(struct tls_stage *sg, struct tls_state *st)
 	st->established = true;
 	st->req = NULL;
 	tls_count(st->is_server ? TLS_CNT_SERVER_OK : TLS_CNT_CLIENT_OK);
+	tls__limits_done(st->is_server, SSL_session_reused(st->ssl));
 	if (SSL_session_reused(st->ssl))
 		tls_count(
 		    st->is_server ? TLS_CNT_SERVER_RESUMED : TLS_CNT_CLIENT_RESUMED);
@@ -432,6 +442,9 @@ const struct tw_transport tls_transports[] = {
 	    .alpn = tls_alpn,
 	    .why = tls_why,
 	    .prepare = tls__server_prepare,
+	    .accepted = tls__limits_accepted,
+	    .closed = tls__limits_closed,
+	    .places = tls__limits_places,
 	},
 	{ .name = NULL },
 };
