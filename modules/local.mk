@@ -441,6 +441,7 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/ocsp_kw.c \
 	modules/tls/ocsp_update.c \
 	modules/tls/limits.c \
+	modules/tls/memory.c \
 	modules/tls/opts_kw.c \
 	modules/tls/server.c \
 	modules/tls/server_conn.c \

@@ -3,11 +3,11 @@
 /*
  * bio.c - OpenSSL's ends of the socket.
  *
- * OpenSSL asks for five bytes, then for a record's body, and writes record by
- * record. To pay one system call for many of them, both ways go through a
- * buffer of the thread. What OpenSSL has not taken stays there until another
- * connection needs the buffer, and moves to memory of its own only then: an
- * idle connection holds none. Worker threads and the control thread.
+ * OpenSSL reads ahead: one recv() fills the buffer it has for a record, which it
+ * gives back when nothing is left in it (memory.c). It writes record by record;
+ * to pay one system call for many of them these go through a buffer of the
+ * thread. So an idle connection holds none. Worker threads and the control
+ * thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ tls__stage(void)
 		stage = malloc(sizeof(*stage));
 		if (stage == NULL)
 			return NULL;
-		memset(stage, 0, offsetof(struct tls_stage, in));
+		stage->out_len = 0;
+		stage->direct = false;
 	}
 	return stage;
 }
@@ -64,47 +65,12 @@ tls__left_set(struct tls_left *left, const char *p, size_t len)
 	return true;
 }
 
-/* The buffer's bytes go to their connection. */
-static void
-stage_spill(struct tls_stage *sg)
-{
-	struct tls_state *const st = sg->in_of;
-
-	sg->in_of = NULL;
-	if (sg->in_off < sg->in_len &&
-	    !tls__left_set(&st->in, sg->in + sg->in_off, sg->in_len - sg->in_off))
-		st->failed = true;
-	sg->in_off = sg->in_len = 0;
-}
-
 void
-tls__stage_enter(struct tls_stage *sg, struct tls_state *st, uint32_t want)
+tls__stage_enter(struct tls_stage *sg, struct tls_state *st)
 {
-	if (sg->in_of != st) {
-		if (sg->in_of != NULL)
-			stage_spill(sg);
-		sg->in_of = st;
-	}
-	want += 256; /* a record's header and tag, and a bit of the next */
-	sg->want = want < TLS_STAGE_IN ? want : TLS_STAGE_IN;
 	sg->out_len = 0;
 	sg->direct = false;
-	st->drained = false;
-}
-
-void
-tls__stage_forget(struct tls_state *st)
-{
-	if (stage == NULL || stage->in_of != st)
-		return;
-	stage->in_of = NULL;
-	stage->in_off = stage->in_len = 0;
-}
-
-bool
-tls__stage_holds(const struct tls_stage *sg, const struct tls_state *st)
-{
-	return st->in.len > 0 || (sg->in_of == st && sg->in_off < sg->in_len);
+	st->drained = st->waits = false;
 }
 
 /* --- towards the socket --- */
@@ -250,68 +216,47 @@ left_take(struct tls_left *left, char *p, int len)
 	return (int)n;
 }
 
+/* A short answer says what EAGAIN would say: nothing more is there. */
 static int
-stage_take(struct tls_stage *sg, char *p, int len)
-{
-	const uint32_t rest = sg->in_len - sg->in_off;
-	const uint32_t n = rest < (uint32_t)len ? rest : (uint32_t)len;
-
-	memcpy(p, sg->in + sg->in_off, n);
-	sg->in_off += n;
-	if (sg->in_off == sg->in_len)
-		sg->in_off = sg->in_len = 0;
-	return (int)n;
-}
-
-/* returns: bytes; 0: the end; -1: none now, or an error. */
-static ssize_t
-stage_fill(struct tls_stage *sg, struct tls_state *st)
+socket_recv(struct tls_state *st, char *p, int len)
 {
 	ssize_t n;
 
-	if (st->drained) { /* it has just said that there is no more */
-		errno = EAGAIN;
+	do
+		n = recv(st->fd, p, (size_t)len, 0);
+	while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		st->any = true;
+		st->drained = n < len;
+		return (int)n;
+	}
+	if (n < 0 && errno == EAGAIN) {
+		st->drained = st->waits = true;
 		return -1;
 	}
-	do
-		n = recv(st->fd, sg->in, sg->want, 0);
-	while (n < 0 && errno == EINTR);
-	if (n < (ssize_t)sg->want && n != 0)
-		st->drained = true;
-	if (n > 0) {
-		sg->in_len = (uint32_t)n;
-		st->any = true;
-	}
-	return n;
+	st->err = n < 0 ? errno : 0;
+	st->eof = true;
+	return (int)n;
 }
 
 static int
 bio_read(BIO *bio, char *p, int len)
 {
 	struct tls_state *const st = BIO_get_data(bio);
-	struct tls_stage *const sg = stage;
 
 	BIO_clear_retry_flags(bio);
-	if (len <= 0)
+	if (len <= 0 || st->eof)
 		return 0;
 	if (st->in.p != NULL) {
 		st->any = true;
 		return left_take(&st->in, p, len);
 	}
-	if (sg->in_off == sg->in_len) {
-		const ssize_t n = st->eof ? 0 : stage_fill(sg, st);
-
-		if (n < 0 && errno == EAGAIN) {
-			BIO_set_retry_read(bio);
-			return -1;
-		}
-		if (n <= 0) {
-			st->err = n < 0 ? errno : 0;
-			st->eof = true;
-			return (int)n;
-		}
-	}
-	return stage_take(sg, p, len);
+	if (st->drained)
+		st->waits = true;
+	const int n = st->waits ? -1 : socket_recv(st, p, len);
+	if (st->waits)
+		BIO_set_retry_read(bio);
+	return n;
 }
 
 static long

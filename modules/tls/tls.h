@@ -183,6 +183,7 @@ struct tls_state {
 	bool failed;                 /* no more use */
 	bool eof;                    /* the socket is at its end */
 	bool drained;                /* the last recv() of this call came back short */
+	bool waits;                  /* OpenSSL was told to wait for the socket */
 	bool lazy;                   /* what waits in out may go with the next bytes */
 	bool any;                    /* bytes have come */
 	bool renegotiates;
@@ -214,18 +215,13 @@ tls_state_of_ssl(const SSL *ssl)
 	return SSL_get_app_data(ssl);
 }
 
-/* The calling thread's buffers: one recv() and one send() for many records. */
-#define TLS_STAGE_IN (32u << 10)
+/* The calling thread's buffers: one send() for many records. */
 #define TLS_STAGE_OUT (72u << 10)
 #define TLS_RECORD 16384u
 
 struct tls_stage {
-	struct tls_state *in_of;     /* whose bytes are in `in`; NULL: nobody's */
-	uint32_t in_off, in_len;
-	uint32_t want;               /* bytes worth asking the socket for */
 	uint32_t out_len;
 	bool direct;                 /* the next record is the last: send at once */
-	char in[TLS_STAGE_IN];
 	char out[TLS_STAGE_OUT];
 	char gather[TLS_RECORD];
 };
@@ -234,14 +230,17 @@ struct tls_stage {
 struct tls_stage *tls__stage(void);
 void tls__stage_free(void);
 /** tls__stage_enter - before OpenSSL is called for st. */
-void tls__stage_enter(struct tls_stage *sg, struct tls_state *st, uint32_t want);
+void tls__stage_enter(struct tls_stage *sg, struct tls_state *st);
 /** tls__stage_flush - what OpenSSL wrote goes to the socket, or waits in st->out.
  * returns: AGAIN: something waits; ERR. */
 enum tw_io tls__stage_flush(struct tls_stage *sg, struct tls_state *st);
-/** tls__stage_forget - st goes. */
-void tls__stage_forget(struct tls_state *st);
-/** tls__stage_holds - ciphertext that OpenSSL has not seen is here. */
-bool tls__stage_holds(const struct tls_stage *sg, const struct tls_state *st);
+/** tls__pending - bytes are here that OpenSSL has not handed on, be they a whole
+ * record or not. */
+static inline bool
+tls__pending(const struct tls_state *st)
+{
+	return SSL_has_pending(st->ssl) || st->in.p != NULL;
+}
 /** tls__held_flush - sends st->out. */
 enum tw_io tls__held_flush(struct tls_state *st);
 void tls__left_free(struct tls_left *left);
@@ -249,6 +248,10 @@ bool tls__left_set(struct tls_left *left, const char *p, size_t len);
 /** tls__bio_new - what a connection's SSL reads and writes with. */
 BIO *tls__bio_new(struct tls_state *st);
 int tls__bio_load(void);
+/** tls__memory_load - OpenSSL's record buffers are kept for the next one (memory.c). */
+void tls__memory_load(void);
+/** tls__memory_free - the calling thread's; it ends. */
+void tls__memory_free(void);
 
 /* --- what fetches will ask for (watch.c) --- */
 

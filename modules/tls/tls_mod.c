@@ -43,12 +43,11 @@ static int
 tls_load(const struct tw_self *self, struct tw_err *err)
 {
 	tls_self = self;
-	if (tls__bio_load() != 0 || tls__server_load() != 0)
-	if (tls__bio_load() != 0 || tls__ticket_load() != 0)
+	tls__memory_load();
+	if (tls__bio_load() != 0 || tls__server_load() != 0 || tls__ticket_load() != 0)
 		return tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
-	return tls__trust_load(err) == 0 ? tls__ocsp_load(err) : -1;
 	tls__limits_load();
-	return 0;
+	return tls__trust_load(err) == 0 ? tls__ocsp_load(err) : -1;
 }
 
 static uint32_t
@@ -126,6 +125,8 @@ tls_running(struct tw_gen *gen)
 {
 	tls__ocsp_gen_running(gen);
 	tls__ctl_gen_running();
+	tls__ticket_running(gen);
+	tls__limits_running(gen);
 }
 
 static int
@@ -133,13 +134,6 @@ tls_start(struct tw_gen *gen, struct tw_err *err)
 {
 	tls__ticket_start(gen);
 	return tls__session_start(gen, err);
-}
-
-static void
-tls_running(struct tw_gen *gen)
-{
-	tls__ticket_running(gen);
-	tls__limits_running(gen);
 }
 
 static void
@@ -152,6 +146,7 @@ tls_worker_fini(struct tw_worker *w, void *state)
 		tls__ctl_gen_running();
 		tls__ocsp_fini();
 	}
+	tls__memory_free();
 }
 
 static void
@@ -174,6 +169,8 @@ static const struct tw_kw keywords[] = {
 #include "server.def"
 #include "fetch_kw.def"
 #include "ocsp_kw.def"
+#include "limits_kw.def"
+#include "ticket_kw.def"
 	{ .word = NULL },
 };
 
@@ -186,12 +183,6 @@ static const struct tw_hook hooks[] = {
 static const struct tw_command commands[] = {
 #include "ocsp_cmd.def"
 #include "ctl_cmd.def"
-#include "limits_kw.def"
-#include "ticket_kw.def"
-	{ .word = NULL },
-};
-
-static const struct tw_command commands[] = {
 #include "sess_cmd.def"
 	{ .words = NULL },
 };
@@ -227,7 +218,6 @@ const struct tw_module tideway_module = {
 	.load = tls_load,
 	.check = tls_check,
 	.server_check = tls__server_check,
-	.running = tls__ocsp_gen_running,
 	.running = tls_running,
 	.commands = commands,
 	.counters = counters,

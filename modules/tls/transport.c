@@ -24,7 +24,6 @@
 static void
 state_free(struct tls_state *st)
 {
-	tls__stage_forget(st);
 	SSL_free(st->ssl);
 	tls__state_certs_free(st);
 	tls__left_free(&st->in);
@@ -128,8 +127,15 @@ handshake_failed(struct tls_stage *sg, struct tls_state *st, int how)
 	return TW_IO_ERR;
 }
 
-/* The client's first request mostly stands behind its Finished: the tickets then
- * go with the answer. */
+/* The client's first request mostly stands behind its Finished: the tickets of
+ * TLS 1.3 then go with the answer. What TLS 1.2 sends last is waited for. */
+static bool
+may_be_lazy(const struct tls_stage *sg, const struct tls_state *st)
+{
+	return !st->is_server && sg->out_len > 0 && st->out.p == NULL &&
+	    tls__pending(st) && SSL_version(st->ssl) >= TLS1_3_VERSION;
+}
+
 static enum tw_io
 handshake_done(struct tls_stage *sg, struct tls_state *st)
 {
@@ -140,15 +146,17 @@ handshake_done(struct tls_stage *sg, struct tls_state *st)
 	if (SSL_session_reused(st->ssl))
 		tls_count(
 		    st->is_server ? TLS_CNT_SERVER_RESUMED : TLS_CNT_CLIENT_RESUMED);
-	if (!st->is_server && sg->out_len > 0 && st->out.p == NULL &&
-	    tls__stage_holds(sg, st) && tls__left_set(&st->out, sg->out, sg->out_len)) {
+	if (may_be_lazy(sg, st) && tls__left_set(&st->out, sg->out, sg->out_len)) {
 		sg->out_len = 0;
 		st->lazy = true;
 	}
 	if (tls__stage_flush(sg, st) == TW_IO_ERR)
 		return TW_IO_ERR;
-	if (st->drained && st->conn != NULL && !tls__stage_holds(sg, st))
+	if (tls__pending(st))
+		return TW_IO_OK;
+	if (st->drained && st->conn != NULL)
 		tw_conn_drained(st->conn);
+	(void)SSL_free_buffers(st->ssl); /* the next bytes may take their time */
 	return TW_IO_OK;
 }
 
@@ -167,7 +175,7 @@ tls_handshake(struct tw_conn *conn, void *state)
 		if (io != TW_IO_OK)
 			return io;
 	}
-	tls__stage_enter(sg, st, TLS_STAGE_IN);
+	tls__stage_enter(sg, st);
 	ERR_clear_error();
 	const int rc = SSL_do_handshake(st->ssl);
 	if (rc == 1)
@@ -190,17 +198,19 @@ tls_handshake(struct tw_conn *conn, void *state)
 
 /* --- reading --- */
 
+/* OpenSSL's queue of errors may hold those of others: it is not asked. */
 static enum tw_io
-recv_failed(struct tls_state *st, int how)
+recv_failed(struct tls_state *st)
 {
-	if (how == SSL_ERROR_WANT_READ || how == SSL_ERROR_WANT_WRITE)
-		return st->renegotiates ? TW_IO_ERR : TW_IO_AGAIN;
-	if (how == SSL_ERROR_ZERO_RETURN)
+	if (st->waits)
+		return TW_IO_AGAIN;
+	if (!SSL_in_init(st->ssl) && st->err == 0 && /* no fatal alert */
+	    (SSL_get_shutdown(st->ssl) & SSL_RECEIVED_SHUTDOWN) != 0)
 		return TW_IO_END;
 	st->failed = true;
 	st->ssl_err = ERR_peek_error();
 	ERR_clear_error();
-	if (how == SSL_ERROR_SYSCALL && st->err == 0)
+	if (st->eof && st->err == 0)
 		return TW_IO_END;
 	st->why = "SSL fatal error";
 	return TW_IO_ERR;
@@ -208,23 +218,20 @@ recv_failed(struct tls_state *st, int how)
 
 /* Record after record, as long as there is room and ciphertext. */
 static enum tw_io
-recv_records(struct tls_stage *sg, struct tls_state *st, struct iovec to, size_t *n)
+recv_records(struct tls_state *st, char *p, size_t len, size_t *n)
 {
 	size_t got = 0;
 	unsigned records = 0;
 
-	while (*n < to.iov_len) {
-		const int rc = SSL_read_ex(
-		    st->ssl, (char *)to.iov_base + *n, to.iov_len - *n, &got);
-
-		if (rc != 1)
-			return recv_failed(st, SSL_get_error(st->ssl, rc));
+	while (*n < len) {
+		if (SSL_read_ex(st->ssl, p + *n, len - *n, &got) != 1)
+			return recv_failed(st);
 		*n += got;
 		if (++records == TINY_RECORDS && *n < TINY_BYTES) {
 			tls_count(TLS_CNT_TINY);
 			return TW_IO_OK;
 		}
-		if (!tls__stage_holds(sg, st) && !SSL_has_pending(st->ssl))
+		if (!tls__pending(st))
 			break;
 	}
 	return TW_IO_OK;
@@ -242,20 +249,20 @@ tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
 		return TW_IO_ERR;
 	if (st->failed)
 		return st->err == 0 ? TW_IO_END : TW_IO_ERR;
-	tls__stage_enter(sg, st, len < TLS_STAGE_IN ? (uint32_t)len : TLS_STAGE_IN);
-	io = recv_records(sg, st, (struct iovec){ p, len }, n);
-	if (st->renegotiates)
+	tls__stage_enter(sg, st);
+	io = recv_records(st, p, len, n);
+	if (TW_UNLIKELY(st->renegotiates))
 		io = TW_IO_ERR;
 	if (sg->out_len > 0 && tls__stage_flush(sg, st) == TW_IO_ERR)
 		io = TW_IO_ERR;
-	if (io == TW_IO_ERR) {
+	if (TW_UNLIKELY(io == TW_IO_ERR)) {
 		st->failed = true;
 		return io;
 	}
 	if (*n == 0)
 		return io;
-	if (conn != NULL && st->drained && io != TW_IO_END &&
-	    !tls__stage_holds(sg, st) && SSL_pending(st->ssl) == 0)
+	/* what is left of a record needs more of the socket */
+	if (conn != NULL && st->drained && (io == TW_IO_AGAIN || !tls__pending(st)))
 		tw_conn_drained(conn);
 	return TW_IO_OK;
 }
@@ -357,7 +364,7 @@ tls_send(
 		if (io != TW_IO_OK)
 			return io == TW_IO_ERR ? send_failed(st) : io;
 	}
-	tls__stage_enter(sg, st, 0);
+	tls__stage_enter(sg, st);
 	if (send_records(sg, st, &src, n) == TW_IO_ERR)
 		return send_failed(st);
 	sg->direct = false;
@@ -386,7 +393,7 @@ tls_shut(struct tw_conn *conn, void *state)
 	(void)conn;
 	if (st->failed || !st->established || sg == NULL)
 		return;
-	tls__stage_enter(sg, st, 0);
+	tls__stage_enter(sg, st);
 	ERR_clear_error();
 	(void)SSL_shutdown(st->ssl);
 	ERR_clear_error();
