@@ -63,7 +63,8 @@ tw__client_end(struct tw_conn *cli)
 	/* closed with bytes unread, the kernel would send a reset at once */
 	const bool unread =
 	    cli->in.head != cli->in.tail || (cli->readable && !cli->rdhup);
-	if ((cli->linger_wanted || unread) && !cli->failed &&
+	const bool unsaid = !tw__conn_bye(cli);
+	if ((cli->linger_wanted || unread || unsaid) && !cli->failed &&
 	    !cli->bind->proxy->c.nolinger)
 		tw__conn_linger(&conn);
 	else

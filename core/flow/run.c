@@ -340,8 +340,11 @@ tw__flow_client_event(struct tw_conn *cli)
 		tw__mux_event(cli);
 		return;
 	}
-	if (!cli->timed_out && !cli->readable && cli->in.head == cli->in.tail)
+	if (!cli->timed_out && !cli->readable && cli->in.head == cli->in.tail) {
+		if (TW_UNLIKELY(cli->holds)) /* its transport's own */
+			tw__conn_flush(cli);
 		return;
+	}
 	struct tw_req *const req =
 	    cli->timed_out ? nothing_came(cli) : client_next(cli);
 	if (req != NULL)

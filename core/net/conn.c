@@ -527,6 +527,8 @@ held_flush(struct tw_conn *conn)
 		conn->failed = true;
 	} else if (io == TW_IO_AGAIN) {
 		conn->writable = false;
+	} else if (conn->shut) { /* it waited for this */
+		shutdown(conn->fd, SHUT_WR);
 	}
 	return io;
 }
@@ -668,8 +670,19 @@ tw__conn_shut(struct tw_conn *conn)
 	conn->shut = true;
 	if (conn->transport != NULL)
 		conn->transport->shut(conn, conn->transport_state);
-	if (!conn->is_stream)
+	if (!conn->holds && !conn->is_stream) /* else when that has left */
 		shutdown(conn->fd, SHUT_WR);
+}
+
+bool
+tw__conn_bye(struct tw_conn *conn)
+{
+	if (conn->transport == NULL || conn->failed || conn->shut)
+		return !conn->holds;
+	if (tw__conn_backlog(conn))
+		return false;
+	conn->transport->shut(conn, conn->transport_state);
+	return !conn->holds;
 }
 
 static void
@@ -719,7 +732,7 @@ tw__conn_linger(struct tw_conn **pconn)
 		return;
 	}
 	if (conn->lingering) {
-		if (!conn->shut && tw__conn_flush(conn) == TW_IO_OK)
+		if (tw__conn_flush(conn) == TW_IO_OK)
 			tw__conn_shut(conn);
 		linger_step(conn);
 		return;

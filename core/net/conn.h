@@ -253,6 +253,9 @@ bool tw__conn_begin(struct tw_conn *conn, const struct tw_transport *transport,
     const struct tw_start *start);
 /** tw__conn_shut - FIN to the peer, once the backlog is gone. */
 void tw__conn_shut(struct tw_conn *conn);
+/** tw__conn_bye - before it is freed: the transport tells the peer that this is the
+ * end, and no accident. returns: false: that waits for the socket. */
+bool tw__conn_bye(struct tw_conn *conn);
 static inline bool
 tw__conn_backlog(const struct tw_conn *conn)
 {

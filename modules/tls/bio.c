@@ -80,11 +80,12 @@ socket_send(struct tls_state *st, const struct iovec *iov, int n_iov)
 {
 	const struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 		.msg_iovlen = (size_t)n_iov };
+	const int flags = st->last ? MSG_NOSIGNAL | MSG_MORE : MSG_NOSIGNAL;
 	ssize_t n;
 
 	do
-		n = n_iov == 1 ? send(st->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL)
-			       : sendmsg(st->fd, &m, MSG_NOSIGNAL);
+		n = n_iov == 1 ? send(st->fd, iov->iov_base, iov->iov_len, flags)
+			       : sendmsg(st->fd, &m, flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;

@@ -418,7 +418,6 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 		return NULL;
 	}
 	set_modes(ctx, opts, def);
-	set_cache(ctx, g, is_listener);
 	tls__watch_ctx(ctx, g, is_listener);
 	set_alpn(ctx, opts, is_listener);
 	if (is_listener)

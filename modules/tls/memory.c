@@ -16,7 +16,7 @@
 
 #include "tls.h"
 
-#define BUFFER_LEAST TLS_RECORD       /* its payload, ... */
+#define BUFFER_LEAST TLS_RECORD           /* its payload, ... */
 #define BUFFER_BYTES (TLS_RECORD + 1024u) /* and what may be around it */
 #define KEEP 4
 

@@ -186,6 +186,7 @@ struct tls_state {
 	bool waits;                  /* OpenSSL was told to wait for the socket */
 	bool lazy;                   /* what waits in out may go with the next bytes */
 	bool any;                    /* bytes have come */
+	bool last;                   /* nothing will follow, but FIN */
 	bool renegotiates;
 	int err;                     /* errno of the socket; 0: none */
 	unsigned long ssl_err;       /* ERR_get_error() of the failed handshake */

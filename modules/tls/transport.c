@@ -383,7 +383,7 @@ tls_flush(struct tw_conn *conn, void *state)
 
 /* --- the end --- */
 
-/* The alert is sent if there is room: nobody waits for it. */
+/* The alert leaves together with the FIN that is to follow. */
 static void
 tls_shut(struct tw_conn *conn, void *state)
 {
@@ -391,10 +391,11 @@ tls_shut(struct tw_conn *conn, void *state)
 	struct tls_stage *const sg = tls__stage();
 
 	(void)conn;
-	if (st->failed || !st->established || sg == NULL)
+	if (st->failed || !st->established || sg == NULL ||
+	    (SSL_get_shutdown(st->ssl) & SSL_SENT_SHUTDOWN) != 0)
 		return;
 	tls__stage_enter(sg, st);
-	ERR_clear_error();
+	st->last = true;
 	(void)SSL_shutdown(st->ssl);
 	ERR_clear_error();
 	(void)tls__stage_flush(sg, st);
