@@ -152,6 +152,7 @@ core_libcore_a_SOURCES = \
 	core/net/bind_opt.c \
 	core/net/buf.c \
 	core/net/conn.c \
+	core/net/conn_view.c \
 	core/net/drain.c \
 	core/net/handover.c \
 	core/net/listener.c \

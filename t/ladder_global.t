@@ -200,7 +200,6 @@ sub refused
 
 refused('TLS', 'bind', 'allow-0rtt');
 refused('TLS', 'server', 'check-ssl', 'check-sni x');
-refused('TLS', 'global', 'tune.ssl.keylog on');
 refused('HTTP/2', 'global', 'tune.h2.initial-window-size 65535');
 refused('other sections', 'section', 'peers p', 'mailers m', 'cache c');
 refused('others', 'proxy', 'email-alert mailers m', 'filter spoe engine e config f', 'filter cache c', 'http-request cache-use c', 'http-response cache-store c', 'http-request send-spoe-group e g');

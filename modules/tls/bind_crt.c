@@ -154,7 +154,7 @@ tls__bind_certs(
 		return tls__certs_fail(line, "ssl", err.text);
 	}
 	tls__side_abilities(&line->side);
-	tls__certs_hook(line, line->side.ctx, line->side.opts);
+	tls__certs_hook(line, line->side.ctx);
 	tls__table_set(line, table);
 	tb->side = line->side;
 	line->built = true;

@@ -166,8 +166,7 @@ const struct tls_pick *tls__table_default(
 /* --- handshakes (certs_hello.c) --- */
 
 /** tls__certs_hook - the context's connections choose from the line's table. */
-void tls__certs_hook(
-    const struct tls_certs *line, SSL_CTX *ctx, const struct tls_opts *opts);
+void tls__certs_hook(const struct tls_certs *line, SSL_CTX *ctx);
 /** tls__side_abilities - fills can_*. */
 void tls__side_abilities(struct tls_side *side);
 

@@ -232,28 +232,6 @@ tls__side_abilities(struct tls_side *side)
 		}
 }
 
-/* A session that began where clients need no certificate, or another one, is not
- * resumed here. */
-static void
-set_session_id(SSL_CTX *ctx, const struct tls_opts *o)
-{
-	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned len = 0;
-	char text[4096];
-	const int n = snprintf(text, sizeof(text), "%d\n%s\n%s\n%s", o->verify,
-	    o->ca_file != NULL ? o->ca_file : "",
-	    o->ca_verify_file != NULL ? o->ca_verify_file : "",
-	    o->crl_file != NULL ? o->crl_file : "");
-
-	if (o->verify != TLS_VERIFY_OPTIONAL && o->verify != TLS_VERIFY_REQUIRED)
-		return;
-	if (n < (int)sizeof(text) &&
-	    EVP_Digest(text, (size_t)n, md, &len, EVP_sha256(), NULL) == 1)
-		SSL_CTX_set_session_id_context(ctx, md, len);
-	else
-		SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-}
-
 /* RFC 6962, section 3.3: timestamps go with the first certificate, to who asked. */
 static int
 add_sctl(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
@@ -274,9 +252,8 @@ add_sctl(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
 }
 
 void
-tls__certs_hook(const struct tls_certs *line, SSL_CTX *ctx, const struct tls_opts *opts)
+tls__certs_hook(const struct tls_certs *line, SSL_CTX *ctx)
 {
-	set_session_id(ctx, opts);
 	SSL_CTX_add_custom_ext(ctx, TLSEXT_TYPE_signed_certificate_timestamp,
 	    SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
 		SSL_EXT_TLS1_3_CERTIFICATE,

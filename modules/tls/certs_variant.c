@@ -88,7 +88,7 @@ variant_new(struct tls_certs *line, const struct tls_entry *e, struct tw_err *er
 	if (v->ctx == NULL)
 		return NULL;
 	tls__ctx_keep(gen, v->ctx);
-	tls__certs_hook(line, v->ctx, &v->opts);
+	tls__certs_hook(line, v->ctx);
 	v->next = line->variants;
 	line->variants = v;
 	return v;
