@@ -203,6 +203,7 @@ server_end(struct tw_conn *c)
 {
 	struct tw_conn *stream;
 
+	tw__upstream_carrier_off(c); /* what follows may look for one */
 	c->mux->fini(c, c->mux_state);
 	c->mux = NULL;
 	while ((stream = LIST_FIRST(&c->streams)) != NULL) {
@@ -212,7 +213,7 @@ server_end(struct tw_conn *c)
 		stream->fd = -1;
 		tw_stream_lost(stream, "its connection ended");
 	}
-	tw__upstream_carrier_ends(&c);
+	tw__conn_free(&c);
 }
 
 void

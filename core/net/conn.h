@@ -276,8 +276,8 @@ void tw__upstream_share(struct tw_conn *carrier);
 /** tw__upstream_carrier_rests - of a shared one: no stream is left. It may be gone
  * afterwards. */
 void tw__upstream_carrier_rests(struct tw_conn *carrier);
-/** tw__upstream_carrier_ends - off any list; closed. */
-void tw__upstream_carrier_ends(struct tw_conn **carrier);
+/** tw__upstream_carrier_off - nobody finds it any more. */
+void tw__upstream_carrier_off(struct tw_conn *carrier);
 /** tw__upstream_use - a request begins on it; tw__upstream_unuse - ends. */
 void tw__upstream_use(struct tw_conn *conn);
 void tw__upstream_unuse(struct tw_conn *conn);

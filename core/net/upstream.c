@@ -174,15 +174,12 @@ tw__upstream_carrier_rests(struct tw_conn *c)
 }
 
 void
-tw__upstream_carrier_ends(struct tw_conn **pc)
+tw__upstream_carrier_off(struct tw_conn *c)
 {
-	struct tw_conn *const c = *pc;
-
 	if (c->shared)
 		shared_remove(c);
 	else
 		idle_remove(idle_of(c->worker->net, c->server->number, true), c);
-	tw__conn_free(pc);
 }
 
 void
