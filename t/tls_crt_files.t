@@ -90,11 +90,21 @@ Tideway::Test::spew('full.pem', pem_text($leaf->{crt}, $mid->{crt}, $root->{crt}
 my $direct = cert('direct.test', ca => $root);
 Tideway::Test::spew('direct.pem', pem_text($direct->{crt}, $root->{crt}, $direct->{key}));
 
+# keys as programs write them that are older than PKCS #8
+for my $type (qw(rsa ecdsa)) {
+	my $c = cert("$type.old", ca => $root, type => $type);
+	my $key = openssl($type eq 'rsa' ? 'rsa' : 'ec', '-in', $c->{key},
+	    $type eq 'rsa' ? '-traditional' : ());
+	Tideway::Test::spew("$type.trad.pem", pem_text($c->{crt}) . ($type eq 'ecdsa'
+	    ? openssl('ecparam', '-name', 'prime256v1') : '') . $key);
+}
+
 subtest 'files and companions' => sub {
 	my %binds = (whole => 'crt whole.pem', order => 'crt order.pem', apart => 'crt apart.pem',
 	    dh => 'crt dh.pem ssl-max-ver TLSv1.2 ciphers DHE-RSA-AES128-GCM-SHA256',
 	    valid => 'crt old.pem crt whole.pem', default => 'crt old.pem crt apart.pem',
-	    said => 'crt whole.pem default-crt direct.pem', sct => 'crt sct.pem', old => 'crt old.pem');
+	    said => 'crt whole.pem default-crt direct.pem', sct => 'crt sct.pem', old => 'crt old.pem',
+	    trad => 'crt rsa.trad.pem crt ecdsa.trad.pem');
 	my $p = start_proxy(front(\%binds));
 	is(chain($p, 'whole'), 'leaf.test Mid', 'a whole file');
 	is(chain($p, 'order'), 'leaf.test Mid', 'in any order');
@@ -104,6 +114,7 @@ subtest 'files and companions' => sub {
 	is(shown($p, 'valid', 'leaf.test'), 'leaf.test', 'a valid one before an expired one');
 	is(shown($p, 'valid', 'old.test'), 'old', 'which is shown if there is no other');
 	is(shown($p, 'valid'), 'old', 'and by default');
+	is(shown($p, 'trad', "$_.old"), "$_.old", "a traditional key: $_") for qw(rsa ecdsa);
 	is(shown($p, 'said'), 'direct.test', 'default-crt');
 	is(shown($p, 'said', 'leaf.test'), 'leaf.test', 'with others');
 	for my $v (qw(tls1_2 tls1_3)) {

@@ -19,6 +19,7 @@ tls__load_how(struct tw_gen *gen)
 	return (struct tls_load){
 		.extras = g->extras_said ? g->extras : TLS_EXTRA_ALL,
 		.del_ext = g->extras_del_ext,
+		.shared = g->shared,
 	};
 }
 
@@ -28,6 +29,7 @@ store_drop(void *arg)
 	struct tls_gen *const g = arg;
 
 	tls__store_free(&g->store);
+	tls__shared_free(&g->shared);
 }
 
 int
@@ -36,6 +38,7 @@ tls__certs_begin(struct tw_gen *gen)
 	struct tls_gen *const g = tls_gen_of(gen);
 
 	g->store = tls__store_new();
+	g->shared = tls__shared_new();
 	tw_arena_at_end(tw_gen_arena(gen), store_drop, g);
 	return tls__crt_stores_load(gen);
 }

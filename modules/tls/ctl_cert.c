@@ -162,9 +162,10 @@ bio_of(struct tw_str pem)
 static int
 set_pem(struct tls_cert **c, struct tw_str pem, struct tw_err *err)
 {
+	static const struct tls_load alone = { .extras = 0 };
 	struct tls_cert *fresh = cert_blank((*c)->path);
 
-	if (tls__cert_read(fresh, pem, err) < 0) {
+	if (tls__cert_read(fresh, pem, &alone, err) < 0) {
 		tls__cert_unref(&fresh);
 		return -1;
 	}

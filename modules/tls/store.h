@@ -65,6 +65,7 @@ struct tls_load {
 	bool del_ext;     /* ssl-load-extra-del-ext: x.crt has x.key */
 	const char *file; /* the PEM file; NULL: as it is named */
 	const char *key, *ocsp, *issuer, *sctl;
+	struct tls_shared *shared; /* certificates of chains; NULL: not shared */
 };
 
 /** tls__cert_load - reads a PEM file and its companions. It never asks for a
@@ -75,6 +76,9 @@ struct tls_cert *tls__cert_load(
 /** tls__cert_parse - as tls__cert_load, from text alone, without companions. */
 struct tls_cert *tls__cert_parse(
     const char *path, struct tw_str pem, struct tw_err *err);
+/** tls__shared_new - what files loaded with it have in common is there once. */
+struct tls_shared *tls__shared_new(void);
+void tls__shared_free(struct tls_shared **shared);
 /** tls__cert_of - of parts that were made here. in: leaf, taken; key, stays the
  * caller's. returns: NULL: they do not fit. */
 struct tls_cert *tls__cert_of(const char *path, X509 *leaf, EVP_PKEY *key);
@@ -83,7 +87,8 @@ void tls__cert_unref(struct tls_cert **cert);
 
 /* Inside: one part of a certificate, used by store_load.c. */
 int tls__cert_describe(struct tls_cert *cert, struct tw_err *err);
-int tls__cert_read(struct tls_cert *cert, struct tw_str pem, struct tw_err *err);
+int tls__cert_read(struct tls_cert *cert, struct tw_str pem, const struct tls_load *how,
+    struct tw_err *err);
 int tls__cert_extras(
     struct tls_cert *cert, const struct tls_load *how, struct tw_err *err);
 int tls__file_read(const char *path, struct tls_bytes *out);

@@ -135,7 +135,7 @@ cert_build(
 {
 	struct tls_cert *cert = cert_new(path);
 
-	if (tls__cert_read(cert, pem, err) != 0 ||
+	if (tls__cert_read(cert, pem, how, err) != 0 ||
 	    tls__cert_extras(cert, how, err) != 0 || tls__cert_describe(cert, err) != 0)
 		tls__cert_unref(&cert);
 	return cert;

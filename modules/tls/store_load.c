@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -47,85 +48,250 @@ bio_of(struct tw_str pem)
 	return bio;
 }
 
-static int
-read_key(struct tls_cert *cert, struct tw_str pem, const char *path, struct tw_err *err)
-{
-	bool asked = false;
-	BIO *const bio = bio_of(pem);
+/* --- blocks of a PEM file --- */
 
-	cert->key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, &asked);
-	BIO_free(bio);
-	ERR_clear_error();
-	if (asked)
-		return tw_err_set(err,
-		    "the private key in '%s' is encrypted: pass phrases are "
-		    "not asked for, store the key without one",
-		    path);
-	return 0;
-}
-
-/* PEM_read_bio_Parameters() has no callback for pass phrases: it would ask. */
-static void
-read_dh(struct tls_cert *cert, struct tw_str pem)
-{
-	BIO *const bio = bio_of(pem);
-	char *name, *header;
+struct block {
+	char *name, *header; /* owns, as OpenSSL allocates */
 	unsigned char *der;
 	long len;
+};
 
-	while (cert->dh == NULL && PEM_read_bio(bio, &name, &header, &der, &len) == 1) {
-		const unsigned char *p = der;
-		const bool dhx = strcmp(name, PEM_STRING_DHXPARAMS) == 0;
-		if ((dhx || strcmp(name, PEM_STRING_DHPARAMS) == 0) &&
-		    header[0] == '\0')
-			cert->dh = d2i_KeyParams(
-			    dhx ? EVP_PKEY_DHX : EVP_PKEY_DH, NULL, &p, len);
-		OPENSSL_free(name);
-		OPENSSL_free(header);
-		OPENSSL_clear_free(der, (size_t)len);
-	}
-	BIO_free(bio);
-	ERR_clear_error();
+static void
+block_free(struct block *b)
+{
+	OPENSSL_free(b->name);
+	OPENSSL_free(b->header);
+	OPENSSL_clear_free(b->der, b->len > 0 ? (size_t)b->len : 0);
+	*b = (struct block){ 0 };
 }
 
-/* The end of the text ends the chain; any other error is one. */
 static bool
-read_chain(struct tls_cert *cert, BIO *bio)
+block_next(BIO *bio, struct block *b)
 {
-	bool asked = false;
-	X509 *x;
-
 	ERR_clear_error();
-	while ((x = PEM_read_bio_X509(bio, NULL, no_pass_phrase, &asked)) != NULL) {
-		if (cert->chain == NULL)
-			cert->chain = sk_X509_new_null();
-		TW_ASSERT(cert->chain != NULL && sk_X509_push(cert->chain, x) > 0);
-	}
+	return PEM_read_bio(bio, &b->name, &b->header, &b->der, &b->len) == 1;
+}
+
+/* After the last block: was that the end, or something broken? */
+static bool
+is_end(void)
+{
 	const unsigned long e = ERR_peek_last_error();
+
 	ERR_clear_error();
 	return ERR_GET_LIB(e) == ERR_LIB_PEM &&
 	    ERR_GET_REASON(e) == PEM_R_NO_START_LINE;
 }
 
-int
-tls__cert_read(struct tls_cert *cert, struct tw_str pem, struct tw_err *err)
+static bool
+is_key(const struct block *b)
 {
-	if (read_key(cert, pem, cert->path, err) != 0)
-		return -1;
-	read_dh(cert, pem);
-	bool asked = false;
+	static const char end[] = "PRIVATE KEY";
+	const size_t len = strlen(b->name);
+
+	return len >= sizeof(end) - 1 &&
+	    strcmp(b->name + len - (sizeof(end) - 1), end) == 0;
+}
+
+static bool
+is_certificate(const struct block *b)
+{
+	return strcmp(b->name, PEM_STRING_X509) == 0 ||
+	    strcmp(b->name, PEM_STRING_X509_OLD) == 0 ||
+	    strcmp(b->name, PEM_STRING_X509_TRUSTED) == 0;
+}
+
+/* --- keys --- */
+
+/* OpenSSL tries all it knows, unless it is told what there is: most of the time
+ * that a certificate takes. */
+static EVP_PKEY *
+key_of_type(const struct block *b, const EVP_PKEY *like)
+{
+	const char *const type = like == NULL ? NULL : EVP_PKEY_get0_type_name(like);
+	const char *const form = strcmp(b->name, PEM_STRING_PKCS8INF) == 0
+	    ? "PrivateKeyInfo"
+	    : "type-specific";
+	const unsigned char *p = b->der;
+	size_t len = (size_t)b->len;
+	EVP_PKEY *key = NULL;
+
+	if (type == NULL)
+		return NULL;
+	OSSL_DECODER_CTX *const ctx = OSSL_DECODER_CTX_new_for_pkey(
+	    &key, "DER", form, type, EVP_PKEY_KEYPAIR, NULL, NULL);
+	if (ctx != NULL)
+		(void)OSSL_DECODER_from_data(ctx, &p, &len);
+	OSSL_DECODER_CTX_free(ctx);
+	return key;
+}
+
+static int
+key_decode(
+    struct tls_cert *cert, const struct block *b, const char *path, struct tw_err *err)
+{
+	const unsigned char *p = b->der;
+
+	if (strcmp(b->name, PEM_STRING_PKCS8) == 0 || b->header[0] != '\0')
+		return tw_err_set(err,
+		    "the private key in '%s' is encrypted: pass phrases are "
+		    "not asked for, store the key without one",
+		    path);
+	cert->key = key_of_type(b, X509_get0_pubkey(cert->leaf));
+	if (cert->key == NULL)
+		cert->key = d2i_AutoPrivateKey(NULL, &p, b->len);
+	ERR_clear_error();
+	return 0;
+}
+
+/* The first key of the text. */
+static int
+read_key(struct tls_cert *cert, struct tw_str pem, const char *path, struct tw_err *err)
+{
+	struct block b = { 0 };
 	BIO *const bio = bio_of(pem);
-	cert->leaf = PEM_read_bio_X509_AUX(bio, NULL, no_pass_phrase, &asked);
-	const bool whole = cert->leaf != NULL && read_chain(cert, bio);
+	int rc = 0;
+
+	while (rc == 0 && cert->key == NULL && block_next(bio, &b)) {
+		if (is_key(&b))
+			rc = key_decode(cert, &b, path, err);
+		block_free(&b);
+	}
 	BIO_free(bio);
 	ERR_clear_error();
+	return rc;
+}
+
+static void
+read_dh(struct tls_cert *cert, const struct block *b)
+{
+	const unsigned char *p = b->der;
+	const bool dhx = strcmp(b->name, PEM_STRING_DHXPARAMS) == 0;
+
+	if (cert->dh == NULL && (dhx || strcmp(b->name, PEM_STRING_DHPARAMS) == 0))
+		cert->dh =
+		    d2i_KeyParams(dhx ? EVP_PKEY_DHX : EVP_PKEY_DH, NULL, &p, b->len);
+}
+
+/* --- certificates --- */
+
+static X509 *
+x509_decode(const struct block *b)
+{
+	const unsigned char *p = b->der;
+
+	return strcmp(b->name, PEM_STRING_X509_TRUSTED) == 0
+	    ? d2i_X509_AUX(NULL, &p, b->len)
+	    : d2i_X509(NULL, &p, b->len);
+}
+
+/* Certificates of chains are the same in many files. */
+#define SHARED_MAX 64
+
+struct tls_shared {
+	struct {
+		unsigned char sha256[32];
+		X509 *x; /* owns one reference */
+	} at[SHARED_MAX];
+	unsigned n, next;
+};
+
+struct tls_shared *
+tls__shared_new(void)
+{
+	struct tls_shared *const s = calloc(1, sizeof(*s));
+
+	TW_ASSERT(s != NULL);
+	return s;
+}
+
+void
+tls__shared_free(struct tls_shared **shared)
+{
+	struct tls_shared *const s = *shared;
+
+	*shared = NULL;
+	for (unsigned i = 0; s != NULL && i < s->n; i++)
+		X509_free(s->at[i].x);
+	free(s);
+}
+
+static X509 *
+x509_shared(struct tls_shared *s, const struct block *b)
+{
+	unsigned char md[32];
+
+	if (s == NULL ||
+	    EVP_Digest(b->der, (size_t)b->len, md, NULL, EVP_sha256(), NULL) != 1)
+		return x509_decode(b);
+	for (unsigned i = 0; i < s->n; i++)
+		if (memcmp(s->at[i].sha256, md, sizeof(md)) == 0) {
+			TW_ASSERT(X509_up_ref(s->at[i].x) == 1);
+			return s->at[i].x;
+		}
+	X509 *const x = x509_decode(b);
+	if (x == NULL)
+		return NULL;
+	const unsigned at = s->n < SHARED_MAX ? s->n++ : s->next++ % SHARED_MAX;
+	X509_free(s->at[at].x);
+	TW_ASSERT(X509_up_ref(x) == 1);
+	s->at[at].x = x;
+	memcpy(s->at[at].sha256, md, sizeof(md));
+	return x;
+}
+
+static bool
+read_certificate(
+    struct tls_cert *cert, const struct block *b, const struct tls_load *how)
+{
+	X509 *const x =
+	    cert->leaf == NULL ? x509_decode(b) : x509_shared(how->shared, b);
+
+	if (x == NULL)
+		return false;
+	if (cert->leaf == NULL) {
+		cert->leaf = x;
+		return true;
+	}
+	if (cert->chain == NULL)
+		cert->chain = sk_X509_new_null();
+	TW_ASSERT(cert->chain != NULL && sk_X509_push(cert->chain, x) > 0);
+	return true;
+}
+
+/* Leaf, chain and DH parameters. */
+static bool
+read_blocks(struct tls_cert *cert, struct tw_str pem, const struct tls_load *how)
+{
+	struct block b = { 0 };
+	BIO *const bio = bio_of(pem);
+	bool ok = true;
+
+	while (ok && block_next(bio, &b)) {
+		if (is_certificate(&b))
+			ok = read_certificate(cert, &b, how);
+		else
+			read_dh(cert, &b);
+		block_free(&b);
+	}
+	BIO_free(bio);
+	return ok && is_end();
+}
+
+int
+tls__cert_read(struct tls_cert *cert, struct tw_str pem, const struct tls_load *how,
+    struct tw_err *err)
+{
+	const char *const file = how->file != NULL ? how->file : cert->path;
+	const bool whole = read_blocks(cert, pem, how);
+
 	if (cert->leaf == NULL)
 		return tw_err_set(
-		    err, "unable to load certificate from file '%s'.", cert->path);
+		    err, "unable to load certificate from file '%s'.", file);
 	if (!whole)
-		return tw_err_set(err,
-		    "unable to load certificate chain from file '%s'.", cert->path);
-	return 0;
+		return tw_err_set(
+		    err, "unable to load certificate chain from file '%s'.", file);
+	return read_key(cert, pem, file, err);
 }
 
 /* returns: 0, or an errno. */

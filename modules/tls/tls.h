@@ -79,6 +79,7 @@ struct tls_gen {
 	uint32_t hard_maxrecord;    /* tune.ssl.hard-maxrecord; 0: 16384 */
 	bool private_cache;         /* tune.ssl.force-private-cache */
 	struct tls_store *store;    /* owns: the certificates of listeners */
+	struct tls_shared *shared;  /* owns: what they have in common */
 	struct tls_list *lists;     /* certs.h */
 	struct tls_certs *lines;
 	struct tls_crt_load *loads; /* crt_store.h */
