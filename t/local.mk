@@ -64,6 +64,7 @@ UNIT_TESTS = \
 	t/unit/test_statuses \
 	t/unit/test_table \
 	t/unit/test_str \
+	t/unit/test_tls_certs \
 	t/unit/test_tls_hello \
 	t/unit/test_tls_ocsp \
 	t/unit/test_tls_store \
@@ -210,6 +211,7 @@ t_fuzz_fuzz_chunk_LDADD = modules/http/libhttp.la $(FUZZ_LINK)
 t_fuzz_fuzz_balance_LDADD = modules/balance/libbalance.la $(FUZZ_LINK)
 t_unit_test_tls_hello_LDADD = modules/tls/libtls.la $(LDADD)
 t_fuzz_fuzz_tls_hello_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
+t_unit_test_tls_certs_LDADD = modules/tls/libtls.la $(LDADD)
 t_unit_test_tls_store_LDADD = modules/tls/libtls.la $(LDADD)
 t_unit_test_tls_ocsp_LDADD = modules/tls/libtls.la $(LDADD)
 t_fuzz_fuzz_ocsp_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
