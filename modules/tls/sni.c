@@ -180,7 +180,7 @@ has_excluding(const struct tls_sni *sni, int line, struct tw_str key)
 static bool
 is_excluded(const struct tls_sni *sni, const struct entry *e, struct tw_str name)
 {
-	const struct tw_str tail = from_dot(name), any = { NULL, 0 };
+	const struct tw_str tail = from_dot(name), any = { "", 0 };
 
 	return e->has_excluded &&
 	    (has_excluding(sni, e->line, name) ||
