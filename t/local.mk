@@ -144,6 +144,7 @@ FUZZ_TARGETS = \
 	t/fuzz/fuzz_rules \
 	t/fuzz/fuzz_syslog \
 	t/fuzz/fuzz_table \
+	t/fuzz/fuzz_tls_choice \
 	t/fuzz/fuzz_tls_hello
 if HAVE_LIBMNL
 FUZZ_TARGETS += \
@@ -213,6 +214,7 @@ t_unit_test_tls_hello_LDADD = modules/tls/libtls.la $(LDADD)
 t_fuzz_fuzz_tls_hello_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_unit_test_tls_certs_LDADD = modules/tls/libtls.la $(LDADD)
 t_unit_test_tls_store_LDADD = modules/tls/libtls.la $(LDADD)
+t_fuzz_fuzz_tls_choice_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_unit_test_tls_ocsp_LDADD = modules/tls/libtls.la $(LDADD)
 t_fuzz_fuzz_ocsp_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_fuzz_fuzz_crt_list_LDADD = modules/tls/libtls.la $(FUZZ_LINK)

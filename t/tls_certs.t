@@ -29,6 +29,7 @@ pem('both.pem.rsa', 'both-rsa', ['both.test'], type => 'rsa');
 pem('both.pem.ecdsa', 'both-ecdsa', ['both.test']);
 pem('rsa.pem', 'rsa', ['rsa.test', 'kind.test', '*.k.test'], type => 'rsa');
 pem('ecdsa.pem', 'ecdsa', ['ecdsa.test', 'kind.test', 'x.k.test']);
+pem('ed.pem', 'ed', ['kind.test', 'ed.test'], type => 'ed25519');
 pem('d/a.pem', 'dir-a', ['a.dir.test']);
 pem('d/b.pem', 'dir-b', ['b.dir.test', 'a.dir.test']);
 pem('d/.hidden.pem', 'hidden', ['hidden.test']);
@@ -46,6 +47,7 @@ my %binds = (
 	default => 'crt both.pem.rsa crt both.pem.ecdsa',
 	kinds => 'crt first.pem crt rsa.pem crt ecdsa.pem',
 	rsa => 'crt rsa.pem crt first.pem',
+	ed => 'crt rsa.pem crt ed.pem',
 	dir => 'crt first.pem crt d',
 	apart => 'crt apart.pem',
 	old => 'crt first.pem crt rsa.pem crt ecdsa.pem ssl-max-ver TLSv1.2',
@@ -58,6 +60,7 @@ my %names = (
 	default => [qw(both.test)],
 	kinds => [qw(rsa.test ecdsa.test kind.test x.k.test y.k.test)],
 	rsa => [qw(first.test none.test)],
+	ed => [qw(ed.test kind.test)],
 	dir => [qw(a.dir.test b.dir.test hidden.test)],
 	apart => [qw(apart)],
 	old => [qw(rsa.test ecdsa.test kind.test)],
@@ -69,7 +72,7 @@ my %clients = (any => [], old => [@old, 'ALL'],
 	RSA => [sigalgs('RSA-PSS+SHA256:RSA+SHA256')],
 	ECDSA => [sigalgs('ECDSA+SHA256')],
 );
-my %kinds = map { $_ => 1 } qw(bundle kinds default old wild);
+my %kinds = map { $_ => 1 } qw(bundle kinds default old wild ed);
 
 sub sigalgs
 {
@@ -102,6 +105,16 @@ sub shown
 my $p = start_proxy(config());
 my $h = $haproxy ? start_proxy(config(), bin => $haproxy) : undef;
 
+sub is_better
+{
+	my ($bind, $name, $client, $ours) = @_;
+
+	return 0 unless $bind eq 'ed' && ($name // '') eq 'kind.test'
+	    && $client eq 'old ECDSA';
+	is($ours, 'ed', 'Ed25519 for who has no cipher for RSA');
+	return 1;
+}
+
 sub table
 {
 	my ($bind) = @_;
@@ -110,6 +123,8 @@ sub table
 	for my $name (undef, @{ $names{$bind} }) {
 		for my $c (@c) {
 			my $ours = shown($p, $bind, $name, @{ $clients{$c} });
+			# what ends in an alert there works here
+			next if is_better($bind, $name, $c, $ours);
 			my $theirs = $h ? shown($h, $bind, $name, @{ $clients{$c} })
 			    : $ours;
 			is($ours, $theirs, ($name // 'no name') . ", $c client: $theirs");

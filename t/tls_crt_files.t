@@ -73,7 +73,8 @@ put('apart.pem', $leaf, qw(crt));
 put('apart.pem.key', $leaf, qw(key));
 put('del.crt', $leaf, qw(crt));
 put('del.key', $leaf, qw(key));
-Tideway::Test::spew('dh.pem', pem_text(map { $leaf->{$_} } qw(crt key)) . dh_params());
+Tideway::Test::spew('dh.pem', pem_text(map { $leaf->{$_} } qw(crt key))
+    . openssl(qw(genpkey -genparam -algorithm DH -pkeyopt group:ffdhe3072)));
 put('old.pem', $old, qw(crt key));
 put('early.pem', $early, qw(crt key));
 put('sct.pem', $leaf, qw(crt key));
@@ -110,7 +111,7 @@ subtest 'files and companions' => sub {
 	is(chain($p, 'order'), 'leaf.test Mid', 'in any order');
 	is(chain($p, 'apart'), 'leaf.test', 'the key in a file of its own');
 	like(s_client($p->addr('dh'), args => ['-tls1_2'])->{out},
-	    qr/Server Temp Key: DH, 2048 bits/, 'DH parameters');
+	    qr/Server Temp Key: DH, 3072 bits/, 'DH parameters');
 	is(shown($p, 'valid', 'leaf.test'), 'leaf.test', 'a valid one before an expired one');
 	is(shown($p, 'valid', 'old.test'), 'old', 'which is shown if there is no other');
 	is(shown($p, 'valid'), 'old', 'and by default');
@@ -256,6 +257,8 @@ subtest 'what stops -c' => sub {
 	like(check('')->{all}, qr/no SSL certificate specified/, 'none at all');
 	is(check('strict-sni')->{code}, 0, 'with strict-sni it is well');
 	is(check("strict-sni crt $dir/empty")->{code}, 0, 'with an empty directory, too');
+	is(check('', "ssl-default-bind-options strict-sni\n")->{code}, 0, 'which may be the default');
+	is(check('no-strict-sni', "ssl-default-bind-options strict-sni\n")->{code}, 1, 'but not here');
 	like(check("crt ''")->{all}, qr/'crt' : missing certificate location/, 'an empty name');
 	my $r = check("crt $dir/old.pem crt $dir/early.pem");
 	is($r->{code}, 0, 'expired, or too early: -c is well');

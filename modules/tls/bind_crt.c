@@ -133,17 +133,28 @@ tls__bind_same(struct tls_bind *tb)
 	return true;
 }
 
+static bool
+is_strict(const struct tls_bind *tb)
+{
+	const struct tls_gen *const g = tls_gen_of(tb->side.gen);
+
+	return tb->opts.strict_sni || (g->bind.strict_sni && !tb->opts.no_strict_sni);
+}
+
 int
 tls__bind_certs(
     const struct tw_proxy *px, const struct tw_bind *bind, struct tls_bind *tb)
 {
 	struct tw_gen *const gen = tb->side.gen;
-	struct tls_certs *const line = tb->certs;
 	struct tls_table *table;
 	struct tw_err err;
 
+	if (tb->certs == NULL && is_strict(tb))
+		tb->certs = tls__certs_new(gen, NULL, 0);
+	struct tls_certs *const line = tb->certs;
 	if (line == NULL)
 		return none(gen, line, bind);
+	line->strict = is_strict(tb);
 	line->px = px;
 	line_begin(gen, bind, tb);
 	if (line_read(line) < 0)

@@ -113,8 +113,8 @@ int tls__list_del(struct tw_gen *gen, struct tls_list *list, const char *name,
 
 /* --- inside --- */
 
-/** tls__certs_of_line - the line's, made by the first word that needs it. */
-struct tls_certs *tls__certs_of_line(struct tw_line *ln);
+/** tls__certs_new - of a bind line that stands there; file NULL: unknown. */
+struct tls_certs *tls__certs_new(struct tw_gen *gen, const char *file, int line);
 /** tls__list_get - reads what the word names, or finds it. returns: NULL: it was
  * reported at the line. */
 struct tls_list *tls__list_get(struct tls_certs *line, const struct tls_src *src);

@@ -142,15 +142,26 @@ refuse(struct tls_state *st, int *alert, int why, const char *words)
 	return SSL_CLIENT_HELLO_ERROR;
 }
 
+/* Its own parameters are in place of what OpenSSL would take for the key. */
+static void
+show_dh(SSL *ssl, EVP_PKEY *dh)
+{
+	if (EVP_PKEY_up_ref(dh) != 1)
+		return;
+	if (SSL_set0_tmp_dh_pkey(ssl, dh) == 1)
+		SSL_set_dh_auto(ssl, 0);
+	else
+		EVP_PKEY_free(dh);
+}
+
 static int
 show(SSL *ssl, struct tls_state *st, struct tls_cert *cert, int *alert)
 {
 	if (SSL_use_cert_and_key(ssl, cert->leaf, cert->key, cert->chain, 1) != 1)
 		return refuse(
 		    st, alert, SSL_AD_INTERNAL_ERROR, "SSL certificate cannot be used");
-	if (cert->dh != NULL && EVP_PKEY_up_ref(cert->dh) == 1 &&
-	    SSL_set0_tmp_dh_pkey(ssl, cert->dh) != 1)
-		EVP_PKEY_free(cert->dh);
+	if (cert->dh != NULL)
+		show_dh(ssl, cert->dh);
 	if (st->cert != cert) {
 		tls__cert_unref(&st->cert);
 		st->cert = tls__cert_ref(cert);

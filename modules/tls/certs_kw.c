@@ -7,26 +7,33 @@
 #include "certs.h"
 #include "certs_kw.h"
 
-/* The copies of a bind line for its other addresses get the same pointer. */
 struct tls_certs *
-tls__certs_of_line(struct tw_line *ln)
+tls__certs_new(struct tw_gen *gen, const char *file, int line)
+{
+	struct tls_certs *const c = tw_arena_zalloc(tw_gen_arena(gen), sizeof(*c));
+
+	c->magic = TLS_CERTS_MAGIC;
+	c->last = &c->first;
+	c->file = file;
+	c->line = line;
+	return c;
+}
+
+/* The copies of a bind line for its other addresses get the same pointer. */
+static struct tls_certs *
+certs_of(struct tw_line *ln)
 {
 	struct tls_bind *const tb = ln->state;
 
-	if (tb->certs == NULL) {
-		tb->certs = tw_arena_zalloc(tw_gen_arena(ln->gen), sizeof(*tb->certs));
-		tb->certs->magic = TLS_CERTS_MAGIC;
-		tb->certs->last = &tb->certs->first;
-		tb->certs->file = ln->file;
-		tb->certs->line = ln->number;
-	}
+	if (tb->certs == NULL)
+		tb->certs = tls__certs_new(ln->gen, ln->file, ln->number);
 	return tb->certs;
 }
 
 int
 tls_set_crt(struct tw_line *ln)
 {
-	struct tls_certs *const c = tls__certs_of_line(ln);
+	struct tls_certs *const c = certs_of(ln);
 	struct tw_arena *const arena = tw_gen_arena(ln->gen);
 	struct tls_src *const src = tw_arena_zalloc(arena, sizeof(*src));
 
@@ -37,13 +44,6 @@ tls_set_crt(struct tw_line *ln)
 	src->name = tw_arena_strdup(arena, tw_arg(ln, 0));
 	*c->last = src;
 	c->last = &src->next;
-	return 0;
-}
-
-int
-tls_set_strict_sni(struct tw_line *ln)
-{
-	tls__certs_of_line(ln)->strict = true;
 	return 0;
 }
 
@@ -88,14 +88,14 @@ tls_set_extra_files(struct tw_line *ln)
 int
 tls_set_generate(struct tw_line *ln)
 {
-	tls__certs_of_line(ln)->generates = true;
+	certs_of(ln)->generates = true;
 	return 0;
 }
 
 int
 tls_set_sign(struct tw_line *ln)
 {
-	struct tls_certs *const c = tls__certs_of_line(ln);
+	struct tls_certs *const c = certs_of(ln);
 	const char *const word = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
 
 	if (strcmp(ln->kw->word, "ca-sign-pass") == 0)

@@ -9,7 +9,6 @@
 #include "tls.h"
 
 tw_kw_set tls_set_crt;        /* crt, default-crt, crt-list */
-tw_kw_set tls_set_strict_sni;
 tw_kw_set tls_set_generate;    /* generate-certificates */
 tw_kw_set tls_set_sign;        /* ca-sign-file, ca-sign-pass */
 tw_kw_set tls_set_forged_size; /* tune.ssl.ssl-ctx-cache-size */

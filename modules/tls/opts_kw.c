@@ -42,8 +42,10 @@ static const struct {
 	{ "no-tls-tickets", 0, 0, offsetof(struct tls_opts, no_tickets) },
 	{ "prefer-client-ciphers", 0, 0,
 	    offsetof(struct tls_opts, prefer_client_ciphers) },
+	{ "strict-sni", 0, 0, offsetof(struct tls_opts, strict_sni) },
 	{ "no-alpn", 0, 0, offsetof(struct tls_opts, no_alpn) },
 	{ "no-ca-names", 0, 0, offsetof(struct tls_opts, no_ca_names) },
+	{ "no-strict-sni", 0, 0, offsetof(struct tls_opts, no_strict_sni) },
 };
 
 #define N_WORDS (TW_N_ELEMENTS(words))
@@ -108,7 +110,7 @@ option_take(struct tw_line *ln, struct tls_opts *o, int i)
 	if (strcmp(word, "ssl-max-ver") == 0)
 		return version_of(ln, i + 1, tw_arg(ln, i + 1), &o->max_ver) < 0 ? -1
 										 : 2;
-	for (size_t k = 0; k < N_WORDS - 2; k++) /* the last are for lines only */
+	for (size_t k = 0; k < N_WORDS - 3; k++) /* the last are for lines only */
 		if (strcmp(word, words[k].word) == 0)
 			return word_apply(ln, i, o, k) < 0 ? -1 : 1;
 	return tw_line_fail(

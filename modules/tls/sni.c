@@ -193,9 +193,9 @@ rank(const struct entry *e, const struct tls_sni_ask *ask)
 {
 	static const int by_kind[TLS_N_KINDS] = {
 		[TLS_ECDSA] = 3,
-		[TLS_OTHER] = 2,
-		[TLS_RSA] = 1,
-		[TLS_DSA] = 0,
+		[TLS_RSA] = 2,
+		[TLS_DSA] = 1,
+		[TLS_OTHER] = 0,
 	};
 	const bool valid = e->not_before <= ask->now && ask->now <= e->not_after;
 	const bool known = ask->kinds & 1u << e->kind;

@@ -56,6 +56,7 @@ struct tls_opts {
 	bool no_tickets;
 	bool no_ca_names;
 	bool no_alpn;
+	bool strict_sni, no_strict_sni;
 	uint8_t verify;             /* enum tls_verify */
 	uint8_t no_versions;        /* TLS_NO_* */
 	int min_ver, max_ver;       /* TLS1_2_VERSION and so on; 0: not said */
