@@ -219,6 +219,22 @@ crt-store
 	like(check("crt $dir/whole.pem", undef, "crt-store a/b\n")->{all}, qr/must not contain '\/'/, "a wrong store's");
 };
 
+subtest 'default-path' => sub {
+	make_path("$dir/there");
+	put("there/site.pem", $leaf, qw(crt chain key));
+	put("there/ca.pem", $root, qw(crt));
+	Tideway::Test::spew('there/list', "site.pem\n\@s/a\n");
+	my $text = "global\n    default-path config\n" . defaults() . "crt-store s
+    load crt site.pem alias a
+frontend f
+    bind 127.0.0.1:1 ssl crt site.pem crt \@s/a ca-file ca.pem verify required
+    bind 127.0.0.1:2 ssl crt-list list\n";
+	my $r = run_cmd('-c', '-f', Tideway::Test::spew('there/x.cfg', $text));
+	is($r->{code}, 0, 'names begin there') or diag $r->{err};
+	$r = run_cmd('-c', '-f', Tideway::Test::spew('there/x.cfg', $text =~ s/default-path config/crt-base none/r));
+	is($r->{code}, 1, 'or not');
+};
+
 subtest 'what stops -c' => sub {
 	make_path("$dir/empty", "$dir/mixed");
 	put('mixed/a.pem', $leaf, qw(crt key));

@@ -83,6 +83,16 @@ tw__path_end(void)
 	start_fd = -1;
 }
 
+const char *
+tw_line_dir(const struct tw_line *ln)
+{
+	char dir[4096];
+
+	if (policy == CURRENT || start_fd < 0 || getcwd(dir, sizeof(dir)) == NULL)
+		return NULL;
+	return tw_arena_strdup(tw_gen_arena(ln->gen), dir);
+}
+
 static int
 path_set(struct tw_line *ln)
 {

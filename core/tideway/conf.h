@@ -160,4 +160,9 @@ TW_API bool tw_gen_may_fork(const struct tw_gen *gen);
 TW_API int tw_kw_apply(struct tw_gen *gen, const struct tw_kw *kw, char *const *word,
     int n_words, void *state, struct tw_err *err);
 
+/** tw_line_dir - where relative names of files on the line begin (default-path),
+ * for what is opened when the line has been read. returns: gen; NULL: where the
+ * program was started. */
+TW_API const char *tw_line_dir(const struct tw_line *ln);
+
 #endif

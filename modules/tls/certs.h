@@ -64,6 +64,7 @@ struct tls_certs {
 	struct tls_src *first, **last;
 	const char *file;        /* gen: where the line stands */
 	int line;
+	const char *dir;         /* gen: where relative names begin; NULL: as usual */
 	const struct tw_proxy *px;
 	const struct tw_bind *bind; /* the first of the copies */
 	bool strict;             /* strict-sni */
@@ -118,6 +119,8 @@ struct tls_certs *tls__certs_new(struct tw_gen *gen, const char *file, int line)
 /** tls__list_get - reads what the word names, or finds it. returns: NULL: it was
  * reported at the line. */
 struct tls_list *tls__list_get(struct tls_certs *line, const struct tls_src *src);
+/** tls__crt_name - what a relative name stands for on the line: crt-base. gen */
+const char *tls__crt_name(const struct tls_certs *line, const char *name);
 /** tls__list_add_path - a file, or its bundle. */
 int tls__list_add_path(const struct tls_certs *line, struct tls_list *list,
     const char *path, struct tw_err *err);

@@ -34,7 +34,6 @@ set_words(
 static int
 line_read(struct tls_certs *line, struct tls_list *list, char *text, int number)
 {
-	const struct tls_gen *const g = tls_gen_of(line->side.gen);
 	struct tls_entry **const from = list->last;
 	const struct tls_variant *variant;
 	struct tls_crt_line l;
@@ -44,8 +43,7 @@ line_read(struct tls_certs *line, struct tls_list *list, char *text, int number)
 	if (rc == 0)
 		return 0;
 	if (rc < 0 ||
-	    tls__list_add_path(line, list,
-		tls__file(line->side.gen, g->crt_base, l.word[0]), &err) < 0)
+	    tls__list_add_path(line, list, tls__crt_name(line, l.word[0]), &err) < 0)
 		return line_fail(line, list, number, &err);
 	set_words(list, from, &l, number);
 	if (tls__variant_get(line, *from, &variant, &err) < 0)

@@ -25,8 +25,10 @@ certs_of(struct tw_line *ln)
 {
 	struct tls_bind *const tb = ln->state;
 
-	if (tb->certs == NULL)
+	if (tb->certs == NULL) {
 		tb->certs = tls__certs_new(ln->gen, ln->file, ln->number);
+		tb->certs->dir = tw_line_dir(ln);
+	}
 	return tb->certs;
 }
 
@@ -101,7 +103,10 @@ tls_set_sign(struct tw_line *ln)
 	if (strcmp(ln->kw->word, "ca-sign-pass") == 0)
 		c->sign_pass = word;
 	else
-		c->sign_file = tls__file(ln->gen, tls_gen_of(ln->gen)->ca_base, word);
+		c->sign_file = tls__file(ln->gen,
+		    tls_gen_of(ln->gen)->ca_base != NULL ? tls_gen_of(ln->gen)->ca_base
+							 : c->dir,
+		    word);
 	return 0;
 }
 

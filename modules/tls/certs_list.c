@@ -317,12 +317,20 @@ add_dir(const struct tls_certs *line, struct tls_list *list, const char *word)
 
 /* --- all of it --- */
 
+const char *
+tls__crt_name(const struct tls_certs *line, const char *name)
+{
+	const char *const base = tls_gen_of(line->side.gen)->crt_base;
+
+	return tls__file(line->side.gen, base != NULL ? base : line->dir, name);
+}
+
 /* "DIR/" is "DIR". */
 static const char *
-name_of(struct tw_gen *gen, const char *word)
+name_of(const struct tls_certs *line, const char *word)
 {
-	char *const name = tw_arena_strdup(
-	    tw_gen_arena(gen), tls__file(gen, tls_gen_of(gen)->crt_base, word));
+	char *const name =
+	    tw_arena_strdup(tw_gen_arena(line->side.gen), tls__crt_name(line, word));
 	size_t len = strlen(name);
 
 	while (len > 1 && name[len - 1] == '/')
@@ -370,7 +378,8 @@ tls__list_get(struct tls_certs *line, const struct tls_src *src)
 {
 	struct tw_gen *const gen = line->side.gen;
 	const bool is_crt_list = strcmp(src->word, "crt-list") == 0;
-	const char *const name = is_crt_list ? src->name : name_of(gen, src->name);
+	const char *const name = is_crt_list ? tls__file(gen, line->dir, src->name)
+					     : name_of(line, src->name);
 	struct tls_list *list = list_seek(gen, name, is_crt_list);
 
 	if (list == NULL) {

@@ -48,7 +48,8 @@ tls_set_store_base(struct tw_line *ln)
 
 	if (*at != NULL)
 		return tw_line_fail(ln, -1, "'%s' already specified.", ln->kw->word);
-	*at = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
+	*at = tls__file(ln->gen, tw_line_dir(ln),
+	    tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0)));
 	return 0;
 }
 
@@ -102,9 +103,10 @@ base_of(const struct tw_line *ln, bool is_key)
 	const struct crt_store *const s = ln->section;
 	const struct tls_gen *const g = tls_gen_of(ln->gen);
 
-	if (is_key)
-		return s->key_base != NULL ? s->key_base : g->key_base;
-	return s->crt_base != NULL ? s->crt_base : g->crt_base;
+	const char *const own = is_key ? s->key_base : s->crt_base;
+	const char *const global = is_key ? g->key_base : g->crt_base;
+
+	return own != NULL ? own : global != NULL ? global : tw_line_dir(ln);
 }
 
 static int

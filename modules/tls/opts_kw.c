@@ -245,15 +245,19 @@ file_set(struct tw_line *ln, const char *file)
 int
 tls_set_ca(struct tw_line *ln)
 {
+	const char *const base = tls_gen_of(ln->gen)->ca_base;
+
 	return file_set(ln,
-	    tls__file(ln->gen, tls_gen_of(ln->gen)->ca_base,
+	    tls__file(ln->gen, base != NULL ? base : tw_line_dir(ln),
 		tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0))));
 }
 
 int
 tls_set_gen_file(struct tw_line *ln)
 {
-	return file_set(ln, tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0)));
+	return file_set(ln,
+	    tls__file(ln->gen, tw_line_dir(ln),
+		tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0))));
 }
 
 int
@@ -263,7 +267,8 @@ tls_set_base(struct tw_line *ln)
 
 	if (*base != NULL)
 		return tw_line_fail(ln, -1, "'%s' already specified.", ln->kw->word);
-	*base = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
+	*base = tls__file(ln->gen, tw_line_dir(ln),
+	    tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0)));
 	return 0;
 }
 
