@@ -160,7 +160,7 @@ subtest 'wrong lines' => sub {
 		["b.pem [ciphers NONE]", "unable to set SSL cipher list to 'NONE'"],
 		["b.pem [npn h2]", 'npn'],
 		["b.pem [allow-0rtt]", "'allow-0rtt' is not supported yet"],
-		["b.pem [ocsp-update on]", "'ocsp-update' is not supported yet"],
+		["b.pem [ocsp-update x]", "ocsp-update : expects 'on' or 'off', not 'x'"],
 	);
 	for my $c (@cases) {
 		my $list = Tideway::Test::spew('wrong.list', "a.pem\n# one\n$c->[0]\n");

@@ -136,6 +136,81 @@ subtest 'server names' => sub {
 };
 stop_proxy($p);
 
+subtest 'lines of a crt-list' => sub {
+	my $list = Tideway::Test::spew('list', "$W\n");
+	my $n = "$dir/new.pem";
+	my $ca2 = ca('Other');
+	my $alice = cert('alice', ca => $ca2, client => 1);
+
+	$p = start_proxy(config([ "{BIND:l} ssl crt-list $list", "{BIND:k} ssl crt-list $list" ]));
+	my $client = sub {
+		my $m = https_get($p->addr('l'), sni => $_[0], $_[1] ? (cert => $_[1]) : (), close => 1);
+		return $m->status;
+	};
+	is(ask("new ssl cert $n"), "New empty certificate store '$n'!", 'new');
+	payload("set ssl cert $n", pem($fresh->{pem}));
+	like(ask("commit ssl cert $n"), qr/Success!/, 'committed');
+	is(payload("add ssl crt-list $list", "$n [alpn http/1.1 ssl-min-ver TLSv1.3] *.new.test !no.new.test\n"),
+	    "Inserting certificate '$n' in crt-list '$list'..\nSuccess!", 'added with options and filters');
+	is(names($_, 'a.new.test'), 'CN = new.test', "shown on $_") for qw(l k);
+	is(names('l', 'no.new.test'), 'CN = www.test', 'not for a name left out');
+	is(s_client($p->addr('l'), sni => 'a.new.test', version => 'tls1_2')->{connected}, 0, 'its versions hold');
+	like(payload("add ssl crt-list $list", "$n [nonsense] x.test\n"), qr/\ACan't edit the crt-list: .*nonsense/, 'a bad option');
+	like(ask("show ssl crt-list -n $list"), qr/^\Q$n\E:2 \[alpn http\/1\.1 ssl-min-ver TLSv1\.3\] \*\.new\.test !no\.new\.test\z/m, 'shown, the bad one is not');
+	like(ask('show ssl sni'), qr/\t\*\.new\.test\t!no\.new\.test\tecdsa\t\Q$n\E\t/, 'and its names');
+	# a CA file that was never on the disk
+	is(ask('new ssl ca-file live.crt'), "New CA file created 'live.crt'!", 'a new CA file');
+	is(payload('set ssl ca-file live.crt', pem($ca2->{crt})), 'transaction created for CA live.crt!', 'set');
+	is(ask('commit ssl ca-file live.crt'), "Committing live.crt\nSuccess!", 'committed');
+	like(payload("add ssl crt-list $list", "$n [ca-file live.crt verify required] m.test\n"), qr/Success!/, 'a line asks for certificates');
+	is($client->('m.test', $alice), 200, 'of that authority');
+	is($client->('m.test'), 0, 'not without one');
+	is($client->('www.test'), 200, 'other names need none');
+	like(ask('show ssl ca-file live.crt'), qr/^Status: Used$/m, 'used');
+	like(ask('del ssl ca-file live.crt'), qr/in use, can't be deleted/, 'not to be deleted');
+	stop_proxy($p);
+};
+
+subtest 'CA and CRL files' => sub {
+	my ($one, $two) = (ca('One'), ca('Two'));
+	my $a = cert('alice', ca => $one, client => 1);
+	my $b = cert('bob', ca => $two, client => 1);
+	my $crl = crl($one);
+	my $file = bundle('one.crt', $one->{crt});
+
+	$p = start_proxy(config([ "{BIND:r} ssl crt $W ca-file $file verify required",
+	    "{BIND:c} ssl crt $W ca-file $file crl-file $crl verify required" ]));
+	my $may = sub {
+		my ($bind, $who) = @_;
+		return https_get($p->addr($bind), sni => 'www.test', cert => $who, close => 1)->status == 200;
+	};
+	my $open = https_get($p->addr('r'), sni => 'www.test', cert => $a);
+	ok($may->('r', $a) && $may->('c', $a), 'one may');
+	ok(!$may->('r', $b) && !$may->('c', $b), 'the other may not');
+	my $cas = sub { join '|', sort @{ s_client($p->addr('r'), sni => 'www.test')->{client_cas} } };
+	is($cas->(), 'CN = One', 'asked for');
+	payload("set ssl ca-file $file", pem($two->{crt}));
+	ok($may->('r', $a), 'not in force yet');
+	is(ask("commit ssl ca-file $file"), "Committing $file..\nSuccess!", 'committed');
+	ok(!$may->('r', $a) && $may->('r', $b), 'now the other one');
+	is($cas->(), 'CN = Two', 'asked for');
+	is(https_get($p->addr('r'), conn => $open->{conn})->status, 200, 'an open connection goes on');
+	is(payload("add ssl ca-file $file", pem($one->{crt})), "transaction created for CA $file!", 'one is added');
+	like(ask("show ssl ca-file *$file"), qr/Certificate #2:/, 'both');
+	like(ask("commit ssl ca-file $file"), qr/Success!/, 'committed');
+	ok($may->('r', $a) && $may->('r', $b), 'both may');
+	is($cas->(), 'CN = One|CN = Two', 'both are asked for');
+	revoke($one, $a);
+	payload("set ssl crl-file $crl", pem(crl($one), crl($two)));
+	ok($may->('c', $a), 'not in force yet');
+	is(ask("commit ssl crl-file $crl"), "Committing $crl.\nSuccess!", 'committed');
+	ok(!$may->('c', $a) && $may->('c', $b), 'revoked');
+	ok($may->('r', $a), 'where there is no list it is not');
+	$p->signal('USR2');
+	ok(wait_until { $may->('r', $a) && !$may->('r', $b) }, 'after a reload files count again');
+	stop_proxy($p);
+};
+
 subtest 'without TLS' => sub {
 	$p = start_proxy(config(['{BIND:a}']));
 	is(ask('show ssl cert'), '# filename', 'no certificate');

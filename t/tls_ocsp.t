@@ -256,6 +256,42 @@ subtest 'through a proxy' => sub {
 	stop_proxy($p);
 };
 
+subtest 'lines of a crt-list' => sub {
+	my ($on, $off) = (site('on', 'ok'), site('off', 'ok'));
+	my $list = Tideway::Test::spew('list', "$on->{pem} [ocsp-update on]
+$off->{pem} [ocsp-update off alpn http/1.1]
+$on->{pem} [ocsp-update on] alias.test\n");
+	my $conf = sub { return config($_[0]) . "frontend f
+    bind {BIND:f} ssl crt-list $list\n" };
+	my $see = sub {
+		return s_client($p->addr('f'), sni => $_[0], ocsp => 1)->{ocsp} // 'none';
+	};
+
+	for my $mode (qw(off on)) {
+		$p = start_proxy($conf->("ocsp-update.mode $mode"));
+		ok(wait_until { $see->('on.test') eq 'good' }, "mode $mode: on");
+		is($see->('alias.test'), 'good', 'of the same certificate');
+		is($see->('off.test'), 'none', 'off');
+		unlike(ask('show ssl ocsp-updates'), qr/off\.pem/, 'off, not to be updated');
+		stop_proxy($p);
+	}
+	my %bad = ("$on->{pem} [ocsp-update on]\n$on->{pem} [ocsp-update off] b.test\n" =>
+	    qr/Incompatibilities found in OCSP update mode for certificate \S+on\.pem/,
+	    "$on->{pem} [ocsp-update x]\n" => qr/ocsp-update : expects 'on' or 'off', not 'x'/,
+	    "$on->{pem} [ocsp-update]\n" => qr/ocsp-update : expects 'on' or 'off', not ''/);
+	for (sort keys %bad) {
+		Tideway::Test::spew('list', $_);
+		my $r = check_config($conf->('') =~ s/\{BIND:f\}/127.0.0.1:0/r);
+		is($r->{code}, 1, 'refused');
+		like($r->{all}, $bad{$_}, 'it says why');
+	}
+	my $plain = cert('plain.test', ca => $root);
+	Tideway::Test::spew('list', "$plain->{pem} [ocsp-update on]\n");
+	my $r = check_config($conf->('') =~ s/\{BIND:f\}/127.0.0.1:0/r, '-V');
+	is($r->{code}, 0, 'no responder: nothing to do');
+	like($r->{all}, qr/plain|cert\d+\.pem' names no OCSP responder/, 'it says so');
+};
+
 subtest 'words' => sub {
 	my %bad = ('ocsp-update.mode x' => qr/expects 'on' or 'off', not 'x'/,
 	    'ocsp-update.disable' => qr/ocsp-update\.disable/,

@@ -7,6 +7,7 @@
  * Configuration and control thread.
  */
 #include "certs.h"
+#include "ocsp.h"
 
 /* What may stand there, of this module's keywords for bind lines. */
 static bool
@@ -28,7 +29,7 @@ keyword(const char *word, struct tw_err *err)
 {
 	const struct tw_kw *kw = tls_self->module->keywords;
 
-	if (strcmp(word, "allow-0rtt") == 0 || strcmp(word, "ocsp-update") == 0) {
+	if (strcmp(word, "allow-0rtt") == 0) {
 		tw_err_set(
 		    err, "the option '%s' is not supported yet in a crt-list", word);
 		return NULL;
@@ -45,6 +46,12 @@ apply(struct tw_gen *gen, const struct tls_entry *e, struct tls_opts *o,
     struct tw_err *err)
 {
 	for (int i = 0; i < e->n_options;) {
+		if (strcmp(e->option[i], "ocsp-update") == 0) {
+			if (tls__ocsp_option(e, i, err) < 0)
+				return -1;
+			i += 2;
+			continue;
+		}
 		const struct tw_kw *const kw = keyword(e->option[i], err);
 		const int left = e->n_options - i;
 

@@ -118,6 +118,15 @@ line_of(const char *text)
 	return line != NULL ? line : strdup(text);
 }
 
+static bool
+is_in_dir(const char *dir, const char *name)
+{
+	const size_t len = strlen(dir);
+
+	return strncmp(dir, name, len) == 0 && name[len] == '/' &&
+	    strchr(name + len + 1, '/') == NULL;
+}
+
 static int
 add(struct tls_list *list, char *line, struct tw_err *err)
 {
@@ -129,6 +138,11 @@ add(struct tls_list *list, char *line, struct tw_err *err)
 	snprintf(name, sizeof(name), "%.*s", (int)len, line);
 	if (tls__ctl_is_empty(name))
 		return tw_err_set(err, "certificate '%s' is empty!", name);
+	if (list->kind == TLS_LIST_DIR && !is_in_dir(list->name, name))
+		return tw_err_set(err,
+		    "'%s' is a directory, certificate path '%s' must contain the "
+		    "directory path",
+		    list->name, name);
 	if (tls__list_add(gen, list, line, err) < 0)
 		return -1;
 	for (e = list->first; e != NULL && e->next != NULL; e = e->next)
@@ -230,7 +244,9 @@ entry_find(const struct tls_list *list, const char *name, int number,
 			*found = e;
 	}
 	if (n == 0)
-		return tw_err_set(err, "certificate '%s' does not exist!", name);
+		return tw_err_set(err,
+		    "certificate '%s' can't be found in crt-list '%s'!", name,
+		    list->name);
 	numbers(list, name, &o);
 	if (*found == NULL)
 		return tw_err_set(err,

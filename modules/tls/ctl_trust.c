@@ -286,8 +286,8 @@ user_renew(struct user *u)
 		tw_retire(trust_free, was);
 }
 
-static bool
-is_live(struct tw_gen *gen, const char *name)
+bool
+tls__ca_is_live(struct tw_gen *gen, const char *name)
 {
 	const struct tls_ca *const ca = name == NULL ? NULL : tls__ca_find(gen, name);
 
@@ -315,8 +315,9 @@ tls__trust_begin(
 	note(gen, o->ca_file, false);
 	note(gen, o->ca_verify_file, false);
 	note(gen, o->crl_file, true);
-	if (is_live(gen, o->ca_file) || is_live(gen, o->ca_verify_file) ||
-	    is_live(gen, o->crl_file))
+	if (tls__ca_is_live(gen, o->ca_file) ||
+	    tls__ca_is_live(gen, o->ca_verify_file) ||
+	    tls__ca_is_live(gen, o->crl_file))
 		user_renew(u);
 	pthread_mutex_lock(&lock);
 	LIST_INSERT_HEAD(&users, u, link);
@@ -331,7 +332,7 @@ tls__trust_has(SSL_CTX *ctx, const char *file)
 {
 	const struct user *const u = SSL_CTX_get_ex_data(ctx, ex_index);
 
-	return u != NULL && is_live(u->gen, file);
+	return u != NULL && tls__ca_is_live(u->gen, file);
 }
 
 void

@@ -35,6 +35,8 @@ void tls__trust_apply(SSL *ssl);
 
 /** tls__ca_find - returns: borrow; NULL: there is none of that name. */
 struct tls_ca *tls__ca_find(struct tw_gen *gen, const char *name);
+/** tls__ca_is_live - what it holds was not read with the configuration. */
+bool tls__ca_is_live(struct tw_gen *gen, const char *name);
 struct tls_ca *tls__ca_new(struct tw_gen *gen, const char *name, bool is_crl);
 void tls__ca_free(struct tls_ca **ca);
 /** tls__ca_take - out of the generation's list. in: ca, the caller's from now on. */

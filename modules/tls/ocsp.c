@@ -360,13 +360,12 @@ tls__ocsp_attach(struct tw_gen *gen, struct tls_cert *cert, enum tls_ocsp_mode m
 		return -1;
 	uri = mode == TLS_OCSP_ON ? uri_of(cert->leaf) : NULL;
 	if (cert->ocsp.p == NULL && uri == NULL) {
-		free(uri);
-		return asked
-		    ? tw_err_set(err,
-			  "'%s' has an OCSP auto-update set to 'on' but names no "
-			  "responder: leave out 'ocsp-update on'",
-			  cert->path)
-		    : 0;
+		if (asked)
+			tw_gen_hint(gen, NULL, 0,
+			    "'%s' names no OCSP responder: 'ocsp-update on' does "
+			    "nothing for it.",
+			    cert->path);
+		return 0;
 	}
 	free(uri);
 	o = entry_of(cert);
@@ -385,6 +384,16 @@ tls__ocsp_attach(struct tw_gen *gen, struct tls_cert *cert, enum tls_ocsp_mode m
 		use_new(gen, o, cert->path, mode);
 	}
 	return 0;
+}
+
+int
+tls__ocsp_option(const struct tls_entry *e, int i, struct tw_err *err)
+{
+	const char *const word = i + 1 < e->n_options ? e->option[i + 1] : "";
+
+	if (strcmp(word, "on") == 0 || strcmp(word, "off") == 0)
+		return 0;
+	return tw_err_set(err, "ocsp-update : expects 'on' or 'off', not '%s'", word);
 }
 
 int

@@ -100,6 +100,8 @@ int tls__ocsp_attach(struct tw_gen *gen, struct tls_cert *cert, enum tls_ocsp_mo
     struct tw_err *err);
 /** tls__ocsp_entry - the same with what the entry of a crt-list says. */
 int tls__ocsp_entry(struct tw_gen *gen, const struct tls_entry *e, struct tw_err *err);
+/** tls__ocsp_option - "ocsp-update on" is the i-th of its options. */
+int tls__ocsp_option(const struct tls_entry *e, int i, struct tw_err *err);
 /** tls__ocsp_list - of all entries. returns: -1: it was reported at the line. */
 int tls__ocsp_list(const struct tls_certs *line, const struct tls_list *list);
 /** tls__ocsp_detach - the certificate of that path is not used any more. */

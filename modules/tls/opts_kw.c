@@ -9,6 +9,7 @@
 
 #include <openssl/x509_vfy.h>
 
+#include "ctl_trust.h"
 #include "opts_kw.h"
 
 static const struct {
@@ -235,7 +236,8 @@ tls_set_ignore(struct tw_line *ln)
 static int
 file_set(struct tw_line *ln, const char *file)
 {
-	if (file[0] != '@' && access(file, R_OK) != 0)
+	if (file[0] != '@' && access(file, R_OK) != 0 &&
+	    !tls__ca_is_live(ln->gen, file))
 		return tw_line_fail(
 		    ln, 0, "'%s' : unable to load %s", ln->kw->word, file);
 	*(const char **)((char *)ln->state + ln->kw->offset) = file;
