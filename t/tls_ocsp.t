@@ -275,6 +275,19 @@ $on->{pem} [ocsp-update on] alias.test\n");
 		unlike(ask('show ssl ocsp-updates'), qr/off\.pem/, 'off, not to be updated');
 		stop_proxy($p);
 	}
+	my $store = sub { return config('ocsp-update.mode on') . "crt-store st
+    load crt $on->{crt} key $on->{key} issuer $root->{crt} alias on ocsp-update on
+    load crt $off->{crt} key $off->{key} issuer $root->{crt} alias off ocsp-update $_[0]
+frontend f
+    bind {BIND:f} ssl crt \@st/on crt \@st/off\n" };
+	$p = start_proxy($store->('off'));
+	ok(wait_until { $see->('on.test') eq 'good' }, 'a load line: on');
+	is($see->('off.test'), 'none', 'off');
+	like(ask('show ssl ocsp-updates'), qr{ \| \@st/on \| }, 'by its name');
+	unlike(ask('show ssl ocsp-updates'), qr{\@st/off}, 'not the other one');
+	stop_proxy($p);
+	like(check_config($store->('x') =~ s/\{BIND:f\}/127.0.0.1:0/r)->{all},
+	    qr/'load' : 'ocsp-update' expects 'on' or 'off', not 'x'/, 'another word');
 	my %bad = ("$on->{pem} [ocsp-update on]\n$on->{pem} [ocsp-update off] b.test\n" =>
 	    qr/Incompatibilities found in OCSP update mode for certificate \S+on\.pem/,
 	    "$on->{pem} [ocsp-update x]\n" => qr/ocsp-update : expects 'on' or 'off', not 'x'/,

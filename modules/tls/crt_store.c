@@ -8,6 +8,7 @@
 
 #include "certs.h"
 #include "crt_store.h"
+#include "ocsp.h"
 
 struct crt_store {
 	const char *name;                /* gen; "": it has none */
@@ -67,7 +68,7 @@ static const struct {
 	{ "issuer", offsetof(struct tls_crt_load, issuer), true },
 	{ "sctl", offsetof(struct tls_crt_load, sctl), true },
 	{ "alias", 0, true },
-	{ "ocsp-update", 0, false },
+	{ "ocsp-update", offsetof(struct tls_crt_load, ocsp_update), true },
 	{ "acme", 0, false },
 	{ "domains", 0, false },
 	{ "bits", 0, false },
@@ -92,8 +93,8 @@ part_of(struct tw_line *ln, int i)
 		return (int)k;
 	}
 	return tw_line_fail(ln, i,
-	    "'load' : unknown word '%s'; expected crt, key, alias, ocsp, issuer or "
-	    "sctl",
+	    "'load' : unknown word '%s'; expected crt, key, alias, ocsp, issuer, "
+	    "sctl or ocsp-update",
 	    tw_arg(ln, i));
 }
 
@@ -129,9 +130,14 @@ load_words(
 		if (at == alias && strchr(word, '/') != NULL)
 			return tw_line_fail(
 			    ln, i + 1, "'load' : an alias must not contain '/'");
+		if (at == &l->ocsp_update && strcmp(word, "on") != 0 &&
+		    strcmp(word, "off") != 0)
+			return tw_line_fail(ln, i + 1,
+			    "'load' : 'ocsp-update' expects 'on' or 'off', not '%s'",
+			    word);
 		if (at == &l->crt)
 			*crt = word;
-		*at = at == alias
+		*at = at == alias || at == &l->ocsp_update
 		    ? word
 		    : tls__file(ln->gen, base_of(ln, at == &l->key), word);
 	}
@@ -186,6 +192,10 @@ tls__crt_stores_load(struct tw_gen *gen)
 			    tw_gen_fail(gen, l->file, l->line, "'load' : %s", err.text);
 			continue;
 		}
+		if (l->ocsp_update != NULL)
+			cert->ocsp_update = strcmp(l->ocsp_update, "on") == 0
+			    ? TLS_OCSP_ON
+			    : TLS_OCSP_OFF;
 		tls__cert_complete(gen, cert);
 		tls__warn_dates(gen, l->file, l->line, cert);
 		TW_ASSERT(tls__store_set(tls__store_of(gen), cert) == NULL);

@@ -16,6 +16,7 @@ struct tls_crt_load {
 	const char *crt, *key, *ocsp, *issuer, *sctl; /* files; NULL: not said */
 	const char *file;
 	int line;
+	const char *ocsp_update;   /* "on", "off"; NULL: not said */
 };
 
 extern const struct tw_section tls__sections[];

@@ -134,6 +134,7 @@ cert_copy(const struct tls_cert *from)
 	c->issuer = x509_ref(from->issuer);
 	bytes_copy(&c->ocsp, &from->ocsp);
 	bytes_copy(&c->sctl, &from->sctl);
+	c->ocsp_update = from->ocsp_update;
 	return c;
 }
 
@@ -165,6 +166,7 @@ set_pem(struct tls_cert **c, struct tw_str pem, struct tw_err *err)
 	static const struct tls_load alone = { .extras = 0 };
 	struct tls_cert *fresh = cert_blank((*c)->path);
 
+	fresh->ocsp_update = (*c)->ocsp_update;
 	if (tls__cert_read(fresh, pem, &alone, err) < 0) {
 		tls__cert_unref(&fresh);
 		return -1;
@@ -521,8 +523,6 @@ tls_cmd_new_cert(struct tw_cli *cli, int argc, char *const argv[])
 {
 	if (argc == 0)
 		tw_cli_msg(cli, TW_ERR, "'new ssl cert' expects a filename\n");
-	else if (tls__store_of(tw_gen_running()) == NULL)
-		tw_cli_msg(cli, TW_ERR, "There is no 'bind' line with 'ssl'!\n");
 	else if (is_known(argv[0]))
 		tw_cli_msg(cli, TW_ERR, "Certificate '%s' already exists!\n", argv[0]);
 	else {

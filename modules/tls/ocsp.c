@@ -328,6 +328,14 @@ tls__ocsp_detach(struct tw_gen *gen, const char *path)
 		use_free(u);
 }
 
+static int
+conflict(const struct tls_cert *cert, struct tw_err *err)
+{
+	return tw_err_set(err,
+	    "Incompatibilities found in OCSP update mode for certificate %s",
+	    cert->path);
+}
+
 /* What the line says, else the global section. errors: -1: another line of the
  * same certificate says otherwise. */
 static int
@@ -342,9 +350,7 @@ mode_of(struct tw_gen *gen, const struct tls_cert *cert, enum tls_ocsp_mode *mod
 		*mode = g->ocsp.update ? TLS_OCSP_ON : TLS_OCSP_OFF;
 	if (u == NULL || u->mode == *mode || u->ocsp != tls__ocsp_of(cert->leaf))
 		return 0;
-	return tw_err_set(err,
-	    "Incompatibilities found in OCSP update mode for certificate %s",
-	    cert->path);
+	return conflict(cert, err);
 }
 
 int
@@ -405,6 +411,11 @@ tls__ocsp_entry(struct tw_gen *gen, const struct tls_entry *e, struct tw_err *er
 		if (strcmp(e->option[i], "ocsp-update") == 0)
 			mode = strcmp(e->option[i + 1], "on") == 0 ? TLS_OCSP_ON
 								   : TLS_OCSP_OFF;
+	if (mode != TLS_OCSP_UNSET && e->cert->ocsp_update != TLS_OCSP_UNSET &&
+	    mode != (enum tls_ocsp_mode)e->cert->ocsp_update)
+		return conflict(e->cert, err);
+	if (mode == TLS_OCSP_UNSET)
+		mode = e->cert->ocsp_update;
 	return tls__ocsp_attach(gen, e->cert, mode, err);
 }
 

@@ -52,6 +52,7 @@ struct tls_cert {
 	X509 *issuer;           /* owns: for OCSP; NULL: unknown */
 	struct tls_bytes ocsp;  /* DER, as in the file */
 	struct tls_bytes sctl;  /* RFC 6962, section 3.3: a list with its length */
+	uint8_t ocsp_update;    /* enum tls_ocsp_mode: what its `load` line says */
 	enum tls_kind kind;
 	char **names; /* owns: subjectAltName's DNS names, then the CNs */
 	int n_names;
