@@ -211,6 +211,33 @@ subtest 'CA and CRL files' => sub {
 	stop_proxy($p);
 };
 
+subtest 'when they expire' => sub {
+	my $soon = cert('soon.test', ca => $root, days => 3);
+	my $late = cert('late.test', ca => $root, days => -2);
+	my $long = cert('long.test', ca => $root, file => 'l' x 80);
+
+	$p = start_proxy(config([ "{BIND:a} ssl crt $W crt $soon->{pem} crt $late->{pem} crt $long->{pem}",
+	    "{BIND:s}\n    mode http\n    stats enable\n    http-request use-service prometheus-exporter if { path /metrics }" ]));
+	my $get = sub { $p->get('s', $_[0])->body };
+	my $m = $get->('/metrics?scope=certificate');
+	my %end = $m =~ /^haproxy_certificate_not_after_timestamp_seconds\{.*?serial="(\w+)"\} (\d+)$/mg;
+	is(keys %end, 4, 'metrics of four');
+	my ($days) = map { int(($end{ $soon->{serial} } - time) / 86400) } 1;
+	ok($days == 2 || $days == 3, 'in days') or diag $days;
+	cmp_ok($end{ $late->{serial} }, '<', time, 'expired');
+	like($m, qr/^# TYPE haproxy_certificate_not_before_timestamp_seconds gauge$/m, 'begins');
+	like($m, qr/not_after_timestamp_seconds\{name="\Q$W\E",subject="www\.test",serial="\Q$old->{serial}\E"\}/, 'labels');
+	like($m, qr/name="l+\.pem",subject="long\.test"/, 'the end of a long name');
+	my $page = $get->('/haproxy?stats');
+	like($page, qr/Certificates.*?late\.test.*?expired.*?soon\.test.*?valid.*?www\.test/s, 'on the page, what ends first in front');
+	ok($get->('/haproxy?stats;json') =~ /"objType":"Certificates"/, 'in JSON');
+	payload("set ssl cert $late->{pem}", pem($next->{pem}));
+	ask("commit ssl cert $late->{pem}");
+	like($get->('/metrics?scope=certificate'), qr/serial="\Q$next->{serial}\E"/, 'the new one');
+	unlike($get->('/metrics?scope=certificate'), qr/serial="\Q$late->{serial}\E"/, 'not the old one');
+	stop_proxy($p);
+};
+
 subtest 'without TLS' => sub {
 	$p = start_proxy(config(['{BIND:a}']));
 	is(ask('show ssl cert'), '# filename', 'no certificate');

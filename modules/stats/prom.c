@@ -166,9 +166,9 @@ object_next(struct prom *p, struct prom_at *at)
 {
 	if (at->scope == PROM_GLOBAL)
 		return p->i_part++ == 0;
-	if (at->scope == PROM_STICKTABLE) {
+	if (at->scope == PROM_STICKTABLE || at->scope == PROM_CERTIFICATE) {
 		at->row = &p->row;
-		return prom_table_row(p->gen, p->i_part++, &p->row);
+		return prom_table_row(p->gen, at->scope, p->i_part++, &p->row);
 	}
 	while (p->i_proxy < p->n_proxies) {
 		at->px = p->px[p->i_proxy];
@@ -259,7 +259,7 @@ static bool
 scope_take(struct prom *p, struct tw_str word)
 {
 	static const char *const words[] = { "global", "frontend", "listener",
-		"backend", "server", "sticktable" };
+		"backend", "server", "sticktable", "certificate" };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++) {
 		if (tw_str_eq(word, TW_STR("*")) ||

@@ -20,6 +20,7 @@ enum prom_scope {
 	PROM_BACKEND,
 	PROM_SERVER,
 	PROM_STICKTABLE,
+	PROM_CERTIFICATE,
 	PROM_N_SCOPES
 };
 
@@ -32,7 +33,7 @@ struct prom_at {
 	const struct prom_metric *metric;
 	struct tw_out *out;
 	const struct tw_process_info *process; /* PROM_GLOBAL */
-	const struct tw_stats_row *row;        /* PROM_STICKTABLE */
+	const struct tw_stats_row *row;        /* PROM_STICKTABLE, PROM_CERTIFICATE */
 };
 
 enum prom_source {
@@ -70,8 +71,10 @@ uint64_t prom_sum(const struct prom_at *at, enum tw_cnt id);
 
 /* --- prom_tables.c --- */
 extern const struct prom_metric prom_table_metrics[];
-/** prom_table_row - the i-th stick table, as its module tells it. */
-bool prom_table_row(struct tw_gen *gen, int i, struct tw_stats_row *row);
+extern const struct prom_metric prom_certificate_metrics[];
+/** prom_table_row - the i-th stick table or certificate, as its module tells it. */
+bool prom_table_row(struct tw_gen *gen, enum prom_scope scope, int i,
+    struct tw_stats_row *row);
 
 /* --- prom_states.c --- */
 void prom_status(const struct prom_at *at);

@@ -18,6 +18,7 @@
 #include <tideway/assert.h>
 
 #include "ctl.h"
+#include "expiry.h"
 
 static struct tls_cert *changed; /* owns; NULL: no transaction */
 static char **empties;           /* owns: names without a certificate */
@@ -459,6 +460,7 @@ commit(int *shown, struct tw_err *err)
 	if (*shown > 0 && set_staple(gen, next, mode, err) < 0)
 		tw_log(TW_WARNING, "%s: %s", next->path, err->text);
 	tls__cert_unref(&next);
+	tls__expiry_renew(gen);
 	empty_del(changed->path);
 	tls__cert_unref(&changed);
 	return 0;
@@ -549,6 +551,7 @@ del(const char *path, struct tw_err *err)
 	tls__ocsp_detach(gen, path);
 	cert = tls__store_take(store, path);
 	tls__cert_unref(&cert);
+	tls__expiry_renew(gen);
 	return 0;
 }
 

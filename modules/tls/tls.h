@@ -98,6 +98,7 @@ struct tls_gen {
 	bool cas_end;               /* they are freed with the generation */
 	uint32_t ticket_rotation_ms; /* tune.ssl.ticket-rotation; 0: not said */
 	uint32_t maxsslconn, maxsslrate; /* 0: no limit */
+	_Atomic(struct tls_expiry *) expiry; /* shared; owns: expiry.h */
 };
 
 struct tls_state;

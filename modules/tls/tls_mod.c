@@ -14,6 +14,7 @@
 #include "fetch.h"
 #include "ctl.h"
 #include "ctl_trust.h"
+#include "expiry.h"
 #include "ocsp.h"
 #include "opts_kw.h"
 #include "server_kw.h"
@@ -117,7 +118,9 @@ tls_check(struct tw_gen *gen)
 	for (int i = 0; (px = tw_gen_proxy(gen, i)) != NULL; i++)
 		for (int j = 0; (bind = tw_proxy_bind(px, j)) != NULL; j++)
 			rc |= check_bind(gen, px, bind);
-	return rc | tls__servers_check(gen);
+	rc |= tls__servers_check(gen);
+	tls__expiry_renew(gen);
+	return rc;
 }
 
 static void
@@ -215,6 +218,7 @@ const struct tw_module tideway_module = {
 	.convs = tls_convs,
 	.logvars = tls_logvars,
 	.counters = counters,
+	.stats_tables = tls_stats_tables,
 	.load = tls_load,
 	.check = tls_check,
 	.server_check = tls__server_check,
