@@ -6,6 +6,7 @@
 # responder is an origin whose first path segment says how it behaves.
 use Tideway::Test;
 use Tideway::Cli;
+use Tideway::Dns;
 use Tideway::TLS;
 use MIME::Base64;
 
@@ -240,6 +241,25 @@ subtest 'the delay doubles' => sub {
 	$p = start_proxy(config("ocsp-update.mode on\n    tune.ssl.ocsp-update.mindelay 1\n"
 	    . '    tune.ssl.ocsp-update.maxdelay 1', $c = site('again', 'ok')));
 	ok(wait_until { ask('show ssl ocsp-updates') =~ m{again\.pem.* \| [3-9] \| 0 \| 1} }, 'maxdelay');
+	stop_proxy($p);
+};
+
+subtest 'a responder by its name' => sub {
+	my $host = $responder->addr =~ s/:.*//r;
+	my $dns = Tideway::Dns->new(zone => { 'ocsp.test/A' => ["$host"],
+	    'ocsp.test/AAAA' => 'empty', 'none.test/A' => 'nx', 'none.test/AAAA' => 'nx' });
+	my @c = map {
+		my $c = cert("$_.test", ca => $root, file => $_, ext => 'authorityInfoAccess = OCSP;URI:http://'
+		    . ($_ eq 'named' ? 'ocsp' : 'none') . '.test:' . $responder->port . "/$_.ok\n");
+		bundle("$_.pem", $c->{crt}, $root->{crt}, $c->{key});
+		Tideway::Test::spew("der.$_", slurp(ocsp_response($root, $c)));
+		$c
+	} qw(named lost);
+
+	$p = start_proxy(config('ocsp-update.mode on', @c) . "resolvers default
+    nameserver d ${\ $dns->addr}\n");
+	ok(wait_until { staple($c[0]) eq 'good' }, 'found by the resolvers section');
+	ok($p->wait_output(qr/lost\.pem from http:\S+: the responder's name is not known/), 'one that is not there');
 	stop_proxy($p);
 };
 

@@ -505,5 +505,4 @@ static const struct prom_metric server[] = {
 /* clang-format on */
 
 const struct prom_metric *const prom_metrics[PROM_N_SCOPES] = { process, frontend,
-	listener, backend, server, prom_table_metrics,
-	prom_certificate_metrics };
+	listener, backend, server, prom_table_metrics, prom_certificate_metrics };

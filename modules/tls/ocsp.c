@@ -16,7 +16,7 @@
 
 #include <tideway/assert.h>
 
-#include "ocsp.h"
+#include "ocsp_fetch.h"
 
 #define N_HEADS 1024u
 
@@ -301,6 +301,8 @@ use_new(
 	if (!g->ocsp.ends)
 		tw_arena_at_end(tw_gen_arena(gen), gen_ends, g);
 	g->ocsp.ends = true;
+	if (mode == TLS_OCSP_ON)
+		tls__fetch_prepare();
 	if (gen == tw_gen_running())
 		tls__ocsp_use_begin(u);
 }

@@ -271,6 +271,35 @@ try_next(struct tls_fetch *f)
 
 /* --- the name --- */
 
+/* The system's, as they were before the root directory was another one. */
+#define N_SERVERS 3 /* resolv.conf(5): MAXNS */
+static char servers[N_SERVERS][64];
+static int n_servers;
+
+void
+tls__fetch_prepare(void)
+{
+	FILE *const f = n_servers > 0 ? NULL : fopen("/etc/resolv.conf", "re");
+	char line[256];
+
+	while (
+	    f != NULL && n_servers < N_SERVERS && fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "nameserver %63s", servers[n_servers]) == 1)
+			n_servers++;
+	if (f != NULL)
+		fclose(f);
+}
+
+static struct evdns_base *
+dns_of_system(struct event_base *loop, int flags)
+{
+	struct evdns_base *const base = evdns_base_new(loop, flags);
+
+	for (int i = 0; base != NULL && i < n_servers; i++)
+		evdns_base_nameserver_ip_add(base, servers[i]);
+	return base;
+}
+
 static struct evdns_base *
 dns_new(void)
 {
@@ -278,12 +307,9 @@ dns_new(void)
 	const struct tw_nameservers *const ns =
 	    tw_gen_nameservers(tw_gen_running(), "default");
 	const int flags = EVDNS_BASE_DISABLE_WHEN_INACTIVE;
-	struct evdns_base *base = NULL;
+	struct evdns_base *const base =
+	    ns == NULL ? dns_of_system(loop, flags) : evdns_base_new(loop, flags);
 
-	if (ns == NULL)
-		base = evdns_base_new(loop, flags | EVDNS_BASE_INITIALIZE_NAMESERVERS);
-	if (base == NULL)
-		base = evdns_base_new(loop, flags);
 	for (int i = 0; base != NULL && ns != NULL && i < ns->n; i++) {
 		struct sockaddr_storage ss;
 		const socklen_t len = tw_addr_to_sockaddr(&ns->addr[i], &ss);
@@ -291,7 +317,7 @@ dns_new(void)
 		evdns_base_nameserver_sockaddr_add(
 		    base, (struct sockaddr *)&ss, len, 0);
 	}
-	if (base != NULL && ns != NULL)
+	if (base != NULL)
 		evdns_base_load_hosts(base, "/etc/hosts");
 	return base;
 }

@@ -17,6 +17,9 @@ typedef void tls_fetched_fn(
 struct tls_fetch *tls__fetch_new(const char *uri, const char *proxy, struct tw_str der,
     tls_fetched_fn *done, struct tls_ocsp *o);
 void tls__fetch_free(struct tls_fetch **f);
+/** tls__fetch_prepare - names will be asked for: notes the system's name servers.
+ * context: check(), control. */
+void tls__fetch_prepare(void);
 /** tls__fetch_fini - the name servers' base goes. */
 void tls__fetch_fini(void);
 
