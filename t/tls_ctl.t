@@ -211,6 +211,25 @@ subtest 'CA and CRL files' => sub {
 	stop_proxy($p);
 };
 
+subtest 'CA files of servers' => sub {
+	my ($one, $two) = (ca('One'), ca('Two'));
+	my $file = bundle('srv.crt', $one->{crt});
+	my $s = tls_origin(cert => cert('o.test', ca => $one));
+
+	$p = start_proxy("global\n    stats socket {DIR}/ctl.sock level admin\n" . defaults('retries 0')
+	    . "listen l\n    bind {BIND:l}\n    http-reuse never\n"
+	    . "    server s ${\ $s->addr} ssl verify required ca-file $file no-ssl-reuse sni str(o.test)\n");
+	is($p->get('l', '/')->status, 200, 'trusted');
+	like(ask("show ssl ca-file $file"), qr/^Status: Used$/m, 'used');
+	payload("set ssl ca-file $file", pem($two->{crt}));
+	like(ask("commit ssl ca-file $file"), qr/Success!/, 'another authority');
+	is($p->get('l', '/')->status, 503, 'not trusted any more');
+	payload("add ssl ca-file $file", pem($one->{crt}));
+	ask("commit ssl ca-file $file");
+	is($p->get('l', '/')->status, 200, 'both are');
+	stop_proxy($p);
+};
+
 subtest 'when they expire' => sub {
 	my $soon = cert('soon.test', ca => $root, days => 3);
 	my $late = cert('late.test', ca => $root, days => -2);
