@@ -11,6 +11,7 @@
 #define MODULE_TLS_FETCH_H
 
 #include <tideway/expr.h>
+#include <tideway/mux.h>
 
 #include "tls.h"
 
@@ -46,11 +47,24 @@ tls_check_fn tls__check_xxh;
 	    struct tw_cursor *cur, struct tw_sample *out)
 #define TLS_UNUSED ((void)req, (void)args, (void)cur, (void)out)
 
+/* Of several exchanges on one connection, each has that one's. */
+static inline struct tls_state *
+tls__carried(struct tw_conn *conn)
+{
+	return conn == NULL ? NULL : tls_state_of(tw_stream_carrier(conn));
+}
+
+static inline struct tls_state *
+tls__client(const struct tw_req *req)
+{
+	return tls__carried(tw_req_conn(req));
+}
+
 /** tls__client_ssl - returns: NULL: the client does not speak TLS. */
 static inline SSL *
 tls__client_ssl(const struct tw_req *req)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+	const struct tls_state *const st = tls__client(req);
 
 	return st == NULL ? NULL : st->ssl;
 }

@@ -20,7 +20,7 @@
 static X509 *
 client_cert(struct tw_req *req)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+	const struct tls_state *const st = tls__client(req);
 	X509 *x;
 
 	if (st == NULL)
@@ -289,25 +289,25 @@ TLS_GET(ssl_c_san)
 TLS_GET(ssl_c_used)
 {
 	TLS_UNUSED;
-	return tls_state_of(tw_req_conn(req)) != NULL &&
+	return tls__client(req) != NULL &&
 	    tls__give_bool(out, client_cert(req) != NULL);
 }
 
 TLS_GET(ssl_c_verify)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+	const struct tls_state *const st = tls__client(req);
 
 	TLS_UNUSED;
 	return st != NULL && st->established &&
 	    tls__give_int(out, SSL_get_verify_result(st->ssl));
 }
 
-#define VERIFIED(name, field)                                                      \
-	TLS_GET(name)                                                              \
-	{                                                                          \
-		const struct tls_state *const st = tls_state_of(tw_req_conn(req)); \
-		TLS_UNUSED;                                                        \
-		return st != NULL && tls__give_int(out, st->field);                \
+#define VERIFIED(name, field)                                        \
+	TLS_GET(name)                                                \
+	{                                                            \
+		const struct tls_state *const st = tls__client(req); \
+		TLS_UNUSED;                                          \
+		return st != NULL && tls__give_int(out, st->field);  \
 	}
 
 VERIFIED(ssl_c_err, crt_err)

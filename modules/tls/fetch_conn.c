@@ -222,7 +222,7 @@ TLS_GET(ssl_fc_has_sni)
 
 TLS_GET(ssl_fc_has_crt)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+	const struct tls_state *const st = tls__client(req);
 
 	TLS_UNUSED;
 	return st != NULL && st->established && tls__give_bool(out, st->crt_seen);
@@ -264,7 +264,7 @@ give_err_str(struct tw_req *req, unsigned long e, struct tw_sample *out)
 
 TLS_GET(ssl_fc_err)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+	const struct tls_state *const st = tls__client(req);
 
 	TLS_UNUSED;
 	return st != NULL && tls__give_int(out, (int64_t)st->ssl_err);
@@ -272,7 +272,7 @@ TLS_GET(ssl_fc_err)
 
 TLS_GET(ssl_fc_err_str)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+	const struct tls_state *const st = tls__client(req);
 
 	TLS_UNUSED;
 	return st != NULL && give_err_str(req, st->ssl_err, out);

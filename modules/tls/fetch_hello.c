@@ -37,7 +37,7 @@ tls__check_xxh(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 static const struct tls_hello *
 hello_of(const struct tw_req *req)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_conn(req));
+	const struct tls_state *const st = tls__client(req);
 
 	return st == NULL ? NULL : st->hello;
 }

@@ -14,17 +14,17 @@ give(const struct tls_keys *keys, enum tls_key id, struct tw_sample *out)
 	    tls__give_z(out, keys->secret[id]);
 }
 
-#define SECRET(name, id)                                                           \
-	TLS_GET(ssl_fc_##name)                                                     \
-	{                                                                          \
-		const struct tls_state *const st = tls_state_of(tw_req_conn(req)); \
-		TLS_UNUSED;                                                        \
-		return st != NULL && give(st->keys, TLS_KEY_##id, out);            \
-	}                                                                          \
-	TLS_GET(ssl_bc_##name)                                                     \
-	{                                                                          \
-		TLS_UNUSED;                                                        \
-		return give(tls__server(req).keys, TLS_KEY_##id, out);             \
+#define SECRET(name, id)                                                \
+	TLS_GET(ssl_fc_##name)                                          \
+	{                                                               \
+		const struct tls_state *const st = tls__client(req);    \
+		TLS_UNUSED;                                             \
+		return st != NULL && give(st->keys, TLS_KEY_##id, out); \
+	}                                                               \
+	TLS_GET(ssl_bc_##name)                                          \
+	{                                                               \
+		TLS_UNUSED;                                             \
+		return give(tls__server(req).keys, TLS_KEY_##id, out);  \
 	}
 
 SECRET(client_early_traffic_secret, CLIENT_EARLY_TRAFFIC_SECRET)

@@ -52,7 +52,7 @@ tls_wants_send(const struct tw_proxy *px)
 enum tw_verdict
 tls_on_send(struct tw_req *req, void *state)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_server_conn(req));
+	const struct tls_state *const st = tls__carried(tw_req_server_conn(req));
 
 	(void)state;
 	if (st != NULL)
@@ -71,7 +71,7 @@ tls__keep_failed(struct tls_state *st)
 struct tls_server_seen
 tls__server(struct tw_req *req)
 {
-	const struct tls_state *const st = tls_state_of(tw_req_server_conn(req));
+	const struct tls_state *const st = tls__carried(tw_req_server_conn(req));
 	const struct tls_req *const r = tw_req_block(req, tls_self);
 
 	if (st != NULL)
