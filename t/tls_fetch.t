@@ -5,6 +5,7 @@
 # that Debian's haproxy has not, each place they are used in, and refusals.
 # t/tls_fetch_compare.t has the rest.
 use Tideway::Test;
+use Tideway::H2;
 use Tideway::TLS;
 
 my $ca = ca('Root', subject => '/C=DE/CN=Root CA');
@@ -297,6 +298,19 @@ subtest 'rules of connections' => sub {
 	    version => 'TLSv1_3', close => 1)->status, 200, 'mode tcp');
 	ok($log->next_match(qr/raw alice named.example TLSv1\.3/), 'its log line');
 };
+
+subtest 'HTTP/2' => sub {
+	my $c = h2_client($p->addr('web'), tls => { sni => 'b.end.example', cert => $alice });
+	my $r = $c->get('/x');
+	my $h = ($o->requests)[-1];
+
+	is($c->alpn, 'h2', 'agreed upon');
+	is($r->header('x-now'), 'TLSv1.3,b.end.example', 'in the response');
+	is($h->header('X-Backend'), 'by_end', 'routed');
+	is($h->header('X-SSL-Client-CN'), '"alice"', 'the certificate');
+	is($h->header('X-Lua'), 'b.end.example/alice/1', 'from Lua');
+	$c->close;
+} if Tideway::Test::run_cmd('-vv')->{out} =~ /\bh2\b/;
 
 subtest 'a reload' => sub {
 	my $peer = tls_client($p->addr('web'), sni => 'named.example', cert => $alice);

@@ -80,6 +80,8 @@ my @clients = (
 	['groups', 'none', args => [-curves => 'P-384:X25519']],
 	(map { ["resumed $_", 'optional', version => $_, cert => $client{good},
 	    resume => 1] } qw(tls1_2 tls1_3)),
+	(map { ["resumed, out of date, $_", 'optional', version => $_, cert =>
+	    $client{expired}, resume => 1] } qw(tls1_2 tls1_3)),
 );
 
 my $GET = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
