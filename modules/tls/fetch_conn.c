@@ -104,7 +104,7 @@ give_sni(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 static bool
 give_curve(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 {
-	const int nid = SSL_get_negotiated_group(ssl);
+	const int nid = (int)SSL_get_negotiated_group(ssl);
 	const char *name;
 
 	(void)req;
