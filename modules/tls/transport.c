@@ -105,7 +105,8 @@ failure_words(const struct tls_state *st, int how)
 {
 	if (st->why != NULL)
 		return st->why;
-	if (how != SSL_ERROR_SSL && SSL_get_state(st->ssl) == TLS_ST_BEFORE)
+	if (how != SSL_ERROR_SSL && !st->is_server &&
+	    SSL_get_state(st->ssl) == TLS_ST_BEFORE)
 		return st->err == 0 ? "Connection closed during SSL handshake"
 				    : "Connection error during SSL handshake";
 	return "SSL handshake failure";
