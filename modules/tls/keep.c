@@ -43,10 +43,17 @@ keep(struct tw_req *req, const struct tls_state *st)
 				      .p;
 }
 
+static bool
+is_wanted(struct tw_gen *gen)
+{
+	return atomic_load_explicit(
+	    &tls_gen_of(gen)->keep_servers, memory_order_relaxed);
+}
+
 bool
 tls_wants_send(const struct tw_proxy *px)
 {
-	return tls_gen_of(tw_proxy_gen(px))->keep_servers;
+	return is_wanted(tw_proxy_gen(px));
 }
 
 enum tw_verdict
@@ -63,7 +70,7 @@ tls_on_send(struct tw_req *req, void *state)
 void
 tls__keep_failed(struct tls_state *st)
 {
-	if (st->req != NULL && tls_gen_of(tw_req_gen(st->req))->keep_servers)
+	if (st->req != NULL && is_wanted(tw_req_gen(st->req)))
 		keep(st->req, st);
 	st->req = NULL;
 }
@@ -86,7 +93,8 @@ tls__check_server(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *er
 {
 	(void)args;
 	(void)err;
-	tls_gen_of(gen)->keep_servers = true;
+	atomic_store_explicit(
+	    &tls_gen_of(gen)->keep_servers, true, memory_order_relaxed);
 	return 0;
 }
 

@@ -15,6 +15,8 @@
 #ifndef MODULE_TLS_H
 #define MODULE_TLS_H
 
+#include <stdatomic.h>
+
 #include <openssl/ssl.h>
 
 #include <tideway/conf.h>
@@ -92,7 +94,9 @@ struct tls_gen {
 	uint32_t forged_size;       /* tune.ssl.ssl-ctx-cache-size, plus 1 */
 	uint32_t capture;           /* tune.ssl.capture-buffer-size; 0: off */
 	bool keylog;                /* tune.ssl.keylog */
-	bool keep_servers;          /* fetches ask for connections to servers (keep.c) */
+	/* shared: atomic; fetches ask for connections to servers (keep.c); a script may
+	 * come to it late */
+	atomic_bool keep_servers;
 	struct tls_ocsp_conf ocsp;  /* ocsp-update.* and who uses what */
 	struct tls_ca *cas;         /* owns: ctl_trust.h */
 	bool cas_end;               /* they are freed with the generation */
