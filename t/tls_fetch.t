@@ -35,10 +35,11 @@ sub formats
 my $file = formats(split(' ', 'ssl_fc_client_random,hex ssl_fc_server_random,hex
     ssl_fc_session_key,hex ssl_fc_session_id,hex ssl_fc_unique_id,hex
     ssl_fc_is_resumed ssl_fc_curve ssl_c_san ssl_c_r_dn ssl_c_r_dn(CN)
-    ssl_c_r_dn(,0,rfc2253) ssl_fc_early_rcvd ssl_fc_has_early ssl_fc_err'),
+    ssl_c_r_dn(,0,rfc2253) ssl_fc_crtname ssl_f_s_dn ssl_fc_early_rcvd ssl_fc_has_early ssl_fc_err'),
     map { "ssl_fc_$_" } @secrets);
 my $map = spew('sni.map', "mapped.example by_map\n");
-my $opt = "ssl crt $site->{pem} ca-file $ca->{crt}";
+my $named = cert('named.example', ca => $ca, type => 'rsa');
+my $opt = "ssl crt $site->{pem} crt $named->{pem} ca-file $ca->{crt}";
 my $text = "global
     log $log->{addr} len 4000 local0
 " . defaults('log global') . "
@@ -137,6 +138,14 @@ subtest 'certificates' => sub {
 	$f = ask($p, 'web')->{is};
 	is("$f->{ssl_c_san}$f->{ssl_c_r_dn}", '', 'no certificate');
 	is("$f->{ssl_fc_early_rcvd}$f->{ssl_fc_has_early}$f->{ssl_fc_err}", '000', 'nothing early');
+};
+
+subtest 'certificates of ours' => sub {
+	for my $c (['named.example', $named], ['none', $site], [undef, $site]) {
+		my $f = ask($p, 'web', sni => $c->[0])->{is};
+		is($f->{ssl_fc_crtname}, $c->[1]{pem}, 'its file');
+		is($f->{ssl_f_s_dn}, "/CN=$c->[1]{cn}", 'whose it is');
+	}
 };
 
 subtest 'clear text' => sub {

@@ -72,10 +72,6 @@ sub ask
 	return \%r;
 }
 
-plan(skip_all => 'servers cannot be reached through TLS')
-    if check_config(defaults() . "listen l\n    bind 127.0.0.1:1\n"
-	. "    server s 127.0.0.1:1 ssl verify none\n")->{code};
-
 my @names = qw(v12 v12 v13 v13 clear bad not_tls too_new raw);
 
 sub all

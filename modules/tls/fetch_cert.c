@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "fetch.h"
+#include "store.h"
 
 #define DN_MAX 8192
 
@@ -282,6 +283,14 @@ TLS_GET(ssl_c_san)
 	BIO_free(bio);
 	ERR_clear_error();
 	return done;
+}
+
+TLS_GET(ssl_fc_crtname)
+{
+	const struct tls_state *const st = tls__client(req);
+
+	TLS_UNUSED;
+	return st != NULL && st->cert != NULL && tls__give_z(out, st->cert->path);
 }
 
 /* --- whether it holds --- */
