@@ -133,7 +133,7 @@ for my $p (['small buffers', $small], ['usual buffers', $usual]) {
 		for my $v (@VERSIONS) {
 			for my $most (3000, 60000) {
 				my $w = tls_wire($p->[1]->addr('echo'), version => $v,
-				    rcvbuf => $most);
+				    rcvbuf => 20000);
 				is(both_ways($w, $most == 3000 ? substr($body, 0, 1_000_000)
 				    : $body, $most), $most == 3000 ? '1000000 '
 				    . md5_hex(substr $body, 0, 1_000_000) : "$BIG $md5",
@@ -148,7 +148,7 @@ for my $p (['small buffers', $small], ['usual buffers', $usual]) {
 	subtest "http, $p->[0]" => sub {
 		for my $v (@VERSIONS) {
 			my $w = tls_wire($p->[1]->addr('web'), version => $v,
-			    rcvbuf => 4096);
+			    rcvbuf => 20000);
 			my $len = 3_000_000;
 			my $part = substr $body, 0, $len;
 			is($w->upload("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: "
@@ -170,7 +170,7 @@ for my $p (['small buffers', $small], ['usual buffers', $usual]) {
 
 subtest 'a client that goes in the middle' => sub {
 	for my $how (qw(close reset)) {
-		my $w = tls_wire($usual->addr('web'), rcvbuf => 4096);
+		my $w = tls_wire($usual->addr('web'), rcvbuf => 20000);
 		$w->push($w->seal("GET /big HTTP/1.1\r\nHost: a\r\n\r\n"));
 		$w->read(100_000);
 		setsockopt $w->{sock}, Socket::SOL_SOCKET(), Socket::SO_LINGER(),

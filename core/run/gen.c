@@ -380,6 +380,12 @@ tw_gen_may_fork(const struct tw_gen *gen)
 }
 
 uint32_t
+tw_gen_idle_ms(const struct tw_gen *gen)
+{
+	return gen->global.tune.idle_ms;
+}
+
+uint32_t
 tw_gen_bufsize(const struct tw_gen *gen)
 {
 	return gen->global.bufsize;

@@ -45,6 +45,7 @@ struct tw__tune {
 	bool busy_polling, prealloc_fd, fork_wanted;
 	bool shards_by_thread, shards_by_group; /* of binds that say nothing */
 	uint32_t close_spread_ms; /* 0: none; UINT32_MAX: infinite */
+	uint32_t idle_ms;         /* tune.idletimer; 0: none */
 };
 
 /* The global section. */

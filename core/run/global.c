@@ -283,6 +283,7 @@ tw__global_defaults(struct tw__global *g)
 {
 	*g = (struct tw__global){
 		.bufsize = 16384,
+		.tune.idle_ms = 1000,
 		.head_max = 16384,
 		.maxaccept = 64,
 		.log_tag = "tideway",

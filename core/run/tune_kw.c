@@ -236,13 +236,17 @@ nothing_size(struct tw_line *ln)
 }
 
 static int
-nothing_time(struct tw_line *ln)
+tune_set_idle(struct tw_line *ln)
 {
 	struct tw_err err;
 	uint32_t ms;
 
 	if (tw_parse_ms(tw_arg(ln, 0), 1000, &ms, &err) != 0)
 		return tw_line_fail(ln, 0, "'%s': %s", ln->kw->word, err.text);
+	if (ms > UINT16_MAX)
+		return tw_line_fail(
+		    ln, 0, "'%s' goes from 0 to 65535 ms", ln->kw->word);
+	tune_of(ln)->idle_ms = ms;
 	return 0;
 }
 
@@ -408,8 +412,10 @@ static const struct tw_kw keywords[] = {
 	  .usage = "<size>", .help = NOTHING },
 	{ .word = "tune.memory.hot-size", ONE, .set = nothing_size,
 	  .usage = "<size>", .help = NOTHING },
-	{ .word = "tune.idletimer", ONE, .set = nothing_time,
-	  .usage = "<time>", .help = NOTHING },
+	{ .word = "tune.idletimer", ONE, .set = tune_set_idle, .usage = "<time>",
+	  .def = "1s",
+	  .help = "After so much silence tune.ssl.maxrecord holds again; 0: never "
+		  "again." },
 	{ .word = "tune.sched.low-latency", ONE, .set = nothing_word,
 	  .usage = "{ on | off }", .help = NOTHING },
 	{ .word = "tune.fd.edge-triggered", ONE, .set = nothing_word,

@@ -114,6 +114,9 @@ TW_API bool tw_is_check(void);
 
 /** tw_gen_bufsize - bytes of a buffer (tune.bufsize). */
 TW_API uint32_t tw_gen_bufsize(const struct tw_gen *gen);
+/** tw_gen_idle_ms - after how much silence a stream is no longer in full flow
+ * (tune.idletimer); 0: that is not looked at. */
+TW_API uint32_t tw_gen_idle_ms(const struct tw_gen *gen);
 
 /* Ready-made setters: write at ln->state + kw->offset. */
 TW_API int tw_set_flag(struct tw_line *ln); /* bool; `no` clears it */

@@ -180,8 +180,8 @@ named_dh(uint32_t bits)
 	return dh;
 }
 
-/* Parameters for finite-field DH: a file's, those of the size asked for, else what
- * OpenSSL takes for the key. */
+/* Parameters for finite-field DH: a file's, or those of the size asked for. Who asks
+ * for neither has no DHE, as in HAProxy: it costs servers far more than clients. */
 static int
 set_dh(SSL_CTX *ctx, const struct tls_gen *g, struct tw_err *err)
 {
@@ -193,7 +193,8 @@ set_dh(SSL_CTX *ctx, const struct tls_gen *g, struct tw_err *err)
 		if (dh != NULL && SSL_CTX_set0_tmp_dh_pkey(ctx, dh))
 			return 0;
 		EVP_PKEY_free(dh);
-		SSL_CTX_set_dh_auto(ctx, 1);
+		if (g->default_dh != 0)
+			SSL_CTX_set_dh_auto(ctx, 1);
 		return 0;
 	}
 	bio = BIO_new_file(g->dh_file, "r");

@@ -118,6 +118,8 @@ struct tls_side {
 	bool can_13, can_rsa, can_ecdsa; /* TLS 1.3; with TLS 1.2 ciphers */
 	const struct tls_server *server; /* NULL: a listener's */
 	struct tls_keys *keys;      /* of tickets; set by start(): the process's */
+	uint32_t first_record;      /* the same until much has followed; 0: no other */
+	uint32_t idle_ms;           /* silence, before it holds again; 0: never */
 };
 
 /* A bind line's block. */
@@ -168,6 +170,9 @@ void tls__state_certs_free(struct tls_state *st);
 
 /* --- connections (transport.c, bio.c) --- */
 
+/** tls__side_records - what tune.ssl.maxrecord and its like say. out: side */
+void tls__side_records(struct tls_side *side, struct tw_gen *gen);
+
 #define TLS_STATE_MAGIC 0x7c5e57a7u
 
 /* Bytes of ours that wait. */
@@ -195,6 +200,8 @@ struct tls_state {
 	bool any;                    /* bytes have come */
 	bool last;                   /* nothing will follow, but FIN */
 	bool renegotiates;
+	uint32_t flow;               /* bytes sent without a pause, if first_record */
+	uint64_t sent_ms;            /* the last of them */
 	int err;                     /* errno of the socket; 0: none */
 	unsigned long ssl_err;       /* ERR_get_error() of the failed handshake */
 	struct tls_cert *cert;       /* owns a reference: what we show; NULL: none */

@@ -51,18 +51,6 @@ tls_load(const struct tw_self *self, struct tw_err *err)
 	return tls__trust_load(err) == 0 ? tls__ocsp_load(err) : -1;
 }
 
-static uint32_t
-max_record(const struct tls_gen *g)
-{
-	uint32_t max = TLS_RECORD;
-
-	if (g->hard_maxrecord != 0 && g->hard_maxrecord < max)
-		max = g->hard_maxrecord;
-	if (g->maxrecord != 0 && g->maxrecord < max)
-		max = g->maxrecord;
-	return max;
-}
-
 static void
 default_alpn(struct tw_gen *gen, const struct tw_proxy *px, struct tls_opts *o)
 {
@@ -96,7 +84,7 @@ check_bind(struct tw_gen *gen, const struct tw_proxy *px, struct tw_bind *bind)
 		tb->opts.alpn_len = 0;
 	tb->side.gen = gen;
 	tb->side.opts = &tb->opts;
-	tb->side.max_record = max_record(tls_gen_of(gen));
+	tls__side_records(&tb->side, gen);
 	tb->side.ctx = tls__ctx_new(gen, &tb->opts, true, &err);
 	if (tb->side.ctx == NULL)
 		return tw_gen_fail(gen, file, line, "Proxy '%s': bind '%s': %s",

@@ -20,6 +20,7 @@
 
 #define TINY_RECORDS 64u /* of one read, that together ... */
 #define TINY_BYTES 4096u /* ... have less than this */
+#define IN_FULL_FLOW (3u * TLS_RECORD)
 
 static void
 state_free(struct tls_state *st)
@@ -270,6 +271,33 @@ tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
 
 /* --- writing --- */
 
+/* A browser can begin with a record only when it is complete: the first ones are
+ * small. A stream in full flow is better served with large ones. */
+void
+tls__side_records(struct tls_side *side, struct tw_gen *gen)
+{
+	const struct tls_gen *const g = tls_gen_of(gen);
+
+	side->max_record = g->hard_maxrecord != 0 && g->hard_maxrecord < TLS_RECORD
+	    ? g->hard_maxrecord
+	    : TLS_RECORD;
+	side->first_record = g->maxrecord < side->max_record ? g->maxrecord : 0;
+	side->idle_ms = tw_gen_idle_ms(gen);
+}
+
+static uint32_t
+record_most(struct tls_state *st)
+{
+	const struct tls_side *const side = st->side;
+
+	if (TW_LIKELY(side->first_record == 0))
+		return side->max_record;
+	if (side->idle_ms != 0 && tw_now_ms() - st->sent_ms >= side->idle_ms)
+		st->flow = 0;
+	st->sent_ms = tw_now_ms();
+	return st->flow < IN_FULL_FLOW ? side->first_record : side->max_record;
+}
+
 struct source {
 	const struct iovec *iov;
 	int n_iov;
@@ -321,11 +349,11 @@ source_of(const struct iovec *iov, int n_iov)
 static enum tw_io
 send_records(struct tls_stage *sg, struct tls_state *st, struct source *src, size_t *n)
 {
+	const uint32_t most = record_most(st);
 	size_t done;
 
 	while (src->left > 0 && (st->out.p == NULL || st->lazy)) {
-		const size_t len =
-		    src->left < st->side->max_record ? src->left : st->side->max_record;
+		const size_t len = src->left < most ? src->left : most;
 		const char *const p = source_take(src, sg->gather, len);
 
 		sg->direct = src->left == 0;
@@ -333,6 +361,8 @@ send_records(struct tls_stage *sg, struct tls_state *st, struct source *src, siz
 			return TW_IO_ERR;
 		*n += len;
 	}
+	if (st->flow < IN_FULL_FLOW)
+		st->flow += (uint32_t)*n;
 	return TW_IO_OK;
 }
 
