@@ -144,16 +144,6 @@ sni_complete(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err)
 
 /* --- all of it --- */
 
-static uint32_t
-record_of(const struct tls_gen *g)
-{
-	uint32_t max = TLS_RECORD;
-
-	if (g->hard_maxrecord != 0 && g->hard_maxrecord < max)
-		max = g->hard_maxrecord;
-	return g->maxrecord != 0 && g->maxrecord < max ? g->maxrecord : max;
-}
-
 static int
 context_make(struct tw_server *srv, struct tw_err *err)
 {
@@ -167,7 +157,7 @@ context_make(struct tw_server *srv, struct tw_err *err)
 	ts->side.gen = gen;
 	ts->side.opts = &ts->opts;
 	ts->side.server = ts;
-	ts->side.max_record = record_of(tls_gen_of(gen));
+	tls__side_records(&ts->side, gen);
 	if (verify_choose(gen, ts, err) < 0 || alpn_fit(gen, ts, err) < 0)
 		return -1;
 	ts->side.ctx = tls__ctx_new(gen, &ts->opts, false, err);
