@@ -425,6 +425,8 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/ctl_trust.c \
 	modules/tls/ctx.c \
 	modules/tls/expiry.c \
+	modules/tls/early.c \
+	modules/tls/early_seen.c \
 	modules/tls/forge.c \
 	modules/tls/fetch_cert.c \
 	modules/tls/fetch_conn.c \

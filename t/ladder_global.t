@@ -198,7 +198,6 @@ sub refused
 	}
 }
 
-refused('TLS', 'bind', 'allow-0rtt');
 refused('TLS', 'server', 'check-ssl', 'check-sni x');
 refused('HTTP/2', 'global', 'tune.h2.initial-window-size 65535');
 refused('other sections', 'section', 'peers p', 'mailers m', 'cache c');

@@ -351,6 +351,18 @@ handshake(struct tw_conn *cli)
 	    : io;
 }
 
+enum tw_io
+tw_req_handshake(struct tw_req *req)
+{
+	struct tw_conn *const cli = tw__conn_session(req->cli);
+
+	if (cli->failed)
+		return TW_IO_ERR;
+	return cli->transport == NULL || cli->transport->complete == NULL
+	    ? TW_IO_OK
+	    : cli->transport->complete(cli, cli->transport_state);
+}
+
 /* sub 0: the handshake; 1: the SESSION chain, which may wait. */
 enum tw__next
 tw__step_hello(struct tw_req *req)

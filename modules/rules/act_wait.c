@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * act_wait.c - pause, wait-for-body: a request stands still for a while.
+ * act_wait.c - pause, wait-for-body, wait-for-handshake: a request stands still for
+ * a while.
  *
  * source: HAProxy's manual, http-request wait-for-body, pause.
  */
+#include <tideway/transport.h>
+
 #include "rules.h"
 
 #define S(x) (1u << TW_##x)
+#define HANDSHAKE_MS 60000u   /* without a timeout client */
+#define HANDSHAKE_LOOK_MS 50u /* a stream's bytes are its carrier's: nothing tells */
 
 struct wait {
 	uint32_t ms;
@@ -127,11 +132,36 @@ run_body(struct tw_req *req, const struct tw_action_call *call)
 }
 
 static enum tw_act
+handshake_failed(struct tw_req *req, int status, const struct tw_action_call *call)
+{
+	tw_req_set_term(req, status == 408 ? 'c' : 'C', 'R');
+	tw_req_fail(
+	    req, status, "the client's handshake was not completed", call->origin);
+	return TW_ACT_FAIL;
+}
+
+static enum tw_act
 run_handshake(struct tw_req *req, const struct tw_action_call *call)
 {
-	(void)req;
-	(void)call;
-	return TW_ACT_NEXT;
+	const enum tw_io io = tw_req_handshake(req);
+	struct rules_wait *w;
+	uint32_t ms;
+
+	if (TW_LIKELY(io == TW_IO_OK && !call->again))
+		return TW_ACT_NEXT;
+	w = rules_wait_of(req);
+	if (io != TW_IO_AGAIN || w == NULL) {
+		if (w != NULL)
+			tw_timer_set(&w->timer, 0);
+		return io == TW_IO_OK ? TW_ACT_NEXT : handshake_failed(req, 400, call);
+	}
+	ms = tw_req_timeout_ms(req, "client");
+	if (!call->again)
+		w->until_ms = tw_now_ms() + (ms != 0 ? ms : HANDSHAKE_MS);
+	if (w->fired && tw_now_ms() >= w->until_ms)
+		return handshake_failed(req, 408, call);
+	(void)is_over(req, w, HANDSHAKE_LOOK_MS, false);
+	return TW_ACT_WAIT;
 }
 
 /* clang-format off */
@@ -145,8 +175,9 @@ const struct tw_action act_wait[] = {
 		"buffer holds; else, when the time is over, the client gets 408 for a "
 		"request, 504 for a response.", TW_ACTION_WAITS },
 	{ "wait-for-handshake", S(HTTP_REQUEST), NULL, run_handshake, "",
-		"The request goes on when the client's handshake is complete: no "
-		"request is taken from early data, so it always is.", 0 },
+		"The request goes on when the client's handshake is complete: so nobody "
+		"else has sent it, from early data that was recorded (allow-0rtt).",
+		TW_ACTION_WAITS },
 	{ .name = NULL },
 };
 /* clang-format on */

@@ -19,6 +19,7 @@
 #include "server.h"
 #include "ctl_trust.h"
 #include "ocsp.h"
+#include "early.h"
 #include "session.h"
 #include "tls.h"
 
@@ -433,7 +434,9 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 		SSL_CTX_free(ctx);
 		return NULL;
 	}
-	if (is_listener)
+	if (is_listener) {
 		tls__session_use(ctx, g, opts);
+		tls__early_use(ctx, gen, opts);
+	}
 	return ctx;
 }

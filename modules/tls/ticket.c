@@ -24,7 +24,7 @@
 
 #define ROTATION_MS (60u * 60 * 1000)
 
-static struct tls_keys *all; /* control thread; entries are never freed */
+static struct tls_ticket_keys *all; /* control thread; entries are never freed */
 static struct tw_timer rotation;
 static EVP_CIPHER *aes128, *aes256;
 
@@ -98,7 +98,7 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cc,
     EVP_MAC_CTX *mc, int enc)
 {
 	const struct tls_state *const st = tls_state_of_ssl(ssl);
-	const struct tls_keys *const keys = st == NULL ? NULL : st->side->keys;
+	const struct tls_ticket_keys *const keys = st == NULL ? NULL : st->side->keys;
 	const struct tls_keyring *const ring = keys == NULL
 	    ? NULL
 	    : atomic_load_explicit(&keys->ring, memory_order_acquire);
@@ -142,7 +142,7 @@ ring_copy(const struct tls_keyring *from)
 }
 
 static void
-ring_put(struct tls_keys *keys, struct tls_keyring *ring)
+ring_put(struct tls_ticket_keys *keys, struct tls_keyring *ring)
 {
 	struct tls_keyring *const old =
 	    atomic_exchange_explicit(&keys->ring, ring, memory_order_acq_rel);
@@ -152,7 +152,7 @@ ring_put(struct tls_keys *keys, struct tls_keyring *ring)
 }
 
 void
-tls__ticket_add(struct tls_keys *keys, const struct tls_ticket_key *key)
+tls__ticket_add(struct tls_ticket_keys *keys, const struct tls_ticket_key *key)
 {
 	struct tls_keyring *const ring = ring_copy(atomic_load(&keys->ring));
 
@@ -169,7 +169,7 @@ key_make(struct tls_ticket_key *key)
 }
 
 static void
-keys_rotate(struct tls_keys *keys)
+keys_rotate(struct tls_ticket_keys *keys)
 {
 	struct tls_ticket_key key;
 
@@ -180,7 +180,7 @@ keys_rotate(struct tls_keys *keys)
 }
 
 static void
-keys_make(struct tls_keys *keys)
+keys_make(struct tls_ticket_keys *keys)
 {
 	struct tls_keyring *const ring =
 	    ring_copy(&(struct tls_keyring){ .key_bytes = TLS_TICKET_256 });
@@ -194,16 +194,16 @@ keys_make(struct tls_keys *keys)
 /* --- lines and their keys (control thread) --- */
 
 static bool
-is_of(const struct tls_keys *keys, const char *file)
+is_of(const struct tls_ticket_keys *keys, const char *file)
 {
 	return file == NULL || keys->file == NULL ? file == keys->file
 						  : strcmp(keys->file, file) == 0;
 }
 
-static struct tls_keys *
+static struct tls_ticket_keys *
 keys_of(const char *file)
 {
-	struct tls_keys *keys;
+	struct tls_ticket_keys *keys;
 
 	for (keys = all; keys != NULL; keys = keys->next)
 		if (is_of(keys, file))
@@ -218,7 +218,7 @@ keys_of(const char *file)
 
 /* A file that has not changed keeps what was set by hand since. */
 static void
-keys_load(struct tls_keys *keys, const struct tls_keyring *said)
+keys_load(struct tls_ticket_keys *keys, const struct tls_keyring *said)
 {
 	if (atomic_load(&keys->ring) != NULL &&
 	    memcmp(&keys->loaded, said, sizeof(*said)) == 0)
@@ -230,7 +230,7 @@ keys_load(struct tls_keys *keys, const struct tls_keyring *said)
 static void
 bind_start(struct tls_bind *tb)
 {
-	struct tls_keys *const keys = keys_of(tb->ticket_file);
+	struct tls_ticket_keys *const keys = keys_of(tb->ticket_file);
 
 	if (tb->ticket_ring != NULL)
 		keys_load(keys, tb->ticket_ring);
@@ -279,7 +279,7 @@ rotation_ms(const struct tls_gen *g)
 }
 
 static void
-rotation_set(struct tls_keys *keys)
+rotation_set(struct tls_ticket_keys *keys)
 {
 	const struct tls_gen *const g = tls_gen_of(tw_gen_running());
 
@@ -289,7 +289,7 @@ rotation_set(struct tls_keys *keys)
 static void
 on_rotation(struct tw_timer *t)
 {
-	struct tls_keys *const keys = keys_of(NULL);
+	struct tls_ticket_keys *const keys = keys_of(NULL);
 
 	(void)t;
 	keys_rotate(keys);
@@ -299,10 +299,10 @@ on_rotation(struct tw_timer *t)
 void
 tls__ticket_running(struct tw_gen *gen)
 {
-	for (struct tls_keys *keys = all; keys != NULL; keys = keys->next)
+	for (struct tls_ticket_keys *keys = all; keys != NULL; keys = keys->next)
 		keys->in_force = false;
 	each_bind(gen, bind_running);
-	for (struct tls_keys *keys = all; keys != NULL; keys = keys->next) {
+	for (struct tls_ticket_keys *keys = all; keys != NULL; keys = keys->next) {
 		if (keys->file != NULL)
 			continue;
 		rotation.fn = on_rotation;
@@ -310,10 +310,10 @@ tls__ticket_running(struct tw_gen *gen)
 	}
 }
 
-struct tls_keys *
+struct tls_ticket_keys *
 tls__ticket_each(int i)
 {
-	for (struct tls_keys *keys = all; keys != NULL; keys = keys->next)
+	for (struct tls_ticket_keys *keys = all; keys != NULL; keys = keys->next)
 		if (keys->file != NULL && keys->in_force && i-- == 0)
 			return keys;
 	return NULL;

@@ -31,8 +31,8 @@ struct tls_keyring {
 };
 
 /* Lives as long as the process. */
-struct tls_keys {
-	struct tls_keys *next;
+struct tls_ticket_keys {
+	struct tls_ticket_keys *next;
 	char *file;                         /* owns; NULL: made here, and rotated */
 	_Atomic(struct tls_keyring *) ring; /* shared: replaced by the control thread */
 	struct tls_keyring loaded;          /* what the file had last; control thread */
@@ -62,9 +62,9 @@ tw_kw_set tls_set_ticket_keys, tls_set_rotation;
 /* --- changing them; context: control --- */
 
 /** tls__ticket_add - a key becomes the last, the oldest goes. */
-void tls__ticket_add(struct tls_keys *keys, const struct tls_ticket_key *key);
+void tls__ticket_add(struct tls_ticket_keys *keys, const struct tls_ticket_key *key);
 /** tls__ticket_each - files in force. in: i from 0. returns: NULL: no more. */
-struct tls_keys *tls__ticket_each(int i);
+struct tls_ticket_keys *tls__ticket_each(int i);
 
 /* --- commands (ticket_ctl.c) --- */
 

@@ -16,10 +16,10 @@
 #include "ticket.h"
 
 /* A file's name, or "#" and its number. out: id. returns: NULL: none is so called. */
-static struct tls_keys *
+static struct tls_ticket_keys *
 keys_find(const char *word, int *id)
 {
-	struct tls_keys *keys;
+	struct tls_ticket_keys *keys;
 	struct tw_err err;
 	uint64_t n = UINT64_MAX;
 
@@ -35,7 +35,7 @@ keys_find(const char *word, int *id)
 }
 
 static void
-keys_show(struct tw_cli *cli, const struct tls_keys *keys, int id)
+keys_show(struct tw_cli *cli, const struct tls_ticket_keys *keys, int id)
 {
 	const struct tls_keyring *const ring = atomic_load(&keys->ring);
 	char text[2 * TLS_TICKET_256];
@@ -55,7 +55,7 @@ keys_show(struct tw_cli *cli, const struct tls_keys *keys, int id)
 static void
 show_files(struct tw_cli *cli)
 {
-	const struct tls_keys *keys;
+	const struct tls_ticket_keys *keys;
 
 	tw_cli_printf(cli, "# id (file)\n");
 	for (int i = 0; (keys = tls__ticket_each(i)) != NULL; i++)
@@ -66,7 +66,7 @@ void
 tls__ticket_show(struct tw_cli *cli, int argc, char *const argv[])
 {
 	const bool every = argc > 0 && strcmp(argv[0], "*") == 0;
-	const struct tls_keys *keys;
+	const struct tls_ticket_keys *keys;
 	int id = 0;
 
 	if (argc == 0) {
@@ -94,7 +94,7 @@ void
 tls__ticket_set(struct tw_cli *cli, int argc, char *const argv[])
 {
 	struct tls_ticket_key key = { { 0 } };
-	struct tls_keys *keys;
+	struct tls_ticket_keys *keys;
 	int id, n;
 
 	if (argc < 2) {

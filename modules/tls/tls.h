@@ -67,6 +67,7 @@ struct tls_opts {
 	const char *alpn;           /* wire format; NULL: not said */
 	uint32_t alpn_len;
 	struct tls_errset ca_ignore, crt_ignore;
+	bool allow_0rtt;            /* early data is taken */
 };
 
 /* The global section. */
@@ -120,6 +121,7 @@ struct tls_side {
 	struct tls_keys *keys;      /* of tickets; set by start(): the process's */
 	uint32_t first_record;      /* the same until much has followed; 0: no other */
 	uint32_t idle_ms;           /* silence, before it holds again; 0: never */
+	struct tls_ticket_keys *keys; /* set by start(): the process's */
 };
 
 /* A bind line's block. */
@@ -214,6 +216,10 @@ struct tls_state {
 	struct tls_hello *hello;     /* owns; NULL: not captured (watch.c) */
 	struct tls_keys *keys;       /* owns; NULL: none seen (watch.c) */
 	struct tw_req *req;          /* server side: whose handshake it is; NULL: done */
+	struct tls_early *early;     /* owns; NULL: all early data was read, or none is
+	                              * taken */
+	bool early_ever;             /* some was */
+	bool early_now;              /* and the handshake is not complete */
 };
 
 /** tls_state_of - of a connection. returns: NULL: it is not (yet) TLS. */
@@ -229,6 +235,17 @@ tls_state_of_ssl(const SSL *ssl)
 {
 	return SSL_get_app_data(ssl);
 }
+
+/** tls__early - early data came and the handshake is not complete (ssl_fc_has_early):
+ * it may be a replay. in: st NULL: no TLS. */
+static inline bool
+tls__early(const struct tls_state *st)
+{
+	return st != NULL && st->early_now;
+}
+
+/** tls__established - a handshake is complete: counts it. */
+void tls__established(struct tls_state *st);
 
 /* The calling thread's buffers: one send() for many records. */
 #define TLS_STAGE_OUT (72u << 10)

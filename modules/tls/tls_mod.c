@@ -20,6 +20,7 @@
 #include "server_kw.h"
 #include <tideway/command.h>
 
+#include "early.h"
 #include "limits.h"
 #include "opts_kw.h"
 #include "session.h"
@@ -124,6 +125,8 @@ static int
 tls_start(struct tw_gen *gen, struct tw_err *err)
 {
 	tls__ticket_start(gen);
+	if (tls__early_start(gen, err) < 0)
+		return -1;
 	return tls__session_start(gen, err);
 }
 
@@ -160,6 +163,7 @@ static const struct tw_kw keywords[] = {
 #include "server.def"
 #include "fetch_kw.def"
 #include "ocsp_kw.def"
+#include "early_kw.def"
 #include "limits_kw.def"
 #include "ticket_kw.def"
 	{ .word = NULL },
@@ -168,6 +172,7 @@ static const struct tw_kw keywords[] = {
 static const struct tw_hook hooks[] = {
 	{ (enum tw_point)(TW_ON_SEND | TW_HOOK_LATE), tls_on_send, "tls_on_send",
 		tls_wants_send },
+#include "early_hook.def"
 	{ .fn = NULL },
 };
 

@@ -15,6 +15,7 @@
 #include <openssl/err.h>
 
 #include "server.h"
+#include "early.h"
 #include "limits.h"
 #include "tls.h"
 
@@ -30,6 +31,7 @@ state_free(struct tls_state *st)
 	tls__left_free(&st->in);
 	tls__left_free(&st->out);
 	tls__watch_free(st);
+	tls__early_free(st);
 	if (st->is_server)
 		tls__limits_end();
 	tw_gen_release(st->side->gen);
@@ -54,7 +56,7 @@ state_make_ssl(struct tls_state *st)
 		SSL_set_connect_state(st->ssl);
 	else
 		SSL_set_accept_state(st->ssl);
-	return true;
+	return !st->side->opts->allow_0rtt || st->is_server || tls__early_begin(st);
 }
 
 static void *
@@ -129,6 +131,18 @@ handshake_failed(struct tls_stage *sg, struct tls_state *st, int how)
 	return TW_IO_ERR;
 }
 
+void
+tls__established(struct tls_state *st)
+{
+	st->established = true;
+	st->req = NULL;
+	tls_count(st->is_server ? TLS_CNT_SERVER_OK : TLS_CNT_CLIENT_OK);
+	tls__limits_done(st->is_server, SSL_session_reused(st->ssl));
+	if (SSL_session_reused(st->ssl))
+		tls_count(
+		    st->is_server ? TLS_CNT_SERVER_RESUMED : TLS_CNT_CLIENT_RESUMED);
+}
+
 /* The client's first request mostly stands behind its Finished: the tickets of
  * TLS 1.3 then go with the answer. What TLS 1.2 sends last is waited for. */
 static bool
@@ -141,13 +155,9 @@ may_be_lazy(const struct tls_stage *sg, const struct tls_state *st)
 static enum tw_io
 handshake_done(struct tls_stage *sg, struct tls_state *st)
 {
-	st->established = true;
-	st->req = NULL;
-	tls_count(st->is_server ? TLS_CNT_SERVER_OK : TLS_CNT_CLIENT_OK);
-	tls__limits_done(st->is_server, SSL_session_reused(st->ssl));
-	if (SSL_session_reused(st->ssl))
-		tls_count(
-		    st->is_server ? TLS_CNT_SERVER_RESUMED : TLS_CNT_CLIENT_RESUMED);
+	if (st->early != NULL) /* bytes came, the rest will */
+		return tls__stage_flush(sg, st) == TW_IO_ERR ? TW_IO_ERR : TW_IO_OK;
+	tls__established(st);
 	if (may_be_lazy(sg, st) && tls__left_set(&st->out, sg->out, sg->out_len)) {
 		sg->out_len = 0;
 		st->lazy = true;
@@ -179,7 +189,8 @@ tls_handshake(struct tw_conn *conn, void *state)
 	}
 	tls__stage_enter(sg, st);
 	ERR_clear_error();
-	const int rc = SSL_do_handshake(st->ssl);
+	const int rc =
+	    st->early != NULL ? tls__early_accept(sg, st) : SSL_do_handshake(st->ssl);
 	if (rc == 1)
 		return handshake_done(sg, st);
 	const int how = SSL_get_error(st->ssl, rc);
@@ -252,7 +263,11 @@ tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
 	if (st->failed)
 		return st->err == 0 ? TW_IO_END : TW_IO_ERR;
 	tls__stage_enter(sg, st);
-	io = recv_records(st, p, len, n);
+	io = TW_LIKELY(st->early == NULL)
+	    ? TW_IO_OK
+	    : tls__early_recv(sg, st, (struct iovec){ p, len }, n);
+	if (io == TW_IO_OK && st->early == NULL)
+		io = recv_records(st, p, len, n);
 	if (TW_UNLIKELY(st->renegotiates))
 		io = TW_IO_ERR;
 	if (sg->out_len > 0 && tls__stage_flush(sg, st) == TW_IO_ERR)
@@ -264,7 +279,8 @@ tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
 	if (*n == 0)
 		return io;
 	/* what is left of a record needs more of the socket */
-	if (conn != NULL && st->drained && (io == TW_IO_AGAIN || !tls__pending(st)))
+	if (conn != NULL && st->drained && (io == TW_IO_AGAIN || !tls__pending(st)) &&
+	    !tls__early_holds(st))
 		tw_conn_drained(conn);
 	return TW_IO_OK;
 }
@@ -357,7 +373,9 @@ send_records(struct tls_stage *sg, struct tls_state *st, struct source *src, siz
 		const char *const p = source_take(src, sg->gather, len);
 
 		sg->direct = src->left == 0;
-		if (SSL_write_ex(st->ssl, p, len, &done) != 1 || done != len)
+		if ((tls__early(st) ? SSL_write_early_data : SSL_write_ex)(
+			st->ssl, p, len, &done) != 1 ||
+		    done != len)
 			return TW_IO_ERR;
 		*n += len;
 	}
@@ -414,14 +432,36 @@ tls_flush(struct tw_conn *conn, void *state)
 
 /* --- the end --- */
 
-/* The alert leaves together with the FIN that is to follow. */
+static enum tw_io
+tls_complete(struct tw_conn *conn, void *state)
+{
+	struct tls_state *const st = state;
+	struct tls_stage *const sg = tls__stage();
+	enum tw_io io;
+
+	if (sg == NULL || st->failed)
+		return TW_IO_ERR;
+	if (!tls__early(st))
+		return TW_IO_OK;
+	tls__stage_enter(sg, st);
+	io = tls__early_complete(sg, st);
+	if (tls__stage_flush(sg, st) == TW_IO_ERR)
+		io = TW_IO_ERR;
+	if (conn != NULL && (tls__early_holds(st) || tls__pending(st)))
+		tw_conn_fed(conn);
+	return io;
+}
+
+/* The alert leaves together with the FIN that is to follow. Before the handshake is
+ * complete OpenSSL sends none. */
 static void
 tls_shut(struct tw_conn *conn, void *state)
 {
 	struct tls_state *const st = state;
 	struct tls_stage *const sg = tls__stage();
 
-	(void)conn;
+	if (tls__early(st))
+		(void)tls_complete(conn, st);
 	if (st->failed || !st->established || sg == NULL ||
 	    (SSL_get_shutdown(st->ssl) & SSL_SENT_SHUTDOWN) != 0)
 		return;
@@ -484,6 +524,7 @@ const struct tw_transport tls_transports[] = {
 	    .accepted = tls__limits_accepted,
 	    .closed = tls__limits_closed,
 	    .places = tls__limits_places,
+	    .complete = tls_complete,
 	},
 	{ .name = NULL },
 };
