@@ -75,6 +75,9 @@ for my $v (sort keys %version) {
 		is(scalar(grep { resumed($p->addr('a'), $v, "s$v") } 1 .. 12), 12,
 		    'whatever thread, it resumes');
 		ok(resumed($p->addr('b'), $v, "s$v"), 'so it does at another line');
+		is($v eq 'tls1_2' || s_client($p->addr('a'), version => $v,
+		    sess_in => "$dir/s$v", sess_out => "$dir/n$v")->{reused}
+		    && resumed($p->addr('a'), $v, "n$v"), 1, 'and brings the next one');
 		ok(!resumed($p->addr('k256'), $v, "s$v"), 'not where keys are a file\'s');
 		ok(first($p->addr('k256'), $v, "f$v"), 'a ticket of that');
 		ok(resumed($p->addr('also'), $v, "f$v"), 'resumes where the same file is');

@@ -75,9 +75,10 @@ ticket_make(const struct tls_keyring *ring, unsigned char name[TLS_TICKET_NAME],
 	    : -1;
 }
 
-/* returns: 2: the client gets another one, of the key that encrypts now. */
+/* returns: 2: the client gets another one. With TLS 1.3 it always does: clients use
+ * each once (RFC 8446, C.4). */
 static int
-ticket_open(const struct tls_keyring *ring, const unsigned char name[TLS_TICKET_NAME],
+ticket_open(const struct tls_keyring *ring, const unsigned char *name,
     const unsigned char *iv, EVP_CIPHER_CTX *cc, EVP_MAC_CTX *mc)
 {
 	for (int i = 0; i < TLS_TICKET_KEYS; i++) {
@@ -105,8 +106,10 @@ ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cc,
 
 	if (ring == NULL)
 		return enc ? -1 : 0;
-	return enc ? ticket_make(ring, name, iv, cc, mc)
-		   : ticket_open(ring, name, iv, cc, mc);
+	if (enc)
+		return ticket_make(ring, name, iv, cc, mc);
+	const int rc = ticket_open(ring, name, iv, cc, mc);
+	return rc == 1 && SSL_version(ssl) >= TLS1_3_VERSION ? 2 : rc;
 }
 
 void
