@@ -178,7 +178,7 @@ close_each(struct tw_worker *w, bool hard)
 			(cli->n_requests > 0 && !cli->readable &&
 			    !cli->bind->proxy->c.idle_close_on_response)))
 			idle_end(cli, hard);
-		else if (hard)
+		else if (hard && cli->req != NULL)
 			tw__req_abort(cli->req);
 	}
 }
