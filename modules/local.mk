@@ -510,9 +510,11 @@ modules_h2_libh2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)
 module_LTLIBRARIES += modules/h2.la
 modules_h2_la_SOURCES = \
 	modules/h2/h2_codec.c \
+	modules/h2/h2_conf.c \
 	modules/h2/h2_mod.c \
 	modules/h2/h2_mux.c \
 	modules/h2/h2_record.c \
+	modules/h2/h2_report.c \
 	modules/h2/h2_stream_io.c
 modules_h2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)
 modules_h2_la_LIBADD = modules/h2/libh2.la $(NGHTTP2_LIBS)

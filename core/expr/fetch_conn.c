@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <tideway/mux.h>
 #include <tideway/proxy.h>
 
 #include "expr/fetch.h"
@@ -156,16 +157,27 @@ TW__FETCH(fc_saved_syn)
 
 /* ---- protocols ---------------------------------------------------------- */
 
+static int
+major_of(struct tw_conn *conn)
+{
+	struct tw_mux_info info = { .is_mux = false };
+
+	if (conn != NULL)
+		tw_mux_info(conn, &info);
+	return info.is_mux ? 2 : 1;
+}
+
 TW__FETCH(fc_http_major)
 {
 	TW__UNUSED_FETCH;
-	return tw__give_int(out, 1);
+	return tw__give_int(out, major_of(tw_req_conn(req)));
 }
 
 TW__FETCH(bc_http_major)
 {
 	TW__UNUSED_FETCH;
-	return tw_req_server_conn(req) != NULL && tw__give_int(out, 1);
+	return tw_req_server_conn(req) != NULL &&
+	    tw__give_int(out, major_of(tw_req_server_conn(req)));
 }
 
 TW__FETCH(ssl_fc)

@@ -197,25 +197,34 @@ TW__FETCH(bc_reused)
 }
 
 /* HTTP/1 and TCP carry one exchange at a time, and count nothing odd. */
-#define FRONT(name, value)                       \
-	TW__FETCH(fc_##name)                     \
-	{                                        \
-		TW__UNUSED_FETCH;                \
-		return tw__give_int(out, value); \
-	}
-#define BACK(name, value)                                             \
-	TW__FETCH(bc_##name)                                          \
-	{                                                             \
-		TW__UNUSED_FETCH;                                     \
-		return req->srvc != NULL && tw__give_int(out, value); \
+static bool
+give_mux(struct tw_conn *conn, struct tw_sample *out, size_t field)
+{
+	struct tw_mux_info info;
+
+	if (conn == NULL)
+		return false;
+	tw_mux_info(conn, &info);
+	return tw__give_int(
+	    out, *(const uint32_t *)(const void *)((char *)&info + field));
+}
+
+#define MUX(name, field)                                                              \
+	TW__FETCH(fc_##name)                                                          \
+	{                                                                             \
+		TW__UNUSED_FETCH;                                                     \
+		return give_mux(                                                      \
+		    tw_req_conn(req), out, offsetof(struct tw_mux_info, field));      \
+	}                                                                             \
+	TW__FETCH(bc_##name)                                                          \
+	{                                                                             \
+		TW__UNUSED_FETCH;                                                     \
+		return give_mux(req->srvc, out, offsetof(struct tw_mux_info, field)); \
 	}
 
-FRONT(glitches, 0)
-FRONT(nb_streams, 1)
-FRONT(settings_streams_limit, 1)
-BACK(glitches, 0)
-BACK(nb_streams, 1)
-BACK(settings_streams_limit, 1)
+MUX(glitches, glitches)
+MUX(nb_streams, streams)
+MUX(settings_streams_limit, limit)
 
 /* What may go wrong before the first request, and with servers. Errors of other
  * kinds than these leave no record. */
@@ -381,7 +390,7 @@ const struct tw_fetch tw__flow_fetches[] = {
 	    "The same as a word; empty: nothing."),
 	ONE("bc_err_str", TW_STRING, bc_err_str, "The same as text."),
 	ONE("bc_glitches", TW_SINT, bc_glitches,
-	    "Odd things seen on the server's connection: none are, in HTTP/1."),
+	    "Odd things the server did on its connection; none are noted of HTTP/1."),
 	ONE("bc_nb_streams", TW_SINT, bc_nb_streams,
 	    "Exchanges on the server's connection: one, in HTTP/1."),
 	ONE("bc_reused", TW_BOOL, bc_reused,
@@ -412,7 +421,7 @@ const struct tw_fetch tw__flow_fetches[] = {
 	    "The same as a word; empty: nothing."),
 	ONE("fc_err_str", TW_STRING, fc_err_str, "The same as text."),
 	ONE("fc_glitches", TW_SINT, fc_glitches,
-	    "Odd things seen on the client's connection: none are, in HTTP/1."),
+	    "Odd things the client did on its connection; none are noted of HTTP/1."),
 	ONE("fc_nb_streams", TW_SINT, fc_nb_streams,
 	    "Exchanges on the client's connection: one, in HTTP/1."),
 	ONE("fc_settings_streams_limit", TW_SINT, fc_settings_streams_limit,

@@ -278,6 +278,27 @@ tw_mux_streams(const struct tw_conn *c)
 	return c->n_streams;
 }
 
+const struct tw_proxy *
+tw_mux_proxy(const struct tw_conn *c)
+{
+	return c->bind != NULL ? c->bind->proxy : NULL;
+}
+
+void
+tw_mux_info(struct tw_conn *conn, struct tw_mux_info *out)
+{
+	const struct tw_conn *const c = tw__conn_session(conn);
+
+	*out = (struct tw_mux_info){ .streams = 1, .limit = 1 };
+	if (c->mux == NULL)
+		return;
+	*out = (struct tw_mux_info){ .streams = c->n_streams, .is_mux = true };
+	if (c->mux->limit != NULL)
+		out->limit = c->mux->limit(c->mux_state);
+	if (c->mux->glitches != NULL)
+		out->glitches = c->mux->glitches(c->mux_state);
+}
+
 /* --- streams --- */
 
 struct tw_conn *

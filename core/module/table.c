@@ -130,3 +130,13 @@ tw_table_walk(struct tw_table *t, struct tw_table_walk *walk,
 {
 	return t->ops->walk(t, walk, fn, arg);
 }
+
+void
+tw_table_glitches(struct tw_conn *conn, uint32_t n)
+{
+	const struct tw_table_ops *const ops =
+	    tw__module_find_table("stick-table", NULL);
+
+	if (ops != NULL && ops->glitches != NULL)
+		ops->glitches(conn, n);
+}

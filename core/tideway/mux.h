@@ -35,6 +35,9 @@ struct tw_mux {
 	/* What a stream has for a transport: recv, send, shut, fini; the others are
 	 * never called. */
 	const struct tw_transport *stream;
+	/* Odd things that the peer did, and how many streams fit. NULL: not told. */
+	uint32_t (*glitches)(const void *state);
+	uint32_t (*limit)(const void *state);
 };
 
 /* --- for the carrier --- */
@@ -53,6 +56,9 @@ TW_API void tw_mux_wakes(struct tw_conn *carrier);
 /** tw_mux_later - event() is called in the next turn, beside others' events. */
 TW_API void tw_mux_later(struct tw_conn *carrier);
 TW_API uint32_t tw_mux_streams(const struct tw_conn *carrier);
+
+/** tw_mux_proxy - whose client it is. returns: NULL: a server's. */
+TW_API const struct tw_proxy *tw_mux_proxy(const struct tw_conn *carrier);
 
 /* --- for a stream --- */
 
@@ -74,5 +80,12 @@ TW_API void tw_stream_event(struct tw_conn *stream, bool readable, bool writable
 TW_API void tw_stream_lost(struct tw_conn *stream, const char *why);
 /** tw_stream_carrier - returns: itself, where it is none. */
 TW_API struct tw_conn *tw_stream_carrier(struct tw_conn *conn);
+
+/* What a connection is, for fetches and reports; a stream: that of its carrier. */
+struct tw_mux_info {
+	uint32_t streams, limit, glitches;
+	bool is_mux; /* false: one exchange at a time */
+};
+TW_API void tw_mux_info(struct tw_conn *conn, struct tw_mux_info *out);
 
 #endif

@@ -154,6 +154,10 @@ struct tw_table_walk {
 TW_API bool tw_table_walk(struct tw_table *t, struct tw_table_walk *walk,
     bool (*fn)(struct tw_table_entry *e, void *arg), void *arg);
 
+/** tw_table_glitches - a connection's peer did n odd things: counted in what the
+ * connection tracks. context: its worker. */
+TW_API void tw_table_glitches(struct tw_conn *conn, uint32_t n);
+
 /* ---- for the module that keeps the tables -------------------------------- */
 
 /* What its own struct of a table, and of an entry, begins with. */
@@ -188,6 +192,7 @@ struct tw_table_ops {
 	void (*unpin)(struct tw_table_pin *pin);
 	bool (*walk)(struct tw_table *t, struct tw_table_walk *walk,
 	    bool (*fn)(struct tw_table_entry *e, void *arg), void *arg);
+	void (*glitches)(struct tw_conn *conn, uint32_t n);
 };
 
 #endif

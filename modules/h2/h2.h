@@ -103,6 +103,7 @@ struct h2_limits {
 	uint32_t max_block_frames; /* CONTINUATION of one head */
 	uint32_t max_block_bytes;  /* compressed, of one head */
 	uint32_t max_replies;      /* frames queued for a peer that does not read */
+	uint32_t kill_busy_pct;    /* max_glitches holds only from there on */
 };
 
 /* Why a session was ended for abuse, or what counted as a glitch. */
@@ -140,6 +141,7 @@ struct h2_events {
 /* What the sessions of one worker share. */
 struct h2_worker {
 	uint32_t now_s;            /* the user sets it, any monotonic seconds */
+	uint32_t busy_pct;         /* the same: how busy the threads are */
 	struct h2_stream *streams; /* free */
 	struct h2_block *blocks;   /* free */
 	struct h2_chunk *chunks;   /* free */
@@ -228,6 +230,8 @@ struct h2_session {
 	/* abuse: see struct h2_limits */
 	uint32_t seen_s;
 	uint32_t glitches, replies;
+	uint32_t glitch_code;   /* enum h2_code of the last one */
+	const char *glitch_why; /* static text; NULL: nothing to say */
 	uint32_t n_resets, n_resets_sent, n_settings, n_pings, n_empty, n_priorities,
 	    n_updates;
 };

@@ -197,6 +197,7 @@ block_done(struct h2_session *s, struct h2_block *b)
 	if (b->drop || (st == NULL && !is_new))
 		return b->code != 0 ? h2_stream_error(s, b->id, b->code) : 0;
 	h2_head_finish(s, b);
+	s->glitch_why = b->bad;
 	if (b->bad != NULL)
 		return h2_stream_error(s, b->id, H2_PROTOCOL_ERROR);
 	return st == NULL ? give_request(s, b) : give(s, st, b);

@@ -49,6 +49,9 @@ struct h2_carrier {
 	struct h2_child *ready_last;
 	bool is_server; /* towards one */
 	bool is_secure, leaving, eof, fed;
+	uint8_t log_errors;  /* enum h2_log_errors */
+	uint32_t told_streams, told_glitches; /* of the session's, counted */
+	struct h2_limits lim; /* its generation may end before it */
 };
 
 /* h2_stream_io.c */

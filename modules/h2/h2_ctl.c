@@ -29,7 +29,7 @@ h2_settings_out(struct h2_session *s)
 	put_setting(b, &n, H2_S_TABLE_SIZE, l->header_table_size);
 	if (s->is_client)
 		put_setting(b, &n, H2_S_PUSH, 0);
-	else
+	else if (l->max_concurrent_streams != UINT32_MAX)
 		put_setting(b, &n, H2_S_STREAMS, l->max_concurrent_streams);
 	put_setting(b, &n, H2_S_WINDOW, l->initial_window_size);
 	put_setting(b, &n, H2_S_FRAME_SIZE, l->max_frame_size);

@@ -7,25 +7,16 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include "h2_conf.h"
 #include "h2_mod.h"
 
 const struct tw_self *h2__self;
-static struct h2_limits limits[2];
-
-const struct h2_limits *
-h2__limits(bool is_client)
-{
-	return &limits[is_client];
-}
 
 static int
 h2_load(const struct tw_self *self, struct tw_err *err)
 {
 	(void)err;
 	h2__self = self;
-	h2_limits_init(&limits[0], false);
-	h2_limits_init(&limits[1], true);
-	limits[0].connect_protocol = true;
 	return 0;
 }
 
@@ -59,6 +50,13 @@ static const struct tw_proto protos[] = {
 	{ .name = NULL },
 };
 
+/* clang-format off */
+static const struct tw_kw keywords[] = {
+#include "h2_kw.def"
+	{ .word = NULL },
+};
+/* clang-format on */
+
 static void
 h2_describe(void (*line)(void *arg, const char *text), void *arg)
 {
@@ -70,10 +68,16 @@ const struct tw_module tideway_module = {
 	.name = "h2",
 	.version = PACKAGE_VERSION,
 	.summary = "HTTP/2",
-	.size_of = { [TW_IN_WORKER] = sizeof(struct h2_own) },
+	.size_of = { [TW_IN_GEN] = sizeof(struct h2_gen),
+	    [TW_IN_PROXY_LIVE] = sizeof(struct h2_live),
+	    [TW_IN_WORKER] = sizeof(struct h2_own) },
+	.keywords = keywords,
 	.protos = protos,
+	.counters = h2__counters,
 	.load = h2_load,
+	.check = h2__conf_check,
 	.worker_init = h2_worker_up,
 	.worker_fini = h2_worker_down,
 	.describe = h2_describe,
+	.stats_tables = h2__stats_tables,
 };

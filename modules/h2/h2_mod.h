@@ -102,10 +102,9 @@ struct h2_own {
 	struct h2_worker engine;
 	struct h2_child *children; /* free */
 	uint32_t n_children;
+	uint32_t line_s, lines, lines_left_out; /* logged in that second */
 };
 
-/** h2__limits - in: is_client: the role of our side. */
-const struct h2_limits *h2__limits(bool is_client);
 void h2__own_fini(struct h2_own *own);
 
 #endif

@@ -16,6 +16,7 @@
 #include <tideway/assert.h>
 
 #include "h2_child.h"
+#include "h2_conf.h"
 
 /* Buffers read, and rounds of sending, before others get their turn. */
 #define TURN_READS 8
@@ -99,14 +100,23 @@ own_of(struct tw_conn *conn)
 static void
 clock_set(struct h2_carrier *c)
 {
-	c->own->engine.now_s = (uint32_t)(tw_now_ms() / 1000);
+	const uint32_t now_s = (uint32_t)(tw_now_ms() / 1000);
+
+	if (c->lim.kill_busy_pct > 0 && c->own->engine.now_s != now_s)
+		c->own->engine.busy_pct = h2__busy_pct();
+	c->own->engine.now_s = now_s;
 }
 
-static const struct h2_limits *
-limits_of(struct tw_conn *conn, bool is_server)
+/* A server's carrier is nobody's but the program's: it has what is in force. */
+static void
+conf_take(struct h2_carrier *c)
 {
-	(void)conn;
-	return h2__limits(is_server);
+	const struct tw_proxy *const px = tw_mux_proxy(c->conn);
+	const struct h2_gen *const g =
+	    h2__gen_of(px != NULL ? tw_proxy_gen(px) : tw_gen_running());
+
+	c->lim = g->limits[c->is_server];
+	c->log_errors = g->log_errors;
 }
 
 static void *
@@ -120,13 +130,14 @@ mux_begin(struct tw_conn *conn, bool is_server)
 	c->own = own_of(conn);
 	c->is_server = is_server;
 	c->is_secure = tw_conn_is_secure(conn);
+	conf_take(c);
 	clock_set(c);
-	if (h2_init(&c->s, &c->own->engine, is_server, limits_of(conn, is_server),
-		&events) != 0) {
+	if (h2_init(&c->s, &c->own->engine, is_server, &c->lim, &events) != 0) {
 		free(c);
 		return NULL;
 	}
 	c->s.user = c;
+	h2__begun(c);
 	return c;
 }
 
@@ -233,6 +244,8 @@ mux_event(struct tw_conn *conn, void *state)
 	(void)conn;
 	clock_set(c);
 	const bool ok = read_all(c);
+	if (c->s.n_total != c->told_streams || c->s.glitches != c->told_glitches)
+		h2__told(c);
 	wake_stalled(c);
 	if (!flush(c) || !ok)
 		return false;
@@ -259,6 +272,7 @@ mux_fini(struct tw_conn *conn, void *state)
 	struct h2_carrier *const c = state;
 
 	(void)conn;
+	h2__ended(c);
 	h2_reset_all(&c->s, H2_CANCEL);
 	while (!LIST_EMPTY(&c->all))
 		h2__child_orphan(LIST_FIRST(&c->all));
@@ -284,6 +298,23 @@ mux_open(struct tw_conn *carrier, void *state, struct tw_conn *stream)
 	return h2__child_new(state, NULL, stream);
 }
 
+static uint32_t
+mux_glitches(const void *state)
+{
+	return ((const struct h2_carrier *)state)->s.glitches;
+}
+
+/* Ours for a client, both ends' for a server. */
+static uint32_t
+mux_limit(const void *state)
+{
+	const struct h2_carrier *const c = state;
+	const uint32_t ours = c->lim.max_concurrent_streams;
+	const uint32_t theirs = c->s.peer.max_concurrent_streams;
+
+	return c->is_server && theirs < ours ? theirs : ours;
+}
+
 const struct tw_mux h2__mux = {
 	.sees = mux_sees,
 	.begin = mux_begin,
@@ -293,4 +324,6 @@ const struct tw_mux h2__mux = {
 	.has_room = mux_has_room,
 	.open = mux_open,
 	.stream = &h2__stream_transport,
+	.glitches = mux_glitches,
+	.limit = mux_limit,
 };

@@ -254,7 +254,8 @@ int
 h2_glitch(struct h2_session *s)
 {
 	s->glitches++;
-	if (s->lim->max_glitches != 0 && s->glitches >= s->lim->max_glitches)
+	if (s->lim->max_glitches != 0 && s->glitches >= s->lim->max_glitches &&
+	    s->wk->busy_pct >= s->lim->kill_busy_pct)
 		return h2_fail_abuse(
 		    s, H2_ABUSE_GLITCHES, abuse_text[H2_ABUSE_GLITCHES]);
 	return 0;

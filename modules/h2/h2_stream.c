@@ -227,6 +227,7 @@ h2_stream_error(struct h2_session *s, uint32_t id, uint32_t code)
 			s->ev->reset(s, st, code);
 	} else if (h2_recent(s, id) == 0)
 		s->recent[s->recent_at++ % H2_RECENT] = id | H2_RESET_BIT;
+	s->glitch_code = code;
 	if (s->dead || h2_glitch(s) < 0)
 		return -1;
 	return h2_count(

@@ -149,6 +149,8 @@ enum tw_verdict tb_on_session(struct tw_req *req, void *state);
 enum tw_verdict tb_on_request(struct tw_req *req, void *state);
 enum tw_verdict tb_on_response(struct tw_req *req, void *state);
 enum tw_verdict tb_on_moved(struct tw_req *req, void *state);
+/** tb_glitches - a connection did n odd things. */
+void tb_glitches(struct tw_conn *conn, uint32_t n);
 enum tw_verdict tb_on_log(struct tw_req *req, void *state);
 enum tw_verdict tb_on_reset(struct tw_req *req, void *state);
 /** tb_tracks_check - remembers whether some proxy tracks at all. */

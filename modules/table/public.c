@@ -306,6 +306,7 @@ const struct tw_table_ops tb_table_ops[] = {
 	    .pin = pin,
 	    .with = with,
 	    .unpin = unpin,
-	    .walk = walk },
+	    .walk = walk,
+	    .glitches = tb_glitches },
 	{ .name = NULL },
 };

@@ -402,6 +402,25 @@ tb_on_response(struct tw_req *req, void *state)
 	return TW_NEXT;
 }
 
+static void
+add_glitches(struct tb_hold *h, struct tb_track *t, const void *arg)
+{
+	const uint32_t n = *(const uint32_t *)arg;
+
+	(void)t;
+	tb_add(h, TB_glitch_cnt, 0, n);
+	tb_add(h, TB_glitch_rate, 0, n);
+}
+
+void
+tb_glitches(struct tw_conn *conn, uint32_t n)
+{
+	const struct tb_conn *const c = tw_conn_block_seen(conn, tb_self);
+
+	if (c != NULL)
+		each(c->sc, c->n, add_glitches, &n);
+}
+
 /* A request for a login, as 'http-request auth' makes it. */
 static bool
 asked_to_log_in(const struct tw_req *req)
