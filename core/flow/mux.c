@@ -179,6 +179,8 @@ tw__mux_event(struct tw_conn *c)
 {
 	const bool is_over = c->timed_out;
 
+	if (TW_UNLIKELY(c->mux == NULL))
+		return; /* it has ended since it was woken */
 	c->timed_out = false;
 	if (is_over)
 		c->mux->leave(c, c->mux_state);
