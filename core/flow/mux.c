@@ -291,7 +291,7 @@ tw_mux_info(struct tw_conn *conn, struct tw_mux_info *out)
 {
 	const struct tw_conn *const c = tw__conn_session(conn);
 
-	*out = (struct tw_mux_info){ .streams = 1, .limit = 1 };
+	*out = (struct tw_mux_info){ .streams = 1, .limit = 1, .is_mux = conn->is_stream };
 	if (c->mux == NULL)
 		return;
 	*out = (struct tw_mux_info){ .streams = c->n_streams, .is_mux = true };
