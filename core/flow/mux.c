@@ -171,7 +171,8 @@ rest(struct tw_conn *c)
 		tw_timer_set(&c->timer, tw_now_ms() + ms);
 	else
 		tw_timer_set(&c->timer, 0);
-	tw__buf_put(c);
+	if (c->in.head == c->in.tail) /* else: the beginning of a frame */
+		tw__buf_put(c);
 }
 
 void
