@@ -16,7 +16,7 @@
 /* Payload for which the stream's buffer had no room. */
 struct h2_piece {
 	struct h2_piece *next;
-	uint32_t off, len;
+	uint32_t off, len, size;
 	char data[];
 };
 

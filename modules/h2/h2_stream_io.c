@@ -19,6 +19,7 @@
 
 #define REC sizeof(struct h2_rec)
 #define KEEP_CHILDREN 256u
+#define PIECE_LEAST 1000u
 
 /* --- its life --- */
 
@@ -193,10 +194,28 @@ feed(struct h2_child *ch, const char *data, size_t len, bool end)
 	return n;
 }
 
+/* Frames of an octet or two must not cost a piece each. returns: false: there
+ * is no room behind the last one. */
+static bool
+piece_append(struct h2_child *ch, struct tw_str data)
+{
+	struct h2_piece *const last = (struct h2_piece *)ch->in_end; /* its `next` */
+
+	if (ch->in_first == NULL || last->size - last->off - last->len < data.len)
+		return false;
+	memcpy(last->data + last->off + last->len, data.p, data.len);
+	last->len += (uint32_t)data.len;
+	return true;
+}
+
 static void
 piece_add(struct h2_child *ch, struct tw_str data)
 {
-	struct h2_piece *const p = malloc(sizeof(*p) + data.len);
+	const size_t size = data.len < PIECE_LEAST ? PIECE_LEAST : data.len;
+
+	if (piece_append(ch, data))
+		return;
+	struct h2_piece *const p = malloc(sizeof(*p) + size);
 
 	if (p == NULL) {
 		h2_reset(&ch->carrier->s, ch->st, H2_INTERNAL_ERROR);
@@ -205,6 +224,7 @@ piece_add(struct h2_child *ch, struct tw_str data)
 	}
 	p->next = NULL;
 	p->off = 0;
+	p->size = (uint32_t)size;
 	p->len = (uint32_t)data.len;
 	memcpy(p->data, data.p, data.len);
 	*ch->in_end = p;
