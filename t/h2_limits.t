@@ -4,6 +4,7 @@
 # tune.h2.* and its like: what of it clients see on the wire, what a reload
 # changes of it, and what is refused.
 use Tideway::Test;
+use Tideway::Cli;
 use Tideway::H2;
 
 plan(skip_all => 'some words are younger than the HAProxy at hand')
@@ -61,6 +62,22 @@ subtest 'defaults' => sub {
 	is($r->header('g'), 0, 'fc_glitches');
 	is($r->header('n'), 1, 'fc_nb_streams');
 	is($r->header('m'), 2, 'fc_http_major');
+	stop_proxy($p);
+};
+
+subtest 'show sess' => sub {
+	my $sock = Tideway::Test::temp_dir() . '/cli';
+	my $p = start_proxy(conf("stats socket $sock level admin"));
+	my $c = connected($p);
+
+	$c->request(path => '/slow') for 1 .. 2;
+	my @o = map { $l->accept } 1 .. 2;
+	ok($_->read_head, 'a request is at the server') for @o;
+	my @id = cli_ask($sock, 'show sess') =~ /^(0x\w+): .* fe=web /mg;
+	is(scalar @id, 2, 'a line for each stream');
+	like(cli_ask($sock, "show sess $id[0]"), qr{scf=\[fd=\d+ mux=h2 streams=2/100 glitches=0\]},
+	    'and what carries it');
+	$c->close;
 	stop_proxy($p);
 };
 

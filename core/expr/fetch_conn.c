@@ -160,11 +160,11 @@ TW__FETCH(fc_saved_syn)
 static int
 major_of(struct tw_conn *conn)
 {
-	struct tw_mux_info info = { .is_mux = false };
+	struct tw_mux_info info = { .name = NULL };
 
 	if (conn != NULL)
 		tw_mux_info(conn, &info);
-	return info.is_mux ? 2 : 1;
+	return info.name != NULL ? 2 : 1;
 }
 
 TW__FETCH(fc_http_major)

@@ -292,10 +292,12 @@ tw_mux_info(struct tw_conn *conn, struct tw_mux_info *out)
 {
 	const struct tw_conn *const c = tw__conn_session(conn);
 
-	*out = (struct tw_mux_info){ .streams = 1, .limit = 1, .is_mux = conn->is_stream };
+	*out = (struct tw_mux_info){ .streams = 1, .limit = 1 };
+	if (conn->is_stream || c->mux != NULL)
+		out->name = conn->proto->name;
 	if (c->mux == NULL)
 		return;
-	*out = (struct tw_mux_info){ .streams = c->n_streams, .is_mux = true };
+	out->streams = c->n_streams;
 	if (c->mux->limit != NULL)
 		out->limit = c->mux->limit(c->mux_state);
 	if (c->mux->glitches != NULL)

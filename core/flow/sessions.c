@@ -48,6 +48,9 @@ session_fill(struct tw_session *s, const struct tw_req *req)
 		    req->srvc != NULL ? expires_ms(&req->srvc->timer) : -1,
 		.wait_expires_ms = expires_ms(&req->timer),
 		.start_line = req->start_line };
+	tw_mux_info(req->cli, &s->mux);
+	if (req->srvc != NULL)
+		tw_mux_info(req->srvc, &s->srv_mux);
 }
 
 bool

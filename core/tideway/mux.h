@@ -83,8 +83,8 @@ TW_API struct tw_conn *tw_stream_carrier(struct tw_conn *conn);
 
 /* What a connection is, for fetches and reports; a stream: that of its carrier. */
 struct tw_mux_info {
+	const char *name; /* of its protocol; static; NULL: one exchange at a time */
 	uint32_t streams, limit, glitches;
-	bool is_mux; /* false: one exchange at a time */
 };
 TW_API void tw_mux_info(struct tw_conn *conn, struct tw_mux_info *out);
 

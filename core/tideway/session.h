@@ -9,6 +9,7 @@
 #ifndef TIDEWAY_SESSION_H
 #define TIDEWAY_SESSION_H
 
+#include <tideway/mux.h>
 #include <tideway/proxy.h>
 #include <tideway/worker.h>
 
@@ -30,6 +31,7 @@ struct tw_session {
 	int64_t srv_expires_ms; /* until the server's; -1: never, or there is none */
 	int64_t wait_expires_ms; /* until it stops waiting: queue, rules; -1: does not */
 	struct tw_str start_line; /* of its request; p NULL: none */
+	struct tw_mux_info mux, srv_mux; /* of its connections; mux.h */
 };
 
 /** tw_sessions_walk - calls fn for sessions of the calling worker, in the order

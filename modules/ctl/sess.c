@@ -141,6 +141,16 @@ date_out(struct tw_out *o, uint64_t wall_us)
 }
 
 static void
+mux_out(struct tw_out *o, const char *side, int fd, const struct tw_mux_info *mux)
+{
+	tw_out_printf(o, "\n  %s=[fd=%d", side, fd);
+	if (mux->name != NULL)
+		tw_out_printf(o, " mux=%s streams=%u/%u glitches=%u", mux->name,
+		    mux->streams, mux->limit, mux->glitches);
+	tw_out_char(o, ']');
+}
+
+static void
 details_out(struct tw_out *o, const struct tw_session *s)
 {
 	tw_out_printf(o, "0x%08llx: ", (unsigned long long)s->id);
@@ -180,10 +190,10 @@ details_out(struct tw_out *o, const struct tw_session *s)
 		tw_out_lit(o, "\n ");
 		uri_out(o, s->start_line);
 	}
-	tw_out_printf(o,
-	    "\n  scf=[fd=%d] req: total=%llu\n  scb=[fd=%d] res: total=%llu\n", s->fd,
-	    (unsigned long long)s->bytes_in, s->srv_fd,
-	    (unsigned long long)s->bytes_out);
+	mux_out(o, "scf", s->fd, &s->mux);
+	tw_out_printf(o, " req: total=%llu", (unsigned long long)s->bytes_in);
+	mux_out(o, "scb", s->srv_fd, &s->srv_mux);
+	tw_out_printf(o, " res: total=%llu\n", (unsigned long long)s->bytes_out);
 }
 
 static void
