@@ -145,6 +145,48 @@ subtest 'uploads go on through a small window' => sub {
 	stop_proxy($p);
 };
 
+# what a server was told comes back as fields
+my $h2 = h2_origin(respond => sub {
+	my ($s, $c) = @_;
+
+	if ($s->path eq '/bad') {
+		$c->send_headers($s->sid, [['x', 'no status']], end => 1);
+		return 1;
+	}
+	$c->respond($s->sid, 200, headers => [map { ["x-$_", $c->theirs->{uc $_} // '-'] }
+	    qw(initial_window_size header_table_size max_frame_size)],
+	    body => $c->{send_window});
+	return 1;
+});
+
+sub towards
+{
+	my (@words) = @_;
+
+	return conf(@words) =~ s/server s .*/server s ${\ $h2->addr} proto h2/r;
+}
+
+subtest 'towards servers' => sub {
+	my $p = start_proxy(towards('tune.h2.be.initial-window-size 1234',
+	    'tune.h2.initial-window-size 70000', 'tune.h2.fe.initial-window-size 80000',
+	    'tune.h2.header-table-size 2048', 'tune.h2.be.rxbuf 100k',
+	    'tune.h2.be.glitches-threshold 2', 'tune.h2.be.max-concurrent-streams 7'));
+	my $c = connected($p);
+	my $r = $c->get('/x');
+
+	is($r->header('x-initial_window_size'), 1234, 'be.initial-window-size');
+	is($r->header('x-header_table_size'), 2048, 'header-table-size');
+	is($r->header('x-max_frame_size'), 16384, 'max-frame-size');
+	is($r->body, 7 * 16384, 'be.rxbuf');
+	is($c->get('/bad')->status, 502, 'a glitch');
+	is($c->get('/bad')->status, 502, 'another one');
+	my $line = $log->next_match(qr/Server/);
+	like($line->{msg}, qr/Server ${\ $h2->addr}: HTTP\/2 connection ended: ENHANCE_YOUR_CALM: too many glitches/,
+	    'be.glitches-threshold');
+	is($c->get('/x')->status, 200, 'by another connection');
+	stop_proxy($p);
+};
+
 subtest 'no limit of streams' => sub {
 	my $p = start_proxy(conf('tune.h2.max-concurrent-streams 0'));
 	my $c = connected($p);

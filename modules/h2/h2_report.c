@@ -58,20 +58,37 @@ may_log(struct h2_own *own)
 }
 
 static void
+peer_addr(const struct h2_carrier *c, struct tw_addr *out)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_UNSPEC };
+	socklen_t len = sizeof(ss);
+
+	*out = *tw_conn_src(c->conn);
+	if (c->is_server &&
+	    getpeername(tw_conn_fd(c->conn), (struct sockaddr *)&ss, &len) == 0)
+		tw_addr_from_sockaddr(out, (struct sockaddr *)&ss, len);
+}
+
+static void
 log_error(const struct h2_carrier *c, const char *what, uint32_t code, const char *why)
 {
 	const struct tw_proxy *const px = tw_mux_proxy(c->conn);
-	char text[80];
+	char text[80], more[160];
 	struct tw_out o = tw_out_of(text, sizeof(text) - 1);
+	struct tw_addr addr;
 
-	if (px == NULL || !may_log(c->own))
+	if (!may_log(c->own))
 		return;
-	tw_addr_port_out(&o, tw_conn_src(c->conn));
+	peer_addr(c, &addr);
+	tw_addr_port_out(&o, &addr);
 	*o.p = '\0';
-	tw_proxy_log(px, TW_NOTICE,
-	    "Proxy '%s': client %s: HTTP/2 %s: %s: %s (%u streams, %u glitches)",
-	    tw_proxy_name(px), text, what, h2_code_name(code), why, c->s.n_total,
-	    c->s.glitches);
+	snprintf(more, sizeof(more), "HTTP/2 %s: %s: %s (%u streams, %u glitches)",
+	    what, h2_code_name(code), why, c->s.n_total, c->s.glitches);
+	if (px != NULL)
+		tw_proxy_log(px, TW_NOTICE, "Proxy '%s': client %s: %s",
+		    tw_proxy_name(px), text, more);
+	else
+		tw_log(TW_NOTICE, "Server %s: %s", text, more);
 }
 
 /* --- what happened --- */
