@@ -187,6 +187,28 @@ subtest 'towards servers' => sub {
 	stop_proxy($p);
 };
 
+subtest 'frames at once' => sub {
+	my $p = start_proxy(towards('tune.h2.fe.max-frames-at-once 1',
+	    'tune.h2.be.max-frames-at-once 2', 'tune.h2.fe.max-rst-at-once 1'));
+	my $c = connected($p);
+	my @sid = map { $c->request(path => '/own') } 1 .. 50;
+
+	is(scalar(grep { $c->response($_)->status == 200 } @sid), 50,
+	    'what came together is answered, one after the other');
+	$c->send_raw(join '', map { h2_frame('HEADERS', 'END_STREAM|END_HEADERS', $_,
+	    $c->{out}->encode([':method', 'GET'], [':scheme', 'http'], [':path', '/x'],
+	    [':authority', 'a'])) . h2_frame('RST_STREAM', 0, $_, pack 'N', 8) }
+	    map { 101 + 2 * $_ } 0 .. 49);
+	$c->{next} = 301;
+	is($c->get('/x')->status, 200, 'behind resets, too');
+	my $gone = connected($p);
+	$gone->send_raw(join '', map { h2_frame('PING', 0, 0, '12345678') } 1 .. 20);
+	$gone->peer->shutdown_write;
+	is(scalar(grep { ($gone->read_named('PING') // {})->{ack} } 1 .. 20), 20,
+	    'what came before the end is answered');
+	stop_proxy($p);
+};
+
 subtest 'no limit of streams' => sub {
 	my $p = start_proxy(conf('tune.h2.max-concurrent-streams 0'));
 	my $c = connected($p);
@@ -292,6 +314,9 @@ subtest 'refused' => sub {
 	    ['tune.h2.max-frame-size 16383', qr/16384/],
 	    ['tune.h2.max-frame-size 16777216', qr/16777215/],
 	    ['tune.h2.fe.max-total-streams 1 2', qr/argument|'2'/],
+	    ['tune.h2.fe.max-frames-at-once -1', qr/'-1'/],
+	    ['tune.h2.be.max-frames-at-once z', qr/'z'/],
+	    ['tune.h2.fe.max-rst-at-once', qr/expects|argument/],
 	    ['tune.h2.fe.rxbuf 3g', qr/2147483647/],
 	    ['tune.h2.be.rxbuf big', qr/'big'/],
 	    ['tune.h2.fe.glitches-threshold -1', qr/'-1'/],

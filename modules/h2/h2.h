@@ -104,6 +104,8 @@ struct h2_limits {
 	uint32_t max_block_bytes;  /* compressed, of one head */
 	uint32_t max_replies;      /* frames queued for a peer that does not read */
 	uint32_t kill_busy_pct;    /* max_glitches holds only from there on */
+	/* before others get their turn; 0: no limit */
+	uint32_t max_turn_frames, max_turn_resets;
 };
 
 /* Why a session was ended for abuse, or what counted as a glitch. */
@@ -231,6 +233,8 @@ struct h2_session {
 	uint32_t seen_s;
 	uint32_t glitches, replies;
 	uint32_t glitch_code;   /* enum h2_code of the last one */
+	uint32_t turn_frames, turn_resets; /* since the user zeroed them */
+	bool paused;            /* there are enough of them: h2_feed() later */
 	const char *glitch_why; /* static text; NULL: nothing to say */
 	uint32_t n_resets, n_resets_sent, n_settings, n_pings, n_empty, n_priorities,
 	    n_updates;
@@ -257,7 +261,8 @@ void h2_trim(struct h2_session *s);
 
 /** h2_feed - any number of received bytes. out: used, how many were taken; the
  * rest (less than H2_MIN_FEED) must be offered again with more behind it.
- * returns: 0; -1: connection error (s->dead, code, why; GOAWAY is queued). */
+ * returns: 0; -1: connection error (s->dead, code, why; GOAWAY is queued). Less
+ * than all may have been taken when it is paused. */
 int h2_feed(struct h2_session *s, const char *p, size_t len, size_t *used);
 
 /** h2_can_open - client: one more request may go out on this connection. */

@@ -141,6 +141,8 @@ make_limits(struct h2_gen *g, bool is_client, uint32_t bufsize)
 	l->max_total_streams = side->total.n;
 	l->max_glitches = side->glitches.n;
 	l->kill_busy_pct = g->kill_busy.n;
+	l->max_turn_frames = side->frames.n;
+	l->max_turn_resets = side->resets.n;
 	l->connect_protocol = !is_client && !g->no_websocket;
 }
 

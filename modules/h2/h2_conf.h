@@ -22,7 +22,7 @@ struct h2_number {
 
 /* One side's own; what is not given is as for both. */
 struct h2_side {
-	struct h2_number window, streams, total, rxbuf, glitches;
+	struct h2_number window, streams, total, rxbuf, glitches, frames, resets;
 };
 
 enum h2_log_errors {

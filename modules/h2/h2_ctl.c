@@ -269,6 +269,7 @@ read_rst(struct h2_session *s, const uint8_t *p)
 {
 	struct h2_stream *const st = h2_find(s, s->frame_id);
 
+	s->turn_resets++;
 	if (h2_is_idle_id(s, s->frame_id))
 		return h2_fail(s, H2_PROTOCOL_ERROR, "RST_STREAM on an idle stream");
 	if (st != NULL) {

@@ -296,12 +296,24 @@ begin_frame(struct h2_session *s)
 	}
 }
 
+/* returns: whether others are to have their turn before the next frame. */
+static bool
+turn_is_over(struct h2_session *s)
+{
+	const struct h2_limits *const l = s->lim;
+
+	s->paused = (l->max_turn_frames != 0 && s->turn_frames >= l->max_turn_frames) ||
+	    (l->max_turn_resets != 0 && s->turn_resets >= l->max_turn_resets);
+	s->turn_frames++;
+	return s->paused;
+}
+
 static int
 read_header(struct h2_session *s, const uint8_t *p, size_t len)
 {
 	const bool is_first = s->state == H2_READ_FIRST;
 
-	if (len < H2_FRAME_HEAD)
+	if (len < H2_FRAME_HEAD || turn_is_over(s))
 		return 0;
 	s->left = h2_get32(p) >> 8;
 	s->type = p[3];

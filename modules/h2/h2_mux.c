@@ -169,12 +169,15 @@ read_all(struct h2_carrier *c)
 {
 	struct tw_str bytes;
 	size_t used;
+	bool left = c->s.paused; /* something in the buffer */
 
-	for (int n = 0; n < TURN_READS; n++) {
+	c->s.paused = false;
+	c->s.turn_frames = c->s.turn_resets = 0;
+	for (int n = 0; n < TURN_READS && !c->s.paused; n++, left = false) {
 		const enum tw_io io = tw_mux_read(c->conn, &bytes);
-		if (io == TW_IO_AGAIN && (n > 0 || c->fed))
+		if (io == TW_IO_AGAIN && !left && (n > 0 || c->fed))
 			return true;
-		if (io == TW_IO_END || io == TW_IO_ERR) {
+		if ((io == TW_IO_END && !left) || io == TW_IO_ERR) {
 			c->eof = true;
 			return io == TW_IO_END;
 		}

@@ -340,6 +340,30 @@ ping_and_unknown(void **state)
 	side_free(t);
 }
 
+/* Others have their turn after so many frames; what is left is read then. */
+static void
+turns(void **state)
+{
+	struct bytes *const b = *state;
+	struct side *const t = server(b);
+	size_t used;
+
+	b->n = 0;
+	play(b,
+	    "06.00.0.0102030405060708 06.00.0.0102030405060708"
+	    " 06.00.0.0102030405060708");
+	t->lim.max_turn_frames = 2;
+	t->s.turn_frames = 0;
+	assert_int_equal(h2_feed(&t->s, b->p, b->n, &used), 0);
+	assert_true(t->s.paused);
+	assert_int_equal(used, 2 * (H2_FRAME_HEAD + 8));
+	t->s.turn_frames = 0;
+	assert_int_equal(h2_feed(&t->s, b->p + used, b->n - used, &used), 0);
+	assert_false(t->s.paused);
+	assert_int_equal(used, H2_FRAME_HEAD + 8);
+	side_free(t);
+}
+
 /* The bound for a connection without a stream, HPACK with it. Sanitizers' own
  * allocators do not tell: there only the struct is looked at. */
 static void
@@ -396,6 +420,7 @@ main(void)
 		cmocka_unit_test(data_before_head),
 		cmocka_unit_test(goaway_refuses),
 		cmocka_unit_test(ping_and_unknown),
+		cmocka_unit_test(turns),
 		cmocka_unit_test(idle_memory),
 	};
 
