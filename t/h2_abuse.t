@@ -202,6 +202,21 @@ subtest 'a connection window that stays shut' => sub {
 	$c->close;
 };
 
+# its windows are open, but its kernel's buffers fill
+subtest 'a peer that does not read' => sub {
+	my $c = h2_client($p->addr('short'), auto => 0,
+	    settings => { INITIAL_WINDOW_SIZE => 1 << 30 }, window => 1 << 30);
+	$c->request(path => "/unread$_") for 1 .. 60;
+	my %how;
+	for (1 .. 60) {
+		my $line = $log->next_match(qr{/unread\d}) // last;
+		$how{$1}++ if $line->{msg} =~ / ([\w-]{4}) \d+\/\d+\/\d+\/\d+\/\d+ /;
+	}
+	ok((grep { /^c/i } keys %how), 'it is timed out') or diag(explain(\%how));
+	is(client()->get('/own')->status, 200, 'others are served');
+	$c->close;
+};
+
 subtest 'who begins and does not go on' => sub {
 	for my $bytes ('', substr(h2_preface(), 0, 10), h2_preface(),
 	    h2_preface() . h2_frame('SETTINGS', 0, 0, ''),
