@@ -118,7 +118,6 @@ struct tls_side {
 	uint32_t max_record;        /* bytes of payload in a record */
 	bool can_13, can_rsa, can_ecdsa; /* TLS 1.3; with TLS 1.2 ciphers */
 	const struct tls_server *server; /* NULL: a listener's */
-	struct tls_keys *keys;      /* of tickets; set by start(): the process's */
 	uint32_t first_record;      /* the same until much has followed; 0: no other */
 	uint32_t idle_ms;           /* silence, before it holds again; 0: never */
 	struct tls_ticket_keys *keys; /* set by start(): the process's */
