@@ -88,6 +88,7 @@ modules_healthcheck_libhealthcheck_la_SOURCES = \
 	modules/healthcheck/rule_kw.c \
 	modules/healthcheck/runner.c \
 	modules/healthcheck/script.c \
+	modules/healthcheck/secure.c \
 	modules/healthcheck/section.c \
 	modules/healthcheck/server_kw.c \
 	modules/healthcheck/talk.c \

@@ -82,9 +82,9 @@ subtest 'dead forms' => sub {
 subtest 'known to HAProxy, not here' => sub {
 	plan(skip_all => 'HAProxy has them') unless is_tideway();
 	for my $kw ('filter spoe engine x', 'http-request cache-use x', 'use-fcgi-app x',
-	    'server s 127.0.0.1:1 check-ssl', 'server s 127.0.0.1:1 socks4 127.0.0.1:2') {
+	    'server s 127.0.0.1:1 check-via-socks4', 'server s 127.0.0.1:1 socks4 127.0.0.1:2') {
 		my $r = check_config("$HEAD$LISTEN    $kw\n");
-		my ($word) = $kw =~ /\b(check-ssl|socks4)\b/ ? $1 : (split ' ', $kw)[0];
+		my ($word) = $kw =~ / (check-via-socks4|socks4)\b/ ? $1 : (split ' ', $kw)[0];
 		is($r->{code}, 1, "$word: refused");
 		like($r->{all}, qr/check\.cfg:8\b.*'$word\b.*known to HAProxy 3\.4 but not supported by tideway yet/,
 		    "$word: in these words");

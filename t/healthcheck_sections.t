@@ -132,7 +132,7 @@ refused('check-proto h2', "$b check-proto h2\n", qr/'h2' is not supported by tid
 refused('check-proto h1 of tcp', "$b check-proto h1\n", qr/'check-proto h1' does not go with its checks, which do not speak HTTP/);
 refused('check-proto none of http', "$b check-proto none\n    option httpchk\n", qr/which speak HTTP/);
 refused('a host with blanks', "backend b\n    option httpchk GET / HTTP/1.1 \"a b\"\n", qr/'a b' is no name of a host/);
-refused("$_: not yet", "$b $_\n", qr/'\Q${\ (split ' ')[0]}\E' .* not supported by tideway/) for 'check-reuse-pool', 'check-pool-conn-name x', 'check-sni x', 'check-ssl', 'check-alpn h2', 'check-via-socks4';
+refused("$_: not yet", "$b $_\n", qr/'\Q${\ (split ' ')[0]}\E' .* not supported by tideway/) for 'check-reuse-pool', 'check-pool-conn-name x', 'check-via-socks4';
 like(check_config(defaults() . "healthcheck a\n    type redis-check\n    http-check send uri /\n    tcp-check connect\n")->{all},
     qr/healthcheck 'a' uses 'http-check' rules without 'type httpchk'.*healthcheck 'a' uses 'tcp-check' rules without 'type tcp-check'/s,
     'rules of another type: warnings');

@@ -219,7 +219,7 @@ conf_choose(struct tw_gen *gen, const struct tw_proxy *px, struct tw_server *srv
 	int line;
 	const char *const file = tw_server_where(srv, &line);
 
-	if (hc_conf_choose(gen, srv, &err) == 0)
+	if (hc_conf_choose(gen, srv, &err) == 0 && hc_secure_prepare(srv, &err) == 0)
 		return 0;
 	return tw_gen_fail(gen, file, line, "server '%s/%s': %s", tw_proxy_name(px),
 	    tw_server_name(srv), err.text);

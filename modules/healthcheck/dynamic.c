@@ -104,7 +104,8 @@ hc_server_check(struct tw_server *srv, struct tw_err *err)
 	struct hc_server *const s = hc_server_of(srv);
 	struct tw_check_conf c;
 
-	if (hc_conf_choose(tw_proxy_gen(px), srv, err) != 0)
+	if (hc_conf_choose(tw_proxy_gen(px), srv, err) != 0 ||
+	    hc_secure_prepare(srv, err) != 0)
 		return -1;
 	tw_server_check_conf(srv, &c);
 	if (tw_server_is_checked(srv) && c.no_port && !hc_has_port(hc_conf_of(srv)))

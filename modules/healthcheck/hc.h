@@ -14,6 +14,7 @@
 #include <tideway/check.h>
 #include <tideway/module.h>
 #include <tideway/server_run.h>
+#include <tideway/transport.h>
 
 #include "rule.h"
 
@@ -48,6 +49,8 @@ struct hc_proxy {
 enum hc_observe { HC_OBSERVE_NONE, HC_OBSERVE_L4, HC_OBSERVE_L7 };
 enum hc_on_error { HC_FAIL_CHECK, HC_FASTINTER, HC_SUDDEN_DEATH, HC_MARK_DOWN };
 
+enum hc_ssl { HC_SSL_AS_SERVER, HC_SSL_ON, HC_SSL_OFF };
+
 struct hc_server {
 	bool agent;                  /* agent-check */
 	uint32_t agent_port, agent_inter_ms; /* 0: none; 0: inter */
@@ -63,6 +66,12 @@ struct hc_server {
 	const char *named;           /* gen: healthcheck; NULL: its backend's */
 	const struct hc_proxy *conf; /* gen: how it is checked; set by check() */
 	const char *proto;           /* gen: check-proto; NULL: not given */
+	uint8_t check_ssl;           /* enum hc_ssl */
+	bool no_sni_auto;            /* no-check-sni-auto */
+	const char *sni;             /* gen: check-sni; NULL: none */
+	struct tw_str alpn;          /* gen: check-alpn, wire format; p NULL: none */
+	const struct tw_transport *tls; /* gen: prepared for its checks; NULL */
+	void *tls_conf;
 };
 
 /* A `healthcheck` section. */
@@ -114,6 +123,8 @@ int hc_complete(struct tw_gen *gen);
 int hc_conf_choose(struct tw_gen *gen, struct tw_server *srv, struct tw_err *err);
 /** hc_has_port - the checks' rules say where to connect. */
 bool hc_has_port(const struct hc_proxy *conf);
+/** hc_secure_prepare - what checks over TLS need. (secure.c) */
+int hc_secure_prepare(struct tw_server *srv, struct tw_err *err);
 void hc_agent_complete(
     struct tw_arena *arena, struct tw_server *srv, struct hc_server *s);
 

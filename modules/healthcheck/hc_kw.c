@@ -8,9 +8,9 @@
  */
 #include "kw.h"
 
-#define CONNECT_USAGE                                                \
-	"[default] [port <expr>] [addr <ip>] [send-proxy] [linger] " \
-	"[comment <msg>]"
+#define CONNECT_USAGE                                             \
+	"[default] [port <expr>] [addr <ip>] [send-proxy] [ssl] " \
+	"[sni <name>] [alpn <protocols>] [linger] [comment <msg>]"
 #define EXPECT_USAGE                                                             \
 	"[min-recv <int>] [comment <msg>] [ok-status <st>] [error-status <st>] " \
 	"[tout-status <st>] [on-success <fmt>] [on-error <fmt>] "                \
@@ -168,6 +168,24 @@ const struct tw_kw hc_keywords[] = {
 	{ "check-proto", TW_SC_SERVER, 1, 1, hc_server_proto, "{h1|none}",
 		"What its checks speak: it must be what they do speak, HTTP/1 or "
 		"none of HTTP.", NULL, 0, 0, 0, 0, NULL },
+	{ "check-ssl", TW_SC_SERVER, 0, 0, hc_server_ssl, "",
+		"Checks are TLS, whatever the traffic is.",
+		"as ssl, unless port or addr is given", 0, 0, 0, 0, NULL },
+	{ "no-check-ssl", TW_SC_SERVER, 0, 0, hc_server_ssl, "",
+		"Checks are in clear text, whatever the traffic is.", NULL, 0, 0, 0,
+		0, NULL },
+	{ "check-sni", TW_SC_SERVER, 1, 1, tw_set_str, "<name>",
+		"The name that checks over TLS ask the server for.",
+		"the host of an HTTP check's request", 0,
+		offsetof(struct hc_server, sni), 0, 0, NULL },
+	{ "check-sni-auto", TW_SC_SERVER, 0, 0, hc_server_sni_auto, "",
+		"Without check-sni, checks ask for the host of their request.", NULL,
+		0, 0, 0, 0, NULL },
+	{ "no-check-sni-auto", TW_SC_SERVER, 0, 0, hc_server_sni_auto, "",
+		"Without check-sni, checks ask for no name.", NULL, 0, 0, 0, 0,
+		NULL },
+	{ "check-alpn", TW_SC_SERVER, 1, 1, hc_server_alpn, "<protocols>",
+		"Protocols that checks over TLS offer.", "alpn", 0, 0, 0, 0, NULL },
 	{ "check-send-proxy", TW_SC_SERVER, 0, 0, tw_set_flag, "",
 		"Checks begin with a PROXY protocol header, version 1.",
 		"as send-proxy, unless port or addr is given", TW_KW_NO,

@@ -24,6 +24,7 @@ enum hc_phase {
 	HC_WAITING,    /* for its next turn */
 	HC_CONNECTING,
 	HC_TALKING,    /* the rules run */
+	HC_HANDSHAKE,  /* of the transport; the rule is a connect */
 	HC_PROGRAM,    /* a program runs */
 };
 
@@ -54,6 +55,13 @@ struct hc_check {
 	bool eof;
 	struct tw__var_value *vars; /* owns */
 	uint32_t program_id;     /* 0: none runs */
+	/* of the connection */
+	const struct tw_transport *transport; /* NULL: clear text */
+	void *transport_conf;    /* gen */
+	void *state;             /* owns: the transport's, since it began */
+	bool headed;             /* the PROXY header is said, if there is one */
+	bool established;        /* the transport's handshake is done */
+	bool drained;            /* the transport has no more without an event */
 };
 
 /* What traffic shows of a server among its like. */
@@ -82,8 +90,13 @@ struct hc_live {
 };
 
 /* --- talk.c: one check's connection --- */
-/** hc_talk_connect - ends what there was. returns: false: it goes on later. */
-bool hc_talk_connect(struct hc_check *c, const struct tw_addr *to, bool linger);
+/** hc_talk_connect - ends what there was. in: what it is to be made with: rule,
+ * whose connection it is. returns: false: it goes on later. */
+bool hc_talk_connect(
+    struct hc_check *c, const struct tw_addr *to, const struct hc_connect *conn);
+/** hc_talk_secure - the transport's handshake, if it has one. returns: true: it is
+ * done; false: later, or it has ended. */
+bool hc_talk_secure(struct hc_check *c, struct tw_req *req);
 /** hc_talk_send - in: bytes, copied. returns: true: all of it is sent; false:
  * later, or it has ended. */
 bool hc_talk_send(struct hc_check *c, struct tw_str bytes);
@@ -97,6 +110,19 @@ void hc_talk_abort(struct hc_check *c);
 void hc_talk_end(struct hc_check *c, struct tw_check_result *r);
 /** hc_talk_fail - in: error, 0 or an errno. */
 void hc_talk_fail(struct hc_check *c, enum tw_chk what, int error);
+
+/* --- secure.c --- */
+/** hc_secure_of - what carries a connection. out: conf. returns: NULL: clear text. */
+const struct tw_transport *hc_secure_of(
+    const struct hc_check *c, const struct hc_connect *conn, void **conf);
+/** hc_secure_start - how it begins, by the rule at hand. */
+struct tw_start hc_secure_start(
+    const struct hc_check *c, void *conf, struct tw_req *req);
+/** hc_io_recv, hc_io_send - as recv() and send(), over what the check has. */
+ssize_t hc_io_recv(struct hc_check *c, void *p, size_t len);
+ssize_t hc_io_send(struct hc_check *c, const void *p, size_t len);
+/** hc_io_flush - returns: false: something has to wait for the socket. */
+bool hc_io_flush(struct hc_check *c);
 
 /* --- script.c: the rules --- */
 void hc_script_begin(struct hc_check *c);

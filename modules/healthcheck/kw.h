@@ -61,6 +61,9 @@ int hc_server_observe(struct tw_line *ln);
 int hc_server_on_error(struct tw_line *ln);
 int hc_server_error_limit(struct tw_line *ln);
 int hc_server_proto(struct tw_line *ln);
+int hc_server_ssl(struct tw_line *ln);
+int hc_server_sni_auto(struct tw_line *ln);
+int hc_server_alpn(struct tw_line *ln);
 int hc_server_track(struct tw_line *ln);
 
 #endif

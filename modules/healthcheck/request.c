@@ -21,6 +21,18 @@ text_out(const struct hc_text *t, struct tw_req *req, struct tw_out *out)
 		tw_out_str(out, t->s);
 }
 
+struct tw_str
+hc_text_of(const struct hc_text *t, struct tw_req *req)
+{
+	char mem[HC_TEXT_MAX];
+	struct tw_out o = tw_out_of(mem, sizeof(mem));
+
+	if (t->fmt == NULL)
+		return t->s;
+	tw_logfmt_out(t->fmt, req, &o);
+	return tw_req_copy(req, (struct tw_str){ mem, (size_t)(o.p - mem) });
+}
+
 static bool
 is_given(const struct hc_text *t)
 {

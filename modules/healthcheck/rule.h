@@ -29,6 +29,9 @@ struct hc_connect {
 	const struct tw_expr *port_expr; /* gen; NULL: `port` */
 	bool server_defaults;        /* `default`, or no connect rule was written */
 	bool send_proxy, linger;
+	bool ssl;
+	const char *sni;             /* gen; NULL: none */
+	struct tw_str alpn;          /* gen; wire format; p NULL: none */
 };
 
 /* ---- send ---- */
@@ -163,6 +166,12 @@ int hc_text_format(struct tw_line *ln, int i, struct hc_text *t);
 struct tw_str hc_hex_decode(struct tw_arena *arena, struct tw_str hex,
     const char **why);
 
+/* --- secure.c --- */
+/** hc_alpn_parse - argument `i`, a list of protocols, in wire format. */
+int hc_alpn_parse(struct tw_line *ln, int i, struct tw_str *out);
+/** hc_alpn_is_http1 - it has nothing else. */
+bool hc_alpn_is_http1(struct tw_str wire);
+
 /* --- expect.c: pure, apart from formats --- */
 /** hc_expect_eval - out: r, when it failed or the answer says something. */
 enum tw_io hc_expect_eval(const struct hc_expect *e, const struct hc_answer *a,
@@ -173,6 +182,8 @@ bool hc_status_is_expected(const struct hc_expect *e, uint16_t status);
 void hc_expect_words(const struct hc_expect *e, struct tw_out *o);
 
 /* --- request.c --- */
+/** hc_text_of - returns: arena of req, or gen. */
+struct tw_str hc_text_of(const struct hc_text *t, struct tw_req *req);
 /** hc_http_request - the request of an http-check send rule. in: opt, what
  * `option httpchk` said, or NULL. */
 void hc_http_request(const struct hc_send *s, const struct hc_send *opt,

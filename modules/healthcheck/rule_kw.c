@@ -108,8 +108,7 @@ addr_take(struct tw_line *ln, int i, struct hc_connect *c)
 static int
 not_yet(struct tw_line *ln, int i)
 {
-	static const char *const words[] = { "ssl", "sni", "alpn", "via-socks4",
-		"proto" };
+	static const char *const words[] = { "via-socks4", "proto" };
 
 	for (size_t w = 0; w < TW_N_ELEMENTS(words); w++)
 		if (strcmp(tw_arg(ln, i), words[w]) == 0)
@@ -118,9 +117,33 @@ not_yet(struct tw_line *ln, int i)
 			    "tideway yet",
 			    words[w], word_of(ln));
 	return tw_line_fail(ln, i,
-	    "'%s' takes 'default', 'port', 'addr', 'send-proxy', 'linger' and "
-	    "'comment', not '%s'",
+	    "'%s' takes 'default', 'port', 'addr', 'send-proxy', 'ssl', 'sni', "
+	    "'alpn', 'linger' and 'comment', not '%s'",
 	    word_of(ln), tw_arg(ln, i));
+}
+
+static int
+sni_take(struct tw_line *ln, int i, struct hc_connect *c)
+{
+	const char *const arg = value_of(ln, i);
+
+	if (arg == NULL)
+		return -1;
+	c->sni = tw_arena_strdup(arena_of(ln), arg);
+	return 2;
+}
+
+static int
+alpn_take(struct tw_line *ln, int i, struct hc_connect *c)
+{
+	if (value_of(ln, i) == NULL || hc_alpn_parse(ln, i + 1, &c->alpn) < 0)
+		return -1;
+	if (word_of(ln)[0] == 'h' && !hc_alpn_is_http1(c->alpn))
+		return tw_line_fail(ln, i + 1,
+		    "'alpn' : HTTP checks speak HTTP/1.1 alone; '%s' is not supported "
+		    "by tideway yet",
+		    tw_arg(ln, i + 1));
+	return 2;
 }
 
 /* returns: the words it took; -1. */
@@ -136,7 +159,13 @@ connect_item(struct tw_line *ln, int i, struct hc_rule *r)
 		return addr_take(ln, i, c);
 	if (strcmp(word, "comment") == 0)
 		return comment_take(ln, i, &r->comment);
-	if (strcmp(word, "default") == 0)
+	if (strcmp(word, "sni") == 0)
+		return sni_take(ln, i, c);
+	if (strcmp(word, "alpn") == 0)
+		return alpn_take(ln, i, c);
+	if (strcmp(word, "ssl") == 0)
+		c->ssl = true;
+	else if (strcmp(word, "default") == 0)
 		c->server_defaults = true;
 	else if (strcmp(word, "send-proxy") == 0)
 		c->send_proxy = true;

@@ -119,7 +119,7 @@ passed(struct hc_check *c, const struct hc_rule *last, struct tw_check_result *r
     struct tw_req *req)
 {
 	if (last == NULL || last->act == HC_CONNECT)
-		r->what = TW_CHK_L4OK;
+		r->what = c->established ? TW_CHK_L6OK : TW_CHK_L4OK;
 	else
 		r->what = TW_CHK_L7OK;
 	if (is_scripted(c))
@@ -187,7 +187,7 @@ run_connect(struct hc_check *c, struct tw_req *req)
 	const struct hc_connect *const conn = &c->rule->u.connect;
 	struct tw_addr to = c->conf.addr;
 
-	if (c->phase == HC_TALKING && c->fd >= 0 && c->connected_by == c->rule)
+	if (c->phase != HC_CONNECTING && c->fd >= 0 && c->connected_by == c->rule)
 		return true;
 	if (conn->addr != NULL) {
 		const uint16_t port = to.port;
@@ -204,7 +204,7 @@ run_connect(struct hc_check *c, struct tw_req *req)
 		return false;
 	}
 	c->connected_by = c->rule;
-	return hc_talk_connect(c, &to, conn->linger);
+	return hc_talk_connect(c, &to, conn);
 }
 
 /* The PROXY header that a connection begins with: its version; 0: none. */
@@ -223,12 +223,15 @@ proxy_version(const struct hc_check *c)
 
 /* The connection is there: it may have to begin with a header. */
 static bool
-connect_done(struct hc_check *c)
+header_sent(struct hc_check *c)
 {
 	const int version = proxy_version(c);
 	char mem[128];
 	struct tw_out o = tw_out_of(mem, sizeof(mem));
 
+	if (c->headed)
+		return true;
+	c->headed = true;
 	if (version != 0)
 		tw_server_check_header(c->srv, version, c->fd, &o);
 	return hc_talk_send(c, (struct tw_str){ mem, (size_t)(o.p - mem) });
@@ -327,7 +330,7 @@ run_rule(struct hc_check *c, struct tw_check_result *r, struct tw_req *req)
 	case HC_CONNECT:
 		if (!run_connect(c, req))
 			return false;
-		return connect_done(c);
+		return header_sent(c) && hc_talk_secure(c, req);
 	case HC_SEND:
 		return run_send(c, req);
 	case HC_EXPECT:
@@ -342,15 +345,15 @@ run_rule(struct hc_check *c, struct tw_check_result *r, struct tw_req *req)
 	TW_WRONG("rule");
 }
 
-/* A send that was blocked is done when its event comes, and so is the line
- * that begins a connection. */
+/* A send that was blocked is done when its event comes; behind the line that
+ * begins a connection there may be more to do. */
 static bool
 was_sending(struct hc_check *c)
 {
 	const bool was = c->is_sending;
 
 	c->is_sending = false;
-	return was;
+	return was && c->rule->act != HC_CONNECT;
 }
 
 void

@@ -119,6 +119,32 @@ hc_server_proto(struct tw_line *ln)
 }
 
 int
+hc_server_ssl(struct tw_line *ln)
+{
+	struct hc_server *const s = ln->state;
+
+	s->check_ssl = ln->kw->word[0] == 'n' ? HC_SSL_OFF : HC_SSL_ON;
+	return 0;
+}
+
+int
+hc_server_sni_auto(struct tw_line *ln)
+{
+	struct hc_server *const s = ln->state;
+
+	s->no_sni_auto = ln->kw->word[0] == 'n';
+	return 0;
+}
+
+int
+hc_server_alpn(struct tw_line *ln)
+{
+	struct hc_server *const s = ln->state;
+
+	return hc_alpn_parse(ln, 0, &s->alpn);
+}
+
+int
 hc_server_track(struct tw_line *ln)
 {
 	struct hc_server *const s = ln->state;

@@ -31,6 +31,10 @@ socket_close(struct hc_check *c)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
+	if (c->state != NULL) {
+		c->transport->shut(NULL, c->state);
+		c->transport->fini(NULL, c->state);
+	}
 	if (c->fd >= 0) {
 		event_del(&c->event);
 		if (!c->linger)
@@ -43,12 +47,16 @@ socket_close(struct hc_check *c)
 	c->buf = c->out = NULL;
 	c->len = c->size = c->sent = c->out_len = 0;
 	c->eof = c->reset = c->linger = false;
+	c->headed = c->established = c->drained = false;
+	c->transport = NULL;
+	c->state = NULL;
 }
 
 void
 hc_talk_abort(struct hc_check *c)
 {
-	if (c->phase == HC_CONNECTING || c->phase == HC_TALKING) {
+	if (c->phase == HC_CONNECTING || c->phase == HC_TALKING ||
+	    c->phase == HC_HANDSHAKE) {
 		socket_close(c);
 		tw_vars_free(&c->vars);
 	} else if (c->phase == HC_PROGRAM)
@@ -64,17 +72,22 @@ hc_talk_end(struct hc_check *c, struct tw_check_result *r)
 	hc_check_ended(c, r);
 }
 
-void
-hc_talk_fail(struct hc_check *c, enum tw_chk what, int error)
+static void
+fail(struct hc_check *c, enum tw_chk what, const char *why)
 {
 	struct tw_check_result r = { .what = what };
 	struct tw_out o = tw_out_of(r.text, sizeof(r.text) - 1);
 
-	if (error != 0)
-		tw_out_printf(&o, "%s", strerror(error));
+	tw_out_printf(&o, "%s", why);
 	hc_script_where(c, &o);
 	*o.p = '\0';
 	hc_talk_end(c, &r);
+}
+
+void
+hc_talk_fail(struct hc_check *c, enum tw_chk what, int error)
+{
+	fail(c, what, error != 0 ? strerror(error) : "");
 }
 
 /* The socket has what is waited for, and this thread has not looked yet: that
@@ -99,6 +112,7 @@ hc_talk_timeout(struct hc_check *c)
 	hc_talk_fail(c,
 	    c->phase == HC_PROGRAM          ? TW_CHK_PROCTOUT
 		: c->phase == HC_CONNECTING ? TW_CHK_L4TOUT
+		: c->phase == HC_HANDSHAKE  ? TW_CHK_L6TOUT
 					    : hc_tout_status(c),
 	    0);
 }
@@ -130,6 +144,8 @@ buf_grow(struct hc_check *c)
 static void
 answer_read(struct hc_check *c)
 {
+	const uint32_t before = c->len;
+
 	for (;;) {
 		if (c->len == HC_ANSWER_MAX) {
 			c->eof = true;
@@ -139,7 +155,7 @@ answer_read(struct hc_check *c)
 			hc_talk_end(c, NULL);
 			return;
 		}
-		const ssize_t n = recv(c->fd, c->buf + c->len, c->size - c->len, 0);
+		const ssize_t n = hc_io_recv(c, c->buf + c->len, c->size - c->len);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN)
@@ -154,7 +170,8 @@ answer_read(struct hc_check *c)
 		if (c->eof)
 			break;
 	}
-	hc_script_go(c);
+	if (c->state == NULL || c->eof || c->len > before) /* else it was a ticket */
+		hc_script_go(c);
 }
 
 /* returns: true: all is sent. */
@@ -162,8 +179,7 @@ static bool
 out_flush(struct hc_check *c)
 {
 	while (c->sent < c->out_len) {
-		const ssize_t n =
-		    send(c->fd, c->out + c->sent, c->out_len - c->sent, MSG_NOSIGNAL);
+		const ssize_t n = hc_io_send(c, c->out + c->sent, c->out_len - c->sent);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -176,6 +192,10 @@ out_flush(struct hc_check *c)
 			return false;
 		}
 		c->sent += (uint32_t)n;
+	}
+	if (!hc_io_flush(c)) {
+		wait_for(c, EV_WRITE);
+		return false;
 	}
 	free(c->out);
 	c->out = NULL;
@@ -207,14 +227,18 @@ hc_talk_send(struct hc_check *c, struct tw_str bytes)
 void
 hc_talk_read(struct hc_check *c)
 {
-	if (c->reset)
+	if (c->reset) {
 		hc_talk_fail(c, TW_CHK_SOCKERR, ECONNRESET);
-	else
-		wait_for(c, EV_READ);
+		return;
+	}
+	wait_for(c, EV_READ);
+	if (c->state != NULL && !c->drained) /* what it has makes no event */
+		event_active(&c->event, EV_READ, 0);
 }
 
+/* An answer is waited for from here on. */
 static void
-connected(struct hc_check *c)
+read_timer_set(struct hc_check *c)
 {
 	const uint32_t read_ms = tw_proxy_timeout_ms(tw_server_proxy(c->srv), "check");
 
@@ -222,6 +246,46 @@ connected(struct hc_check *c)
 	c->was_late = false;
 	if (read_ms != 0)
 		tw_timer_set(&c->timer, tw_now_ms() + read_ms);
+}
+
+/* Without memory it could not be tried. */
+bool
+hc_talk_secure(struct hc_check *c, struct tw_req *req)
+{
+	if (c->transport == NULL || c->established)
+		return true;
+	if (c->state == NULL) {
+		const struct tw_start start =
+		    hc_secure_start(c, c->transport_conf, req);
+
+		c->state = c->transport->begin(NULL, &start);
+	}
+	if (c->state == NULL) {
+		hc_talk_end(c, NULL);
+		return false;
+	}
+	switch (c->transport->handshake(NULL, c->state)) {
+	case TW_IO_OK:
+		c->established = true;
+		read_timer_set(c);
+		return true;
+	case TW_IO_AGAIN:
+		c->phase = HC_HANDSHAKE;
+		wait_for(c, EV_READ);
+		return false;
+	default:
+		fail(c, TW_CHK_L6RSP, c->transport->why(c->state));
+		return false;
+	}
+}
+
+static void
+connected(struct hc_check *c)
+{
+	c->phase = HC_TALKING;
+	c->was_late = false;
+	if (c->transport == NULL) /* else its handshake is part of connecting */
+		read_timer_set(c);
 	hc_script_go(c);
 }
 
@@ -250,6 +314,8 @@ io_ready(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	if (c->phase == HC_CONNECTING)
 		connect_ready(c);
+	else if (c->phase == HC_HANDSHAKE)
+		hc_script_go(c);
 	else if (!(what & EV_WRITE))
 		answer_read(c);
 	else if (out_flush(c))
@@ -298,7 +364,8 @@ connect_failed(struct hc_check *c, int error)
 }
 
 bool
-hc_talk_connect(struct hc_check *c, const struct tw_addr *to, bool linger)
+hc_talk_connect(
+    struct hc_check *c, const struct tw_addr *to, const struct hc_connect *conn)
 {
 	struct sockaddr_storage ss;
 	const int one = 1;
@@ -312,7 +379,8 @@ hc_talk_connect(struct hc_check *c, const struct tw_addr *to, bool linger)
 		connect_failed(c, errno);
 		return false;
 	}
-	c->linger = linger;
+	c->linger = conn->linger;
+	c->transport = hc_secure_of(c, conn, &c->transport_conf);
 	event_assign(
 	    &c->event, tw_worker_base(tw_worker_self()), c->fd, EV_WRITE, io_ready, c);
 	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
