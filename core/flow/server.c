@@ -478,6 +478,29 @@ has_error(struct tw_conn *srvc)
 	return e != 0;
 }
 
+/* A PROXY header goes before all else: what is enciphered, a carrier's own
+ * words. returns: false: *next says what is to be done. */
+static bool
+header_sent(struct tw_req *req, enum tw__next *next)
+{
+	struct tw_out out = tw__head_out(req);
+	struct iovec iov = { out.p, 0 };
+
+	if (!req->srv->send_proxy && !req->srv->send_proxy2)
+		return true;
+	if (tw__proxy_head(req, &out) != 0) {
+		*next =
+		    tw__flow_fail(req, 500, 'P', 'C', "the PROXY header is too long");
+		return false;
+	}
+	iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
+	/* a new socket takes all of it */
+	if (tw__conn_send(req->srvc, &iov, 1) == TW_IO_OK)
+		return true;
+	*next = tw__server_failed(req, false);
+	return false;
+}
+
 /* It becomes a carrier. */
 static __attribute__((noinline)) bool
 carries(struct tw_req *req, const struct tw_proto *proto)
@@ -493,8 +516,14 @@ connected(struct tw_req *req)
 {
 	const struct tw_proto *const proto = req->http ? tw__mux_speaks(req) : NULL;
 
-	if (TW_UNLIKELY(proto != NULL) && !carries(req, proto))
-		return tw__server_failed(req, false);
+	enum tw__next next;
+
+	if (TW_UNLIKELY(proto != NULL)) {
+		if (req->srvc->transport == NULL && !header_sent(req, &next))
+			return next;
+		if (!carries(req, proto))
+			return tw__server_failed(req, false);
+	}
 	req->step = TW__SEND;
 	req->sub = 0;
 	return TW__MORE;
@@ -525,26 +554,16 @@ handshake(struct tw_req *req)
 	}
 }
 
-/* A PROXY header goes before all that is enciphered. */
 static enum tw__next
 transport_begin(struct tw_req *req, const struct tw_transport *transport)
 {
-	const struct tw_server *const srv = req->srv;
-	struct tw_out out = tw__head_out(req);
-	struct iovec iov = { out.p, 0 };
+	enum tw__next next;
 
-	if (srv->send_proxy || srv->send_proxy2) {
-		if (tw__proxy_head(req, &out) != 0)
-			return tw__flow_fail(
-			    req, 500, 'P', 'C', "the PROXY header is too long");
-		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
-		/* a new socket takes all of it */
-		if (tw__conn_send(req->srvc, &iov, 1) != TW_IO_OK)
-			return tw__server_failed(req, false);
-	}
+	if (!header_sent(req, &next))
+		return next;
 	if (!tw__conn_begin(req->srvc, transport,
 		&(struct tw_start){
-		    .conf = srv->transport_conf, .req = req, .is_server = true }))
+		    .conf = req->srv->transport_conf, .req = req, .is_server = true }))
 		return tw__server_failed(req, false);
 	req->sub = HANDSHAKE;
 	return handshake(req);
@@ -553,9 +572,8 @@ transport_begin(struct tw_req *req, const struct tw_transport *transport)
 static enum tw__next
 connecting(struct tw_req *req)
 {
-	struct tw_conn *const srvc = req->srvc;
-
 	const struct tw_transport *const transport = req->srv->transport;
+	struct tw_conn *const srvc = req->srvc;
 
 	if (req->be->c.abortonclose && req->cli->rdhup)
 		return client_left(req);

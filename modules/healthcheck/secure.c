@@ -158,9 +158,12 @@ hc_secure_start(const struct hc_check *c, void *conf, struct tw_req *req)
 		start.name = tw_str_of(s->sni);
 	else if (!s->no_sni_auto)
 		start.name = host_name(c, req);
-	start.alpn = conn->ssl && conn->alpn.p != NULL ? conn->alpn
-	    : conn->server_defaults                    ? s->alpn
-						       : start.alpn;
+	if (conn->ssl && conn->alpn.p != NULL)
+		start.alpn = conn->alpn;
+	else if (conn->server_defaults)
+		start.alpn = s->alpn;
+	if (start.alpn.p == NULL && s->conf->kind == HC_HTTP)
+		start.alpn = TW_STR("\x08http/1.1"); /* whatever the traffic speaks */
 	return start;
 }
 

@@ -8,6 +8,7 @@
  * unless somebody said not to. Control thread.
  */
 #include <tideway/expr.h>
+#include <tideway/proto.h>
 
 #include "server.h"
 #include "store.h"
@@ -63,12 +64,22 @@ certificate_use(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err)
 
 /* --- protocols --- */
 
-/* In mode http what is agreed upon has to be spoken afterwards. */
+/* In mode http what is agreed upon has to be spoken afterwards: by a codec that
+ * is loaded. */
 static bool
 is_spoken(const char *p, size_t len)
 {
-	return (len == 8 && memcmp(p, "http/1.1", len) == 0) ||
-	    (len == 8 && memcmp(p, "http/1.0", len) == 0);
+	const struct tw_str name = { p, len };
+	const struct tw_self *m;
+
+	if (tw_str_eq(name, TW_STR("http/1.0")))
+		return true;
+	for (int i = 0; (m = tw_module_each(i)) != NULL; i++)
+		for (const struct tw_proto *c = m->module->protos;
+		     c != NULL && c->name != NULL; c++)
+			if (c->alpn != NULL && tw_str_eq(name, tw_str_of(c->alpn)))
+				return true;
+	return false;
 }
 
 static int
@@ -91,17 +102,8 @@ alpn_fit(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err)
 	}
 	if (n == 0)
 		return tw_err_set(err,
-		    "'alpn' : to servers HTTP/1.1 is spoken; add 'http/1.1' to the "
-		    "list, as 'h2' is not supported by tideway there yet");
-	if (n < o->alpn_len) {
-		int line;
-		const char *const file = tw_server_where(ts->srv, &line);
-
-		tw_gen_warn(gen, file, line,
-		    "'server %s/%s' : of 'alpn' only http/1.1 is offered: other "
-		    "protocols are not supported by tideway towards servers yet",
-		    tw_proxy_name(tw_server_proxy(ts->srv)), tw_server_name(ts->srv));
-	}
+		    "'alpn' : no module is loaded that speaks one of these; add "
+		    "'http/1.1' to the list");
 	o->alpn = wire;
 	o->alpn_len = n;
 	return 0;
