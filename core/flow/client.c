@@ -339,18 +339,6 @@ handshake_failed(struct tw_req *req)
 	return tw__flow_fail(req, 0, 'P', 'R', why != NULL ? why : "handshake failed");
 }
 
-/* A FIN that came with bytes makes no event of its own: asked once more. */
-static enum tw_io
-handshake(struct tw_conn *cli)
-{
-	const struct tw_transport *const t = cli->transport;
-	const enum tw_io io = t->handshake(cli, cli->transport_state);
-
-	return TW_UNLIKELY(io == TW_IO_AGAIN && cli->rdhup)
-	    ? t->handshake(cli, cli->transport_state)
-	    : io;
-}
-
 enum tw_io
 tw_req_handshake(struct tw_req *req)
 {
@@ -373,7 +361,7 @@ tw__step_hello(struct tw_req *req)
 	    !transport_begin(cli))
 		return handshake_failed(req);
 	if (req->sub == 0 && cli->transport != NULL) {
-		switch (handshake(cli)) {
+		switch (tw__conn_handshake(cli)) {
 		case TW_IO_OK:
 			break;
 		case TW_IO_AGAIN:

@@ -544,7 +544,7 @@ handshake(struct tw_req *req)
 
 	if (req->be->c.abortonclose && req->cli->rdhup)
 		return client_left(req);
-	switch (srvc->transport->handshake(srvc, srvc->transport_state)) {
+	switch (tw__conn_handshake(srvc)) {
 	case TW_IO_OK:
 		return connected(req);
 	case TW_IO_AGAIN:

@@ -247,6 +247,19 @@ tw__conn_why(const struct tw_conn *conn)
 	    ? NULL
 	    : conn->transport->why(conn->transport_state);
 }
+/** tw__conn_handshake - of its transport. What came together with the end makes no
+ * other event: it is asked again. */
+static inline enum tw_io
+tw__conn_handshake(struct tw_conn *conn)
+{
+	enum tw_io io;
+	int n = 0;
+
+	do
+		io = conn->transport->handshake(conn, conn->transport_state);
+	while (io == TW_IO_AGAIN && conn->rdhup && n++ < 3);
+	return io;
+}
 /** tw__conn_begin - the transport, if there is to be one, takes the connection
  * over. in: start, without its fd. returns: false: out of memory. */
 bool tw__conn_begin(struct tw_conn *conn, const struct tw_transport *transport,
