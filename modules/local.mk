@@ -450,6 +450,7 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/server.c \
 	modules/tls/server_conn.c \
 	modules/tls/server_kw.c \
+	modules/tls/server_pp.c \
 	modules/tls/server_sess.c \
 	modules/tls/session.c \
 	modules/tls/session_cache.c \

@@ -209,10 +209,9 @@ backend b3
 
 subtest 'errors' => sub {
 	plan skip_all => 'our words' unless is_tideway;
-	for my $case ([ 'proxy-v2-options ssl', qr/not supported by tideway yet/ ],
+	for my $case (
 	    [ 'proxy-v2-options foo', qr/does not know 'foo'/ ],
 	    [ 'proxy-v2-options', qr/proxy-v2-options/ ],
-	    [ 'send-proxy-v2-ssl', qr/not supported by tideway yet/ ],
 	    [ 'set-proxy-v2-tlv-fmt x', qr/in parentheses/ ],
 	    [ 'set-proxy-v2-tlv-fmt(300) x', qr/from 0 to 255/ ],
 	    [ 'set-proxy-v2-tlv-fmt(3) x', qr/crc32c/ ],

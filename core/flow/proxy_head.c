@@ -24,6 +24,15 @@ value_out(struct tw_req *req, struct tw_out *out, const struct tw__pp_value *v)
 	tw__proxy_tlv_out(out, v->type, (struct tw_str){ mem, len });
 }
 
+static void
+transport_out(struct tw_conn *cli, struct tw_out *out, const struct tw__pp_conf *pp)
+{
+	const struct tw_conn *const c = tw__conn_session(cli);
+
+	pp->teller->tlvs(
+	    c->transport == pp->teller ? c->transport_state : NULL, pp->tlvs, out);
+}
+
 int
 tw__proxy_head(struct tw_req *req, struct tw_out *out)
 {
@@ -46,6 +55,8 @@ tw__proxy_head(struct tw_req *req, struct tw_out *out)
 	for (const struct tw__pp_value *v = pp != NULL ? pp->values : NULL; v != NULL;
 	     v = v->next)
 		value_out(req, out, v);
+	if (pp != NULL && pp->tlvs != 0 && pp->teller != NULL)
+		transport_out(req->cli, out, pp);
 	tw__proxy_hdr2_end(out, start, pp != NULL && pp->crc32c);
 	return out->over ? -1 : 0;
 }

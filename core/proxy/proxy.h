@@ -297,6 +297,8 @@ struct tw__pp_value {
 struct tw__pp_conf {
 	struct tw__pp_value *values;
 	bool crc32c;
+	unsigned tlvs;          /* TW_TLV_...: of the client's transport */
+	const struct tw_transport *teller; /* who knows; NULL: nobody */
 };
 
 #define TW_SERVER_MAGIC 0x54575356u

@@ -4,14 +4,15 @@
  * server_pp.c - options of servers about the PROXY header, version 2.
  *
  * What default-server lines have made is shared by pointer; an option of a
- * server's own works on a copy. Values that speak of TLS are refused until there
- * is TLS. source: HAProxy's manual, chapter 5.2.
+ * server's own works on a copy. Values that speak of TLS are its transport's.
+ * source: HAProxy's manual, chapter 5.2.
  */
 #include "config.h"
 
 #include <stdlib.h>
 
 #include <tideway/check.h>
+#include <tideway/transport.h>
 
 #include "core/net/conn.h"
 #include "core/proxy/proxy_int.h"
@@ -26,7 +27,9 @@ own(struct tw_line *ln)
 	struct tw__pp_value **end = &pp->values;
 
 	if (srv->pp != NULL) {
-		pp->crc32c = srv->pp->crc32c;
+		*pp = (struct tw__pp_conf){ .crc32c = srv->pp->crc32c,
+			.tlvs = srv->pp->tlvs,
+			.teller = srv->pp->teller };
 		for (const struct tw__pp_value *v = srv->pp->values; v; v = v->next) {
 			*end = tw_arena_alloc(arena, sizeof(*v));
 			**end = *v;
@@ -54,11 +57,34 @@ value_set(struct tw_line *ln, struct tw__pp_conf *pp, uint8_t type, const char *
 	return v->fmt != NULL ? 0 : -1;
 }
 
+/* The name asked for is in TLS only: without a module for that there is none. */
+static int
+tlvs_set(struct tw_line *ln, struct tw__pp_conf *pp, unsigned tlvs)
+{
+	pp->teller = tw_transport_find("tls");
+	if (pp->teller == NULL && tlvs != TW_TLV_AUTHORITY)
+		return tw_line_fail(ln, -1,
+		    "'%s' speaks of TLS, and no module is loaded that knows it; see "
+		    "'module-load'",
+		    ln->kw->word);
+	pp->tlvs |= tlvs;
+	return 0;
+}
+
 static int
 option_set(struct tw_line *ln, struct tw__pp_conf *pp, const char *word)
 {
-	static const char *const of_tls[] = { "ssl", "cert-cn", "ssl-cipher",
-		"cert-sig", "cert-key" };
+	static const struct {
+		const char *word;
+		unsigned tlvs;
+	} of_tls[] = {
+		{ "ssl", TW_TLV_SSL },
+		{ "cert-cn", TW_TLV_SSL | TW_TLV_CN },
+		{ "ssl-cipher", TW_TLV_SSL | TW_TLV_CIPHER },
+		{ "cert-sig", TW_TLV_SSL | TW_TLV_SIG },
+		{ "cert-key", TW_TLV_SSL | TW_TLV_KEY },
+		{ "authority", TW_TLV_AUTHORITY },
+	};
 
 	if (strcmp(word, "crc32c") == 0) {
 		pp->crc32c = true;
@@ -66,19 +92,36 @@ option_set(struct tw_line *ln, struct tw__pp_conf *pp, const char *word)
 	}
 	if (strcmp(word, "unique-id") == 0)
 		return value_set(ln, pp, TW__PP_UNIQUE_ID, "%ID");
-	if (strcmp(word, "authority") == 0)
-		return 0; /* the name in a TLS greeting: there is none */
-	for (size_t i = 0; i < TW_N_ELEMENTS(of_tls); i++) {
-		if (strcmp(word, of_tls[i]) == 0)
-			return tw_line_fail(ln, 0,
-			    "'proxy-v2-options %s' is known to HAProxy 3.4 but not "
-			    "supported by tideway yet (it needs TLS)",
-			    word);
-	}
+	for (size_t i = 0; i < TW_N_ELEMENTS(of_tls); i++)
+		if (strcmp(word, of_tls[i].word) == 0)
+			return tlvs_set(ln, pp, of_tls[i].tlvs);
 	return tw_line_fail(ln, 0,
-	    "'proxy-v2-options' does not know '%s'; write a list of 'crc32c', "
-	    "'unique-id' and 'authority'",
+	    "'proxy-v2-options' does not know '%s'; write a list of 'ssl', 'cert-cn', "
+	    "'ssl-cipher', 'cert-sig', 'cert-key', 'authority', 'crc32c' and "
+	    "'unique-id'",
 	    word);
+}
+
+/* send-proxy-v2-ssl, send-proxy-v2-ssl-cn */
+static int
+set_v2_ssl(struct tw_line *ln)
+{
+	struct tw_server *const srv = ln->state;
+	const bool cn = strcmp(ln->kw->word, "send-proxy-v2-ssl-cn") == 0;
+
+	srv->send_proxy2 = true;
+	return tlvs_set(ln, own(ln), TW_TLV_SSL | (cn ? TW_TLV_CN : 0));
+}
+
+/* As HAProxy takes it: there is no header at all then. */
+static int
+clear_v2_ssl(struct tw_line *ln)
+{
+	struct tw_server *const srv = ln->state;
+
+	srv->send_proxy2 = false;
+	own(ln)->tlvs &= ~(TW_TLV_SSL | TW_TLV_CN);
+	return 0;
 }
 
 static int
@@ -164,8 +207,19 @@ const struct tw_kw tw__server_pp_kw[] = {
 		0, AT(send_proxy2), 0, 0, NULL },
 	{ "no-send-proxy-v2", TW_SC_SERVER, 0, 0, clear_v2, "",
 		"Undoes 'send-proxy-v2'.", NULL, 0, 0, 0, 0, NULL },
+	{ "send-proxy-v2-ssl", TW_SC_SERVER, 0, 0, set_v2_ssl, "",
+		"As send-proxy-v2, with what is known of the client's TLS.", "off",
+		0, 0, 0, 0, NULL },
+	{ "no-send-proxy-v2-ssl", TW_SC_SERVER, 0, 0, clear_v2_ssl, "",
+		"Undoes 'send-proxy-v2-ssl'.", NULL, 0, 0, 0, 0, NULL },
+	{ "send-proxy-v2-ssl-cn", TW_SC_SERVER, 0, 0, set_v2_ssl, "",
+		"The same, with the common name in the client's certificate.", "off",
+		0, 0, 0, 0, NULL },
+	{ "no-send-proxy-v2-ssl-cn", TW_SC_SERVER, 0, 0, clear_v2_ssl, "",
+		"Undoes 'send-proxy-v2-ssl-cn'.", NULL, 0, 0, 0, 0, NULL },
 	{ "proxy-v2-options", TW_SC_SERVER, 1, 1, set_options,
-		"{ crc32c | unique-id | authority }[,...]",
+		"{ssl|cert-cn|ssl-cipher|cert-sig|cert-key|authority|crc32c|"
+		"unique-id}[,...]",
 		"What a version 2 header has beside the addresses.", NULL, 0, 0, 0,
 		0, NULL },
 	{ "set-proxy-v2-tlv-fmt", TW_SC_SERVER, 1, 1, set_tlv_fmt,

@@ -60,7 +60,17 @@ struct tw_transport {
 	/* complete - goes on with a handshake that gave bytes before it was complete.
 	 * returns: OK when it is. NULL: it always is. */
 	enum tw_io (*complete)(struct tw_conn *conn, void *state);
+	/* tlvs - what a PROXY header of version 2 says of a client's connection. in:
+	 * state, NULL: it is in clear text; what, TW_TLV_... out: TLVs. */
+	void (*tlvs)(const void *state, unsigned what, struct tw_out *out);
 };
+
+#define TW_TLV_SSL 0x01u       /* PP2_TYPE_SSL: that, and the version */
+#define TW_TLV_CN 0x02u        /* in it: the client certificate's common name */
+#define TW_TLV_CIPHER 0x04u    /* the cipher */
+#define TW_TLV_SIG 0x08u       /* how our own certificate is signed */
+#define TW_TLV_KEY 0x10u       /* and its key */
+#define TW_TLV_AUTHORITY 0x20u /* PP2_TYPE_AUTHORITY: the name asked for */
 
 /** tw_conn_transport - the transport's state there. returns: NULL: that is not
  * what carries its bytes (yet). */

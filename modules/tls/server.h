@@ -40,6 +40,10 @@ int tls__server_check(struct tw_server *srv, struct tw_err *err);
 /** tls__server_prepare - the transport's prepare(). */
 int tls__server_prepare(struct tw_server *srv, void **conf, struct tw_err *err);
 
+/* --- server_pp.c --- */
+/** tls__tlvs - the transport's tlvs(). */
+void tls__tlvs(const void *state, unsigned what, struct tw_out *out);
+
 /* --- server_conn.c --- */
 
 int tls__server_load(void);

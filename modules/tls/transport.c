@@ -525,6 +525,7 @@ const struct tw_transport tls_transports[] = {
 	    .closed = tls__limits_closed,
 	    .places = tls__limits_places,
 	    .complete = tls_complete,
+	    .tlvs = tls__tlvs,
 	},
 	{ .name = NULL },
 };
