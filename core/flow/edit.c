@@ -317,7 +317,7 @@ tw_req_interim(
 		tw_msg_add(msg, headers[2 * i], headers[2 * i + 1]);
 	if (req->proto->write_head(&st, msg, &out, 0) == 0) {
 		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
-		req->down.bytes += iov.iov_len;
+		req->down.bytes += tw__counted(&st, iov.iov_len);
 		sent = tw__conn_send(req->cli, &iov, 1) != TW_IO_ERR;
 	}
 	tw__msg_clear(msg);
@@ -345,10 +345,12 @@ tw__own_page(struct tw_req *req, struct tw_str page, struct tw_out *out,
 	if (req->proto->write_head(&to, &req->res, out, tw__response_how(req)) != 0)
 		return 0;
 	iov[0] = (struct iovec){ start, (size_t)(out->p - start) };
-	if (to.body == TW_BODY_NONE)
-		return 1;
 	struct tw_out scratch = { out->p, out->end + TW__BODY_SCRATCH, false };
-	return 1 + req->proto->write_body(&to, body, true, &scratch, iov + 1);
+	const int n = to.body == TW_BODY_NONE
+	    ? 0
+	    : req->proto->write_body(&to, body, true, &scratch, iov + 1);
+	req->down.out.extra = to.extra;
+	return 1 + n;
 }
 
 /* What the codec makes itself. */

@@ -212,7 +212,7 @@ interim(struct tw_req *req)
 	if (!tw_msg_is_http10(&req->req) && !tw__conn_backlog(req->cli) &&
 	    req->proto->write_head(&st, &req->res, &out, 0) == 0) {
 		iov.iov_len = (size_t)(out.p - (char *)iov.iov_base);
-		req->down.bytes += iov.iov_len;
+		req->down.bytes += tw__counted(&st, iov.iov_len);
 		if (tw__conn_send(req->cli, &iov, 1) == TW_IO_ERR)
 			return tw__flow_fail(req, 0, 'C', 'H', "client left");
 	}

@@ -107,7 +107,7 @@ sink_put(struct sink *s, struct tw_str data, bool end)
 	const int n = tw__half_out_proto(s->req, h)->write_body(
 	    &h->out, data, end, &scratch, iov + 1);
 	const size_t bytes = iov_bytes(iov + 1, n);
-	h->bytes += bytes;
+	h->bytes += tw__counted(&h->out, bytes);
 	if (bytes > GATHER_MAX ||
 	    bytes > sizeof(s->req->worker->net->scratch) - s->len) {
 		const int skip = s->len == 0;
@@ -411,7 +411,7 @@ tw__filtered_begin(struct tw_req *req, struct tw__half *h, struct tw_str head)
 	enum tw__pump p = TW__P_DONE;
 
 	TW_ASSERT(head.len == 0 || head.p == gathered(&sink));
-	h->bytes += head.len;
+	h->bytes += tw__counted(&h->out, head.len);
 	if (f->used)
 		begin_again(req, f);
 	if (reads(req, h, &p))

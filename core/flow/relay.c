@@ -155,7 +155,7 @@ half_send(struct tw_req *req, struct tw__half *h, struct tw_str head,
 	if (n == 2 && head.len > 0 && iov[1].iov_len <= MERGE_MAX &&
 	    scratch.p == net->scratch + head.len)
 		n = iov_merge(iov);
-	h->bytes += iov_bytes(iov, n);
+	h->bytes += tw__counted(&h->out, iov_bytes(iov, n));
 	req->moved = true;
 	return tw__conn_send(receiver(req, h), iov, n);
 }

@@ -80,6 +80,7 @@ send_head(struct tw_req *req)
 		req->t_response = tw_turn_us();
 	for (int i = 0; i < n; i++)
 		req->down.bytes += iov[i].iov_len;
+	req->down.bytes += tw__counted(&req->down.out, 0);
 	if (tw__conn_send(req->cli, iov, n) == TW_IO_ERR)
 		return tw__flow_fail(req, 0, 'C', 'D', "client left");
 	req->sub = LAST;

@@ -209,6 +209,16 @@ tw__half_out_proto(const struct tw_req *req, const struct tw__half *h)
 	return h == &req->up ? req->srv_proto : req->proto;
 }
 
+/* What a codec wrote, as logs and counters have it. */
+static inline size_t
+tw__counted(struct tw_stream *out, size_t bytes)
+{
+	const uint32_t extra = out->extra;
+
+	out->extra = 0;
+	return bytes - extra;
+}
+
 /* The server's connection ends with the exchange, when either side says so. */
 static inline bool
 tw__closes_server(const struct tw_req *req)

@@ -109,6 +109,7 @@ answer_status(struct tw_req *req, int status)
 		n = edit_page(req, text, iov);
 	for (int i = 0; i < n; i++)
 		req->down.bytes += iov[i].iov_len;
+	req->down.bytes += tw__counted(&req->down.out, 0);
 	req->answered = true;
 	req->cli->linger_wanted = true;
 	tw__conn_send(req->cli, iov, n);

@@ -136,7 +136,7 @@ unfiltered(struct tw_req *req, struct tw__half *h, struct tw_str head)
 		    &h->out, data, io == TW_IO_END, &scratch, iov + 1);
 	for (int i = skip; i < n; i++)
 		bytes += iov[i].iov_len;
-	h->bytes += bytes;
+	h->bytes += tw__counted(&h->out, bytes);
 	h->begun = true;
 	s->len = s->lent = 0; /* it leaves at once */
 	if (bytes > 0)

@@ -36,6 +36,8 @@ struct tw_stream {
 	/* after TW_IO_ERR: the offending byte; NULL: none in particular. borrow: the
 	 * buffer, until it is read into again */
 	const char *bad;
+	uint32_t extra; /* of what was written: bytes that are the codec's own, which
+	                 * nobody counts; the flow takes them off */
 };
 
 #define TW_HEAD_CLOSE 0x01u /* say that the connection ends after this */

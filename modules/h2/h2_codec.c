@@ -117,8 +117,10 @@ h2__read_head(struct tw_stream *st, struct tw_buf *in, struct tw_msg *msg,
 	if (!rec_whole(in, &rec))
 		return eof ? TW_IO_END : TW_IO_AGAIN;
 	const char *const p = in->base + in->head + sizeof(rec);
-	if (rec.flags & H2_REC_TOO_LARGE)
+	if (rec.flags & H2_REC_TOO_LARGE) {
+		in->head += (uint32_t)sizeof(rec); /* nothing of it is to be shown */
 		return refuse(st, 431, "head too large");
+	}
 	if (rec.type != H2_REC_HEAD || !h2__rec_read(&rec, p, &hd, msg->hdr))
 		return refuse(st, 400, "a stream that does not begin with a head");
 	in->head += (uint32_t)(sizeof(rec) + rec.len);
@@ -209,6 +211,7 @@ h2__write_body(struct tw_stream *st, struct tw_str data, bool end,
 	if (data.len > 0 || (end && !trailers)) {
 		scratch->p = h2__rec_put(scratch->p, (uint32_t)data.len, H2_REC_DATA,
 		    end && !trailers ? H2_REC_END : 0);
+		st->extra += sizeof(struct h2_rec);
 		iov[n++] = (struct iovec){ p, sizeof(struct h2_rec) };
 		if (data.len > 0)
 			iov[n++] =
@@ -218,6 +221,7 @@ h2__write_body(struct tw_stream *st, struct tw_str data, bool end,
 		char *const t = scratch->p;
 		scratch->p =
 		    h2__rec_put(t, (uint32_t)st->trailers.len, H2_REC_TRAILERS, 0);
+		st->extra += sizeof(struct h2_rec);
 		iov[n++] = (struct iovec){ t, sizeof(struct h2_rec) };
 		iov[n++] = (struct iovec){ (void *)(uintptr_t)st->trailers.p,
 			st->trailers.len };
@@ -264,15 +268,23 @@ body_out(const struct tw_msg *msg, unsigned how)
 	return (enum tw_body)msg->body;
 }
 
-/* What a length can be told of goes out as that of the message, once. */
+/* The length goes out as that of the message, once. Without a body what the peer said
+ * of it stays: it may be the answer to HEAD. */
 static bool
 says_length(const struct tw_msg *msg)
 {
-	if (msg->body == TW_BODY_LENGTH)
-		return !(msg->flags & TW_MSG_RESPONSE) ||
-		    (msg->status >= 200 && msg->status != 204);
-	return (msg->flags & TW_MSG_RESPONSE) && msg->body == TW_BODY_NONE &&
-	    msg->status >= 200 && msg->status != 204 && msg->status != 304;
+	return msg->body == TW_BODY_LENGTH &&
+	    (!(msg->flags & TW_MSG_RESPONSE) ||
+		(msg->status >= 200 && msg->status != 204));
+}
+
+/* A length of a message that may have none, or another one now. */
+static bool
+length_stays(const struct tw_msg *msg)
+{
+	return says_length(msg) || msg->body != TW_BODY_NONE ||
+	    ((msg->flags & TW_MSG_RESPONSE) &&
+		(msg->status < 200 || msg->status == 204));
 }
 
 /* A field with one hop to go, or one that is made anew. */
@@ -291,7 +303,7 @@ stays(const struct tw_msg *msg, const struct tw_hdr *h)
 	case TW_H_TE:
 		return !(msg->flags & TW_MSG_TE_TRAILERS);
 	case TW_H_CONTENT_LENGTH:
-		return says_length(msg) || msg->body != TW_BODY_NONE;
+		return length_stays(msg);
 	default:
 		return msg->body == TW_BODY_TUNNEL && (msg->flags & TW_MSG_UPGRADE) &&
 		    tw_str_ieq((struct tw_str){ h->name, h->name_len },
@@ -354,6 +366,9 @@ h2__write_head(
 		out->over = true;
 		return -1;
 	}
+	struct h2_rec_head head;
+	memcpy(&head, out->p + sizeof(struct h2_rec), sizeof(head));
+	st->extra += (uint32_t)n - head.text_len;
 	out->p += n;
 	return 0;
 }
