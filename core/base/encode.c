@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * encode.c - Base64, and logins in it. Pure; any thread. source: RFC 4648,
- * RFC 7617.
+ * encode.c - Base64, logins in it, and WebSocket's proof. Pure; any thread.
+ * source: RFC 4648, RFC 7617, RFC 6455.
  */
 #include "config.h"
+
+#include <openssl/sha.h>
+#include <string.h>
 
 #include <tideway/encode.h>
 
@@ -98,4 +101,18 @@ tw_basic_login(struct tw_str value, char *mem, size_t room, struct tw_str *user,
 	*user = (struct tw_str){ mem, (size_t)(colon - mem) };
 	*password = (struct tw_str){ colon + 1, (size_t)n - user->len - 1 };
 	return true;
+}
+
+void
+tw_websocket_accept(struct tw_str key, char to[TW_WEBSOCKET_ACCEPT])
+{
+	static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+	char text[64 + sizeof(guid)];
+	unsigned char digest[SHA_DIGEST_LENGTH];
+	const size_t n = key.len < 64 ? key.len : 64; /* it has 24 */
+
+	memcpy(text, key.p, n);
+	memcpy(text + n, guid, sizeof(guid) - 1);
+	SHA1((const unsigned char *)text, n + sizeof(guid) - 1, digest);
+	tw_base64_encode((struct tw_str){ (const char *)digest, sizeof(digest) }, to, false);
 }

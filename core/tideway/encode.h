@@ -34,4 +34,9 @@ TW_API int64_t tw_base64_decode(struct tw_str in, char *to, size_t room, bool ur
 TW_API bool tw_basic_login(struct tw_str value, char *mem, size_t room,
     struct tw_str *user, struct tw_str *password);
 
+#define TW_WEBSOCKET_ACCEPT 28u
+/** tw_websocket_accept - what proves that a server has seen a Sec-WebSocket-Key.
+ * source: RFC 6455, 4.2.2. */
+TW_API void tw_websocket_accept(struct tw_str key, char to[TW_WEBSOCKET_ACCEPT]);
+
 #endif

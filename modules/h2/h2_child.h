@@ -27,7 +27,8 @@ struct h2_child {
 	struct h2_own *own;         /* worker */
 	struct h2_stream *st;       /* NULL: it is lost, or has not begun */
 	struct tw_conn *conn;       /* NULL: it has gone */
-	LIST_ENTRY(h2_child) all_link, ready_link, stalled_link;
+	LIST_ENTRY(h2_child) all_link, ready_link;
+	TAILQ_ENTRY(h2_child) stalled_link;
 	struct h2_piece *in_first, **in_end; /* owns */
 	struct tw_str trailers;     /* owns: received, not handed on yet */
 	bool ended;                 /* the peer's last byte is in the queue */
@@ -45,13 +46,15 @@ struct h2_carrier {
 	struct h2_session s;
 	struct tw_conn *conn;
 	struct h2_own *own; /* worker */
-	LIST_HEAD(, h2_child) all, ready, stalled;
+	LIST_HEAD(, h2_child) all, ready;
+	TAILQ_HEAD(, h2_child) stalled; /* the one that waits longest first */
 	struct h2_child *ready_last;
 	bool is_server; /* towards one */
 	bool is_secure, leaving, eof, fed;
 	uint8_t log_errors;  /* enum h2_log_errors */
 	uint32_t told_streams, told_glitches; /* of the session's, counted */
 	struct h2_limits lim; /* its generation may end before it */
+	bool waking; /* those of `stalled` have their turn */
 };
 
 /* h2_stream_io.c */

@@ -138,6 +138,7 @@ mux_begin(struct tw_conn *conn, bool is_server)
 	}
 	c->s.user = c;
 	h2__begun(c);
+	TAILQ_INIT(&c->stalled);
 	return c;
 }
 
@@ -211,21 +212,22 @@ flush(struct h2_carrier *c)
 	return true;
 }
 
-/* Those that had to wait for room go on, the first one first. */
+/* Those that had to wait for room go on, one after the other: who fills it waits
+ * behind the others again. */
 static void
 wake_stalled(struct h2_carrier *c)
 {
 	struct h2_child *ch;
 
-	if (c->s.out_bytes >= H2_OUT_MAX)
-		return;
-	while ((ch = LIST_FIRST(&c->stalled)) != NULL) {
-		LIST_REMOVE(ch, stalled_link);
+	c->waking = true;
+	while (c->s.out_bytes < H2_OUT_MAX && (ch = TAILQ_FIRST(&c->stalled)) != NULL) {
+		TAILQ_REMOVE(&c->stalled, ch, stalled_link);
 		ch->is_stalled = false;
 		ch->can_write = true;
 		h2__child_ready(ch);
+		run_ready(c);
 	}
-	run_ready(c);
+	c->waking = false;
 }
 
 static bool
@@ -252,7 +254,7 @@ mux_event(struct tw_conn *conn, void *state)
 	wake_stalled(c);
 	if (!flush(c) || !ok)
 		return false;
-	if (!LIST_EMPTY(&c->stalled) && c->s.out_bytes < H2_OUT_MAX)
+	if (!TAILQ_EMPTY(&c->stalled) && c->s.out_bytes < H2_OUT_MAX)
 		tw_mux_later(c->conn);
 	if (tw_mux_streams(c->conn) == 0 && c->s.out_bytes == 0)
 		h2_trim(&c->s);

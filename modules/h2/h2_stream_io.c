@@ -12,14 +12,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <tideway/assert.h>
+#include <tideway/encode.h>
 
 #include "h2_child.h"
 
 #define REC sizeof(struct h2_rec)
 #define KEEP_CHILDREN 256u
 #define PIECE_LEAST 1000u
+#define WEBSOCKET_KEY 24u
 
 /* --- its life --- */
 
@@ -74,7 +77,7 @@ unlist(struct h2_child *ch)
 		LIST_REMOVE(ch, ready_link);
 	}
 	if (ch->is_stalled)
-		LIST_REMOVE(ch, stalled_link);
+		TAILQ_REMOVE(&ch->carrier->stalled, ch, stalled_link);
 	ch->is_ready = ch->is_stalled = false;
 }
 
@@ -154,13 +157,28 @@ h2__child_orphan(struct h2_child *ch)
 
 /* --- what comes --- */
 
+/* A server of HTTP/1 has to prove with it that it knows WebSocket. source: RFC 6455
+ * section 4.1 */
+static void
+websocket_key(char key[WEBSOCKET_KEY + 1])
+{
+	char random[16];
+
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		memset(random, 0, sizeof(random));
+	key[tw_base64_encode(
+	    (struct tw_str){ random, sizeof(random) }, key, false)] = 0;
+}
+
 void
 h2__child_head(struct h2_child *ch, const struct h2_head *hd)
 {
-	/* RFC 6455: any 16 bytes, whose answer is proven by the server */
-	static const char key[] = "dGlkZXdheSBvdmVyIGgyIQ==";
+	char key[WEBSOCKET_KEY + 1] = "";
 	size_t room;
 	char *const p = tw_stream_room(ch->conn, &room);
+
+	if (hd->protocol.p != NULL)
+		websocket_key(key);
 	const size_t n = ch->carrier->is_server ? h2__rec_response(p, room, hd)
 						: h2__rec_request(p, room, hd, key);
 
@@ -404,9 +422,11 @@ data_send(struct h2_child *ch, const char *p, size_t len)
 
 	if (part == 0 && !end)
 		return 0;
-	if (c->s.out_bytes >= H2_OUT_MAX && part > 0) {
+	if (part > 0 &&
+	    (c->s.out_bytes >= H2_OUT_MAX ||
+		(!TAILQ_EMPTY(&c->stalled) && !c->waking))) {
 		if (!ch->is_stalled)
-			LIST_INSERT_HEAD(&c->stalled, ch, stalled_link);
+			TAILQ_INSERT_TAIL(&c->stalled, ch, stalled_link);
 		ch->is_stalled = true;
 		return 0;
 	}

@@ -294,8 +294,8 @@ h2_data_frame(struct h2_session *s, struct h2_stream *st, size_t want, bool end,
 	h2_frame_head(head, n, H2_DATA, last ? H2_F_END_STREAM : 0, st->id);
 	s->send_window -= (int64_t)n;
 	st->send_window -= (int64_t)n;
-	if (s->n_updates > 0)
-		s->n_updates--;
+	/* each frame may be answered twice, for the stream and for the connection */
+	s->n_updates -= s->n_updates < 2 ? s->n_updates : 2;
 	if (last)
 		h2_stream_end(s, st, H2_ST_LOCAL_END);
 	return (ssize_t)n;

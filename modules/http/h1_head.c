@@ -12,6 +12,8 @@
  */
 #include "config.h"
 
+#include <tideway/encode.h>
+
 #include "h1.h"
 #include "http.h"
 
@@ -254,6 +256,33 @@ body_is_risky(const struct tw_stream *st, const struct tw_msg *msg)
 		 ->any_method;
 }
 
+static struct tw_str
+field_value(const struct tw_msg *msg, struct tw_str name)
+{
+	for (unsigned i = 0; i < msg->n_hdr; i++) {
+		const struct tw_hdr *const h = &msg->hdr[i];
+		if (!(h->flags & TW_HDR_DELETED) &&
+		    tw_str_ieq((struct tw_str){ h->name, h->name_len }, name))
+			return tw_hdr_value(h);
+	}
+	return (struct tw_str){ NULL, 0 };
+}
+
+/* A client of HTTP/2 gives no key: the one that its codec has made is for us to
+ * check. source: RFC 8441 section 5.1 */
+static bool
+is_websocket_proven(const struct tw_msg *msg, const struct tw_msg *request)
+{
+	const struct tw_str key = field_value(request, TW_STR("sec-websocket-key"));
+	char want[TW_WEBSOCKET_ACCEPT];
+
+	if (key.p == NULL)
+		return true; /* another protocol */
+	tw_websocket_accept(key, want);
+	return tw_str_eq(field_value(msg, TW_STR("sec-websocket-accept")),
+	    (struct tw_str){ want, sizeof(want) });
+}
+
 enum tw_io
 tw__h1_meaning(struct tw_stream *st, struct tw_msg *msg, const struct tw_msg *request)
 {
@@ -269,6 +298,9 @@ tw__h1_meaning(struct tw_stream *st, struct tw_msg *msg, const struct tw_msg *re
 	other_hop_fields(msg);
 	if (msg->status == 101 && !(request->flags & TW_MSG_UPGRADE))
 		return tw__h1_refuse(st, 502, "101 without having been asked");
+	if (TW_UNLIKELY(msg->status == 101 && request->major == 2) &&
+	    !is_websocket_proven(msg, request))
+		return tw__h1_refuse(st, 502, "a wrong Sec-WebSocket-Accept");
 	msg->body = (uint8_t)framing(msg, request);
 	if (!request && msg->minor == 0 && msg->body != TW_BODY_NONE &&
 	    body_is_risky(st, msg))
