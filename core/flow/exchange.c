@@ -127,14 +127,15 @@ tw__step_send(struct tw_req *req)
 
 /* --- the request's rest, while the response comes --- */
 
-static void
-count_client_abort(struct tw_req *req)
+void
+tw__count_client_abort(struct tw_req *req)
 {
 	const int id = req->worker->id;
 
 	tw__cnt(&req->fe->live->fe, id, TW_CNT_CLI_ABRT, 1);
 	tw__cnt(&req->be->live->be, id, TW_CNT_CLI_ABRT, 1);
-	tw__cnt(&req->srv->live->s, id, TW_CNT_CLI_ABRT, 1);
+	if (req->srv != NULL)
+		tw__cnt(&req->srv->live->s, id, TW_CNT_CLI_ABRT, 1);
 }
 
 /* It may have answered before it closed. */
@@ -160,7 +161,7 @@ upload(struct tw_req *req, enum tw__next *next)
 	}
 	switch (tw__half_pump(req, &req->up)) {
 	case TW__P_IN_ERR:
-		count_client_abort(req);
+		tw__count_client_abort(req);
 		*next = tw__flow_fail(req, req->answered || req->tunnel ? 0 : 400, 'C',
 		    req->answered || req->tunnel ? 'D' : 'H', "client left");
 		return true;
@@ -293,7 +294,7 @@ abandoned(const struct tw_req *req)
 static enum tw__next
 client_left(struct tw_req *req)
 {
-	count_client_abort(req);
+	tw__count_client_abort(req);
 	return tw__flow_fail(req, 400, 'C', 'H', "client left");
 }
 
@@ -454,7 +455,7 @@ deliver_head(struct tw_req *req)
 static enum tw__next
 client_gone(struct tw_req *req)
 {
-	count_client_abort(req);
+	tw__count_client_abort(req);
 	return tw__flow_fail(req, 0, 'C', 'D', "client left");
 }
 

@@ -158,14 +158,18 @@ tw__mux_connected(struct tw_req *req, const struct tw_proto *proto)
 
 /* --- events --- */
 
-/* An idle carrier waits as any client does between two requests; one whose streams
- * are at work waits only for room. */
+/* An idle carrier waits as any client does between two requests, whatever else than a
+ * request may come meanwhile; one whose streams are at work waits only for room. */
 static void
 rest(struct tw_conn *c)
 {
 	const uint32_t ms = c->bind->proxy->c.timeout.client;
+	const bool was_idle = c->mux_idle;
 
-	if (c->n_streams == 0 && c->writable)
+	c->mux_idle = c->n_streams == 0 && c->writable;
+	if (c->mux_idle && was_idle && !atomic_load(&tw__stopping))
+		; /* since then */
+	else if (c->mux_idle)
 		tw__client_idle(c);
 	else if (!c->writable && ms != 0)
 		tw_timer_set(&c->timer, tw_now_ms() + ms);
@@ -173,6 +177,22 @@ rest(struct tw_conn *c)
 		tw_timer_set(&c->timer, 0);
 	if (c->in.head == c->in.tail) /* else: the beginning of a frame */
 		tw__buf_put(c);
+}
+
+/* Bodies end here. Who has asked for all may still wait for it; option abortonclose
+ * thinks otherwise. */
+static void
+tell_half_closed(struct tw_conn *c)
+{
+	struct tw_conn *s;
+
+	LIST_FOREACH(s, &c->streams, stream_link)
+	{
+		if (s->rdhup)
+			continue;
+		s->rdhup = true;
+		tw__conn_again(s);
+	}
 }
 
 void
@@ -183,11 +203,17 @@ tw__mux_event(struct tw_conn *c)
 	if (TW_UNLIKELY(c->mux == NULL))
 		return; /* it has ended since it was woken */
 	c->timed_out = false;
-	if (is_over)
+	if (is_over) {
 		c->mux->leave(c, c->mux_state);
-	if (!c->mux->event(c, c->mux_state) || is_over)
+		c->mux->leave(c, c->mux_state); /* nobody waits for an answer to it */
+	}
+	if (!c->mux->event(c, c->mux_state) || is_over) {
 		tw__mux_end(c);
-	else if (!c->server_side)
+		return;
+	}
+	if (TW_UNLIKELY(c->eof))
+		tell_half_closed(c);
+	if (!c->server_side)
 		rest(c);
 	else if (c->n_streams == 0 && c->shared)
 		tw__upstream_carrier_rests(c);
@@ -324,6 +350,7 @@ tw_stream_new(struct tw_conn *c, void *state)
 	s->idle_us = c->n_streams > 1 ? s->accepted_us : c->idle_us;
 	s->n_requests = c->n_requests++;
 	s->writable = true;
+	c->mux_idle = false;
 	TAILQ_INSERT_TAIL(&c->worker->net->clients, s, link);
 	if (TW_UNLIKELY(c->last || tw__stop_closes()))
 		tw__mux_leave(c);
@@ -351,6 +378,7 @@ tw_stream_begin(struct tw_conn *s)
 {
 	struct tw_req *const req = tw__client_request(s);
 
+	s->readable = true; /* more than the head may be there */
 	if (req == NULL)
 		tw__client_end(s);
 	else
@@ -370,13 +398,19 @@ tw_stream_event(struct tw_conn *s, bool readable, bool writable)
 		tw__flow_client_event(s);
 }
 
+/* HAProxy's letters: D, as soon as there is a server to answer. */
 static void
 exchange_lost(struct tw_req *req, const char *why)
 {
+	const char when = tw__step_term(req);
+
 	if (req->step == TW__PICK)
 		tw__queue_cancel(&req->pend);
-	if (req->step != TW__LOG)
-		tw__flow_fail(req, 0, 'C', tw__step_term(req), why);
+	if (req->step != TW__LOG) {
+		if (req->be_counted)
+			tw__count_client_abort(req);
+		tw__flow_fail(req, 0, 'C', when == 'H' ? 'D' : when, why);
+	}
 	tw__flow_run(req);
 }
 

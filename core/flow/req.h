@@ -429,6 +429,8 @@ int tw__proxy_head(struct tw_req *req, struct tw_out *out);
 /* exchange.c */
 /** tw__count_response_error - at the backend and at the server. */
 void tw__count_response_error(struct tw_req *req);
+/** tw__count_client_abort - the client left; at all three that serve it. */
+void tw__count_client_abort(struct tw_req *req);
 /** tw__response_how - TW_HEAD_... flags for the head that the client gets. */
 unsigned tw__response_how(const struct tw_req *req);
 

@@ -107,6 +107,7 @@ struct tw_conn {
 	void *mux_state;
 	bool mux_wakes;            /* on the worker's list of that name */
 	bool shared;               /* server side: on the list of that name */
+	bool mux_idle;             /* no stream; its timer runs since the last one */
 	uint32_t n_streams;
 	LIST_HEAD(, tw_conn) streams;
 	LIST_ENTRY(tw_conn) stream_link, wakes_link;

@@ -24,7 +24,8 @@ struct tw_mux {
 	/* Something can be read, or written, or tw_mux_wakes() was called. returns:
 	 * false: the carrier is of no more use; what its streams have is lost. */
 	bool (*event)(struct tw_conn *carrier, void *state);
-	/* The carrier goes when its streams have ended; none comes any more. */
+	/* The carrier goes when its streams have ended; none comes any more. Once more:
+	 * at once, without asking the peer whether some are under way. */
 	void (*leave)(struct tw_conn *carrier, void *state);
 	/* No stream is left. */
 	void (*fini)(struct tw_conn *carrier, void *state);

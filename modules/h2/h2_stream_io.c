@@ -333,7 +333,9 @@ stream_recv(struct tw_conn *conn, void *state, void *to, size_t len, size_t *n)
 		*n += end_record(ch, p, len - *n);
 	if (*n > 0)
 		return TW_IO_OK;
-	return ch->lost ? TW_IO_ERR : TW_IO_AGAIN;
+	if (ch->lost)
+		return TW_IO_ERR;
+	return ch->carrier->eof && !ch->ended ? TW_IO_END : TW_IO_AGAIN;
 }
 
 /* --- what is sent --- */
