@@ -75,6 +75,26 @@ check_response(struct h2_block *b)
 	return b->end ? "END_STREAM with 1xx" : NULL;
 }
 
+/* A port that the scheme implies is left out, as in HAProxy: names are compared. source:
+ * RFC 9110 section 4.2.3 */
+static void
+trim_port(struct h2_block *b)
+{
+	struct h2_head *const hd = &b->head;
+	const struct tw_str port = tw_str_ieq(hd->scheme, TW_STR("https"))
+	    ? TW_STR(":443")
+	    : TW_STR(":80");
+	const size_t len = hd->authority.len;
+
+	if (len <= port.len || hd->scheme.p == NULL ||
+	    memcmp(hd->authority.p + len - port.len, port.p, port.len) != 0)
+		return;
+	hd->authority.len -= port.len;
+	for (uint32_t i = 0; i < b->n_hdr; i++)
+		if (b->hdr[i].value == hd->authority.p)
+			b->hdr[i].value_len -= (uint32_t)port.len;
+}
+
 /* The first crumb becomes the whole; room for it was kept. */
 static void
 join_cookies(struct h2_block *b)
@@ -127,6 +147,8 @@ h2_head_finish(const struct h2_session *s, struct h2_block *b)
 		return;
 	if ((b->bad = check(s, b)) != NULL)
 		return;
+	if (hd->kind == H2_REQUEST)
+		trim_port(b);
 	if (b->crumbs > 1 && hd->kind == H2_REQUEST)
 		join_cookies(b);
 	hd->hdr = b->hdr;

@@ -60,7 +60,6 @@ field(struct maker *m, struct tw_str name, struct tw_str value, uint8_t id)
 static size_t
 maker_end(struct maker *m, char *p, unsigned flags)
 {
-	tw_out_lit(&m->out, "\r\n");
 	if (m->out.over)
 		return 0;
 	m->head.text_len = at(m);
@@ -82,7 +81,14 @@ too_large(char *p, size_t room)
 	return sizeof(struct h2_rec);
 }
 
-/* As HAProxy shows it in logs: absolute, with the target a part of it. */
+static bool
+is_asterisk(const struct h2_head *hd)
+{
+	return hd->path.len == 1 && hd->path.p[0] == '*';
+}
+
+/* As HAProxy shows it in logs: absolute, with the target a part of it; but '*', which
+ * has its place behind the head. */
 static void
 request_line(struct maker *m, const struct h2_head *hd)
 {
@@ -99,7 +105,8 @@ request_line(struct maker *m, const struct h2_head *hd)
 			tw_out_str(&m->out, hd->authority);
 		}
 		m->head.target = at(m);
-		tw_out_str(&m->out, hd->path);
+		if (!is_asterisk(hd) || hd->authority.len == 0)
+			tw_out_str(&m->out, hd->path);
 	}
 	m->head.target_len = at(m) - m->head.target;
 	tw_out_lit(&m->out, " HTTP/2.0\r\n");
@@ -135,6 +142,12 @@ h2__rec_request(char *p, size_t room, const struct h2_head *hd, const char *key)
 	m.head.is_upgrade = is_upgrade;
 	m.head.has_length = hd->has_length;
 	m.head.content_length = hd->content_length;
+	tw_out_lit(&m.out, "\r\n");
+	if (m.head.target_len == 0) {
+		m.head.target = at(&m);
+		m.head.target_len = 1;
+		tw_out_char(&m.out, '*');
+	}
 	const size_t n = maker_end(&m, p, hd->end ? H2_REC_END : 0);
 	return n > 0 ? n : too_large(p, room);
 }
@@ -156,6 +169,7 @@ h2__rec_response(char *p, size_t room, const struct h2_head *hd)
 	m.head.status = hd->status;
 	m.head.has_length = hd->has_length;
 	m.head.content_length = hd->content_length;
+	tw_out_lit(&m.out, "\r\n");
 	const size_t n = maker_end(&m, p, hd->end ? H2_REC_END : 0);
 	return n > 0 ? n : too_large(p, room);
 }
