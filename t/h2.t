@@ -81,6 +81,15 @@ subtest 'how it begins' => sub {
 	$c = h2_client($p->addr('clear'), raw => 1);
 	$c->send_raw($_) for split //, h2_preface() . h2_frame('SETTINGS', 0, 0);
 	fine($c);
+	for (1 .. 30) {
+		my $block = $c->{out}->encode([':method', 'GET'], [':scheme', 'http'],
+		    [':path', '/len?3'], [':authority', 'a']);
+		my $s = $c->{next};
+		$c->{next} += 2;
+		$c->send_raw($_) for split //, h2_frame('HEADERS', 'END_HEADERS|END_STREAM', $s, $block);
+		$c->response($s)->body eq octets(3) or last;
+	}
+	fine($c);
 	$c = h2_client($p->addr('pp'), raw => 1);
 	$c->send_raw("PROXY TCP4 192.0.2.7 192.0.2.8 1000 2000\r\n");
 	$c->start;
