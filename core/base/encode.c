@@ -114,5 +114,6 @@ tw_websocket_accept(struct tw_str key, char to[TW_WEBSOCKET_ACCEPT])
 	memcpy(text, key.p, n);
 	memcpy(text + n, guid, sizeof(guid) - 1);
 	SHA1((const unsigned char *)text, n + sizeof(guid) - 1, digest);
-	tw_base64_encode((struct tw_str){ (const char *)digest, sizeof(digest) }, to, false);
+	tw_base64_encode(
+	    (struct tw_str){ (const char *)digest, sizeof(digest) }, to, false);
 }

@@ -186,8 +186,7 @@ tell_half_closed(struct tw_conn *c)
 {
 	struct tw_conn *s;
 
-	LIST_FOREACH(s, &c->streams, stream_link)
-	{
+	LIST_FOREACH(s, &c->streams, stream_link) {
 		if (s->rdhup)
 			continue;
 		s->rdhup = true;

@@ -81,9 +81,8 @@ static void
 trim_port(struct h2_block *b)
 {
 	struct h2_head *const hd = &b->head;
-	const struct tw_str port = tw_str_ieq(hd->scheme, TW_STR("https"))
-	    ? TW_STR(":443")
-	    : TW_STR(":80");
+	const struct tw_str port =
+	    tw_str_ieq(hd->scheme, TW_STR("https")) ? TW_STR(":443") : TW_STR(":80");
 	const size_t len = hd->authority.len;
 
 	if (len <= port.len || hd->scheme.p == NULL ||

@@ -166,8 +166,8 @@ websocket_key(char key[WEBSOCKET_KEY + 1])
 
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		memset(random, 0, sizeof(random));
-	key[tw_base64_encode(
-	    (struct tw_str){ random, sizeof(random) }, key, false)] = 0;
+	key[tw_base64_encode((struct tw_str){ random, sizeof(random) }, key, false)] =
+	    0;
 }
 
 void
