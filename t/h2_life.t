@@ -236,6 +236,27 @@ subtest 'a reload' => sub {
 	is_deeply([$_->violations], [], 'nothing was wrong') for $c, $new;
 };
 
+subtest 'reloads under load' => sub {
+	my ($h2load) = grep { -x } map { "$_/h2load" } split /:/, $ENV{PATH};
+	plan skip_all => 'h2load is not installed' unless $h2load;
+	my $out = "$p->{dir}/h2load";
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		open STDOUT, '>', $out;
+		open STDERR, '>&', \*STDOUT;
+		exec $h2load, '-n', 6000, '-c', 8, '-m', 10, 'http://' . $p->addr('web') . '/len?500'
+		    or POSIX::_exit(127);
+	}
+	for my $n (1 .. 3) {
+		my $status = 210 + $n;
+		$p->write_config($conf =~ s/return status 200/return status $status/r);
+		$p->signal('HUP');
+		ok((wait_until { client('web')->get('/var')->status == $status } 20), "reload $n");
+	}
+	waitpid $pid, 0;
+	like(slurp($out), qr/6000 succeeded, 0 failed/, 'nothing is lost') or diag slurp($out);
+};
+
 subtest 'a soft stop' => sub {
 	my $idle = client('web');
 	is($idle->get('/')->status, 200, 'one that is idle');
