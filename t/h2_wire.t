@@ -5,11 +5,14 @@
 # the stream or of the connection; and that nothing of it reaches an HTTP/1 server
 # as something else than one request.
 use Tideway::Test;
+use Tideway::Cli;
 use Tideway::H1Origin;
 use Tideway::H2;
 
 my $o = h1_origin(name => 's');
-my $p = start_proxy(defaults() . "
+my $p = start_proxy("global
+    stats socket {DIR}/sock level admin
+" . defaults() . "
 listen web
     bind {BIND:web}
     server s ${\ $o->addr}
@@ -380,6 +383,20 @@ subtest 'bodies that are not as promised' => sub {
 		$_[0]->send_headers($s, [['x', 'y']]);
 		return $s;
 	});
+};
+
+subtest 'what is counted' => sub {
+	my $errors = sub {
+		(split /,/, (grep { /^web,FRONTEND/ }
+		    split /\n/, cli_ask("$p->{dir}/sock", 'show stat'))[0])[12];
+	};
+	my $before = $errors->();
+	my $c = client();
+	$c->reset_code($c->request(fields => fields(':path' => 'a')), 10);
+	is($errors->(), $before + 1, 'a request that is none');
+	$c->send_frame('DATA', 0, 0, 'x');
+	$c->ended(10);
+	is($errors->(), $before + 2, 'a connection that fails');
 };
 
 subtest 'what the server has seen' => sub {

@@ -329,6 +329,15 @@ tw_mux_info(struct tw_conn *conn, struct tw_mux_info *out)
 		out->glitches = c->mux->glitches(c->mux_state);
 }
 
+void
+tw_mux_refused(struct tw_conn *c)
+{
+	const int id = c->worker->id;
+
+	tw__cnt(&c->bind->proxy->live->fe, id, TW_CNT_EREQ, 1);
+	tw__cnt(&c->bind->live->s, id, TW_CNT_EREQ, 1);
+}
+
 /* --- streams --- */
 
 struct tw_conn *

@@ -138,6 +138,9 @@ struct h2_events {
 	void (*goaway)(struct h2_session *, uint32_t last_id, uint32_t code);
 	/* the peer's settings changed. NULL: not wanted */
 	void (*settings)(struct h2_session *);
+	/* server: a request was refused that never became a stream, or the
+	 * connection, for what the peer did. NULL: not wanted */
+	void (*refused)(struct h2_session *);
 };
 
 /* What the sessions of one worker share. */

@@ -173,10 +173,18 @@ lacks_body(const struct h2_block *b)
 }
 
 static int
+malformed(struct h2_session *s, const struct h2_block *b)
+{
+	if (!b->is_trailers)
+		h2_tell_refused(s);
+	return h2_stream_error(s, b->id, H2_PROTOCOL_ERROR);
+}
+
+static int
 give_request(struct h2_session *s, struct h2_block *b)
 {
 	if (!b->too_large && lacks_body(b))
-		return h2_stream_error(s, b->id, H2_PROTOCOL_ERROR);
+		return malformed(s, b);
 	struct h2_stream *const st = h2_stream_new(s, b->id);
 	if (st == NULL)
 		return h2_fail(s, H2_INTERNAL_ERROR, "out of memory");
@@ -199,7 +207,7 @@ block_done(struct h2_session *s, struct h2_block *b)
 	h2_head_finish(s, b);
 	s->glitch_why = b->bad;
 	if (b->bad != NULL)
-		return h2_stream_error(s, b->id, H2_PROTOCOL_ERROR);
+		return malformed(s, b);
 	return st == NULL ? give_request(s, b) : give(s, st, b);
 }
 

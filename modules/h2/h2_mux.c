@@ -82,11 +82,20 @@ on_window(struct h2_session *s, struct h2_stream *st)
 	h2__child_ready(ch);
 }
 
+static void
+on_refused(struct h2_session *s)
+{
+	const struct h2_carrier *const c = s->user;
+
+	tw_mux_refused(c->conn);
+}
+
 static const struct h2_events events = {
 	.head = on_head,
 	.data = on_data,
 	.reset = on_reset,
 	.window = on_window,
+	.refused = on_refused,
 };
 
 /* --- the carrier --- */

@@ -126,6 +126,8 @@ h2_frame_head(uint8_t *p, size_t len, unsigned type, unsigned flags, uint32_t id
 /* h2_session.c */
 /** h2_fail - ends the connection. returns: -1. */
 int h2_fail(struct h2_session *s, uint32_t code, const char *why);
+/** h2_tell_refused - refused(), if anybody wants to know. */
+void h2_tell_refused(struct h2_session *s);
 int h2_fail_abuse(struct h2_session *s, unsigned abuse, const char *why);
 /** h2_count - one more of what a limit is about. returns: 0; -1: too many. */
 int h2_count(struct h2_session *s, uint32_t *n, uint32_t max, unsigned abuse);

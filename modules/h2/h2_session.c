@@ -162,6 +162,13 @@ goaway_out(struct h2_session *s, uint32_t last, uint32_t code)
 	h2_out_frame(s, H2_GOAWAY, 0, 0, (struct tw_str){ (char *)b, 8 });
 }
 
+void
+h2_tell_refused(struct h2_session *s)
+{
+	if (!s->is_client && s->ev->refused != NULL)
+		s->ev->refused(s);
+}
+
 int
 h2_fail(struct h2_session *s, uint32_t code, const char *why)
 {
@@ -170,6 +177,7 @@ h2_fail(struct h2_session *s, uint32_t code, const char *why)
 	s->dead = true;
 	s->code = code;
 	s->why = why;
+	h2_tell_refused(s);
 	goaway_out(s, s->last_id < s->goaway_id ? s->last_id : s->goaway_id, code);
 	return -1;
 }
