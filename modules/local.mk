@@ -500,22 +500,22 @@ if HAVE_NGHTTP2
 noinst_LTLIBRARIES += modules/h2/libh2.la
 modules_h2_libh2_la_SOURCES = \
 	modules/h2/h2_block.c \
+	modules/h2/h2_codec.c \
 	modules/h2/h2_ctl.c \
 	modules/h2/h2_feed.c \
 	modules/h2/h2_field.c \
 	modules/h2/h2_head.c \
 	modules/h2/h2_out.c \
+	modules/h2/h2_record.c \
 	modules/h2/h2_session.c \
 	modules/h2/h2_stream.c \
 	modules/h2/h2_submit.c
 modules_h2_libh2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)
 module_LTLIBRARIES += modules/h2.la
 modules_h2_la_SOURCES = \
-	modules/h2/h2_codec.c \
 	modules/h2/h2_conf.c \
 	modules/h2/h2_mod.c \
 	modules/h2/h2_mux.c \
-	modules/h2/h2_record.c \
 	modules/h2/h2_report.c \
 	modules/h2/h2_stream_io.c
 modules_h2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)

@@ -155,7 +155,8 @@ FUZZ_TARGETS += \
 endif
 if HAVE_NGHTTP2
 FUZZ_TARGETS += \
-	t/fuzz/fuzz_h2
+	t/fuzz/fuzz_h2 \
+	t/fuzz/fuzz_h2_flow
 endif
 check_PROGRAMS += $(FUZZ_TARGETS)
 if FUZZING
@@ -290,3 +291,4 @@ t_unit_test_h2_frames_LDADD = $(H2_LINK) $(LDADD)
 t_unit_test_h2_heads_LDADD = $(H2_LINK) $(LDADD)
 t_unit_test_h2_talk_LDADD = $(H2_LINK) $(LDADD)
 t_fuzz_fuzz_h2_LDADD = $(H2_LINK) $(FUZZ_LINK)
+t_fuzz_fuzz_h2_flow_LDADD = $(H2_LINK) $(FUZZ_LINK)
