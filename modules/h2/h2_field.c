@@ -9,9 +9,8 @@
 
 #include "h2_priv.h"
 
-/* Lower-case tchar; upper case has a class of its own. */
-#define C_NAME 0x01u
-#define C_UPPER 0x02u
+#define C_NAME 0x01u  /* tchar, but upper case */
+#define C_TOKEN 0x02u /* tchar */
 #define C_PATH 0x04u /* visible, but '#' */
 #define C_HOST 0x08u
 #define C_VALUE 0x10u
@@ -27,10 +26,8 @@ classes(void)
 		const bool is_upper = c >= 'A' && c <= 'Z';
 		const bool is_alnum = is_lower || is_upper || (c >= '0' && c <= '9');
 
-		if ((is_alnum && !is_upper) || (c && strchr("!#$%&'*+-.^_`|~", (int)c)))
-			*k |= C_NAME;
-		if (is_upper)
-			*k |= C_UPPER;
+		if (is_alnum || (c && strchr("!#$%&'*+-.^_`|~", (int)c)))
+			*k |= is_upper ? C_TOKEN : C_TOKEN | C_NAME;
 		if (c > ' ' && c < 0x7f && c != '#')
 			*k |= C_PATH;
 		if (is_alnum || (c && strchr("-._~%!$&'()*+;=:[]", (int)c)))
@@ -40,19 +37,21 @@ classes(void)
 	}
 }
 
+/* in: class, one bit. */
 static bool
 all(struct tw_str s, unsigned class)
 {
+	unsigned common = class;
+
 	for (size_t i = 0; i < s.len; i++)
-		if (!(class_of[(uint8_t)s.p[i]] & class))
-			return false;
-	return true;
+		common &= class_of[(uint8_t)s.p[i]];
+	return common != 0 || s.len == 0;
 }
 
 bool
 h2_is_token(struct tw_str s)
 {
-	return s.len > 0 && all(s, C_NAME | C_UPPER);
+	return s.len > 0 && all(s, C_TOKEN);
 }
 
 static bool

@@ -11,7 +11,6 @@
  */
 #include "config.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "h2_priv.h"
@@ -22,7 +21,7 @@ struct enc {
 	nghttp2_nv nv[MAX_NV];
 	unsigned n;
 	char *low; /* names in lower case, from the worker's scratch */
-	char status[4];
+	char status[3];
 };
 
 static int
@@ -122,8 +121,10 @@ static void
 add_pseudo(struct enc *e, const struct h2_head *hd)
 {
 	if (hd->kind != H2_REQUEST) {
-		snprintf(e->status, sizeof(e->status), "%03u", hd->status % 1000u);
-		add(e, TW_STR(":status"), (struct tw_str){ e->status, 3 }, 0);
+		e->status[0] = (char)('0' + hd->status / 100 % 10);
+		e->status[1] = (char)('0' + hd->status / 10 % 10);
+		e->status[2] = (char)('0' + hd->status % 10);
+		add(e, TW_STR(":status"), (struct tw_str){ e->status, sizeof(e->status) }, 0);
 		return;
 	}
 	add(e, TW_STR(":method"), hd->method, 0);

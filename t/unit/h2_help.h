@@ -145,7 +145,7 @@ on_settings(struct h2_session *s)
 }
 
 static const struct h2_events test_events = { on_head, on_data, on_reset, on_window,
-	on_goaway, on_settings };
+	on_goaway, on_settings, NULL };
 
 /* Begins; the limits may be changed before. */
 static inline void
