@@ -11,7 +11,7 @@
 
 #define C_NAME 0x01u  /* tchar, but upper case */
 #define C_TOKEN 0x02u /* tchar */
-#define C_PATH 0x04u /* visible, but '#' */
+#define C_PATH 0x04u  /* visible, but '#' */
 #define C_HOST 0x08u
 #define C_VALUE 0x10u
 

@@ -124,7 +124,8 @@ add_pseudo(struct enc *e, const struct h2_head *hd)
 		e->status[0] = (char)('0' + hd->status / 100 % 10);
 		e->status[1] = (char)('0' + hd->status / 10 % 10);
 		e->status[2] = (char)('0' + hd->status % 10);
-		add(e, TW_STR(":status"), (struct tw_str){ e->status, sizeof(e->status) }, 0);
+		add(e, TW_STR(":status"),
+		    (struct tw_str){ e->status, sizeof(e->status) }, 0);
 		return;
 	}
 	add(e, TW_STR(":method"), hd->method, 0);
