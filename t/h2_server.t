@@ -173,6 +173,7 @@ subtest 'by what TLS has agreed on' => sub {
 	    . " ssl verify required ca-file $ca->{crt} verifyhost a.test alpn h2,http/1.1"));
 	both($p, 'both kinds of clients', sub {
 		my ($kind, $c, $ask) = @_;
+		is($ask->('/')->{body}, "h2\n", 'GET'); # may go where others are
 		my $r = $ask->('/echo', body => substr $OCTETS, 0, 300_000);
 		is($r->{body}, substr($OCTETS, 0, 300_000), "$kind: 300,000 octets");
 		is($r->{header}->('x-in-scheme'), 'https', 'scheme');

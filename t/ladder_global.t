@@ -198,7 +198,6 @@ sub refused
 	}
 }
 
-refused('TLS', 'server', 'check-ssl', 'check-sni x');
 refused('QUIC', 'global', 'tune.quic.frontend.max-streams-bidi 5');
 refused('other sections', 'section', 'peers p', 'mailers m', 'cache c');
 refused('others', 'proxy', 'email-alert mailers m', 'filter spoe engine e config f', 'filter cache c', 'http-request cache-use c', 'http-response cache-store c', 'http-request send-spoe-group e g');

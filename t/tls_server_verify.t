@@ -95,7 +95,8 @@ sub config
 
 	return "global
     log ${\ $log->addr} local0
-" . defaults('log global', 'option httplog', 'retries 0') . '
+" . defaults('log global', 'option httplog', 'retries 0',
+	    'timeout connect 1s') . '
 frontend f
     bind {BIND:web}
     log-format "%s %ts %ST %[bc_err_str]"

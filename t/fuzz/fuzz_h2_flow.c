@@ -101,8 +101,8 @@ on_data(struct h2_session *s, struct h2_stream *st, struct tw_str data, bool end
 {
 	struct tw_stream in = { .body = TW_BODY_CHUNKED };
 	struct tw_str got;
-	char *const p = h2__rec_put(
-	    record, (uint32_t)data.len, H2_REC_DATA, end ? H2_REC_END : 0);
+	char *const p =
+	    h2__rec_put(record, (uint32_t)data.len, H2_REC_DATA, end ? H2_REC_END : 0);
 
 	memcpy(p, data.p, data.len);
 	struct tw_buf buf = { record, ROOM, 0, (uint32_t)(p + data.len - record) };
