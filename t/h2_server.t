@@ -166,7 +166,7 @@ subtest 'http-reuse' => sub {
 };
 
 subtest 'by what TLS has agreed on' => sub {
-	my $ca = ca();
+	my $ca = ca('root');
 	my $cert = cert('a.test', ca => $ca);
 	my $tls = h2_origin(cert => $cert);
 	$p = start_proxy(config($tls->addr
