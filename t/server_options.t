@@ -205,7 +205,7 @@ subtest 'errors' => sub {
 	    [ 'source 127.0.0.1:9-3', qr/invalid port range/ ],
 	    [ 'redir', qr/redir/ ],
 	    [ 'pool-max-conn -2', qr/pool-max-conn/ ], [ 'pool-purge-delay x', qr/pool-purge-delay/ ],
-	    [ 'proto h2', qr/not supported by tideway yet/ ], [ 'proto foo', qr/does not know 'foo'/ ],
+	    [ 'proto fcgi', qr/not supported by tideway yet/ ], [ 'proto foo', qr/does not know 'foo'/ ],
 	    [ 'proto none', qr/does not know 'none'/ ],
 	    [ 'ws h2', qr/not supported by tideway yet/ ], [ 'ws x', qr/does not know/ ],
 	    [ 'tcp-ut', qr/tcp-ut/ ],

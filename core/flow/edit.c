@@ -340,8 +340,8 @@ tw__own_page(struct tw_req *req, struct tw_str page, struct tw_out *out,
 	if (req->fe->proto->read_head(&st, &in, &req->res, &req->req, true) != TW_IO_OK)
 		return 0;
 	const struct tw_str body = { mem + in.head, in.tail - in.head };
-	req->res.content_length = body.len; /* whatever it says of itself */
 	tw__hooks_run(req, req->fe, TW_ON_OWN_RESPONSE);
+	req->res.content_length = body.len; /* whatever it or they say of it */
 	if (req->proto->write_head(&to, &req->res, out, tw__response_how(req)) != 0)
 		return 0;
 	iov[0] = (struct iovec){ start, (size_t)(out->p - start) };
