@@ -67,6 +67,7 @@ UNIT_TESTS = \
 	t/unit/test_tls_certs \
 	t/unit/test_tls_hello \
 	t/unit/test_tls_ocsp \
+	t/unit/test_tls_sessions \
 	t/unit/test_tls_store \
 	t/unit/test_topology \
 	t/unit/test_trail_text \
@@ -217,6 +218,7 @@ t_unit_test_tls_certs_LDADD = modules/tls/libtls.la $(LDADD)
 t_unit_test_tls_store_LDADD = modules/tls/libtls.la $(LDADD)
 t_fuzz_fuzz_tls_choice_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_unit_test_tls_ocsp_LDADD = modules/tls/libtls.la $(LDADD)
+t_unit_test_tls_sessions_LDADD = modules/tls/libtls.la $(LDADD)
 t_fuzz_fuzz_ocsp_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_fuzz_fuzz_crt_list_LDADD = modules/tls/libtls.la $(FUZZ_LINK)
 t_fuzz_fuzz_cookie_LDADD = modules/cookie/libcookie.la $(FUZZ_LINK)

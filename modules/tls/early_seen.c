@@ -62,11 +62,13 @@ digest(const unsigned char random[TLS_EARLY_RANDOM])
 	return (uint64_t)(sum >> 64) ^ (uint64_t)sum;
 }
 
+/* Another worker's turn may have begun in the next second: its entry is fresh, too. */
 static bool
 is_fresh(uint64_t entry, uint64_t now_s)
 {
-	return entry != 0 &&
-	    (uint16_t)((uint16_t)now_s - (uint16_t)entry) < TLS_EARLY_WINDOW_S;
+	const uint16_t age = (uint16_t)(now_s - entry + TLS_EARLY_WINDOW_S);
+
+	return entry != 0 && age < 2 * TLS_EARLY_WINDOW_S;
 }
 
 /* Under the set's lock. */
