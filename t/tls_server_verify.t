@@ -61,6 +61,7 @@ my @case = (
 	[sni_deep => 'good', "$vr $sni", 'a.b.wild.test', 503],
 	[sni_bare => 'good', "$vr $sni", 'wild.test', 503],
 	[sni_bad => 'good', "$vr $sni", 'bad.test', 503],
+	[sni_dot => 'good', "$vr $sni", '.test', 503, 1],
 	[sni_cn => 'cn', "$vr $sni", 'only-cn.test', 200],
 	[sni_long => 'good', "$vr $sni", 'x' x 300, 503, 1],
 	[host => 'good', "$vr verifyhost good.test no-sni-auto", '', 200, 1],

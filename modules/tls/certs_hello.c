@@ -14,6 +14,7 @@
 #include <openssl/err.h>
 
 #include "certs.h"
+#include "ctl_trust.h"
 #include "forge.h"
 
 static struct tw_str
@@ -169,6 +170,54 @@ show(SSL *ssl, struct tls_state *st, struct tls_cert *cert, int *alert)
 	return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+/* in: p, NULL: the line's own context. Behind a HelloRetryRequest the client may not
+ * name another one (RFC 8446, 4.1.2): what was set for the first would remain. */
+static int
+choose(SSL *ssl, struct tls_state *st, const struct tls_certs *line,
+    const struct tls_pick *p)
+{
+	const struct tls_variant *const own = p == NULL ? NULL : p->own;
+	SSL_CTX *const ctx = own != NULL ? own->ctx : line->side.ctx;
+
+	if (ctx != SSL_get_SSL_CTX(ssl)) {
+		if (st->cert != NULL)
+			return -1;
+		ctx_set(ssl, ctx, own != NULL ? &own->opts : line->side.opts);
+	}
+	tls__trust_apply(ssl);
+	return 0;
+}
+
+/* The pick's certificate, a new one for the name, or what is shown by default.
+ * returns: one reference; NULL: refused. */
+static struct tls_cert *
+cert_of(const struct tls_certs *line, const struct tls_table *t,
+    const struct tls_sni_ask *ask, struct tls_state *st, const struct tls_pick **p)
+{
+	*p = tls__table_find(t, ask, &st->sni_matched);
+	if (*p == NULL && line->forge != NULL && ask->name.len > 0) {
+		struct tls_cert *const forged =
+		    tls__forge_get(line->forge, ask->name);
+
+		if (forged != NULL) {
+			st->sni_matched = true;
+			return forged;
+		}
+	}
+	if (*p == NULL && line->strict) {
+		tls_count(TLS_CNT_NO_NAME);
+		st->why = "SSL server name is not known";
+		return NULL;
+	}
+	if (*p == NULL)
+		*p = tls__table_default(t, ask);
+	if (*p == NULL) {
+		st->why = "SSL certificate is missing";
+		return NULL;
+	}
+	return tls__cert_ref((*p)->cert);
+}
+
 static int
 on_hello(SSL *ssl, int *alert, void *arg)
 {
@@ -184,31 +233,18 @@ on_hello(SSL *ssl, int *alert, void *arg)
 		.now = (time_t)(tw_wall_us() / 1000000),
 	};
 
-	const struct tls_pick *p = tls__table_find(t, &ask, &st->sni_matched);
-	if (p == NULL && line->forge != NULL && ask.name.len > 0) {
-		struct tls_cert *forged = tls__forge_get(line->forge, ask.name);
-		if (forged != NULL) {
-			const int rc = show(ssl, st, forged, alert);
+	const struct tls_pick *p;
+	struct tls_cert *cert = cert_of(line, t, &ask, st, &p);
+	int rc;
 
-			st->sni_matched = true;
-			tls__cert_unref(&forged);
-			return rc;
-		}
-	}
-	if (p == NULL && line->strict) {
-		tls_count(TLS_CNT_NO_NAME);
-		return refuse(st, alert, SSL_AD_UNRECOGNIZED_NAME,
-		    "SSL server name is not known");
-	}
-	if (p == NULL)
-		p = tls__table_default(t, &ask);
-	if (p == NULL)
-		return refuse(
-		    st, alert, SSL_AD_UNRECOGNIZED_NAME, "SSL certificate is missing");
-	SSL_CTX *const ctx = p->own != NULL ? p->own->ctx : line->side.ctx;
-	if (ctx != SSL_get_SSL_CTX(ssl))
-		ctx_set(ssl, ctx, p->own != NULL ? &p->own->opts : line->side.opts);
-	return show(ssl, st, p->cert, alert);
+	if (cert == NULL)
+		return refuse(st, alert, SSL_AD_UNRECOGNIZED_NAME, st->why);
+	rc = choose(ssl, st, line, p) < 0
+	    ? refuse(st, alert, SSL_AD_ILLEGAL_PARAMETER,
+		  "SSL client names another server in its second hello")
+	    : show(ssl, st, cert, alert);
+	tls__cert_unref(&cert);
+	return rc;
 }
 
 /* The client hears that its name decided. */

@@ -2,9 +2,10 @@
 /* Copyright the tideway authors */
 /*
  * ctl_trust.c - see ctl_trust.h. A context knows of its stand-in by ex_data; a
- * listener's handshake asks for it when the ClientHello is read, one to a server
- * at its beginning. The list of contexts has a lock, as a connection may be the
- * last to hold one.
+ * listener's handshake asks for it when the ClientHello is read, before anything is
+ * resumed, one to a server at its beginning. Sessions of before a change are not
+ * resumed after it: nobody would look at the certificate again. The list of
+ * contexts has a lock, as a connection may be the last to hold one.
  */
 #include <dirent.h>
 #include <pthread.h>
@@ -20,11 +21,14 @@
 #include <tideway/assert.h>
 
 #include "ctl_trust.h"
+#include "session.h"
 
 /* What is verified with. */
 struct trust {
 	X509_STORE *store;           /* owns */
 	STACK_OF(X509_NAME) * names; /* owns; NULL: none are sent */
+	uint64_t number;             /* no other has it; not 0 */
+	unsigned char context[TLS_SESSION_CONTEXT]; /* of sessions, a listener's */
 };
 
 /* A context that verifies. */
@@ -40,6 +44,7 @@ struct user {
 static LIST_HEAD(, user) users = LIST_HEAD_INITIALIZER(users);
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static int ex_index = -1;
+static uint64_t numbers; /* control thread */
 
 /* --- files --- */
 
@@ -274,6 +279,8 @@ trust_new(const struct user *u)
 		X509_STORE_set_flags(
 		    t->store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
 	t->names = u->is_listener ? names_of(u->gen, o) : NULL;
+	t->number = ++numbers;
+	tls__session_context(o, t->store, t->context);
 	return t;
 }
 
@@ -292,14 +299,6 @@ tls__ca_is_live(struct tw_gen *gen, const char *name)
 	const struct tls_ca *const ca = name == NULL ? NULL : tls__ca_find(gen, name);
 
 	return ca != NULL && ca->is_live;
-}
-
-static int
-on_cert(SSL *ssl, void *arg)
-{
-	(void)arg;
-	tls__trust_apply(ssl);
-	return 1;
 }
 
 void
@@ -323,8 +322,6 @@ tls__trust_begin(
 	LIST_INSERT_HEAD(&users, u, link);
 	pthread_mutex_unlock(&lock);
 	TW_ASSERT(SSL_CTX_set_ex_data(ctx, ex_index, u) == 1);
-	if (is_listener)
-		SSL_CTX_set_cert_cb(ctx, on_cert, NULL);
 }
 
 bool
@@ -335,15 +332,32 @@ tls__trust_has(SSL_CTX *ctx, const char *file)
 	return u != NULL && tls__ca_is_live(u->gen, file);
 }
 
+static const struct trust *
+trust_of(const SSL_CTX *ctx)
+{
+	struct user *const u = SSL_CTX_get_ex_data(ctx, ex_index);
+
+	return u == NULL ? NULL : atomic_load(&u->trust);
+}
+
+uint64_t
+tls__trust_number(const SSL_CTX *ctx)
+{
+	const struct trust *const t = trust_of(ctx);
+
+	return t == NULL ? 0 : t->number;
+}
+
 void
 tls__trust_apply(SSL *ssl)
 {
-	struct user *const u = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), ex_index);
-	const struct trust *const t = u == NULL ? NULL : atomic_load(&u->trust);
+	const struct trust *const t = trust_of(SSL_get_SSL_CTX(ssl));
 
 	if (t == NULL)
 		return;
 	SSL_set1_verify_cert_store(ssl, t->store);
+	if (SSL_is_server(ssl))
+		SSL_set_session_id_context(ssl, t->context, sizeof(t->context));
 	if (t->names != NULL)
 		SSL_set_client_CA_list(ssl, SSL_dup_CA_list(t->names));
 }

@@ -30,8 +30,12 @@ void tls__trust_begin(
     struct tw_gen *gen, SSL_CTX *ctx, const struct tls_opts *opts, bool is_listener);
 /** tls__trust_has - the context's file is one of those. */
 bool tls__trust_has(SSL_CTX *ctx, const char *file);
-/** tls__trust_apply - a connection begins. context: worker. */
+/** tls__trust_apply - a connection begins: a client's before its session is looked
+ * for. context: worker. */
 void tls__trust_apply(SSL *ssl);
+/** tls__trust_number - of what the context verifies with; sessions of another number
+ * were verified with something else. context: worker. */
+uint64_t tls__trust_number(const SSL_CTX *ctx);
 
 /** tls__ca_find - returns: borrow; NULL: there is none of that name. */
 struct tls_ca *tls__ca_find(struct tw_gen *gen, const char *name);

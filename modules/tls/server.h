@@ -61,6 +61,7 @@ struct tls_sess_key {
 	uint64_t serial;     /* the server's */
 	struct tw_addr addr; /* where it is */
 	struct tw_str name;  /* what it was asked for, verified as that */
+	uint64_t trust;      /* tls__trust_number() */
 };
 /** tls__sess_find - borrow: until the next call. NULL: none. */
 SSL_SESSION *tls__sess_find(const struct tls_sess_key *key);

@@ -18,11 +18,13 @@
 #include <tideway/expr.h>
 #include <tideway/text.h>
 
+#include "ctl_trust.h"
 #include "server.h"
 
 /* What a connection began with; goes with its SSL. */
 struct peer {
 	struct tw_addr addr;
+	uint64_t trust;
 	size_t len;
 	char name[]; /* NUL-terminated; "": none */
 };
@@ -57,7 +59,7 @@ static struct tls_sess_key
 key_of(const struct tls_state *st, const struct peer *peer)
 {
 	return (struct tls_sess_key){ st->side->server->serial, peer->addr,
-		{ peer->name, peer->len } };
+		{ peer->name, peer->len }, peer->trust };
 }
 
 /* --- the name --- */
@@ -97,6 +99,7 @@ peer_new(struct tls_state *st, struct tw_str name)
 	if (peer == NULL)
 		return NULL;
 	peer->addr = *tw_server_addr(st->side->server->srv);
+	peer->trust = tls__trust_number(st->side->ctx);
 	peer->len = len;
 	if (len > 0)
 		memcpy(peer->name, name.p, len);
@@ -159,11 +162,14 @@ tls__server_failed(struct tls_state *st)
 
 /* --- the certificate --- */
 
+/* For OpenSSL a name that begins with a dot has all names below it: a Host field
+ * may say so, a server is one of them. */
 static bool
 has_name(X509 *leaf, const char *name, size_t len)
 {
-	return X509_check_host(
-		   leaf, name, len, X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT, NULL) == 1 ||
+	return (name[0] != '.' &&
+		   X509_check_host(leaf, name, len,
+		       X509_CHECK_FLAG_ALWAYS_CHECK_SUBJECT, NULL) == 1) ||
 	    X509_check_ip_asc(leaf, name, 0) == 1;
 }
 

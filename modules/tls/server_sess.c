@@ -5,8 +5,9 @@
  *
  * Each thread has its own, so that no lock is taken. A session stands for what
  * was verified when it was made: it is found again only for the same server of
- * the same generation, at the same address, under the same name. A thread keeps
- * a fixed number; the one that was not asked for longest goes first.
+ * the same generation, at the same address, under the same name, while the same
+ * authorities are trusted. A thread keeps a fixed number; the one that was not
+ * asked for longest goes first.
  */
 #include <stdlib.h>
 #include <sys/queue.h>
@@ -61,7 +62,8 @@ entry_find(const struct tls_sess_key *key)
 	if (cache == NULL)
 		return NULL;
 	LIST_FOREACH(e, &cache->slots[slot_of(key)], slot)
-		if (e->key.serial == key->serial && tw_str_eq(e->key.name, key->name) &&
+		if (e->key.serial == key->serial && e->key.trust == key->trust &&
+		    tw_str_eq(e->key.name, key->name) &&
 		    tw_addr_eq(&e->key.addr, &key->addr))
 			return e;
 	return NULL;

@@ -7,8 +7,8 @@
  * made it and is resumed only where the context is the same. Lines that verify
  * no clients share one; the others have a digest of how they verify, with all
  * authorities and revocations in it: a client is never taken for verified by what
- * has not verified it, and a changed CRL is asked anew. source: RFC 8446, 4.6.1;
- * RFC 5246, F.1.4.
+ * has not verified it, and a changed CRL is asked anew, be it changed on the control
+ * socket (ctl_trust.c). source: RFC 8446, 4.6.1; RFC 5246, F.1.4.
  */
 #include <time.h>
 
@@ -76,35 +76,36 @@ is_system(const char *file)
 	return file != NULL && file[0] == '@';
 }
 
-static struct sum
-verify_sum(SSL_CTX *ctx, const struct tls_opts *o)
+void
+tls__session_context(const struct tls_opts *o, X509_STORE *store,
+    unsigned char out[TLS_SESSION_CONTEXT])
 {
 	const struct {
 		uint64_t mode;
 		struct tls_errset ca, crt;
-		uint64_t is_system;
+		uint64_t is_system, asks_crl;
 	} how = { o->verify, o->ca_ignore, o->crt_ignore,
-		is_system(o->ca_file) || is_system(o->ca_verify_file) };
+		is_system(o->ca_file) || is_system(o->ca_verify_file),
+		o->crl_file != NULL };
 	struct sum sum = { { 0 } };
 
 	sum_add_bytes(&sum, &how, sizeof(how));
-	sum_add_store(&sum, SSL_CTX_get_cert_store(ctx));
-	return sum;
+	sum_add_store(&sum, store);
+	memcpy(out, sum.part, TLS_SESSION_CONTEXT);
 }
 
 static void
 context_set(SSL_CTX *ctx, const struct tls_opts *o)
 {
-	struct sum sum;
+	unsigned char context[TLS_SESSION_CONTEXT];
 
 	if (SSL_CTX_get_verify_mode(ctx) == SSL_VERIFY_NONE) {
 		SSL_CTX_set_session_id_context(
 		    ctx, (const unsigned char *)COMMON, sizeof(COMMON) - 1);
 		return;
 	}
-	sum = verify_sum(ctx, o);
-	SSL_CTX_set_session_id_context(
-	    ctx, (const unsigned char *)&sum, sizeof(sum.part));
+	tls__session_context(o, SSL_CTX_get_cert_store(ctx), context);
+	SSL_CTX_set_session_id_context(ctx, context, sizeof(context));
 }
 
 /* --- the cache (workers) --- */

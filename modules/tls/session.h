@@ -19,6 +19,13 @@ void tls__session_use(
 /** tls__session_start - the cache is there, with the generation's size. */
 int tls__session_start(struct tw_gen *gen, struct tw_err *err);
 
+#define TLS_SESSION_CONTEXT 32
+
+/** tls__session_context - of a line that verifies clients with the store: sessions
+ * are resumed only where it is the same. */
+void tls__session_context(const struct tls_opts *opts, X509_STORE *store,
+    unsigned char out[TLS_SESSION_CONTEXT]);
+
 /* --- the cache (session_cache.c); context: any thread --- */
 
 #define TLS_SESSION_ID 32
