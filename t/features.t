@@ -21,6 +21,9 @@ ok(keys %has > 20, '-vv: a list of features') or diag $out;
 is(join(' ', map { "+$_" } grep { !$has{$_} }
     qw(ACCEPT4 BACKTRACE DL EPOLL GETADDRINFO LINUX_SPLICE PCRE2 THREAD)), '',
     'has what every build has');
+my $modules = $ENV{TIDEWAY_MODULE_PATH};
+my %of = (OPENSSL => 'tls', LUA => 'lua');
+is($has{$_} ? 1 : 0, -e "$modules/$of{$_}.so" ? 1 : 0, "$_: when its module is there") for sort keys %of;
 my @wrong = grep { feature($_) != ($has{$_} ? 0 : 1) } sort keys %has;
 is("@wrong", '', 'feature(...) says what -vv says');
 is(feature('NOSUCHTHING'), 1, 'an unknown name is absent');

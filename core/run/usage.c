@@ -110,57 +110,71 @@ pcre2_version(char *buf, size_t size)
 static const struct {
 	const char *name;
 	bool here;
+	const char *module; /* that brings it; NULL: the program's own */
 } features[] = {
-	{ "51DEGREES", false },
-	{ "ACCEPT4", true },
-	{ "BACKTRACE", true },
-	{ "CPU_AFFINITY", false },
-	{ "DEVICEATLAS", false },
-	{ "DL", true },
-	{ "ENGINE", false },
-	{ "EPOLL", true },
-	{ "GETADDRINFO", true },
-	{ "LIBCRYPT", false },
-	{ "LINUX_SPLICE", true },
-	{ "LINUX_TPROXY", false },
-	{ "LUA", false },
-	{ "NS", false },
-	{ "OPENSSL", false },
-	{ "OT", false },
-	{ "PCRE", false },
-	{ "PCRE2", true },
-	{ "PCRE2_JIT", true },
-	{ "PRCTL", true },
-	{ "PROMEX", false },
-	{ "QUIC", false },
-	{ "SLZ", false },
-	{ "SYSTEMD", true },
-	{ "TFO", false },
-	{ "THREAD", true },
-	{ "TPROXY", false },
-	{ "WURFL", false },
+	{ "51DEGREES", false, NULL },
+	{ "ACCEPT4", true, NULL },
+	{ "BACKTRACE", true, NULL },
+	{ "CPU_AFFINITY", false, NULL },
+	{ "DEVICEATLAS", false, NULL },
+	{ "DL", true, NULL },
+	{ "ENGINE", false, NULL },
+	{ "EPOLL", true, NULL },
+	{ "GETADDRINFO", true, NULL },
+	{ "LIBCRYPT", false, NULL },
+	{ "LINUX_SPLICE", true, NULL },
+	{ "LINUX_TPROXY", false, NULL },
+	{ "LUA", false, "lua" },
+	{ "NS", false, NULL },
+	{ "OPENSSL", false, "tls" },
+	{ "OT", false, NULL },
+	{ "PCRE", false, NULL },
+	{ "PCRE2", true, NULL },
+	{ "PCRE2_JIT", true, NULL },
+	{ "PRCTL", true, NULL },
+	{ "PROMEX", false, NULL },
+	{ "QUIC", false, NULL },
+	{ "SLZ", false, NULL },
+	{ "SYSTEMD", true, NULL },
+	{ "TFO", false, NULL },
+	{ "THREAD", true, NULL },
+	{ "TPROXY", false, NULL },
+	{ "WURFL", false, NULL },
 #ifdef HAVE_ZLIB
-	{ "ZLIB", true },
+	{ "ZLIB", true, NULL },
 #else
-	{ "ZLIB", false },
+	{ "ZLIB", false, NULL },
 #endif
-	{ "SENDMMSG", true },
+	{ "SENDMMSG", true, NULL },
 #ifdef HAVE_XXHASH
-	{ "XXHASH", true },
+	{ "XXHASH", true, NULL },
 #else
-	{ "XXHASH", false },
+	{ "XXHASH", false, NULL },
 #endif
 #ifdef TW_SANITIZER
-	{ "SANITIZER", true },
+	{ "SANITIZER", true, NULL },
 #endif
 };
 
-/* PCRE2 may have been built without its compiler: only it knows. */
+static bool
+module_is_there(const char *name)
+{
+	char path[4096];
+
+	return snprintf(path, sizeof(path), "%s/%s.so", tw__modules_dir(NULL), name) <
+	    (int)sizeof(path) &&
+	    access(path, R_OK) == 0;
+}
+
+/* PCRE2 may have been built without its compiler: only it knows. Of modules it
+ * counts whether they can be loaded, be it that a configuration leaves them out. */
 static bool
 feature_is_here(size_t i)
 {
 	uint32_t jit = 0;
 
+	if (features[i].module != NULL)
+		return module_is_there(features[i].module);
 	if (strcmp(features[i].name, "PCRE2_JIT") == 0)
 		return pcre2_config(PCRE2_CONFIG_JIT, &jit) == 0 && jit != 0;
 	return features[i].here;
