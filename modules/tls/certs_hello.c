@@ -196,8 +196,7 @@ cert_of(const struct tls_certs *line, const struct tls_table *t,
 {
 	*p = tls__table_find(t, ask, &st->sni_matched);
 	if (*p == NULL && line->forge != NULL && ask->name.len > 0) {
-		struct tls_cert *const forged =
-		    tls__forge_get(line->forge, ask->name);
+		struct tls_cert *const forged = tls__forge_get(line->forge, ask->name);
 
 		if (forged != NULL) {
 			st->sni_matched = true;

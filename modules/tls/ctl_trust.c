@@ -25,9 +25,9 @@
 
 /* What is verified with. */
 struct trust {
-	X509_STORE *store;           /* owns */
-	STACK_OF(X509_NAME) * names; /* owns; NULL: none are sent */
-	uint64_t number;             /* no other has it; not 0 */
+	X509_STORE *store;                          /* owns */
+	STACK_OF(X509_NAME) * names;                /* owns; NULL: none are sent */
+	uint64_t number;                            /* no other has it; not 0 */
 	unsigned char context[TLS_SESSION_CONTEXT]; /* of sessions, a listener's */
 };
 

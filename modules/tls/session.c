@@ -77,8 +77,8 @@ is_system(const char *file)
 }
 
 void
-tls__session_context(const struct tls_opts *o, X509_STORE *store,
-    unsigned char out[TLS_SESSION_CONTEXT])
+tls__session_context(
+    const struct tls_opts *o, X509_STORE *store, unsigned char out[TLS_SESSION_CONTEXT])
 {
 	const struct {
 		uint64_t mode;
