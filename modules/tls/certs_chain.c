@@ -18,6 +18,7 @@
 
 #include "certs.h"
 #include "certs_kw.h"
+#include "ocsp.h"
 
 /* One file of a directory: a chain, its first certificate signed others. */
 struct tls_issuers {
@@ -139,6 +140,7 @@ tls__cert_complete(struct tw_gen *gen, struct tls_cert *cert)
 {
 	const struct tls_gen *const g = tls_gen_of(gen);
 
+	tls__ocsp_reserve(cert->leaf);
 	if (cert->chain == NULL)
 		take_chain(cert, g->issuers);
 	if (g->skip_self_issued)

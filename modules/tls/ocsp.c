@@ -169,6 +169,13 @@ tls__ocsp_load(struct tw_err *err)
 	    : tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
 }
 
+void
+tls__ocsp_reserve(X509 *leaf)
+{
+	if (tls__ocsp_of(leaf) == NULL)
+		TW_ASSERT(X509_set_ex_data(leaf, ex_index, NULL) == 1);
+}
+
 struct tls_ocsp *
 tls__ocsp_of(const X509 *leaf)
 {

@@ -110,6 +110,9 @@ void tls__ocsp_detach(struct tw_gen *gen, const char *path);
 int tls__ocsp_staple(SSL *ssl, void *arg);
 /** tls__ocsp_of - of a certificate. borrow: as long as it. returns: NULL: none. */
 struct tls_ocsp *tls__ocsp_of(const X509 *leaf);
+/** tls__ocsp_reserve - before workers see it: an entry that the leaf gets later takes
+ * a place that is there, as they read at any time. */
+void tls__ocsp_reserve(X509 *leaf);
 /** tls__ocsp_find - returns: one reference; NULL: none. */
 struct tls_ocsp *tls__ocsp_find(const struct tls_ocsp_key *key);
 void tls__ocsp_unref(struct tls_ocsp **o);
