@@ -128,10 +128,12 @@ subtest 'server names' => sub {
 	like($_, qr/^\w{3} [ \d]\d [\d:]{8} \d{4} GMT$/, 'a date') for @$www[5, 6];
 	is(scalar(grep { $_->[1] eq '*' } @rows), 2, 'a default for each line');
 	is(ask('show ssl sni -f f'), ask('show ssl sni'), 'of a frontend');
-	is(ask('show ssl sni -f x'), "Couldn't find the specified frontend!", 'of none');
+	like(ask('show ssl sni -f'), qr/'-f' needs the name of a frontend/, 'of whom?');
+	like(ask('show ssl sni -t'), qr/'-t' needs a time/, 'when?');
+	is(ask('show ssl sni -f x'), "There is no frontend 'x'!", 'of none');
 	like(ask('show ssl sni -A'), qr/\A# [^\n]*\z/, 'none is expired');
 	is(scalar(split /\n/, ask('show ssl sni -A -t 400d')), scalar(@rows), 'in 400 days all are');
-	like(ask('show ssl sni x'), qr/^Invalid parameters/, 'a word too many');
+	like(ask('show ssl sni x'), qr/^'x' is unknown/, 'a word too many');
 	like(ask('show ssl sni -t x'), qr/x/, 'no time');
 };
 stop_proxy($p);

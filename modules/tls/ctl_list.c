@@ -455,17 +455,18 @@ sni_words(struct sni_show *how, int argc, char *const argv[], struct tw_err *err
 		}
 		if (strcmp(argv[i], "-f") != 0 && strcmp(argv[i], "-t") != 0)
 			return tw_err_set(err,
-			    "Invalid parameters, 'show ssl sni' only "
-			    "supports '-f', '-A' or '-t' options!");
+			    "'%s' is unknown to 'show ssl sni': it takes -f, -A and -t!",
+			    argv[i]);
 		if (i + 1 == argc)
 			return tw_err_set(err,
-			    argv[i][1] == 'f' ? "'-f' requires a frontend name!"
-					      : "'-t' requires an offset!");
+			    argv[i][1] == 'f'
+				? "'-f' needs the name of a frontend behind it!"
+				: "'-t' needs a time behind it, such as 30d!");
 		if (argv[i++][1] == 'f') {
 			how->frontend = argv[i];
 			if (tw_gen_find(tw_gen_running(), argv[i], TW_FRONTEND) == NULL)
 				return tw_err_set(
-				    err, "Couldn't find the specified frontend!");
+				    err, "There is no frontend '%s'!", argv[i]);
 		} else {
 			if (offset_of(argv[i], &offset, err) < 0)
 				return -1;
