@@ -228,7 +228,9 @@ subtest 'default-path' => sub {
     load crt site.pem alias a
 frontend f
     bind 127.0.0.1:1 ssl crt site.pem crt \@s/a ca-file ca.pem verify required
-    bind 127.0.0.1:2 ssl crt-list list\n";
+    bind 127.0.0.1:2 ssl crt-list list
+backend b
+    server s 127.0.0.1:3 ssl verify none crt site.pem\n";
 	my $r = run_cmd('-c', '-f', Tideway::Test::spew('there/x.cfg', $text));
 	is($r->{code}, 0, 'names begin there') or diag $r->{err};
 	$r = run_cmd('-c', '-f', Tideway::Test::spew('there/x.cfg', $text =~ s/default-path config/crt-base none/r));

@@ -220,8 +220,8 @@ unlike(server_says($_), qr/ALERT/, "$_: well") for 'verify none', 'sni req.hdr(h
     "ssl ca-file \@system-ca", "ssl verify none ca-file $ca->{crt} verifyhost x",
     'ssl verify none no-ssl', 'ssl verify none sni req.ssl_sni no-sni-auto ssl-reuse';
 like(global_says('ssl-server-verify maybe'), qr/expects 'none' or 'required'/, 'ssl-server-verify');
-like(global_says('ssl-default-server-options prefer-client-ciphers'),
-    qr/unknown option 'prefer-client-ciphers'/, 'an option of listeners');
+like(global_says("ssl-default-server-options $_"), qr/unknown option '$_'/, "$_: an option of listeners")
+    for qw(prefer-client-ciphers strict-sni);
 like(global_says('ssl-default-server-options ssl-min-ver'), qr/version/, 'half an option');
 like(check_config("global\n    ssl-server-verify none\n" . defaults()
     . "backend b\n    server s 127.0.0.1:1 ssl verify required\n")->{all},

@@ -6,6 +6,7 @@
  */
 #include "certs.h"
 #include "certs_kw.h"
+#include "opts_kw.h"
 
 struct tls_certs *
 tls__certs_new(struct tw_gen *gen, const char *file, int line)
@@ -98,15 +99,11 @@ int
 tls_set_sign(struct tw_line *ln)
 {
 	struct tls_certs *const c = certs_of(ln);
-	const char *const word = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
 
 	if (strcmp(ln->kw->word, "ca-sign-pass") == 0)
-		c->sign_pass = word;
+		c->sign_pass = tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0));
 	else
-		c->sign_file = tls__file(ln->gen,
-		    tls_gen_of(ln->gen)->ca_base != NULL ? tls_gen_of(ln->gen)->ca_base
-							 : c->dir,
-		    word);
+		c->sign_file = tls__line_file(ln, tls_gen_of(ln->gen)->ca_base);
 	return 0;
 }
 

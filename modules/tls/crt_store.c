@@ -9,6 +9,7 @@
 #include "certs.h"
 #include "crt_store.h"
 #include "ocsp.h"
+#include "opts_kw.h"
 
 struct crt_store {
 	const char *name;                /* gen; "": it has none */
@@ -49,8 +50,7 @@ tls_set_store_base(struct tw_line *ln)
 
 	if (*at != NULL)
 		return tw_line_fail(ln, -1, "'%s' already specified.", ln->kw->word);
-	*at = tls__file(ln->gen, tw_line_dir(ln),
-	    tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0)));
+	*at = tls__line_file(ln, NULL);
 	return 0;
 }
 

@@ -244,22 +244,23 @@ file_set(struct tw_line *ln, const char *file)
 	return 0;
 }
 
+const char *
+tls__line_file(struct tw_line *ln, const char *base)
+{
+	return tls__file(ln->gen, base != NULL ? base : tw_line_dir(ln),
+	    tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0)));
+}
+
 int
 tls_set_ca(struct tw_line *ln)
 {
-	const char *const base = tls_gen_of(ln->gen)->ca_base;
-
-	return file_set(ln,
-	    tls__file(ln->gen, base != NULL ? base : tw_line_dir(ln),
-		tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0))));
+	return file_set(ln, tls__line_file(ln, tls_gen_of(ln->gen)->ca_base));
 }
 
 int
 tls_set_gen_file(struct tw_line *ln)
 {
-	return file_set(ln,
-	    tls__file(ln->gen, tw_line_dir(ln),
-		tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0))));
+	return file_set(ln, tls__line_file(ln, NULL));
 }
 
 int
@@ -269,8 +270,7 @@ tls_set_base(struct tw_line *ln)
 
 	if (*base != NULL)
 		return tw_line_fail(ln, -1, "'%s' already specified.", ln->kw->word);
-	*base = tls__file(ln->gen, tw_line_dir(ln),
-	    tw_arena_strdup(tw_gen_arena(ln->gen), tw_arg(ln, 0)));
+	*base = tls__line_file(ln, NULL);
 	return 0;
 }
 

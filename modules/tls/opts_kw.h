@@ -26,4 +26,8 @@ tw_kw_set tls_set_lifetime;
 tw_kw_set tls_set_dh;
 tw_kw_set tls_set_keylog;    /* watch.c */
 
+/** tls__line_file - the line's first argument as a path. in: base, NULL: where the
+ * line's relative names begin. gen */
+const char *tls__line_file(struct tw_line *ln, const char *base);
+
 #endif

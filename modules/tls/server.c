@@ -43,7 +43,7 @@ verify_choose(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err)
 }
 
 static int
-certificate_use(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err)
+certificate_use(struct tls_server *ts, struct tw_err *err)
 {
 	static const struct tls_load how = { .extras = TLS_EXTRA_KEY };
 	struct tls_cert *cert;
@@ -51,8 +51,7 @@ certificate_use(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err)
 
 	if (ts->crt == NULL)
 		return 0;
-	cert = tls__cert_load(
-	    tls__file(gen, tls_gen_of(gen)->crt_base, ts->crt), &how, err);
+	cert = tls__cert_load(ts->crt, &how, err);
 	if (cert == NULL)
 		return -1;
 	if (SSL_CTX_use_cert_and_key(
@@ -167,7 +166,7 @@ context_make(struct tw_server *srv, struct tw_err *err)
 		return -1;
 	tls__ctx_keep(gen, ts->side.ctx);
 	tls__server_hooks(ts->side.ctx, ts);
-	return certificate_use(gen, ts, err);
+	return certificate_use(ts, err);
 }
 
 int

@@ -30,6 +30,15 @@ tls_server_set_no_ssl(struct tw_line *ln)
 }
 
 int
+tls_server_set_crt(struct tw_line *ln)
+{
+	struct tls_server *const ts = ln->state;
+
+	ts->crt = tls__line_file(ln, tls_gen_of(ln->gen)->crt_base);
+	return 0;
+}
+
+int
 tls_server_set_sni(struct tw_line *ln)
 {
 	struct tls_server *const ts = ln->state;
@@ -83,8 +92,11 @@ tls_server_set_verify(struct tw_line *ln)
 int
 tls_server_set_options(struct tw_line *ln)
 {
+	static const char *const of_binds[] = { "prefer-client-ciphers", "strict-sni",
+		NULL };
+
 	for (int i = 0; i < ln->n_args; i++)
-		if (strcmp(tw_arg(ln, i), "prefer-client-ciphers") == 0)
+		if (tw_is_one_of(tw_arg(ln, i), of_binds))
 			return tw_line_fail(ln, i,
 			    "unknown option '%s' on global statement '%s'",
 			    tw_arg(ln, i), ln->kw->word);

@@ -10,6 +10,7 @@
 
 tw_kw_set tls_server_set_ssl;
 tw_kw_set tls_server_set_no_ssl;
+tw_kw_set tls_server_set_crt;
 tw_kw_set tls_server_set_sni;
 tw_kw_set tls_server_set_tickets;
 tw_kw_set tls_server_clear;       /* bool at offset: off */
