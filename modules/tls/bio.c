@@ -227,7 +227,6 @@ socket_recv(struct tls_state *st, char *p, int len)
 		n = recv(st->fd, p, (size_t)len, 0);
 	while (n < 0 && errno == EINTR);
 	if (n > 0) {
-		st->any = true;
 		st->drained = n < len;
 		return (int)n;
 	}
@@ -248,10 +247,8 @@ bio_read(BIO *bio, char *p, int len)
 	BIO_clear_retry_flags(bio);
 	if (len <= 0 || st->eof)
 		return 0;
-	if (st->in.p != NULL) {
-		st->any = true;
+	if (st->in.p != NULL)
 		return left_take(&st->in, p, len);
-	}
 	if (st->drained)
 		st->waits = true;
 	const int n = st->waits ? -1 : socket_recv(st, p, len);

@@ -3,7 +3,7 @@
 /*
  * fetch_cert.c - fetches about certificates.
  *
- * A client's certificate that did not hold is kept by the connection (verify.c),
+ * A client's certificate that did not hold is kept by the connection (watch.c),
  * so that the log of the failed handshake can tell of it. Any worker. source:
  * HAProxy's manual, 7.3.4.
  */

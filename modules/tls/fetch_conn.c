@@ -228,25 +228,20 @@ TLS_GET(ssl_fc_has_crt)
 	return st != NULL && st->established && tls__give_bool(out, st->crt_seen);
 }
 
-static bool
-has_early(SSL *ssl)
-{
-	return ssl != NULL && SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
-}
-
 TLS_GET(ssl_fc_has_early)
 {
-	SSL *const ssl = tls__client_ssl(req);
+	const struct tls_state *const st = tls__client(req);
 
 	TLS_UNUSED;
-	return ssl != NULL &&
-	    tls__give_bool(out, has_early(ssl) && !SSL_is_init_finished(ssl));
+	return st != NULL && tls__give_bool(out, tls__early(st));
 }
 
 TLS_GET(ssl_fc_early_rcvd)
 {
+	const struct tls_state *const st = tls__client(req);
+
 	TLS_UNUSED;
-	return tls__give_bool(out, has_early(tls__client_ssl(req)));
+	return tls__give_bool(out, st != NULL && st->early_ever);
 }
 
 /* --- errors --- */

@@ -198,7 +198,6 @@ struct tls_state {
 	bool drained;                /* the last recv() of this call came back short */
 	bool waits;                  /* OpenSSL was told to wait for the socket */
 	bool lazy;                   /* what waits in out may go with the next bytes */
-	bool any;                    /* bytes have come */
 	bool last;                   /* nothing will follow, but FIN */
 	bool renegotiates;
 	uint32_t flow;               /* bytes sent without a pause, if first_record */
@@ -235,8 +234,8 @@ tls_state_of_ssl(const SSL *ssl)
 	return SSL_get_app_data(ssl);
 }
 
-/** tls__early - early data came and the handshake is not complete (ssl_fc_has_early):
- * it may be a replay. in: st NULL: no TLS. */
+/** tls__early - early data came and the handshake is not complete: it may be a replay.
+ * in: st NULL: no TLS. */
 static inline bool
 tls__early(const struct tls_state *st)
 {
