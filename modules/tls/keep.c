@@ -12,12 +12,14 @@
 #include "watch.h"
 
 static void
-ssl_drop(void *arg)
+drop(void *arg)
 {
 	struct tls_server_seen *const s = arg;
 
 	SSL_free(s->ssl);
-	s->ssl = NULL;
+	if (s->keys != NULL)
+		OPENSSL_cleanse((void *)(uintptr_t)s->keys, sizeof(*s->keys));
+	*s = (struct tls_server_seen){ NULL, 0, NULL };
 }
 
 /* Another attempt takes the place of the one before. */
@@ -32,10 +34,10 @@ keep(struct tw_req *req, const struct tls_state *st)
 		if (r->server == NULL)
 			return;
 		*r->server = (struct tls_server_seen){ NULL, 0, NULL };
-		tw_arena_at_end(arena, ssl_drop, r->server);
+		tw_arena_at_end(arena, drop, r->server);
 	}
 	SSL_up_ref(st->ssl);
-	SSL_free(r->server->ssl);
+	drop(r->server);
 	*r->server = (struct tls_server_seen){ st->ssl, st->ssl_err, NULL };
 	if (st->keys != NULL)
 		r->server->keys = (const void *)tw_req_copy(

@@ -75,7 +75,7 @@ see_secret(const SSL *ssl, const char *line)
 		if (strncmp(line, labels[i], n) != 0 || labels[i][n] != '\0')
 			continue;
 		if (st->keys == NULL)
-			st->keys = calloc(1, sizeof(*st->keys));
+			st->keys = OPENSSL_zalloc(sizeof(*st->keys));
 		if (st->keys != NULL)
 			memcpy(st->keys->secret[i], secret + 1, strlen(secret));
 	}
@@ -112,5 +112,5 @@ tls__watch_free(struct tls_state *st)
 {
 	X509_free(st->bad_crt);
 	free(st->hello);
-	free(st->keys);
+	OPENSSL_clear_free(st->keys, sizeof(*st->keys));
 }
