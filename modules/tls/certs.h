@@ -130,6 +130,8 @@ void tls__list_append(struct tls_list *list, struct tls_entry *e);
 int tls__crt_list_read(struct tls_certs *line, struct tls_list *list);
 /** tls__entry_words - options and filters as a line of a crt-list has them. */
 void tls__entry_words(struct tls_entry *e, char *const *word, int n_options, int n);
+/** tls__entry_is_default - "*": it is for clients that name nothing that is there. */
+bool tls__entry_is_default(const struct tls_entry *e);
 /** tls__variant_get - the context for the entry's options. out: variant; NULL: it
  * has none. returns: -1: err says what is wrong with them. */
 int tls__variant_get(struct tls_certs *line, const struct tls_entry *e,

@@ -34,16 +34,6 @@ issuers_drop(void *arg)
 	sk_X509_pop_free(i->chain, X509_free);
 }
 
-static int
-no_pass_phrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return -1;
-}
-
 static STACK_OF(X509) * read_chain(const char *path)
 {
 	STACK_OF(X509) *const chain = sk_X509_new_null();
@@ -52,7 +42,7 @@ static STACK_OF(X509) * read_chain(const char *path)
 
 	TW_ASSERT(chain != NULL);
 	while (bio != NULL &&
-	    (x = PEM_read_bio_X509(bio, NULL, no_pass_phrase, NULL)) != NULL)
+	    (x = PEM_read_bio_X509(bio, NULL, tls__no_pass_phrase, NULL)) != NULL)
 		TW_ASSERT(sk_X509_push(chain, x) > 0);
 	BIO_free(bio);
 	ERR_clear_error();

@@ -105,6 +105,15 @@ tls__entry_words(struct tls_entry *e, char *const *word, int n_options, int n)
 	e->n_filters = n - n_options;
 }
 
+bool
+tls__entry_is_default(const struct tls_entry *e)
+{
+	for (int i = 0; i < e->n_filters; i++)
+		if (strcmp(e->filter[i], "*") == 0)
+			return true;
+	return false;
+}
+
 void
 tls__list_append(struct tls_list *list, struct tls_entry *e)
 {

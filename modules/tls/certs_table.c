@@ -63,15 +63,6 @@ count_entries(const struct tls_certs *line)
 	return n;
 }
 
-static bool
-has_star(const struct tls_entry *e)
-{
-	for (int i = 0; i < e->n_filters; i++)
-		if (strcmp(e->filter[i], "*") == 0)
-			return true;
-	return false;
-}
-
 static int
 table_add(struct tls_table *t, struct tls_certs *line, const struct tls_entry *e,
     struct tls_sni_line *to, struct tw_err *err)
@@ -103,7 +94,7 @@ set_defaults(struct tls_table *t, const struct tls_certs *line)
 
 		for (const struct tls_entry *e = s->list->first; e != NULL;
 		     e = e->next, at++, in_list++) {
-			const bool is_said = word || has_star(e);
+			const bool is_said = word || tls__entry_is_default(e);
 			const bool is_first = at == 0 ||
 			    (at == in_list && s->list->kind == TLS_LIST_FILE);
 

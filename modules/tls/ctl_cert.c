@@ -81,19 +81,6 @@ tls__ctl_gen_running(void)
 
 /* --- copies --- */
 
-static struct tls_cert *
-cert_blank(const char *path)
-{
-	struct tls_cert *const c = calloc(1, sizeof(*c));
-
-	TW_ASSERT(c != NULL);
-	c->magic = TLS_CERT_MAGIC;
-	atomic_init(&c->refs, 1);
-	c->path = strdup(path);
-	TW_ASSERT(c->path != NULL);
-	return c;
-}
-
 static void
 bytes_copy(struct tls_bytes *to, const struct tls_bytes *from)
 {
@@ -126,7 +113,7 @@ x509_ref(X509 *x)
 static struct tls_cert *
 cert_copy(const struct tls_cert *from)
 {
-	struct tls_cert *const c = cert_blank(from->path);
+	struct tls_cert *const c = tls__cert_new(from->path);
 
 	c->leaf = x509_ref(from->leaf);
 	c->chain = from->chain == NULL ? NULL : X509_chain_up_ref(from->chain);
@@ -140,16 +127,6 @@ cert_copy(const struct tls_cert *from)
 }
 
 /* --- parts --- */
-
-static int
-no_pass_phrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return -1;
-}
 
 static BIO *
 bio_of(struct tw_str pem)
@@ -165,7 +142,7 @@ static int
 set_pem(struct tls_cert **c, struct tw_str pem, struct tw_err *err)
 {
 	static const struct tls_load alone = { .extras = 0 };
-	struct tls_cert *fresh = cert_blank((*c)->path);
+	struct tls_cert *fresh = tls__cert_new((*c)->path);
 
 	fresh->ocsp_update = (*c)->ocsp_update;
 	if (tls__cert_read(fresh, pem, &alone, err) < 0) {
@@ -181,7 +158,8 @@ static int
 set_key(struct tls_cert **c, struct tw_str pem, struct tw_err *err)
 {
 	BIO *const bio = bio_of(pem);
-	EVP_PKEY *const key = PEM_read_bio_PrivateKey(bio, NULL, no_pass_phrase, NULL);
+	EVP_PKEY *const key =
+	    PEM_read_bio_PrivateKey(bio, NULL, tls__no_pass_phrase, NULL);
 
 	BIO_free(bio);
 	ERR_clear_error();
@@ -197,7 +175,7 @@ static int
 set_issuer(struct tls_cert **c, struct tw_str pem, struct tw_err *err)
 {
 	BIO *const bio = bio_of(pem);
-	X509 *const x = PEM_read_bio_X509_AUX(bio, NULL, no_pass_phrase, NULL);
+	X509 *const x = PEM_read_bio_X509_AUX(bio, NULL, tls__no_pass_phrase, NULL);
 
 	BIO_free(bio);
 	ERR_clear_error();
@@ -302,7 +280,7 @@ begin(const char *path)
 	const struct tls_cert *const now =
 	    store == NULL ? NULL : tls__store_find(store, path);
 
-	return now != NULL ? cert_copy(now) : cert_blank(path);
+	return now != NULL ? cert_copy(now) : tls__cert_new(path);
 }
 
 static int

@@ -388,15 +388,6 @@ sni_entry(struct tw_cli *cli, const struct tls_certs *l, const struct tls_entry 
 	}
 }
 
-static bool
-has_star(const struct tls_entry *e)
-{
-	for (int i = 0; i < e->n_filters; i++)
-		if (strcmp(e->filter[i], "*") == 0)
-			return true;
-	return false;
-}
-
 static void
 sni_line(struct tw_cli *cli, const struct tls_certs *l, const struct sni_show *how)
 {
@@ -405,14 +396,14 @@ sni_line(struct tw_cli *cli, const struct tls_certs *l, const struct sni_show *h
 	for (const struct tls_src *s = l->first; s != NULL; s = s->next) {
 		said |= strcmp(s->word, "default-crt") == 0;
 		for (const struct tls_entry *e = s->list->first; e != NULL; e = e->next)
-			said |= has_star(e);
+			said |= tls__entry_is_default(e);
 	}
 	for (const struct tls_src *s = l->first; s != NULL; s = s->next)
 		for (const struct tls_entry *e = s->list->first; e != NULL;
 		     e = e->next) {
-			const bool def = said
-			    ? has_star(e) || strcmp(s->word, "default-crt") == 0
-			    : first;
+			const bool def = said ? tls__entry_is_default(e) ||
+				strcmp(s->word, "default-crt") == 0
+					      : first;
 
 			first = false;
 			if (!how->expired || e->cert->not_after < how->now)

@@ -66,7 +66,7 @@ read_signer(struct tls_forge *f, const struct tls_forge_conf *conf, struct tw_er
 
 	if (bio == NULL)
 		return tls__ssl_error(err, "ca-sign-file: unable to read", conf->file);
-	f->ca = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+	f->ca = PEM_read_bio_X509(bio, NULL, tls__no_pass_phrase, NULL);
 	(void)BIO_reset(bio);
 	if (f->ca != NULL)
 		f->ca_key = PEM_read_bio_PrivateKey(

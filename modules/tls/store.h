@@ -93,6 +93,10 @@ int tls__cert_read(struct tls_cert *cert, struct tw_str pem, const struct tls_lo
 int tls__cert_extras(
     struct tls_cert *cert, const struct tls_load *how, struct tw_err *err);
 int tls__file_read(const char *path, struct tls_bytes *out);
+/** tls__cert_new - with its path alone. returns: one reference. */
+struct tls_cert *tls__cert_new(const char *path);
+/** tls__no_pass_phrase - a pem_password_cb: OpenSSL would ask on the terminal. */
+int tls__no_pass_phrase(char *buf, int size, int rwflag, void *arg);
 
 struct tls_store *tls__store_new(void);
 void tls__store_free(struct tls_store **store);

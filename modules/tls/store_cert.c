@@ -114,8 +114,8 @@ tls__cert_describe(struct tls_cert *cert, struct tw_err *err)
 	return 0;
 }
 
-static struct tls_cert *
-cert_new(const char *path)
+struct tls_cert *
+tls__cert_new(const char *path)
 {
 	struct tls_cert *const cert = calloc(1, sizeof(*cert));
 
@@ -133,7 +133,7 @@ static struct tls_cert *
 cert_build(
     const char *path, struct tw_str pem, const struct tls_load *how, struct tw_err *err)
 {
-	struct tls_cert *cert = cert_new(path);
+	struct tls_cert *cert = tls__cert_new(path);
 
 	if (tls__cert_read(cert, pem, how, err) != 0 ||
 	    tls__cert_extras(cert, how, err) != 0 || tls__cert_describe(cert, err) != 0)
@@ -150,7 +150,7 @@ tls__cert_parse(const char *path, struct tw_str pem, struct tw_err *err)
 struct tls_cert *
 tls__cert_of(const char *path, X509 *leaf, EVP_PKEY *key)
 {
-	struct tls_cert *cert = cert_new(path);
+	struct tls_cert *cert = tls__cert_new(path);
 
 	cert->leaf = leaf;
 	TW_ASSERT(EVP_PKEY_up_ref(key) == 1);

@@ -28,14 +28,13 @@
 
 #define FILE_BYTES_MAX (16 << 20)
 
-/* OpenSSL would ask on the terminal. */
-static int
-no_pass_phrase(char *buf, int size, int rwflag, void *asked)
+int
+tls__no_pass_phrase(char *buf, int size, int rwflag, void *arg)
 {
 	(void)buf;
 	(void)size;
 	(void)rwflag;
-	*(bool *)asked = true;
+	(void)arg;
 	return -1;
 }
 
@@ -401,8 +400,7 @@ extra_issuer(struct tls_cert *cert, const struct tls_load *how, struct tw_err *e
 	if (e == ENOENT)
 		return 0;
 	BIO *const bio = bio_of((struct tw_str){ (char *)b.p, b.len });
-	bool asked = false;
-	X509 *const x = PEM_read_bio_X509_AUX(bio, NULL, no_pass_phrase, &asked);
+	X509 *const x = PEM_read_bio_X509_AUX(bio, NULL, tls__no_pass_phrase, NULL);
 	BIO_free(bio);
 	free(b.p);
 	ERR_clear_error();
