@@ -101,6 +101,21 @@ subtest 'files that were never read' => sub {
 	}
 };
 
+subtest 'a file that could not be read' => sub {
+	my $file = Tideway::Test::spew('late.crt', "nothing\n");
+	my $c = cert('z.test', ca => $one);
+	my $add = sub { ask("add ssl crt-list $list <<\n$c->{pem} [ca-file $file verify required]\n") };
+
+	ask("new ssl cert $c->{pem}");
+	ask("set ssl cert $c->{pem} <<\n" . pem($c->{pem}));
+	ask("commit ssl cert $c->{pem}");
+	like($add->(), qr/unable to load CA file/, 'is refused');
+	unlike(ask('show ssl ca-file'), qr/late/, 'and not known');
+	Tideway::Test::spew('late.crt', pem_text($one->{crt}));
+	like($add->(), qr/Success!/, 'once it can be');
+	like(ask('show ssl ca-file'), qr/late\.crt - 1 certificate/, 'it is');
+};
+
 # RFC 8446, 4.1.2: behind a HelloRetryRequest the hello is the same but for the key
 subtest 'another name in the second hello' => sub {
 	my %o = (groups => [29, 23], versions => [0x304], sigalgs => [0x403, 0x804], ciphers => [0x1301]);

@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 
 #include "server.h"
+#include "store.h"
 
 bool
 tls__is_dir(const char *path)
@@ -65,8 +66,9 @@ static int
 file_add(X509_STORE *store, const char *path, STACK_OF(X509_NAME) * names)
 {
 	BIO *const bio = BIO_new_file(path, "r");
-	STACK_OF(X509_INFO) *const infos =
-	    bio == NULL ? NULL : PEM_X509_INFO_read_bio(bio, NULL, NULL, NULL);
+	STACK_OF(X509_INFO) *const infos = bio == NULL
+	    ? NULL
+	    : PEM_X509_INFO_read_bio(bio, NULL, tls__no_pass_phrase, NULL);
 	const int n = infos == NULL ? 0 : infos_add(store, infos, names);
 
 	sk_X509_INFO_pop_free(infos, X509_INFO_free);
@@ -77,7 +79,7 @@ file_add(X509_STORE *store, const char *path, STACK_OF(X509_NAME) * names)
 
 int
 tls__ca_dir(
-    SSL_CTX *ctx, const char *dir, STACK_OF(X509_NAME) * names, struct tw_err *err)
+    X509_STORE *store, const char *dir, STACK_OF(X509_NAME) * names, struct tw_err *err)
 {
 	struct dirent **list = NULL;
 	const int n = scandir(dir, &list, is_wanted, alphasort);
@@ -87,7 +89,7 @@ tls__ca_dir(
 	for (int i = 0; i < n; i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", dir, list[i]->d_name) <
 		    (int)sizeof(path))
-			found += file_add(SSL_CTX_get_cert_store(ctx), path, names);
+			found += file_add(store, path, names);
 		free(list[i]);
 	}
 	free(list);

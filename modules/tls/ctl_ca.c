@@ -43,16 +43,6 @@ find(const struct kind *k, const char *name)
 
 /* --- set, add --- */
 
-static int
-no_pass_phrase(char *buf, int size, int rwflag, void *arg)
-{
-	(void)buf;
-	(void)size;
-	(void)rwflag;
-	(void)arg;
-	return -1;
-}
-
 /* returns: NULL: there is nothing in it. */
 static X509_STORE *
 store_of(struct tw_str pem)
@@ -61,7 +51,7 @@ store_of(struct tw_str pem)
 	BIO *const bio = BIO_new_mem_buf(pem.p, (int)pem.len);
 	STACK_OF(X509_INFO) *const all = bio == NULL
 	    ? NULL
-	    : PEM_X509_INFO_read_bio(bio, NULL, no_pass_phrase, NULL);
+	    : PEM_X509_INFO_read_bio(bio, NULL, tls__no_pass_phrase, NULL);
 	int n = 0;
 
 	for (int i = 0; store != NULL && i < sk_X509_INFO_num(all); i++) {
@@ -77,19 +67,6 @@ store_of(struct tw_str pem)
 		return store;
 	X509_STORE_free(store);
 	return NULL;
-}
-
-/* A transaction of its own until commit. */
-static struct tls_ca *
-ca_blank(const char *name, bool is_crl)
-{
-	struct tls_ca *const ca = calloc(1, sizeof(*ca));
-
-	TW_ASSERT(ca != NULL);
-	ca->name = strdup(name);
-	TW_ASSERT(ca->name != NULL);
-	ca->is_crl = is_crl;
-	return ca;
 }
 
 /* in: add: to what is there, else instead of it. */
@@ -119,7 +96,7 @@ set(const struct kind *k, const char *name, struct tw_str pem, bool add,
 	else if (add && *ch == NULL && now->store != NULL)
 		tls__ca_merge(store, now->store);
 	if (*ch == NULL)
-		*ch = ca_blank(name, k->is_crl);
+		*ch = tls__ca_new(name, k->is_crl);
 	X509_STORE_free((*ch)->store);
 	(*ch)->store = store;
 	return 0;
@@ -236,8 +213,9 @@ cmd_new(struct tw_cli *cli, const struct kind *k, const char *name)
 		    cli, TW_ERR, "%s file '%s' already exists!\n", k->title, name);
 		return;
 	}
-	ca = tls__ca_new(tw_gen_running(), name, k->is_crl);
+	ca = tls__ca_new(name, k->is_crl);
 	ca->is_live = true;
+	tls__ca_add(tw_gen_running(), ca);
 	tw_cli_msg(cli, TW_NOTICE, "New %s file created '%s'!\n", k->title, name);
 }
 

@@ -7,13 +7,10 @@
  * resumed after it: nobody would look at the certificate again. The list of
  * contexts has a lock, as a connection may be the last to hold one.
  */
-#include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -21,6 +18,7 @@
 #include <tideway/assert.h>
 
 #include "ctl_trust.h"
+#include "server.h"
 #include "session.h"
 
 /* What is verified with. */
@@ -73,46 +71,22 @@ tls__ca_merge(X509_STORE *to, X509_STORE *from)
 	ERR_clear_error();
 }
 
-static int
-is_ca_name(const struct dirent *d)
-{
-	static const char *const ext[] = { ".pem", ".crt", ".cer", ".crl", NULL };
-	const char *const dot = strrchr(d->d_name, '.');
-
-	return dot != NULL && tw_is_one_of(dot, ext);
-}
-
-static void
-load_dir(X509_STORE *store, const char *name)
-{
-	struct dirent **d = NULL;
-	const int n = scandir(name, &d, is_ca_name, alphasort);
-
-	for (int i = 0; i < n; i++) {
-		char path[4096];
-
-		if (snprintf(path, sizeof(path), "%s/%s", name, d[i]->d_name) <
-		    (int)sizeof(path))
-			X509_STORE_load_file(store, path);
-		free(d[i]);
-	}
-	free(d);
-}
-
-/* What cannot be read is reported by who makes the context. */
+/* returns: NULL: nothing can be read; who makes the context reports it. */
 static X509_STORE *
 store_read(const char *name)
 {
 	X509_STORE *const store = X509_STORE_new();
-	struct stat st;
 
 	TW_ASSERT(store != NULL);
-	if (stat(name, &st) == 0 && S_ISDIR(st.st_mode))
-		load_dir(store, name);
+	if (tls__is_dir(name))
+		tls__ca_dir(store, name, NULL, NULL);
 	else
 		X509_STORE_load_file(store, name);
 	ERR_clear_error();
-	return store;
+	if (sk_X509_OBJECT_num(X509_STORE_get0_objects(store)) > 0)
+		return store;
+	X509_STORE_free(store);
+	return NULL;
 }
 
 struct tls_ca *
@@ -151,21 +125,27 @@ gen_ends(void *arg)
 }
 
 struct tls_ca *
-tls__ca_new(struct tw_gen *gen, const char *name, bool is_crl)
+tls__ca_new(const char *name, bool is_crl)
 {
-	struct tls_gen *const g = tls_gen_of(gen);
 	struct tls_ca *const ca = calloc(1, sizeof(*ca));
 
 	TW_ASSERT(ca != NULL);
 	ca->name = strdup(name);
 	TW_ASSERT(ca->name != NULL);
 	ca->is_crl = is_crl;
+	return ca;
+}
+
+void
+tls__ca_add(struct tw_gen *gen, struct tls_ca *ca)
+{
+	struct tls_gen *const g = tls_gen_of(gen);
+
 	ca->next = g->cas;
 	g->cas = ca;
 	if (!g->cas_end)
 		tw_arena_at_end(tw_gen_arena(gen), gen_ends, g);
 	g->cas_end = true;
-	return ca;
 }
 
 void
@@ -182,9 +162,17 @@ tls__ca_take(struct tw_gen *gen, struct tls_ca *ca)
 static void
 note(struct tw_gen *gen, const char *name, bool is_crl)
 {
+	struct tls_ca *ca;
+	X509_STORE *store;
+
 	if (name == NULL || name[0] == '@' || tls__ca_find(gen, name) != NULL)
 		return;
-	tls__ca_new(gen, name, is_crl)->store = store_read(name);
+	store = store_read(name);
+	if (store == NULL)
+		return;
+	ca = tls__ca_new(name, is_crl);
+	ca->store = store;
+	tls__ca_add(gen, ca);
 }
 
 /* --- contexts --- */

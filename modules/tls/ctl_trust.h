@@ -41,7 +41,10 @@ uint64_t tls__trust_number(const SSL_CTX *ctx);
 struct tls_ca *tls__ca_find(struct tw_gen *gen, const char *name);
 /** tls__ca_is_live - what it holds was not read with the configuration. */
 bool tls__ca_is_live(struct tw_gen *gen, const char *name);
-struct tls_ca *tls__ca_new(struct tw_gen *gen, const char *name, bool is_crl);
+/** tls__ca_new - empty, and of no generation yet: a transaction's until commit. */
+struct tls_ca *tls__ca_new(const char *name, bool is_crl);
+/** tls__ca_add - in: ca, the generation's from now on. */
+void tls__ca_add(struct tw_gen *gen, struct tls_ca *ca);
 void tls__ca_free(struct tls_ca **ca);
 /** tls__ca_take - out of the generation's list. in: ca, the caller's from now on. */
 void tls__ca_take(struct tw_gen *gen, struct tls_ca *ca);

@@ -244,7 +244,7 @@ static int
 load_ca(SSL_CTX *ctx, const char *file, struct tw_err *err)
 {
 	if (tls__is_dir(file))
-		return tls__ca_dir(ctx, file, NULL, err);
+		return tls__ca_dir(SSL_CTX_get_cert_store(ctx), file, NULL, err);
 	if (tls__trust_has(ctx, file))
 		return 0;
 	if (strcmp(file, "@system-ca") == 0)
@@ -282,8 +282,11 @@ send_names(SSL_CTX *ctx, const struct tls_opts *o, struct tw_err *err)
 	names = tls__is_dir(o->ca_file) ? sk_X509_NAME_new_null()
 					: SSL_load_client_CA_file(o->ca_file);
 	if (names == NULL ||
-	    (tls__is_dir(o->ca_file) && tls__ca_dir(ctx, o->ca_file, names, err) < 0))
+	    (tls__is_dir(o->ca_file) &&
+		tls__ca_dir(SSL_CTX_get_cert_store(ctx), o->ca_file, names, err) < 0)) {
+		sk_X509_NAME_pop_free(names, X509_NAME_free);
 		return tls__ssl_error(err, "unable to load CA file", o->ca_file);
+	}
 	SSL_CTX_set_client_CA_list(ctx, names);
 	return 0;
 }

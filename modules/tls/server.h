@@ -76,7 +76,7 @@ void tls__sess_free_all(void);
 bool tls__is_dir(const char *path);
 /** tls__ca_dir - loads what files of a directory hold: .pem, .crt, .cer, .crl.
  * in: names, of the authorities, to be appended to; NULL: not wanted. */
-int tls__ca_dir(
-    SSL_CTX *ctx, const char *dir, STACK_OF(X509_NAME) * names, struct tw_err *err);
+int tls__ca_dir(X509_STORE *store, const char *dir, STACK_OF(X509_NAME) * names,
+    struct tw_err *err);
 
 #endif
