@@ -288,6 +288,9 @@ subtest 'what stops -c' => sub {
 };
 
 subtest 'addresses of one line' => sub {
+	my @told = check_config(defaults() . "frontend f
+    bind 127.0.0.1:1,127.0.0.1:2 ssl crt $dir/none.pem\n")->{all} =~ /unable to stat SSL certificate/g;
+	is(@told, 1, 'what is wrong is told once');
 	my $p = start_proxy("global\n    nbthread 2\n" . defaults() . "frontend f
     bind {BIND:a},{BIND:b} ssl crt $dir/whole.pem crt $dir/direct.pem
     bind {BIND:c} ssl crt $dir/whole.pem

@@ -173,6 +173,9 @@ subtest 'wrong lines' => sub {
 	Tideway::Test::spew('cut.list', "a.pem\nb.pem");
 	my $r = check_config(defaults() . "frontend f\n    bind 127.0.0.1:1 ssl crt-list $dir/cut.list\n");
 	like($r->{all}, qr/cut\.list:2\]: Missing LF on last line/, 'cut off');
+	Tideway::Test::spew('nul.list', "# a\n\0\nb.pem\n");
+	$r = check_config(defaults() . "frontend f\n    bind 127.0.0.1:1 ssl crt-list $dir/nul.list strict-sni\n");
+	like($r->{all}, qr/nul\.list:2\]: a NUL byte/, 'what is behind a NUL byte does not get lost');
 	$r = check_config(defaults() . "frontend f\n    bind 127.0.0.1:1 ssl crt-list $dir/nowhere\n");
 	like($r->{all}, qr/'crt-list' : cannot open file '$dir\/nowhere' : No such file/, 'no file');
 	Tideway::Test::spew('empty.list', "# nothing\n");

@@ -154,6 +154,9 @@ tls__bind_certs(
 	struct tls_certs *const line = tb->certs;
 	if (line == NULL)
 		return none(gen, line, bind);
+	if (line->failed) /* the copy for another address */
+		return -1;
+	line->failed = true;
 	line->strict = is_strict(tb);
 	line->px = px;
 	line_begin(gen, bind, tb);
@@ -171,6 +174,7 @@ tls__bind_certs(
 	tls__certs_hook(line, line->side.ctx);
 	tls__table_set(line, table);
 	tb->side = line->side;
+	line->failed = false;
 	line->built = true;
 	return 0;
 }

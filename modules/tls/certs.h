@@ -71,7 +71,7 @@ struct tls_certs {
 	bool generates;          /* generate-certificates */
 	const char *sign_file, *sign_pass; /* gen; NULL: not said */
 	struct tls_forge *forge; /* owns; NULL: names that are not there get none */
-	bool built;
+	bool built, failed;      /* its side is ready; it was reported */
 	struct tls_side side;    /* what all copies have */
 	struct tls_variant *variants;
 	_Atomic(struct tls_table *) table; /* shared: see above */

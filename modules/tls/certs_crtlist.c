@@ -65,10 +65,11 @@ tls__crt_list_read(struct tls_certs *line, struct tls_list *list)
 	}
 	for (char *text = (char *)b.p, *next; text != NULL; text = next, number++) {
 		next = strchr(text, '\n');
-		if (next == NULL && text[0] != '\0') {
+		if (next == NULL && text < (char *)b.p + b.len) {
 			tw_err_set(&err,
-			    "Missing LF on last line, file might have "
-			    "been truncated");
+			    text[0] != '\0' ? "Missing LF on last line, file might "
+					      "have been truncated"
+					    : "a NUL byte in it");
 			rc = line_fail(line, list, number, &err);
 		} else if (next != NULL) {
 			*next++ = '\0';
