@@ -16,6 +16,8 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include <tideway/assert.h>
+
 #include "session.h"
 #include "ticket.h"
 
@@ -43,8 +45,8 @@ sum_add_bytes(struct sum *sum, const void *p, size_t len)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 
-	if (EVP_Digest(p, len, digest, NULL, EVP_sha256(), NULL) == 1)
-		sum_add(sum, digest);
+	TW_ASSERT(EVP_Digest(p, len, digest, NULL, EVP_sha256(), NULL) == 1);
+	sum_add(sum, digest);
 }
 
 static void
@@ -53,12 +55,13 @@ sum_add_object(struct sum *sum, const X509_OBJECT *obj)
 	X509 *const cert = X509_OBJECT_get0_X509(obj);
 	X509_CRL *const crl = X509_OBJECT_get0_X509_CRL((X509_OBJECT *)(uintptr_t)obj);
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned len;
 
-	if (cert != NULL && X509_digest(cert, EVP_sha256(), digest, &len) == 1)
-		sum_add(sum, digest);
-	if (crl != NULL && X509_CRL_digest(crl, EVP_sha256(), digest, &len) == 1)
-		sum_add(sum, digest);
+	if (cert == NULL && crl == NULL)
+		return;
+	TW_ASSERT(
+	    (cert != NULL ? X509_digest(cert, EVP_sha256(), digest, NULL)
+			  : X509_CRL_digest(crl, EVP_sha256(), digest, NULL)) == 1);
+	sum_add(sum, digest);
 }
 
 static void

@@ -214,6 +214,7 @@ keys_of(const char *file)
 	keys = calloc(1, sizeof(*keys));
 	TW_ASSERT(keys != NULL);
 	keys->file = file == NULL ? NULL : strdup(file);
+	TW_ASSERT((keys->file == NULL) == (file == NULL)); /* NULL: another one's */
 	keys->next = all;
 	all = keys;
 	return keys;
