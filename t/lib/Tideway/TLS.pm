@@ -80,11 +80,12 @@ sub _talk
 	my ($o, @cmd) = @_;
 	my $end = time + ($o->{secs} // 2 * $Tideway::Peer::DEADLINE);
 	my ($out, $late) = ('', 1);
+
+	unlink $o->{sess_out} if $o->{sess_out};
 	my $pid = open3(my $in, my $from, undef, @cmd);
 	my $select = IO::Select->new($from);
 
 	local $SIG{PIPE} = 'IGNORE';
-	unlink $o->{sess_out} if $o->{sess_out};
 	syswrite $in, $o->{input} if defined $o->{input};
 	while ((my $left = $end - time) > 0) {
 		if ($in && _is_done($out, %$o)) {
