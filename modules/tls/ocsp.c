@@ -127,6 +127,7 @@ tls__ocsp_each(size_t *n)
 		LIST_FOREACH(o, &heads[h], link)
 			++*n;
 	all = *n == 0 ? NULL : malloc(*n * sizeof(struct tls_ocsp *));
+	*n = all == NULL ? 0 : *n;
 	for (unsigned h = 0; all != NULL && h < N_HEADS; h++)
 		LIST_FOREACH(o, &heads[h], link) {
 			o->refs++;

@@ -166,7 +166,6 @@ void tls_cmd_update_ocsp(struct tw_cli *cli, int argc, char *const argv[]);
 void tls_cmd_show_updates(struct tw_cli *cli, int argc, char *const argv[]);
 
 /* keywords (ocsp_kw.c) */
-tw_kw_set tls_set_on_off;
 tw_kw_set tls_set_delay;
 tw_kw_set tls_set_http_proxy;
 

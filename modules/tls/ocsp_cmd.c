@@ -91,8 +91,6 @@ list_new(void)
 
 	if (l != NULL)
 		l->all = tls__ocsp_each(&l->n);
-	if (l != NULL && l->all == NULL)
-		l->n = 0;
 	return l;
 }
 

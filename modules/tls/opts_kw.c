@@ -275,6 +275,19 @@ tls_set_base(struct tw_line *ln)
 }
 
 int
+tls_set_on_off(struct tw_line *ln)
+{
+	const char *const word = tw_arg(ln, 0);
+	bool *const to = (bool *)((char *)ln->state + ln->kw->offset);
+
+	if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+		return tw_line_fail(
+		    ln, 0, "'%s' expects 'on' or 'off', not '%s'", ln->kw->word, word);
+	*to = word[1] == 'n';
+	return 0;
+}
+
+int
 tls_set_cachesize(struct tw_line *ln)
 {
 	struct tls_gen *const g = ln->state;

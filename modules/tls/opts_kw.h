@@ -24,7 +24,7 @@ tw_kw_set tls_set_base;
 tw_kw_set tls_set_cachesize;
 tw_kw_set tls_set_lifetime;
 tw_kw_set tls_set_dh;
-tw_kw_set tls_set_keylog;    /* watch.c */
+tw_kw_set tls_set_on_off;    /* bool at offset */
 
 /** tls__line_file - the line's first argument as a path. in: base, NULL: where the
  * line's relative names begin. gen */

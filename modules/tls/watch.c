@@ -9,7 +9,6 @@
  */
 #include <stdlib.h>
 
-#include "opts_kw.h"
 #include "watch.h"
 
 /* --- the peer's certificate --- */
@@ -79,19 +78,6 @@ see_secret(const SSL *ssl, const char *line)
 		if (st->keys != NULL)
 			memcpy(st->keys->secret[i], secret + 1, strlen(secret));
 	}
-}
-
-int
-tls_set_keylog(struct tw_line *ln)
-{
-	struct tls_gen *const g = ln->state;
-	const char *const word = tw_arg(ln, 0);
-
-	if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
-		return tw_line_fail(
-		    ln, 0, "'%s' expects either 'on' or 'off'", ln->kw->word);
-	g->keylog = word[1] == 'n';
-	return 0;
 }
 
 /* --- all of it --- */
