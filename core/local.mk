@@ -118,6 +118,7 @@ core_libcore_a_SOURCES = \
 	core/flow/logvars.c \
 	core/flow/msg.c \
 	core/flow/mux.c \
+	core/flow/websocket.c \
 	core/flow/pick.c \
 	core/flow/proxy_head.c \
 	core/flow/relay.c \

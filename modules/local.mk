@@ -517,7 +517,8 @@ modules_h2_la_SOURCES = \
 	modules/h2/h2_mod.c \
 	modules/h2/h2_mux.c \
 	modules/h2/h2_report.c \
-	modules/h2/h2_stream_io.c
+	modules/h2/h2_stream_io.c \
+	modules/h2/h2_websocket.c
 modules_h2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)
 modules_h2_la_LIBADD = modules/h2/libh2.la $(NGHTTP2_LIBS)
 modules_h2_la_LDFLAGS = $(MODULE_LINK)

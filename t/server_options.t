@@ -207,7 +207,7 @@ subtest 'errors' => sub {
 	    [ 'pool-max-conn -2', qr/pool-max-conn/ ], [ 'pool-purge-delay x', qr/pool-purge-delay/ ],
 	    [ 'proto fcgi', qr/not supported by tideway yet/ ], [ 'proto foo', qr/does not know 'foo'/ ],
 	    [ 'proto none', qr/does not know 'none'/ ],
-	    [ 'ws h2', qr/not supported by tideway yet/ ], [ 'ws x', qr/does not know/ ],
+	    [ 'ws x', qr/does not know/ ],
 	    [ 'tcp-ut', qr/tcp-ut/ ],
 	    [ 'shard 1', qr/not supported by tideway yet/ ],
 	    [ 'socks4 127.0.0.1:1', qr/not supported by tideway yet/ ]) {

@@ -48,15 +48,24 @@ tw__count_response_error(struct tw_req *req)
 	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_ERESP, 1);
 }
 
+/* What is known of a stream's end. */
+static const char *
+why_lost(const struct tw_req *req, const char *otherwise)
+{
+	return TW_UNLIKELY(req->srvc->lost_why != NULL) ? req->srvc->lost_why
+							: otherwise;
+}
+
 static enum tw__next
 send_failed(struct tw_req *req)
 {
-	if (req->srvc->connecting || (req->reused && tw__can_replay(req)))
+	if (req->srvc->connecting || tw__is_stale(req))
 		return tw__server_failed(req, false);
 	if (tw__retry_wanted(req, TW__RETRY_EMPTY))
 		return tw__retry(req);
 	tw__count_response_error(req);
-	return tw__flow_fail(req, 502, 'S', 'H', "the server closed the connection");
+	return tw__flow_fail(
+	    req, 502, 'S', 'H', why_lost(req, "the server closed the connection"));
 }
 
 static enum tw__next
@@ -193,12 +202,13 @@ response_missing(struct tw_req *req)
 	/* It was never connected: the head was in the first packet (tfo). */
 	if (TW_UNLIKELY(req->srvc->err == ECONNREFUSED))
 		return tw__server_refused(req);
-	if (req->reused && nothing && tw__can_replay(req))
+	if (nothing && tw__is_stale(req))
 		return tw__server_failed(req, false);
 	if (tw__retry_wanted(req, nothing ? TW__RETRY_EMPTY : TW__RETRY_JUNK))
 		return tw__retry(req);
 	tw__count_response_error(req);
-	return tw__flow_fail(req, 502, 'S', 'H', "the server closed without an answer");
+	return tw__flow_fail(
+	    req, 502, 'S', 'H', why_lost(req, "the server closed without an answer"));
 }
 
 /* 100, 103 and the like pass on; the real response follows. */

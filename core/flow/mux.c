@@ -99,8 +99,12 @@ tw__mux_begins(struct tw_conn *cli)
 const struct tw_proto *
 tw__mux_speaks(const struct tw_req *req)
 {
-	const struct tw_proto *const said = req->srv->proto;
+	const struct tw_proto *said = req->srv->proto, *instead;
 
+	if (TW_UNLIKELY(req->srvc->private) &&
+	    (instead = tw__websocket_instead(req)) != NULL)
+		said = req->srvc->transport != NULL && instead->mux != NULL ? NULL
+									    : instead;
 	if (TW_LIKELY(said == NULL && req->srvc->transport == NULL))
 		return NULL;
 	if (said == NULL)
@@ -146,7 +150,7 @@ tw__mux_connected(struct tw_req *req, const struct tw_proto *proto)
 	}
 	c->mux = proto->mux;
 	c->proto = proto;
-	c->private = req->srv->per_client || req->be->c.reuse == TW__REUSE_NEVER;
+	c->private |= req->srv->per_client || req->be->c.reuse == TW__REUSE_NEVER;
 	tw__conn_watch(c);
 	tw__conn_nodelay(c);
 	tw__upstream_share(c);
@@ -433,6 +437,7 @@ tw_stream_lost(struct tw_conn *s, const char *why)
 	struct tw_conn *conn = s;
 
 	if (s->server_side) { /* recv() tells */
+		s->lost_why = why;
 		tw_stream_event(s, true, true);
 		return;
 	}
@@ -443,6 +448,12 @@ tw_stream_lost(struct tw_conn *s, const char *why)
 		exchange_lost(s->req, why);
 	else
 		tw__client_end(s);
+}
+
+void
+tw_stream_untouched(struct tw_conn *s)
+{
+	s->untouched = true;
 }
 
 struct tw_conn *

@@ -293,6 +293,11 @@ bool tw__mux_connected(struct tw_req *req, const struct tw_proto *proto);
 struct tw_conn *tw__mux_stream(struct tw_conn *carrier);
 /** tw__mux_leave - it ends with the streams that it has. */
 void tw__mux_leave(struct tw_conn *carrier);
+/** tw__wants_websocket - the client asks for that protocol. */
+bool tw__wants_websocket(const struct tw_req *req);
+/** tw__websocket_instead - what such a request to its server needs a connection of its
+ * own for, which speaks that. returns: NULL: it goes where others go. */
+const struct tw_proto *tw__websocket_instead(const struct tw_req *req);
 /** tw__stream_ends - the exchange is over. */
 void tw__stream_ends(struct tw_conn *stream);
 
@@ -419,6 +424,8 @@ void tw__retry_copy(struct tw_req *req, struct tw_str data, enum tw_io io);
 /** tw__retry_wanted - the backend retries on one of these (TW__RETRY_...), and
  * the request can be sent again. */
 bool tw__retry_wanted(const struct tw_req *req, uint32_t on);
+/** tw__body_is_whole - nothing of the request's body would be missing. */
+bool tw__body_is_whole(const struct tw_req *req);
 /** tw__retry - sends it again: on the same server at once, or on another. */
 enum tw__next tw__retry(struct tw_req *req);
 
@@ -447,6 +454,9 @@ enum tw__next tw__server_refused(struct tw_req *req);
  * in: pause, the same server is tried after a while. */
 enum tw__next tw__server_retry(struct tw_req *req, bool pause);
 bool tw__can_replay(const struct tw_req *req);
+/** tw__is_stale - the server's connection has ended, and not because of the request,
+ * which may be sent once more. */
+bool tw__is_stale(const struct tw_req *req);
 /** tw__connect_ms - the backend's timeout, or what a rule has set; 0: none. */
 uint32_t tw__connect_ms(const struct tw_req *req);
 /** tw__max_retries - the backend's, or what a rule has set. */

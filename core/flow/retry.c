@@ -43,12 +43,16 @@ tw__retry_copy(struct tw_req *req, struct tw_str data, enum tw_io io)
 }
 
 bool
+tw__body_is_whole(const struct tw_req *req)
+{
+	return req->req.body == TW_BODY_NONE || req->copying ||
+	    (req->body != NULL && req->body_read);
+}
+
+bool
 tw__retry_wanted(const struct tw_req *req, uint32_t on)
 {
-	const bool whole = req->req.body == TW_BODY_NONE || req->copying ||
-	    (req->body != NULL && req->body_read);
-
-	return (req->be->c.retry_on & on) != 0 && req->http && whole &&
+	return (req->be->c.retry_on & on) != 0 && req->http && tw__body_is_whole(req) &&
 	    !(req->limits != NULL && req->limits->no_retry) && !req->answered &&
 	    !req->cli->failed && (uint32_t)req->retries < tw__max_retries(req);
 }

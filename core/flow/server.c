@@ -23,6 +23,7 @@
 #include "core/flow/req.h"
 
 #define TURN_AROUND_MS 1000
+#define ALPN_MAX 16 /* names of protocols that modules bring */
 
 enum { BEGIN, CONNECTING, TURN_AROUND, HANDSHAKE };
 
@@ -44,6 +45,22 @@ tw__can_replay(const struct tw_req *req)
 	default:
 		return false;
 	}
+}
+
+/* It may go out once more without anybody knowing: the connection was closed while
+ * it was idle; or the server says that it has not looked at the request, once,
+ * whatever that is, when nothing of the body has passed by. source: RFC 9110
+ * section 9.2.2, RFC 9113 section 8.7 */
+bool
+tw__is_stale(const struct tw_req *req)
+{
+	const struct tw_conn *const srvc = req->srvc;
+
+	if (TW_UNLIKELY(srvc->untouched) && !req->fresh && !req->answered &&
+	    !req->cli->failed && tw__body_is_whole(req))
+		return true;
+	return req->reused && tw__can_replay(req) &&
+	    (!srvc->is_stream || srvc->carrier == NULL);
 }
 
 /* --- letting go --- */
@@ -103,7 +120,7 @@ connection_leave(struct tw_req *req, bool reuse)
 		tw__conn_free(&req->srvc);
 		return;
 	}
-	if (reuse && own && req->keep &&
+	if (reuse && own && req->keep && tw__websocket_instead(req) == NULL &&
 	    (marks_of(req) == NULL || req->srvc->private) && req->srv->redir == NULL &&
 	    req->fe->c.session_conns > 0 && tw__upstream_is_clean(req->srvc))
 		keep_private(req);
@@ -232,7 +249,8 @@ tw__server_refused(struct tw_req *req)
 enum tw__next
 tw__server_failed(struct tw_req *req, bool timed_out)
 {
-	const bool stale = req->reused && !timed_out;
+	const bool stale =
+	    !timed_out && (req->reused || (req->srvc != NULL && req->srvc->untouched));
 
 	if (req->srvc != NULL) {
 		why_take(req);
@@ -241,6 +259,7 @@ tw__server_failed(struct tw_req *req, bool timed_out)
 		req->srvc = NULL;
 	}
 	req->up.begun = req->up.done = req->reused = req->body_sent = false;
+	req->up_broken = false;
 	req->t_connect = 0;
 	req->step = TW__CONNECT;
 	req->sub = BEGIN;
@@ -431,7 +450,8 @@ static enum tw__next
 begin(struct tw_req *req)
 {
 	const int id = req->worker->id;
-	struct tw_conn *srvc = idle_connection(req);
+	const struct tw_proto *const instead = tw__websocket_instead(req);
+	struct tw_conn *srvc = TW_LIKELY(instead == NULL) ? idle_connection(req) : NULL;
 
 	if (TW_UNLIKELY(srvc != NULL && srvc->mux != NULL))
 		srvc = stream_of(srvc);
@@ -454,6 +474,7 @@ begin(struct tw_req *req)
 	}
 	if (TW_UNLIKELY(req->srv->pool_name != NULL))
 		name_keep(srvc, conn_name(req));
+	srvc->private |= instead != NULL;
 	attach(req, srvc);
 	req->sub = CONNECTING;
 	if (!srvc->connecting && req->srv->transport == NULL)
@@ -554,16 +575,33 @@ handshake(struct tw_req *req)
 	}
 }
 
+/* One name, as TLS has it. */
+static struct tw_str
+alpn_wire(const struct tw_proto *proto, char to[ALPN_MAX])
+{
+	const size_t n = strlen(proto->alpn);
+
+	TW_ASSERT(n < ALPN_MAX);
+	to[0] = (char)n;
+	memcpy(to + 1, proto->alpn, n);
+	return (struct tw_str){ to, n + 1 };
+}
+
 static enum tw__next
 transport_begin(struct tw_req *req, const struct tw_transport *transport)
 {
+	const struct tw_proto *const instead = tw__websocket_instead(req);
+	struct tw_start start = {
+		.conf = req->srv->transport_conf, .req = req, .is_server = true
+	};
+	char alpn[ALPN_MAX];
 	enum tw__next next;
 
 	if (!header_sent(req, &next))
 		return next;
-	if (!tw__conn_begin(req->srvc, transport,
-		&(struct tw_start){
-		    .conf = req->srv->transport_conf, .req = req, .is_server = true }))
+	if (TW_UNLIKELY(instead != NULL))
+		start.alpn = alpn_wire(instead, alpn);
+	if (!tw__conn_begin(req->srvc, transport, &start))
 		return tw__server_failed(req, false);
 	req->sub = HANDSHAKE;
 	return handshake(req);

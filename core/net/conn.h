@@ -108,6 +108,8 @@ struct tw_conn {
 	bool mux_wakes;            /* on the worker's list of that name */
 	bool shared;               /* server side: on the list of that name */
 	bool mux_idle;             /* no stream; its timer runs since the last one */
+	bool untouched;            /* server side: nobody has looked at the request */
+	const char *lost_why;      /* static: of a stream to a server; NULL: it is not */
 	uint32_t n_streams;
 	LIST_HEAD(, tw_conn) streams;
 	LIST_ENTRY(tw_conn) stream_link, wakes_link;

@@ -34,6 +34,7 @@ struct tw__timeouts {
 #undef X
 };
 
+enum tw__ws { TW__WS_AUTO, TW__WS_H1, TW__WS_H2 };
 enum tw__init_state { TW__INIT_UP, TW__INIT_FULLY_UP, TW__INIT_DOWN, TW__INIT_FULLY_DOWN };
 enum tw__http_mode { TW__KEEP_ALIVE, TW__SERVER_CLOSE, TW__CLOSE };
 enum tw__reuse { TW__REUSE_SAFE, TW__REUSE_NEVER, TW__REUSE_AGGRESSIVE, TW__REUSE_ALWAYS };
@@ -363,6 +364,7 @@ struct tw_server {
 	const char *cc;         /* gen; congestion control; NULL: as the system */
 	uint32_t max_reuse;     /* max-reuse, plus 1; 0: no limit */
 	struct tw_expr *pool_name; /* pool-conn-name; gen; NULL: none */
+	uint8_t ws;             /* enum tw__ws */
 	/* what connections begin with now; NULL: plain. shared: the control thread
 	 * writes it */
 	_Atomic(const struct tw_transport *) transport;

@@ -264,10 +264,16 @@ server_set_proto(struct tw_line *ln)
 static int
 server_set_ws(struct tw_line *ln)
 {
-	static const char *const known[] = { "auto", "h1", NULL };
-	static const char *const later[] = { "h2", NULL };
+	static const char *const known[] = { "auto", "h1", "h2" };
 
-	return word_choose(ln, known, later);
+	for (uint8_t i = 0; i < TW_N_ELEMENTS(known); i++) {
+		if (strcmp(tw_arg(ln, 0), known[i]) != 0)
+			continue;
+		((struct tw_server *)ln->state)->ws = i; /* enum tw__ws */
+		return 0;
+	}
+	return tw_line_fail(ln, 0, "'%s' does not know '%s'; write %s", ln->kw->word,
+	    tw_arg(ln, 0), ln->kw->usage);
 }
 
 #define AT(field) offsetof(struct tw_server, field)
@@ -332,9 +338,10 @@ const struct tw_kw tw__source_kw[] = {
 		"h1, h2 or, in mode tcp, none",
 		"The protocol to speak with it.",
 		"as was agreed on by TLS, else h1", 0, 0, 0, 0, NULL },
-	{ "ws", TW_SC_SERVER, 1, 1, server_set_ws, "{ auto | h1 }",
-		"The protocol that WebSocket requests use.", "auto", 0, 0, 0, 0,
-		NULL },
+	{ "ws", TW_SC_SERVER, 1, 1, server_set_ws, "{ auto | h1 | h2 }",
+		"The protocol that WebSocket requests use; auto: HTTP/1.1 if 'alpn' "
+		"has it, else that of all requests. What is not that of others has a "
+		"connection for each request.", "auto", 0, 0, 0, 0, NULL },
 	{ .word = NULL },
 };
 /* clang-format on */

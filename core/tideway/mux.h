@@ -79,10 +79,14 @@ TW_API void tw_stream_begin(struct tw_conn *stream);
  * be gone afterwards. */
 TW_API void tw_stream_event(struct tw_conn *stream, bool readable, bool writable);
 /** tw_stream_lost - the peer takes and sends no more of it. The stream may be gone
- * afterwards. */
+ * afterwards. in: why, static. */
 TW_API void tw_stream_lost(struct tw_conn *stream, const char *why);
 /** tw_stream_carrier - returns: itself, where it is none. */
 TW_API struct tw_conn *tw_stream_carrier(struct tw_conn *conn);
+
+/** tw_stream_untouched - server side: the peer has not looked at its request, nor
+ * will it, so that may go elsewhere. Before tw_stream_lost(), or a send() that fails. */
+TW_API void tw_stream_untouched(struct tw_conn *stream);
 
 /* What a connection is, for fetches and reports; a stream: that of its carrier. */
 struct tw_mux_info {

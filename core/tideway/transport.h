@@ -19,7 +19,7 @@ struct tw_start {
 	struct tw_str early; /* client side: bytes read before it, behind a PROXY header */
 	bool is_server, is_check;
 	struct tw_str name;  /* a check's: whom the server shall take itself for; p NULL */
-	struct tw_str alpn;  /* a check's, wire format; p NULL: the server's own */
+	struct tw_str alpn;  /* server side, wire format; p NULL: the server's own */
 };
 
 /* What carries bytes; NULL in a connection means the plain socket. Nothing
@@ -63,6 +63,9 @@ struct tw_transport {
 	/* tlvs - what a PROXY header of version 2 says of a client's connection. in:
 	 * state, NULL: it is in clear text; what, TW_TLV_... out: TLVs. */
 	void (*tlvs)(const void *state, unsigned what, struct tw_out *out);
+	/* offers - whether a server's connections may agree upon that protocol. in: conf,
+	 * as given to tw_server_set_transport. NULL: they agree upon none. */
+	bool (*offers)(const void *conf, struct tw_str alpn);
 };
 
 #define TW_TLV_SSL 0x01u       /* PP2_TYPE_SSL: that, and the version */

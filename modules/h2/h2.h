@@ -241,6 +241,7 @@ struct h2_session {
 	const char *glitch_why; /* static text; NULL: nothing to say */
 	uint32_t n_resets, n_resets_sent, n_settings, n_pings, n_empty, n_priorities,
 	    n_updates;
+	bool settings_seen; /* the peer's first ones */
 };
 
 /** h2_limits_init - what holds where nothing is configured. */

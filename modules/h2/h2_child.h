@@ -8,6 +8,8 @@
 
 #include <sys/queue.h>
 
+#include <tideway/encode.h>
+
 #include "h2_mod.h"
 
 /* Bytes queued for one carrier before its streams have to wait. */
@@ -40,6 +42,13 @@ struct h2_child {
 	bool data_end;              /* the message ends with it */
 	uint32_t held_len, held_size;
 	char *held;                 /* owns: a head or trailers that came in parts */
+	/* towards a server */
+	bool sent;                  /* the request is on its way */
+	bool refused;               /* the server has not looked at it */
+	bool waits;                 /* what is held is, for its SETTINGS */
+	bool is_upgrade;            /* the request is an extended CONNECT */
+	const char *why;            /* it is lost; static; NULL: the peer said so */
+	char accept[TW_WEBSOCKET_ACCEPT]; /* [0] is 0: no key was seen */
 };
 
 struct h2_carrier {
@@ -72,7 +81,21 @@ void h2__child_ready(struct h2_child *ch);
 void h2__child_head(struct h2_child *ch, const struct h2_head *hd);
 void h2__child_data(struct h2_child *ch, struct tw_str data, bool end);
 void h2__child_trailers(struct h2_child *ch, const struct h2_head *hd);
+/** h2__child_settings - the server's have come. */
+void h2__child_settings(struct h2_child *ch);
 /** h2__child_lost - the engine's stream is no more. */
 void h2__child_lost(struct h2_child *ch);
+
+/* h2_websocket.c */
+#define H2_WEBSOCKET_KEY 24u
+/** h2__websocket_key - what a server of HTTP/1 has to prove with that it knows it. */
+void h2__websocket_key(char key[H2_WEBSOCKET_KEY + 1]);
+/** h2__websocket_asked - makes an extended CONNECT of what asks for an upgrade. in,
+ * out: hdr, those of hd. */
+void h2__websocket_asked(struct h2_child *ch, struct h2_head *hd, struct tw_hdr *hdr);
+/** h2__websocket_answered - the record of the answer 200 to it. returns: as
+ * h2__rec_response. */
+size_t h2__websocket_answered(
+    const struct h2_child *ch, char *p, size_t room, const struct h2_head *hd);
 
 #endif

@@ -67,12 +67,25 @@ request_meaning(struct tw_msg *msg, bool is_upgrade)
 		msg->body = TW_BODY_NONE; /* a tunnel, once that has been agreed to */
 }
 
+/* What HTTP/2 has its own form for: WebSocket, and whatever came in that form. */
+static bool
+is_extended(const struct tw_msg *request)
+{
+	const unsigned i = request->first[TW_H_UPGRADE];
+
+	return (request->flags & TW_MSG_UPGRADE) &&
+	    (request->major == 2 ||
+		(i != 0 &&
+		    tw_str_ieq(
+			tw_hdr_value(&request->hdr[i - 1]), TW_STR("websocket"))));
+}
+
 /* in: request: what it answers. */
 static void
 response_meaning(struct tw_msg *msg, const struct tw_msg *request)
 {
 	msg->flags |= TW_MSG_RESPONSE;
-	if (msg->status == 200 && (request->flags & TW_MSG_UPGRADE)) {
+	if (msg->status == 200 && is_extended(request)) {
 		msg->status = 101; /* as its HTTP/1 form has it */
 		msg->flags |= TW_MSG_UPGRADE;
 		msg->body = TW_BODY_TUNNEL;
@@ -130,8 +143,8 @@ h2__read_head(struct tw_stream *st, struct tw_buf *in, struct tw_msg *msg,
 		msg->target = hd.path;
 		request_meaning(msg, hd.protocol.p != NULL);
 	} else {
-		msg->reason = tw_str_of(tw_status_reason(hd.status));
 		response_meaning(msg, request);
+		msg->reason = tw_str_of(tw_status_reason(msg->status));
 	}
 	st->body = hd.end && msg->body != TW_BODY_TUNNEL ? TW_BODY_NONE : msg->body;
 	st->left = st->body == TW_BODY_LENGTH ? msg->content_length : 0;
@@ -298,8 +311,9 @@ stays(const struct tw_msg *msg, const struct tw_hdr *h)
 	case TW_H_KEEP_ALIVE:
 	case TW_H_PROXY_CONNECTION:
 	case TW_H_TRANSFER_ENCODING:
-	case TW_H_UPGRADE:
 		return true;
+	case TW_H_UPGRADE: /* says which protocol an extended CONNECT is for */
+		return (msg->flags & TW_MSG_RESPONSE) || !is_extended(msg);
 	case TW_H_TE:
 		return !(msg->flags & TW_MSG_TE_TRAILERS);
 	case TW_H_CONTENT_LENGTH:
@@ -357,8 +371,8 @@ h2__write_head(
 	if (!response) {
 		h.hd.method = msg->method_name;
 		h.hd.path = msg->target;
-		if (msg->flags & TW_MSG_UPGRADE)
-			h.hd.protocol = TW_STR("websocket");
+		if (is_extended(msg))
+			h.hd.protocol = TW_STR("websocket"); /* the field says it */
 	}
 	const size_t n = response ? h2__rec_response(out->p, room, &h.hd)
 				  : h2__rec_request(out->p, room, &h.hd, NULL);

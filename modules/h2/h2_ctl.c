@@ -200,6 +200,7 @@ settings_end(struct h2_session *s)
 		return settings_acked(s);
 	if (h2_out_reply(s, H2_SETTINGS, H2_F_ACK, 0, TW_STR("")) < 0)
 		return -1;
+	s->settings_seen = true;
 	if (s->ev->settings != NULL)
 		s->ev->settings(s);
 	return s->dead ? -1 : 0;

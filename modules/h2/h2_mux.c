@@ -67,9 +67,10 @@ on_data(struct h2_session *s, struct h2_stream *st, struct tw_str data, bool end
 static void
 on_reset(struct h2_session *s, struct h2_stream *st, uint32_t code)
 {
-	(void)s;
-	(void)code;
-	h2__child_lost(st->user);
+	struct h2_child *const ch = st->user;
+
+	ch->refused = s->is_client && code == H2_REFUSED_STREAM;
+	h2__child_lost(ch);
 }
 
 static void
@@ -90,11 +91,24 @@ on_refused(struct h2_session *s)
 	tw_mux_refused(c->conn);
 }
 
+static void
+on_settings(struct h2_session *s)
+{
+	const struct h2_carrier *const c = s->user;
+	struct h2_child *ch, *next;
+
+	for (ch = s->is_client ? LIST_FIRST(&c->all) : NULL; ch != NULL; ch = next) {
+		next = LIST_NEXT(ch, all_link);
+		h2__child_settings(ch);
+	}
+}
+
 static const struct h2_events events = {
 	.head = on_head,
 	.data = on_data,
 	.reset = on_reset,
 	.window = on_window,
+	.settings = on_settings,
 	.refused = on_refused,
 };
 
@@ -152,6 +166,15 @@ mux_begin(struct tw_conn *conn, bool is_server)
 }
 
 static void
+lost(struct h2_child *ch)
+{
+	if (ch->refused)
+		tw_stream_untouched(ch->conn);
+	tw_stream_lost(
+	    ch->conn, ch->why != NULL ? ch->why : "the peer reset the stream");
+}
+
+static void
 run_ready(struct h2_carrier *c)
 {
 	struct h2_child *ch;
@@ -164,7 +187,7 @@ run_ready(struct h2_carrier *c)
 			c->ready_last = NULL;
 		ch->is_ready = ch->can_read = ch->can_write = false;
 		if (ch->lost)
-			tw_stream_lost(ch->conn, "the peer reset the stream");
+			lost(ch);
 		else if (!ch->begun) {
 			ch->begun = true;
 			tw_stream_begin(ch->conn);
@@ -260,6 +283,7 @@ mux_event(struct tw_conn *conn, void *state)
 	const bool ok = read_all(c);
 	if (c->s.n_total != c->told_streams || c->s.glitches != c->told_glitches)
 		h2__told(c);
+	run_ready(c);
 	wake_stalled(c);
 	if (!flush(c) || !ok)
 		return false;

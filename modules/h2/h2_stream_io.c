@@ -12,7 +12,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <tideway/assert.h>
 #include <tideway/encode.h>
@@ -22,7 +21,6 @@
 #define REC sizeof(struct h2_rec)
 #define KEEP_CHILDREN 256u
 #define PIECE_LEAST 1000u
-#define WEBSOCKET_KEY 24u
 
 /* --- its life --- */
 
@@ -137,7 +135,8 @@ h2__child_ready(struct h2_child *ch)
 void
 h2__child_lost(struct h2_child *ch)
 {
-	h2_release(&ch->carrier->s, ch->st);
+	if (ch->st != NULL)
+		h2_release(&ch->carrier->s, ch->st);
 	ch->st = NULL;
 	ch->lost = true;
 	h2__child_ready(ch);
@@ -157,30 +156,27 @@ h2__child_orphan(struct h2_child *ch)
 
 /* --- what comes --- */
 
-/* A server of HTTP/1 has to prove with it that it knows WebSocket. source: RFC 6455
- * section 4.1 */
-static void
-websocket_key(char key[WEBSOCKET_KEY + 1])
+/* returns: bytes; 0: no room. */
+static size_t
+head_record(const struct h2_child *ch, char *p, size_t room, const struct h2_head *hd)
 {
-	char random[16];
+	char key[H2_WEBSOCKET_KEY + 1] = "";
 
-	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
-		memset(random, 0, sizeof(random));
-	key[tw_base64_encode((struct tw_str){ random, sizeof(random) }, key, false)] =
-	    0;
+	if (ch->carrier->is_server)
+		return ch->is_upgrade && hd->status == 200
+		    ? h2__websocket_answered(ch, p, room, hd)
+		    : h2__rec_response(p, room, hd);
+	if (hd->protocol.p != NULL)
+		h2__websocket_key(key);
+	return h2__rec_request(p, room, hd, key);
 }
 
 void
 h2__child_head(struct h2_child *ch, const struct h2_head *hd)
 {
-	char key[WEBSOCKET_KEY + 1] = "";
 	size_t room;
 	char *const p = tw_stream_room(ch->conn, &room);
-
-	if (hd->protocol.p != NULL)
-		websocket_key(key);
-	const size_t n = ch->carrier->is_server ? h2__rec_response(p, room, hd)
-						: h2__rec_request(p, room, hd, key);
+	const size_t n = head_record(ch, p, room, hd);
 
 	if (n == 0) {
 		h2__child_lost(ch);
@@ -372,27 +368,91 @@ lines_split(struct tw_str lines, struct tw_hdr *hdr)
 	return n;
 }
 
-/* The stream begins with it. returns: -1: it cannot. */
-static int
-request_send(struct h2_child *ch, struct h2_head *hd)
+/* What has come of a record is kept until there are `want` bytes of it. returns:
+ * bytes of p taken; -1: out of memory. */
+static ssize_t
+hold(struct h2_child *ch, size_t want, const char *p, size_t len)
 {
-	struct h2_carrier *const c = ch->carrier;
+	const size_t part = want - ch->held_len < len ? want - ch->held_len : len;
 
-	if (hd->protocol.p != NULL || ch->st != NULL)
-		return -1; /* TODO: WebSocket to such a server */
-	hd->kind = H2_REQUEST;
+	if (want > ch->held_size) {
+		char *const more = realloc(ch->held, want);
+		if (more == NULL)
+			return -1;
+		ch->held = more;
+		ch->held_size = (uint32_t)want;
+	}
+	memcpy(ch->held + ch->held_len, p, part);
+	ch->held_len += (uint32_t)part;
+	return (ssize_t)part;
+}
+
+/* Whether it takes an extended CONNECT, only its SETTINGS tell. returns: false: they
+ * have not come, or say no. */
+static bool
+may_upgrade(struct h2_child *ch)
+{
+	const struct h2_session *const s = &ch->carrier->s;
+
+	ch->waits = !s->settings_seen;
+	if (ch->waits || s->peer.connect_protocol)
+		return !ch->waits;
+	ch->why = "the server takes no WebSocket over HTTP/2";
+	h2__child_lost(ch);
+	tw_mux_wakes(ch->carrier->conn);
+	return false;
+}
+
+static void
+target_set(const struct h2_carrier *c, struct h2_head *hd)
+{
 	for (unsigned i = 0; i < hd->n_hdr; i++) {
 		if (hd->hdr[i].id == TW_H_HOST)
 			hd->authority = tw_hdr_value(&hd->hdr[i]);
 	}
-	if (tw_str_eq(hd->method, TW_STR("CONNECT"))) {
+	if (hd->protocol.p == NULL && tw_str_eq(hd->method, TW_STR("CONNECT"))) {
 		hd->authority = hd->path;
 		hd->path = hd->scheme = (struct tw_str){ NULL, 0 };
+		hd->end = false; /* its bytes follow */
 	} else {
 		hd->scheme = c->is_secure ? TW_STR("https") : TW_STR("http");
 	}
+}
+
+/* The stream begins with it. in: hdr, those of hd. returns: -1: it cannot. */
+static int
+request_send(struct h2_child *ch, struct h2_head *hd, struct tw_hdr *hdr)
+{
+	struct h2_carrier *const c = ch->carrier;
+
+	if (ch->st != NULL)
+		return -1;
+	if (hd->protocol.p != NULL) {
+		if (!may_upgrade(ch))
+			return 0;
+		h2__websocket_asked(ch, hd, hdr);
+	}
+	hd->kind = H2_REQUEST;
+	target_set(c, hd);
 	ch->st = h2_open(&c->s, ch);
-	return ch->st == NULL ? -1 : h2_submit_head(&c->s, ch->st, hd, hd->end);
+	if (ch->st == NULL)
+		return -1;
+	ch->sent = true;
+	return h2_submit_head(&c->s, ch->st, hd, hd->end);
+}
+
+/* In: p, the record's payload, which may be what is held. */
+static int
+record_keep(struct h2_child *ch, const struct h2_rec *rec, const char *p)
+{
+	if (ch->held != NULL && p == ch->held + REC) {
+		ch->held_len = (uint32_t)(REC + rec->len);
+		return 0;
+	}
+	return hold(ch, REC, (const char *)rec, REC) < 0 ||
+		hold(ch, REC + rec->len, p, rec->len) < 0
+	    ? -1
+	    : 0;
 }
 
 /* One whole record but DATA. returns: -1: the stream is dead. */
@@ -408,8 +468,11 @@ record_send(struct h2_child *ch, const struct h2_rec *rec, const char *p)
 		    s, ch->st, hdr, lines_split((struct tw_str){ p, rec->len }, hdr));
 	if (!h2__rec_read(rec, p, &hd, hdr))
 		return -1;
-	if (ch->carrier->is_server)
-		return request_send(ch, &hd);
+	if (ch->carrier->is_server) {
+		if (request_send(ch, &hd, hdr) < 0)
+			return -1;
+		return ch->waits ? record_keep(ch, rec, p) : 0;
+	}
 	hd.kind = hd.status < 200 ? H2_INTERIM : H2_RESPONSE;
 	return h2_submit_head(s, ch->st, &hd, hd.end);
 }
@@ -439,25 +502,6 @@ data_send(struct h2_child *ch, const char *p, size_t len)
 	return n;
 }
 
-/* What has come of a record is kept until there are `want` bytes of it. returns:
- * bytes of p taken; -1: out of memory. */
-static ssize_t
-hold(struct h2_child *ch, size_t want, const char *p, size_t len)
-{
-	const size_t part = want - ch->held_len < len ? want - ch->held_len : len;
-
-	if (want > ch->held_size) {
-		char *const more = realloc(ch->held, want);
-		if (more == NULL)
-			return -1;
-		ch->held = more;
-		ch->held_size = (uint32_t)want;
-	}
-	memcpy(ch->held + ch->held_len, p, part);
-	ch->held_len += (uint32_t)part;
-	return (ssize_t)part;
-}
-
 /* in: payload: all of it, but of a DATA record. returns: -1: dead. */
 static int
 record_take(struct h2_child *ch, const struct h2_rec *rec, const char *payload)
@@ -468,6 +512,24 @@ record_take(struct h2_child *ch, const struct h2_rec *rec, const char *payload)
 	ch->data_left = rec->len;
 	ch->data_end = (rec->flags & H2_REC_END) != 0;
 	return 0;
+}
+
+void
+h2__child_settings(struct h2_child *ch)
+{
+	struct h2_rec rec;
+
+	if (!ch->waits)
+		return;
+	memcpy(&rec, ch->held, REC);
+	ch->held_len = 0;
+	if (record_send(ch, &rec, ch->held + REC) < 0) {
+		ch->refused = !ch->sent;
+		h2__child_lost(ch);
+	} else {
+		ch->can_write = true;
+		h2__child_ready(ch);
+	}
 }
 
 /* What is taken before its payload is looked at. */
@@ -519,6 +581,8 @@ bytes_send(struct h2_child *ch, const char *p, size_t len)
 {
 	size_t at = 0;
 
+	if (TW_UNLIKELY(ch->waits))
+		return 0;
 	while (at < len || (ch->data_end && ch->data_left == 0)) {
 		const bool in_data = ch->data_left > 0 || ch->data_end;
 		const ssize_t n = in_data ? (ssize_t)data_send(ch, p + at, len - at)
@@ -532,6 +596,15 @@ bytes_send(struct h2_child *ch, const char *p, size_t len)
 	return (ssize_t)at;
 }
 
+/* What has not left nobody can have looked at. */
+static enum tw_io
+send_failed(const struct h2_child *ch)
+{
+	if (!ch->sent && ch->why == NULL)
+		tw_stream_untouched(ch->conn);
+	return TW_IO_ERR;
+}
+
 static enum tw_io
 stream_send(
     struct tw_conn *conn, void *state, const struct iovec *iov, int n_iov, size_t *sent)
@@ -542,10 +615,10 @@ stream_send(
 	*sent = 0;
 	for (int i = 0; i < n_iov; i++) {
 		if (ch->lost || (ch->st == NULL && !ch->carrier->is_server))
-			return TW_IO_ERR;
+			return send_failed(ch);
 		const ssize_t n = bytes_send(ch, iov[i].iov_base, iov[i].iov_len);
 		if (n < 0)
-			return TW_IO_ERR;
+			return send_failed(ch);
 		*sent += (size_t)n;
 		if ((size_t)n < iov[i].iov_len)
 			break;

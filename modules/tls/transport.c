@@ -500,6 +500,20 @@ tls_alpn(const void *state)
 	return (struct tw_str){ (const char *)p, len };
 }
 
+static bool
+tls_offers(const void *conf, struct tw_str alpn)
+{
+	const struct tls_side *const side = conf;
+	const char *p = side->opts->alpn;
+	const char *const end = p + side->opts->alpn_len;
+
+	for (; p < end; p += 1 + (uint8_t)*p) {
+		if (tw_str_eq((struct tw_str){ p + 1, (uint8_t)*p }, alpn))
+			return true;
+	}
+	return false;
+}
+
 static const char *
 tls_why(const void *state)
 {
@@ -519,6 +533,7 @@ const struct tw_transport tls_transports[] = {
 	    .shut = tls_shut,
 	    .fini = tls_fini,
 	    .alpn = tls_alpn,
+	    .offers = tls_offers,
 	    .why = tls_why,
 	    .prepare = tls__server_prepare,
 	    .accepted = tls__limits_accepted,

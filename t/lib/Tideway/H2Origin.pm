@@ -17,7 +17,8 @@
 #   /grpc            the messages of the request, then grpc-status 0
 #   /grpc-error      only a header section, with grpc-status 5
 # CONNECT, also the extended one, is answered 200 and octets come back.
-# Options: respond => sub (stream, conn, origin), true when it has answered; settings,
+# Options: respond => sub (stream, conn, origin), true when it has answered; tunnel =>
+# the same, for each frame of a CONNECT; settings,
 # window, huffman (of Tideway::H2), hold => 1 (windows stay shut until the flag
 # open is set), trace => 1 (each frame is recorded as event "frame": "NAME sid
 # flags length").
@@ -60,7 +61,7 @@ sub _connection
 		$self->record('goaway', $f->{code}) if $f->{name} eq 'GOAWAY';
 	};
 	unless ($h2->read_preface(30)) {
-		$self->record('bad preface', '');
+		$self->record('bad-preface', '');
 		return;
 	}
 	$h2->start;
@@ -127,8 +128,10 @@ sub _tunnel
 {
 	my ($self, $h2, $f, $s) = @_;
 
-	unless ($s->{answered}++) {
-		$self->_record_request($s);
+	my $first = !$s->{answered}++;
+	$self->_record_request($s) if $first;
+	return if $self->{tunnel} && $self->{tunnel}->($s, $h2, $self);
+	if ($first) {
 		$h2->respond($s->{sid}, 200, open => 1);
 	}
 	$h2->send_data($s->{sid}, $f->{name} eq 'DATA' ? $f->{data} : '',
