@@ -183,14 +183,14 @@ out_drop(struct tw_conn *conn)
 /* Who closes first keeps the port in TIME_WAIT for a minute. Towards a server
  * that would use up our ports, and searching for free ones costs more than
  * all the rest of a short exchange: so we reset instead, as HAProxy does. All
- * that mattered has been read by then. */
+ * that mattered has been read by then. A carrier's is not short, and says good-bye. */
 static void
 avoid_time_wait(const struct tw_conn *conn)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
-	if (conn->server_side && !conn->rdhup && !conn->eof && !conn->shut &&
-	    !conn->connecting)
+	if (conn->server_side && conn->proto == NULL && !conn->rdhup && !conn->eof &&
+	    !conn->shut && !conn->connecting)
 		setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 

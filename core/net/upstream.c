@@ -80,19 +80,27 @@ first_named(const struct tw__idle *idle, struct tw_str name)
 	return NULL;
 }
 
+/* A carrier may have one more stream. */
+static bool
+carries_more(const struct tw_conn *conn, const struct tw_server *srv)
+{
+	return (srv->max_reuse == 0 || conn->n_requests < srv->max_reuse) &&
+	    conn->mux->has_room(conn->mux_state);
+}
+
 /* One that has streams, and room for one more. */
-static struct tw_conn *__attribute__((noinline))
-shared_get(const struct tw__idle *idle, const struct tw_server *srv, struct tw_str name)
+static struct tw_conn *__attribute__((noinline)) shared_get(const struct tw__idle *idle,
+    const struct tw_server *srv, bool proven, struct tw_str name)
 {
 	struct tw_conn *conn;
 
 	TAILQ_FOREACH(conn, &idle->shared, link) {
 		if (!conn->private && !conn->failed && !conn->rdhup &&
-		    (srv->max_reuse == 0 || conn->n_requests <= srv->max_reuse) &&
-		    conn->epoch ==
-			atomic_load_explicit(&srv->epoch, memory_order_relaxed) &&
+		    (!proven || conn->n_requests >= 2) &&
 		    (srv->pool_name == NULL || tw_str_eq(conn->pool_name, name)) &&
-		    conn->mux->has_room(conn->mux_state))
+		    carries_more(conn, srv) &&
+		    conn->epoch ==
+			atomic_load_explicit(&srv->epoch, memory_order_relaxed))
 			return conn;
 	}
 	return NULL;
@@ -107,7 +115,7 @@ tw__upstream_get(
 	if (idle == NULL)
 		return NULL;
 	if (TW_UNLIKELY(!TAILQ_EMPTY(&idle->shared))) {
-		struct tw_conn *const conn = shared_get(idle, srv, name);
+		struct tw_conn *const conn = shared_get(idle, srv, proven, name);
 		if (conn != NULL)
 			return conn;
 	}
@@ -121,9 +129,8 @@ tw__upstream_get(
 		tw_timer_set(&conn->timer, 0);
 		conn->timed_out = false;
 		if (!conn->rdhup && !conn->failed &&
-		    (!conn->readable || conn->mux != NULL) &&
-		    (conn->mux == NULL || srv->max_reuse == 0 ||
-			conn->n_requests <= srv->max_reuse) &&
+		    (TW_LIKELY(conn->mux == NULL) ? !conn->readable
+						  : carries_more(conn, srv)) &&
 		    conn->epoch ==
 			atomic_load_explicit(&srv->epoch, memory_order_relaxed))
 			return conn;
@@ -377,8 +384,16 @@ tw__upstream_drop(struct tw_worker *w, const struct tw_server_live *l)
 {
 	struct tw__idle *const idle = idle_of(w->net, l->number, false);
 
-	if (idle != NULL)
-		idle_trim(idle, idle->n);
+	struct tw_conn *c, *next;
+
+	if (idle == NULL)
+		return;
+	idle_trim(idle, idle->n);
+	for (c = TAILQ_FIRST(&idle->shared); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, link);
+		if (c->n_streams == 0) /* it would become idle in this turn */
+			tw__mux_end(c);
+	}
 }
 
 /** tw__upstream_close_all - all of the worker's idle connections; when it ends. */

@@ -111,9 +111,9 @@ may_have(const char *word)
 		"error-limit", "fall", "fastinter", "guid", "hash-key", "healthcheck",
 		"id", "init-state", "inter", "maxconn", "maxqueue", "minconn",
 		"no-backup", "observe", "on-error", "on-marked-down", "on-marked-up",
-		"pool-low-conn", "pool-max-conn", "pool-purge-delay", "port",
+		"pool-low-conn", "pool-max-conn", "pool-purge-delay", "port", "proto",
 		"proxy-v2-options", "rise", "send-proxy", "send-proxy-v2", "slowstart",
-		"source", "track", "weight",
+		"source", "track", "weight", "ws",
 		/* TLS */
 		"allow-0rtt", "alpn", "ca-file", "check-alpn", "check-sni",
 		"check-sni-auto", "check-ssl", "ciphers", "ciphersuites",

@@ -311,6 +311,10 @@ mux_fini(struct tw_conn *conn, void *state)
 
 	(void)conn;
 	h2__ended(c);
+	if (c->is_server && !c->eof) { /* closed while it is idle */
+		h2_goaway(&c->s, H2_NO_ERROR);
+		(void)flush(c);
+	}
 	h2_reset_all(&c->s, H2_CANCEL);
 	while (!LIST_EMPTY(&c->all))
 		h2__child_orphan(LIST_FIRST(&c->all));
@@ -318,14 +322,16 @@ mux_fini(struct tw_conn *conn, void *state)
 	free(c);
 }
 
-/* Streams that have not begun count, too. */
+/* How many the server takes its SETTINGS tell: until then there is the first one.
+ * Streams that have not begun count, too. */
 static bool
 mux_has_room(const void *state)
 {
 	const struct h2_carrier *const c = state;
 	const uint32_t n = tw_mux_streams(c->conn);
 
-	return h2_can_open(&c->s) && n < c->s.peer.max_concurrent_streams &&
+	return c->s.settings_seen && h2_can_open(&c->s) &&
+	    n < c->s.peer.max_concurrent_streams &&
 	    n < c->s.lim->max_concurrent_streams;
 }
 

@@ -233,7 +233,7 @@ sub _octets
 	},
 	'goaway-now' => sub {
 		my ($self, $h2, $s) = @_;
-		$h2->send_goaway($s->{sid} - 2);
+		$h2->send_goaway($s->{sid} > 2 ? $s->{sid} - 2 : 0);
 		return ();
 	},
 	close => sub {
