@@ -347,6 +347,24 @@ tw_mux_refused(struct tw_conn *c)
 	tw__cnt(&c->bind->live->s, id, TW_CNT_EREQ, 1);
 }
 
+void
+tw_mux_malformed(struct tw_conn *c, const char *why)
+{
+	tw_mux_refused(c);
+	struct tw_req *req = tw__req_new(c);
+
+	if (req == NULL)
+		return;
+	c->n_requests--; /* it is none */
+	req->status = 0;
+	req->t_first = req->t_end = tw_turn_us();
+	req->step = TW__READ;
+	tw__flow_fail(req, 0, 'P', 'R', why);
+	tw__flow_log(req);
+	c->req = NULL;
+	tw__req_free(&req);
+}
+
 /* --- streams --- */
 
 struct tw_conn *

@@ -59,6 +59,9 @@ TW_API void tw_mux_later(struct tw_conn *carrier);
 TW_API uint32_t tw_mux_streams(const struct tw_conn *carrier);
 /** tw_mux_refused - client side: something was no request; it is counted. */
 TW_API void tw_mux_refused(struct tw_conn *carrier);
+/** tw_mux_malformed - the same, and it is logged as a bad request. in: why, static;
+ * NULL: no words. */
+TW_API void tw_mux_malformed(struct tw_conn *carrier, const char *why);
 
 /** tw_mux_proxy - whose client it is. returns: NULL: a server's. */
 TW_API const struct tw_proxy *tw_mux_proxy(const struct tw_conn *carrier);

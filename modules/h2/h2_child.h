@@ -63,6 +63,7 @@ struct h2_carrier {
 	uint8_t log_errors;  /* enum h2_log_errors */
 	uint32_t told_streams, told_glitches; /* of the session's, counted */
 	struct h2_limits lim; /* its generation may end before it */
+	uint8_t bad_lines;   /* logged of malformed requests */
 	bool waking; /* those of `stalled` have their turn */
 };
 

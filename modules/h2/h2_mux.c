@@ -21,6 +21,7 @@
 /* Buffers read, and rounds of sending, before others get their turn. */
 #define TURN_READS 8
 #define OUT_IOV 8
+#define BAD_LINES 10 /* of malformed requests in the log, for a connection */
 
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -86,9 +87,15 @@ on_window(struct h2_session *s, struct h2_stream *st)
 static void
 on_refused(struct h2_session *s)
 {
-	const struct h2_carrier *const c = s->user;
+	struct h2_carrier *const c = s->user;
 
-	tw_mux_refused(c->conn);
+	/* what ends the connection has a line of its own */
+	if (s->dead || c->bad_lines >= BAD_LINES) {
+		tw_mux_refused(c->conn);
+		return;
+	}
+	c->bad_lines++;
+	tw_mux_malformed(c->conn, s->glitch_why);
 }
 
 static void
