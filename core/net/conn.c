@@ -341,6 +341,12 @@ tw_conn_drained(struct tw_conn *conn)
 	conn->short_read = true;
 }
 
+bool
+tw_conn_fin_came(const struct tw_conn *conn)
+{
+	return conn->rdhup;
+}
+
 void
 tw_conn_fed(struct tw_conn *conn)
 {

@@ -90,6 +90,9 @@ TW_API void tw_conn_drained(struct tw_conn *conn);
 /** tw_conn_fed - the other way round: the transport has taken bytes from the socket
  * outside of recv(), which has to be called for them though no event tells. */
 TW_API void tw_conn_fed(struct tw_conn *conn);
+/** tw_conn_fin_came - the kernel has told so: behind a short read there is the end,
+ * for which no further event comes. */
+TW_API bool tw_conn_fin_came(const struct tw_conn *conn);
 /** tw_req_handshake - whether the client's handshake is complete: some bytes may
  * be there before it is, which others may have sent again. returns: AGAIN: the
  * client's next bytes call whoever waits; ERR: it failed. */

@@ -249,7 +249,8 @@ bio_read(BIO *bio, char *p, int len)
 		return 0;
 	if (st->in.p != NULL)
 		return left_take(&st->in, p, len);
-	if (st->drained)
+	/* but for its end: of that no other event will tell */
+	if (st->drained && !(st->conn != NULL && tw_conn_fin_came(st->conn)))
 		st->waits = true;
 	const int n = st->waits ? -1 : socket_recv(st, p, len);
 	if (st->waits)
