@@ -142,9 +142,13 @@ tw__mux_connected(struct tw_req *req, const struct tw_proto *proto)
 	c->req = NULL;
 	c->connecting = false;
 	c->n_requests = 0;
-	c->mux_state = proto->mux->begin(c, true);
+	tw__upstream_share(c);
+	if (c->shared)
+		c->mux_state = proto->mux->begin(c, true);
 	if (c->mux_state == NULL) {
 		struct tw_conn *gone = c;
+		if (c->shared)
+			tw__upstream_carrier_off(c);
 		tw__conn_free(&gone);
 		return false;
 	}
@@ -153,7 +157,6 @@ tw__mux_connected(struct tw_req *req, const struct tw_proto *proto)
 	c->private |= req->srv->per_client || req->be->c.reuse == TW__REUSE_NEVER;
 	tw__conn_watch(c);
 	tw__conn_nodelay(c);
-	tw__upstream_share(c);
 	req->srvc = tw__mux_stream(c);
 	if (req->srvc == NULL)
 		tw_mux_wakes(c);
