@@ -256,7 +256,8 @@ read_goaway(struct h2_session *s, const uint8_t *p)
 		struct h2_stream *st;
 
 		while ((st = one_above(s, i, last)) != NULL) {
-			h2_stream_kill(s, st, H2_REFUSED_STREAM, false);
+			/* given up by us: should it be answered, that is ignored */
+			h2_stream_kill(s, st, H2_REFUSED_STREAM, true);
 			s->ev->reset(s, st, H2_REFUSED_STREAM);
 		}
 	}
