@@ -69,10 +69,11 @@ count()
 	[ $passed -ge 0 ] || passed=0
 }
 
-# make_logged DIR TARGET...: the output on the terminal and in DIR/TARGET.log
+# make_logged DIR TARGET...: the output on the terminal and in DIR/TARGET.log. Most
+# tests wait most of the time: two go at once.
 make_logged()
 {
-	make --no-print-directory -C "$1/b" "${@:2}" 2>&1 | tee "$1/$2.log"
+	make --no-print-directory -C "$1/b" TESTS_JOBS="${TESTS_JOBS:-2}" "${@:2}" 2>&1 | tee "$1/$2.log"
 }
 
 # build DIR OPTION...: sources to build/DIR/src, objects to build/DIR/b.
