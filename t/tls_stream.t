@@ -264,15 +264,18 @@ subtest 'ends' => sub {
 };
 
 subtest 'the server ends first' => sub {
-	for my $v (@VERSIONS) {
+	my $n = 0;
+
+	# the client's end comes by itself, or in one piece with its last bytes
+	for my $case (map { my $v = $_; map { [$v, $_] } 500_000, 1000 } @VERSIONS) {
+		my ($v, $size) = @$case;
 		my $w = tls_wire($usual->addr('greet'), version => $v);
 		$w->push($w->seal('a' x 1000));
 		is($w->read, 'hello', "$v: what it said");
 		is($w->ended, 'clean', 'its end');
-		$w->push($w->seal('b' x 500_000));
-		$w->push($w->close_notify);
-		my @e = $raw{greet}->wait_events('got', $v eq 'TLSv1_2' ? 1 : 2);
-		is(($e[-1] // [])->[2], '501000 eof', 'it got the rest');
+		$w->push($w->seal('b' x $size) . $w->close_notify);
+		my @e = $raw{greet}->wait_events('got', ++$n);
+		is(($e[-1] // [])->[2], $size + 1000 . ' eof', 'it got the rest');
 	}
 };
 

@@ -278,9 +278,10 @@ tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
 	}
 	if (*n == 0)
 		return io;
-	/* what is left of a record needs more of the socket */
-	if (conn != NULL && st->drained && (io == TW_IO_AGAIN || !tls__pending(st)) &&
-	    !tls__early_holds(st))
+	/* what is left of a record needs more of the socket; an end that came with the
+	 * bytes is told by the next call */
+	if (conn != NULL && st->drained && io != TW_IO_END &&
+	    (io == TW_IO_AGAIN || !tls__pending(st)) && !tls__early_holds(st))
 		tw_conn_drained(conn);
 	return TW_IO_OK;
 }
