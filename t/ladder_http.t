@@ -502,7 +502,8 @@ my @rows = (
     } },
 );
 
-my $p = run_rows("global\n    stats socket {DIR}/ctl level admin\ndefaults\n    timeout connect 5s\n"
+# One thread: what a request leaves behind is there when the next one comes.
+my $p = run_rows("global\n    nbthread 1\n    stats socket {DIR}/ctl level admin\ndefaults\n    timeout connect 5s\n"
     . "    timeout client 5s\n    timeout server 5s\n", [grep { is_tideway() || !$_->{new} } @rows],
     { A => $a->addr, B => $b->addr, C => full_listener() }, env => { TW_LADDER => 'from-env' });
 stop_proxy($p);
