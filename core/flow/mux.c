@@ -219,9 +219,7 @@ tw__mux_event(struct tw_conn *c)
 	}
 	/* What its streams did meanwhile has been seen to; else one that always finds
 	 * more to send would be woken on and on, and others would wait. */
-	if (c->mux_wakes)
-		LIST_REMOVE(c, wakes_link);
-	c->mux_wakes = false;
+	tw__conn_wakes_forget(c);
 	if (TW_UNLIKELY(c->eof))
 		tell_half_closed(c);
 	if (!c->server_side)

@@ -132,8 +132,8 @@ again_forget(struct tw_conn *conn)
 	conn->again = false;
 }
 
-static void
-wakes_forget(struct tw_conn *conn)
+void
+tw__conn_wakes_forget(struct tw_conn *conn)
 {
 	if (conn->mux_wakes)
 		LIST_REMOVE(conn, wakes_link);
@@ -148,7 +148,7 @@ tw__conns_again(struct tw_worker *w, void *arg)
 	(void)w;
 	while (TW_UNLIKELY(!LIST_EMPTY(&net->wakes))) {
 		struct tw_conn *const conn = LIST_FIRST(&net->wakes);
-		wakes_forget(conn);
+		tw__conn_wakes_forget(conn);
 		tw__mux_event(conn);
 	}
 	while (!LIST_EMPTY(&net->again)) {
@@ -206,7 +206,7 @@ tw__conn_free(struct tw_conn **pconn)
 	again_forget(conn);
 	if (conn->lingering)
 		TAILQ_REMOVE(&conn->worker->net->lingering, conn, link);
-	wakes_forget(conn);
+	tw__conn_wakes_forget(conn);
 	if (TW_UNLIKELY(conn->mux != NULL))
 		conn->mux->fini(conn, conn->mux_state);
 	if (conn->transport != NULL)

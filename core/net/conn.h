@@ -209,6 +209,8 @@ enum tw_io tw__conn_write(
 /** tw__conn_again - an event for it in the next loop turn, beside those that
  * have come by then. */
 void tw__conn_again(struct tw_conn *conn);
+/** tw__conn_wakes_forget - a carrier gets no event before this turn ends. */
+void tw__conn_wakes_forget(struct tw_conn *conn);
 /** tw__conns_again - at a turn's end; arg: the worker's struct tw__net. */
 void tw__conns_again(struct tw_worker *w, void *arg);
 /** tw__conn_nodelay - several sends in a row will follow each other: none shall
