@@ -4,62 +4,14 @@
 # Sessions without tickets: shared by threads, lines and reloads, bounded, ended
 # by time; never resumed where clients are verified otherwise.
 use Tideway::Test;
-use Tideway::Cli;
 use Tideway::TLS;
+use Tideway::TLSSessions;
 
 my $dir = Tideway::Test::temp_dir();
-my $sock = "$dir/c.sock";
 my ($ca, $other) = map { ca($_) } qw(A B);
-my $cert = cert('localhost');
 my $alice = cert('alice', ca => $ca, client => 1);
 my $bob = cert('bob', ca => $other, client => 1);
 my @versions = qw(tls1_2 tls1_3);
-
-# a handshake that keeps its session
-sub first
-{
-	my ($addr, $version, $file, %o) = @_;
-	my $f = s_client($addr, version => $version, sess_out => "$dir/$file", %o);
-
-	return $f->{connected} && -s "$dir/$file";
-}
-
-sub resumed
-{
-	my ($addr, $version, $file, %o) = @_;
-
-	return s_client($addr, version => $version, sess_in => "$dir/$file", %o)->{reused};
-}
-
-sub info
-{
-	my ($name) = @_;
-
-	return cli_ask($sock, 'show info') =~ /^\Q$name\E: (\d+)/m ? $1 : 'none';
-}
-
-sub reload
-{
-	my ($p, $text) = @_;
-	my $n = info('Generation');
-
-	$p->write_config($text) if defined $text;
-	$p->signal('USR2');
-	return wait_until { info('Generation') > $n };
-}
-
-sub text
-{
-	my ($global, @binds) = @_;
-
-	return "global
-    nbthread 4
-    stats socket $dir/c.sock level admin
-$global" . defaults() . "
-frontend f
-" . join('', map { "    bind {BIND:$_->[0]} ssl crt $cert->{pem} no-tls-tickets $_->[1]\n" } @binds)
-	    . "    http-request return status 200\n";
-}
 
 my @plain = (['a', ''], ['b', 'alpn h2,http/1.1']);
 my $p = start_proxy(text('', @plain));
