@@ -32,9 +32,7 @@ lu_to_sample(lua_State *L, int i, struct tw_sample *out)
 	*out = (struct tw_sample){ .type = TW_SINT };
 	switch (lua_type(L, i)) {
 	case LUA_TBOOLEAN:
-		out->type = TW_BOOL;
-		out->u.n = lua_toboolean(L, i);
-		return true;
+		return tw_sample_bool(out, lua_toboolean(L, i));
 	case LUA_TNUMBER:
 		out->u.n = lua_tointeger(L, i); /* 0 for 1.5, as in HAProxy */
 		return true;

@@ -63,9 +63,7 @@ give(const struct tw__mapval *v, enum tw_type out, struct tw_sample *s)
 		*s = v->typed;
 		return true;
 	}
-	s->type = TW_STRING;
-	s->u.str = v->str;
-	return true;
+	return tw_sample_str(s, TW_STRING, v->str);
 }
 
 /* What is no address at all is not found by default either. */

@@ -24,7 +24,7 @@ static bool
 give_seen(struct tw_req *req, enum tw__seen seen, struct tw_sample *s)
 {
 	return seen == TW__SEEN_PART ? wait_for_more(req, s)
-				     : tw__give_bool(s, seen == TW__SEEN_ALL);
+				     : tw_sample_bool(s, seen == TW__SEEN_ALL);
 }
 
 /* ---- MQTT ----------------------------------------------------------------- */

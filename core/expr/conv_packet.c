@@ -15,7 +15,7 @@
 static bool
 give_bytes(struct tw_sample *s, struct tw_str bytes)
 {
-	return tw__give_str(s, TW_BINARY, bytes);
+	return tw_sample_str(s, TW_BINARY, bytes);
 }
 
 #define FIELD(kind, name, give)                                    \
@@ -25,7 +25,7 @@ give_bytes(struct tw_sample *s, struct tw_str bytes)
 		(void)req, (void)args;                             \
 		return tw__##kind##_parse(s->u.str, &h) && (give); \
 	}
-#define NUMBER(kind, name, value) FIELD(kind, name, tw__give_int(s, value))
+#define NUMBER(kind, name, value) FIELD(kind, name, tw_sample_int(s, value))
 #define BYTES(kind, name, value) FIELD(kind, name, give_bytes(s, value))
 
 BYTES(eth, data, h.data)
@@ -33,7 +33,7 @@ BYTES(eth, dst, h.dst)
 BYTES(eth, hdr, h.header)
 NUMBER(eth, proto, h.type)
 BYTES(eth, src, h.src)
-FIELD(eth, vlan, h.has_vlan &&tw__give_int(s, h.vlan))
+FIELD(eth, vlan, h.has_vlan &&tw_sample_int(s, h.vlan))
 
 static bool
 give_addr(struct tw_sample *s, struct tw_str bytes)
@@ -78,7 +78,7 @@ NUMBER(tcp, flags, h.flags)
 NUMBER(tcp, mss, h.mss)
 NUMBER(tcp, sack, h.has_sack)
 NUMBER(tcp, tsopt, h.has_ts)
-FIELD(tcp, tsval, h.has_ts &&tw__give_int(s, h.tsval))
+FIELD(tcp, tsval, h.has_ts &&tw_sample_int(s, h.tsval))
 NUMBER(tcp, wscale, h.wscale)
 NUMBER(tcp, wsopt, h.has_wscale)
 NUMBER(tcp, seq, h.seq)

@@ -134,9 +134,7 @@ TW__CONV(n2np)
 		return false;
 	if (!tw_str_to_u64(port, &n))
 		return tw__set_text(s, TW_STRING, port.p, port.len);
-	s->type = TW_SINT;
-	s->u.n = (int64_t)n;
-	return true;
+	return tw_sample_int(s, (int64_t)n);
 }
 
 /* The other way: "_" before what is neither an address nor a number. */

@@ -8,37 +8,9 @@
 
 #include "expr/expr_int.h"
 
-#define TW__FETCH(name)                                                      \
-	static bool fetch_##name(struct tw_req *req,                         \
-	    const struct tw_arg_val *args, struct tw_cursor *cur,            \
-	    struct tw_sample *out)
+#define TW__FETCH(name) static TW_GET_FN(fetch_##name)
 /* Valid wherever there is a client: not in health checks. */
 #define TW__AT_CLIENT (TW_AT_ANY & ~TW_AT_CHECK)
-#define TW__UNUSED_FETCH ((void)req, (void)args, (void)cur, (void)out)
-
-static inline bool
-tw__give_int(struct tw_sample *out, int64_t n)
-{
-	out->type = TW_SINT;
-	out->u.n = n;
-	return true;
-}
-
-static inline bool
-tw__give_bool(struct tw_sample *out, bool value)
-{
-	out->type = TW_BOOL;
-	out->u.n = value;
-	return true;
-}
-
-static inline bool
-tw__give_str(struct tw_sample *out, enum tw_type type, struct tw_str s)
-{
-	out->type = (uint8_t)type;
-	out->u.str = s;
-	return true;
-}
 
 static inline bool
 tw__give_addr(struct tw_sample *out, const struct tw_addr *a)
@@ -56,7 +28,7 @@ tw__give_port(struct tw_sample *out, const struct tw_addr *a)
 {
 	if (a == NULL || (a->family != AF_INET && a->family != AF_INET6))
 		return false;
-	return tw__give_int(out, a->port);
+	return tw_sample_int(out, a->port);
 }
 
 /** tw__fetch_wait - nothing yet, but more bytes may change that. returns:

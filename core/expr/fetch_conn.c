@@ -24,13 +24,13 @@
 	TW__FETCH(name)                                         \
 	{                                                       \
 		struct tw_conn *const c = conn;                 \
-		TW__UNUSED_FETCH;                               \
+		TW_GET_UNUSED;                                  \
 		return c != NULL && tw__give_addr(out, end(c)); \
 	}                                                       \
 	TW__FETCH(name##_port)                                  \
 	{                                                       \
 		struct tw_conn *const c = conn;                 \
-		TW__UNUSED_FETCH;                               \
+		TW_GET_UNUSED;                                  \
 		return c != NULL && tw__give_port(out, end(c)); \
 	}
 
@@ -81,20 +81,20 @@ is_local(const struct tw_addr *a, struct tw_sample *out)
 	const int fd = socket(a->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
-	tw__give_bool(out, bind(fd, (const struct sockaddr *)&ss, len) == 0);
+	tw_sample_bool(out, bind(fd, (const struct sockaddr *)&ss, len) == 0);
 	close(fd);
 	return true;
 }
 
 TW__FETCH(src_is_local)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return is_local(tw_conn_src(tw_req_conn(req)), out);
 }
 
 TW__FETCH(dst_is_local)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return is_local(tw_conn_dst(tw_req_conn(req)), out);
 }
 
@@ -123,12 +123,12 @@ check_rtt(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 	return 0;
 }
 
-#define KERNEL(name, conn, value)                                       \
-	TW__FETCH(name)                                                 \
-	{                                                               \
-		struct tcp_info ti;                                     \
-		TW__UNUSED_FETCH;                                       \
-		return tcp_info(conn, &ti) && tw__give_int(out, value); \
+#define KERNEL(name, conn, value)                                        \
+	TW__FETCH(name)                                                  \
+	{                                                                \
+		struct tcp_info ti;                                      \
+		TW_GET_UNUSED;                                           \
+		return tcp_info(conn, &ti) && tw_sample_int(out, value); \
 	}
 
 KERNEL(fc_rtt, tw_req_conn(req), ti.tcpi_rtt / args[1].n)
@@ -148,11 +148,11 @@ TW__FETCH(fc_saved_syn)
 	char *const mem = tw__scratch(req, 1024);
 	socklen_t len = 1024;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return getsockopt(tw_conn_fd(tw_req_conn(req)), IPPROTO_TCP, TCP_SAVED_SYN, mem,
 		   &len) == 0 &&
 	    len > 0 &&
-	    tw__give_str(out, TW_BINARY, (struct tw_str){ mem, (size_t)len });
+	    tw_sample_str(out, TW_BINARY, (struct tw_str){ mem, (size_t)len });
 }
 
 /* ---- protocols ---------------------------------------------------------- */
@@ -169,21 +169,21 @@ major_of(struct tw_conn *conn)
 
 TW__FETCH(fc_http_major)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, major_of(tw_req_conn(req)));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, major_of(tw_req_conn(req)));
 }
 
 TW__FETCH(bc_http_major)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return tw_req_server_conn(req) != NULL &&
-	    tw__give_int(out, major_of(tw_req_server_conn(req)));
+	    tw_sample_int(out, major_of(tw_req_server_conn(req)));
 }
 
 TW__FETCH(ssl_fc)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_bool(out, tw_req_is_ssl(req));
+	TW_GET_UNUSED;
+	return tw_sample_bool(out, tw_req_is_ssl(req));
 }
 
 /* ---- the exchange ------------------------------------------------------- */
@@ -193,13 +193,13 @@ give_time(struct tw_req *req, enum tw_time which, struct tw_sample *out)
 {
 	const int64_t ms = tw_req_time_ms(req, which);
 
-	return ms >= 0 && tw__give_int(out, ms);
+	return ms >= 0 && tw_sample_int(out, ms);
 }
 
 #define TIME(name, which)                          \
 	TW__FETCH(name)                            \
 	{                                          \
-		TW__UNUSED_FETCH;                  \
+		TW_GET_UNUSED;                     \
 		return give_time(req, which, out); \
 	}
 
@@ -216,34 +216,34 @@ TIME(t_user, TW_T_USER)
 
 TW__FETCH(bytes_in)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, (int64_t)tw_req_bytes_in(req));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)tw_req_bytes_in(req));
 }
 
 TW__FETCH(bytes_out)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, (int64_t)tw_req_bytes_out(req));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)tw_req_bytes_out(req));
 }
 
 TW__FETCH(txn_status)
 {
 	const int status = tw_req_status(req);
 
-	TW__UNUSED_FETCH;
-	return status > 0 && tw__give_int(out, status);
+	TW_GET_UNUSED;
+	return status > 0 && tw_sample_int(out, status);
 }
 
 TW__FETCH(conn_retries)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, abs(tw_req_retries(req)));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, abs(tw_req_retries(req)));
 }
 
 TW__FETCH(redispatched)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_bool(out, tw_req_retries(req) < 0);
+	TW_GET_UNUSED;
+	return tw_sample_bool(out, tw_req_retries(req) < 0);
 }
 
 TW__FETCH(term_state)
@@ -251,28 +251,28 @@ TW__FETCH(term_state)
 	char term[4];
 	char *const mem = tw__scratch(req, 2);
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	tw_req_term(req, term);
 	memcpy(mem, term, 2);
-	return tw__give_str(out, TW_STRING, (struct tw_str){ mem, 2 });
+	return tw_sample_str(out, TW_STRING, (struct tw_str){ mem, 2 });
 }
 
 TW__FETCH(id32)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, (uint32_t)tw_req_id(req));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (uint32_t)tw_req_id(req));
 }
 
 TW__FETCH(bc_be_queue)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, tw_req_backend_queue(req));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, tw_req_backend_queue(req));
 }
 
 TW__FETCH(bc_srv_queue)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, tw_req_server_queue(req));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, tw_req_server_queue(req));
 }
 
 #define ONE(n, type, fn, help)                                           \

@@ -42,8 +42,8 @@ check_bin(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 
 TW__FETCH(bin)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_str(out, TW_BINARY, args[0].str);
+	TW_GET_UNUSED;
+	return tw_sample_str(out, TW_BINARY, args[0].str);
 }
 
 static int
@@ -74,15 +74,15 @@ check_ipv6(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 
 TW__FETCH(ip)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return tw__give_addr(out, args[0].ptr);
 }
 
 TW__FETCH(meth)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	out->method = (uint8_t)tw_method_of(args[0].str);
-	return tw__give_str(out, TW_METH, args[0].str);
+	return tw_sample_str(out, TW_METH, args[0].str);
 }
 
 /* ---- clocks ------------------------------------------------------------- */
@@ -113,16 +113,16 @@ TW__FETCH(date)
 {
 	int64_t n;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	if (__builtin_add_overflow((int64_t)tw_wall_us() / args[2].n, args[0].n, &n))
 		return false;
-	return tw__give_int(out, n);
+	return tw_sample_int(out, n);
 }
 
 TW__FETCH(date_us)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, (int64_t)(tw_wall_us() % 1000000));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)(tw_wall_us() % 1000000));
 }
 
 static int
@@ -134,14 +134,14 @@ check_when(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 
 TW__FETCH(accept_date)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, (int64_t)tw_req_wall_us(req, true) / args[1].n);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)tw_req_wall_us(req, true) / args[1].n);
 }
 
 TW__FETCH(request_date)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, (int64_t)tw_req_wall_us(req, false) / args[1].n);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)tw_req_wall_us(req, false) / args[1].n);
 }
 
 /* ---- chance ------------------------------------------------------------- */
@@ -175,8 +175,8 @@ TW__FETCH(rand)
 {
 	const uint64_t n = chance() >> 32;
 
-	TW__UNUSED_FETCH;
-	return tw__give_int(
+	TW_GET_UNUSED;
+	return tw_sample_int(
 	    out, args[0].n > 0 ? (int64_t)(n * (uint64_t)args[0].n >> 32) : (int64_t)n);
 }
 
@@ -198,7 +198,7 @@ TW__FETCH(uuid)
 	char *const mem = tw__scratch(req, 40);
 	struct tw_out o = tw_out_of(mem, 40);
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	if (args[0].n == 7)
 		hi = tw_wall_us() / 1000 << 16 | (hi & 0xffff);
 	hi = (hi & ~UINT64_C(0xf000)) | (uint64_t)args[0].n << 12;
@@ -206,45 +206,45 @@ TW__FETCH(uuid)
 	tw_out_printf(&o, "%08x-%04x-%04x-%04x-%012llx", (unsigned)(hi >> 32),
 	    (unsigned)(hi >> 16 & 0xffff), (unsigned)(hi & 0xffff),
 	    (unsigned)(lo >> 48), (unsigned long long)(lo & UINT64_C(0xffffffffffff)));
-	return tw__give_str(out, TW_STRING, (struct tw_str){ mem, 36 });
+	return tw_sample_str(out, TW_STRING, (struct tw_str){ mem, 36 });
 }
 
 /* ---- the process -------------------------------------------------------- */
 
 TW__FETCH(pid)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, getpid());
+	TW_GET_UNUSED;
+	return tw_sample_int(out, getpid());
 }
 
 TW__FETCH(one)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, 1);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, 1);
 }
 
 TW__FETCH(no)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_bool(out, false);
+	TW_GET_UNUSED;
+	return tw_sample_bool(out, false);
 }
 
 TW__FETCH(act_conn)
 {
 	struct tw_process_info info;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	tw_process_info(&info);
-	return tw__give_int(out, info.cur_conns);
+	return tw_sample_int(out, info.cur_conns);
 }
 
 TW__FETCH(uptime)
 {
 	struct tw_process_info info;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	tw_process_info(&info);
-	return tw__give_int(out, (int64_t)info.uptime_s);
+	return tw_sample_int(out, (int64_t)info.uptime_s);
 }
 
 const struct tw_fetch tw__fetch_const[] = {

@@ -62,18 +62,18 @@ give_len(struct tw_req *req, struct tw_str in, struct tw_sample *out)
 	if (!tw_req_final(req))
 		tw_req_undecided(req);
 	out->may_change = true;
-	return tw__give_int(out, (int64_t)in.len);
+	return tw_sample_int(out, (int64_t)in.len);
 }
 
 TW__FETCH(req_len)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_len(req, request_bytes(req), out);
 }
 
 TW__FETCH(res_len)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_len(req, response_bytes(req), out);
 }
 
@@ -98,20 +98,20 @@ give_part(struct tw_req *req, const struct tw_conn *conn, uint64_t off, uint64_t
 		return can_grow(conn) ? tw__fetch_wait(req, out) : false;
 	if (to_end)
 		out->may_change = can_grow(conn);
-	return tw__give_str(out, TW_BINARY,
+	return tw_sample_str(out, TW_BINARY,
 	    (struct tw_str){ in.p + off, to_end ? in.len - off : (size_t)len });
 }
 
 TW__FETCH(req_payload)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_part(
 	    req, tw_req_conn(req), (uint64_t)args[0].n, (uint64_t)args[1].n, out);
 }
 
 TW__FETCH(res_payload)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_part(req, tw_req_server_conn(req), (uint64_t)args[0].n,
 	    (uint64_t)args[1].n, out);
 }
@@ -166,20 +166,20 @@ give_lv(struct tw_req *req, const struct tw_conn *conn, const struct tw_arg_val 
 
 TW__FETCH(req_payload_lv)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_lv(req, tw_req_conn(req), args, out);
 }
 
 TW__FETCH(res_payload_lv)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_lv(req, tw_req_server_conn(req), args, out);
 }
 
 TW__FETCH(wait_end)
 {
-	TW__UNUSED_FETCH;
-	return tw_req_final(req) ? tw__give_bool(out, true) : tw__fetch_wait(req, out);
+	TW_GET_UNUSED;
+	return tw_req_final(req) ? tw_sample_bool(out, true) : tw__fetch_wait(req, out);
 }
 
 /* ---- protocols ---------------------------------------------------------- */
@@ -195,14 +195,14 @@ seen(struct tw_req *req, const struct tw_conn *conn, enum tw__seen what,
 
 TW__FETCH(proto_http)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	const struct tw_proxy *const fe = tw_req_frontend(req);
 	if (tw_proxy_mode(fe) == TW_MODE_HTTP)
-		return tw__give_bool(out, true);
+		return tw_sample_bool(out, true);
 	const enum tw__seen what = tw__http_seen(request_bytes(req));
 	if (what == TW__SEEN_PART && can_grow(tw_req_conn(req)) && !tw_req_final(req))
 		return tw__fetch_wait(req, out);
-	return tw__give_bool(out, what == TW__SEEN_ALL);
+	return tw_sample_bool(out, what == TW__SEEN_ALL);
 }
 
 /* The cookie, when it has the name that is asked for. */
@@ -223,20 +223,20 @@ TW__FETCH(rdp_cookie)
 {
 	struct tw_str value;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return rdp_cookie(req, args, &value, out) &&
-	    tw__give_str(out, TW_STRING, value);
+	    tw_sample_str(out, TW_STRING, value);
 }
 
 TW__FETCH(rdp_cookie_cnt)
 {
 	struct tw_str value;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	const bool found = rdp_cookie(req, args, &value, out);
 	if (!found && out->may_change)
 		return false;
-	return tw__give_int(out, found);
+	return tw_sample_int(out, found);
 }
 
 /* ---- TLS hellos --------------------------------------------------------- */
@@ -253,8 +253,8 @@ TW__FETCH(hello_type)
 {
 	struct tw__hello h;
 
-	TW__UNUSED_FETCH;
-	return hello(req, &h, out) && tw__give_int(out, h.type);
+	TW_GET_UNUSED;
+	return hello(req, &h, out) && tw_sample_int(out, h.type);
 }
 
 TW__FETCH(res_hello_type)
@@ -262,44 +262,44 @@ TW__FETCH(res_hello_type)
 	struct tw__hello h;
 	const struct tw_conn *const conn = tw_req_server_conn(req);
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return seen(req, conn, tw__hello_parse(bytes_of(conn), &h), out) &&
-	    tw__give_int(out, h.type);
+	    tw_sample_int(out, h.type);
 }
 
 TW__FETCH(hello_ver)
 {
 	struct tw__hello h;
 
-	TW__UNUSED_FETCH;
-	return hello(req, &h, out) && tw__give_int(out, h.version);
+	TW_GET_UNUSED;
+	return hello(req, &h, out) && tw_sample_int(out, h.version);
 }
 
 TW__FETCH(hello_ec)
 {
 	struct tw__hello h;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	/* Nothing, not false, when it has none: as HAProxy. */
-	return hello(req, &h, out) && h.has_groups && tw__give_bool(out, true);
+	return hello(req, &h, out) && h.has_groups && tw_sample_bool(out, true);
 }
 
 TW__FETCH(hello_ticket)
 {
 	struct tw__hello h;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return hello(req, &h, out) &&
-	    tw__give_int(out, h.has_ticket + (h.has_ticket && h.ticket_len > 0));
+	    tw_sample_int(out, h.has_ticket + (h.has_ticket && h.ticket_len > 0));
 }
 
 #define LIST(name, part)                                          \
 	TW__FETCH(name)                                           \
 	{                                                         \
 		struct tw__hello h;                               \
-		TW__UNUSED_FETCH;                                 \
+		TW_GET_UNUSED;                                    \
 		return hello(req, &h, out) && h.part.p != NULL && \
-		    tw__give_str(out, TW_BINARY, h.part);         \
+		    tw_sample_str(out, TW_BINARY, h.part);        \
 	}
 
 LIST(hello_ciphers, ciphers)
@@ -310,9 +310,9 @@ TW__FETCH(hello_sni)
 {
 	struct tw__hello h;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return hello(req, &h, out) && h.sni.p != NULL &&
-	    tw__give_str(out, TW_STRING, h.sni);
+	    tw_sample_str(out, TW_STRING, h.sni);
 }
 
 /* Each name in turn; where one value counts, the first. cur: at[0]: offset. */
@@ -320,14 +320,14 @@ TW__FETCH(hello_alpn)
 {
 	struct tw__hello h;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	if (!hello(req, &h, out) || cur->at[0] >= h.alpn.len)
 		return false;
 	const char *const p = h.alpn.p + cur->at[0];
 	const size_t len = (unsigned char)p[0];
 	cur->at[0] += len + 1;
 	cur->more = cur->all && cur->at[0] < h.alpn.len;
-	return tw__give_str(out, TW_STRING, (struct tw_str){ p + 1, len });
+	return tw_sample_str(out, TW_STRING, (struct tw_str){ p + 1, len });
 }
 
 /* The groups of the shares, without the keys. */
@@ -335,7 +335,7 @@ TW__FETCH(hello_shares)
 {
 	struct tw__hello h;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	if (!hello(req, &h, out) || h.key_shares.p == NULL)
 		return false;
 	char *const mem = tw__scratch(req, h.key_shares.len + 1);
@@ -350,7 +350,7 @@ TW__FETCH(hello_shares)
 		tw_out_mem(&o, s.p, 2);
 		s = (struct tw_str){ s.p + 4 + n, s.len - 4 - n };
 	}
-	return tw__give_str(
+	return tw_sample_str(
 	    out, TW_BINARY, (struct tw_str){ mem, (size_t)(o.p - mem) });
 }
 

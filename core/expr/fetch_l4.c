@@ -19,37 +19,19 @@
 #include "expr/expr_int.h"
 #include "expr/fetch_names.h"
 
-static bool
-set_int(struct tw_sample *out, int64_t n)
-{
-	out->type = TW_SINT;
-	out->u.n = n;
-	return true;
-}
-
-static bool
-set_bool(struct tw_sample *out, bool value)
-{
-	out->type = TW_BOOL;
-	out->u.n = value;
-	return true;
-}
-
-#define FETCH(name)                                                                 \
-	static bool fetch_##name(struct tw_req *req, const struct tw_arg_val *args, \
-	    struct tw_cursor *cur, struct tw_sample *out)
+#define FETCH(name) static TW_GET_FN(fetch_##name)
 #define UNUSED_ARGS ((void)req, (void)args, (void)cur)
 
 FETCH(always_true)
 {
 	UNUSED_ARGS;
-	return set_bool(out, true);
+	return tw_sample_bool(out, true);
 }
 
 FETCH(always_false)
 {
 	UNUSED_ARGS;
-	return set_bool(out, false);
+	return tw_sample_bool(out, false);
 }
 
 static bool
@@ -74,7 +56,7 @@ port(const struct tw_addr *a, struct tw_sample *out)
 {
 	if (a == NULL || (a->family != AF_INET && a->family != AF_INET6))
 		return false;
-	return set_int(out, a->port);
+	return tw_sample_int(out, a->port);
 }
 
 FETCH(src)
@@ -106,15 +88,13 @@ FETCH(dst_port)
 FETCH(str)
 {
 	UNUSED_ARGS;
-	out->type = TW_STRING;
-	out->u.str = args[0].str;
-	return true;
+	return tw_sample_str(out, TW_STRING, args[0].str);
 }
 
 FETCH(int)
 {
 	UNUSED_ARGS;
-	return set_int(out, args[0].n);
+	return tw_sample_int(out, args[0].n);
 }
 
 static int
@@ -139,7 +119,7 @@ check_bool(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 FETCH(bool)
 {
 	UNUSED_ARGS;
-	return set_bool(out, args[0].n != 0);
+	return tw_sample_bool(out, args[0].n != 0);
 }
 
 static int
@@ -168,21 +148,19 @@ FETCH(hostname)
 	UNUSED_ARGS;
 	if (name[0] == '\0' && gethostname(name, sizeof(name) - 1) != 0)
 		return false;
-	out->type = TW_STRING;
-	out->u.str = tw_str_of(name);
-	return true;
+	return tw_sample_str(out, TW_STRING, tw_str_of(name));
 }
 
 FETCH(nbthread)
 {
 	UNUSED_ARGS;
-	return set_int(out, tw_n_workers());
+	return tw_sample_int(out, tw_n_workers());
 }
 
 FETCH(thread)
 {
 	UNUSED_ARGS;
-	return set_int(out, tw_worker_id(tw_worker_self()) - 1);
+	return tw_sample_int(out, tw_worker_id(tw_worker_self()) - 1);
 }
 
 /* ---- proxies ------------------------------------------------------------ */
@@ -244,7 +222,7 @@ FETCH(nbsrv)
 	if (be == NULL)
 		return false;
 	tw_proxy_usable(be, &active, &backup, &weight);
-	return set_int(out, active > 0 ? active : backup);
+	return tw_sample_int(out, active > 0 ? active : backup);
 }
 
 FETCH(be_conn)
@@ -252,7 +230,8 @@ FETCH(be_conn)
 	struct tw_gauges g;
 
 	UNUSED_ARGS;
-	return gauges_of(backend_of(req, args), TW_BACKEND, &g) && set_int(out, g.cur);
+	return gauges_of(backend_of(req, args), TW_BACKEND, &g) &&
+	    tw_sample_int(out, g.cur);
 }
 
 FETCH(be_sess_rate)
@@ -260,7 +239,8 @@ FETCH(be_sess_rate)
 	struct tw_gauges g;
 
 	UNUSED_ARGS;
-	return gauges_of(backend_of(req, args), TW_BACKEND, &g) && set_int(out, g.rate);
+	return gauges_of(backend_of(req, args), TW_BACKEND, &g) &&
+	    tw_sample_int(out, g.rate);
 }
 
 /* All that wait: in the backend's queue and in its servers'. */
@@ -286,7 +266,7 @@ FETCH(queue)
 	const struct tw_proxy *const be = backend_of(req, args);
 
 	UNUSED_ARGS;
-	return be != NULL && set_int(out, queued(be));
+	return be != NULL && tw_sample_int(out, queued(be));
 }
 
 FETCH(avg_queue)
@@ -301,7 +281,7 @@ FETCH(avg_queue)
 	tw_proxy_usable(be, &active, &backup, &weight);
 	const uint32_t n = (uint32_t)(active > 0 ? active : backup);
 	const uint32_t sum = queued(be);
-	return set_int(out, n > 0 ? (sum + n - 1) / n : sum);
+	return tw_sample_int(out, n > 0 ? (sum + n - 1) / n : sum);
 }
 
 static bool
@@ -318,7 +298,7 @@ FETCH(fe_conn)
 	struct tw_gauges g;
 
 	UNUSED_ARGS;
-	return frontend_gauges(req, args, &g) && set_int(out, g.cur);
+	return frontend_gauges(req, args, &g) && tw_sample_int(out, g.cur);
 }
 
 FETCH(fe_sess_rate)
@@ -326,7 +306,7 @@ FETCH(fe_sess_rate)
 	struct tw_gauges g;
 
 	UNUSED_ARGS;
-	return frontend_gauges(req, args, &g) && set_int(out, g.rate);
+	return frontend_gauges(req, args, &g) && tw_sample_int(out, g.rate);
 }
 
 FETCH(fe_req_rate)
@@ -334,7 +314,7 @@ FETCH(fe_req_rate)
 	struct tw_gauges g;
 
 	UNUSED_ARGS;
-	return frontend_gauges(req, args, &g) && set_int(out, g.req_rate);
+	return frontend_gauges(req, args, &g) && tw_sample_int(out, g.req_rate);
 }
 
 /* ---- servers ------------------------------------------------------------ */
@@ -374,7 +354,7 @@ check_srv(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 FETCH(srv_is_up)
 {
 	UNUSED_ARGS;
-	return set_bool(out, tw_server_is_alive(args[0].ptr));
+	return tw_sample_bool(out, tw_server_is_alive(args[0].ptr));
 }
 
 FETCH(srv_conn)
@@ -383,7 +363,7 @@ FETCH(srv_conn)
 
 	UNUSED_ARGS;
 	tw_server_gauges(args[0].ptr, &g);
-	return set_int(out, g.cur);
+	return tw_sample_int(out, g.cur);
 }
 
 FETCH(srv_queue)
@@ -392,7 +372,7 @@ FETCH(srv_queue)
 
 	UNUSED_ARGS;
 	tw_server_gauges(args[0].ptr, &g);
-	return set_int(out, g.queue);
+	return tw_sample_int(out, g.queue);
 }
 
 FETCH(srv_sess_rate)
@@ -401,25 +381,25 @@ FETCH(srv_sess_rate)
 
 	UNUSED_ARGS;
 	tw_server_gauges(args[0].ptr, &g);
-	return set_int(out, g.rate);
+	return tw_sample_int(out, g.rate);
 }
 
 FETCH(srv_weight)
 {
 	UNUSED_ARGS;
-	return set_int(out, tw_server_weight(args[0].ptr));
+	return tw_sample_int(out, tw_server_weight(args[0].ptr));
 }
 
 FETCH(srv_uweight)
 {
 	UNUSED_ARGS;
-	return set_int(out, tw_server_uweight(args[0].ptr));
+	return tw_sample_int(out, tw_server_uweight(args[0].ptr));
 }
 
 FETCH(srv_iweight)
 {
 	UNUSED_ARGS;
-	return set_int(out, tw_server_iweight(args[0].ptr));
+	return tw_sample_int(out, tw_server_iweight(args[0].ptr));
 }
 
 /* ---- for the other families --------------------------------------------- */

@@ -61,9 +61,7 @@ fetch_rcvd(struct tw_req *req, const struct tw_arg_val *args, struct tw_cursor *
 {
 	(void)args;
 	(void)cur;
-	out->type = TW_BOOL;
-	out->u.n = tw__conn_session(tw_req_conn(req))->pp_received;
-	return true;
+	return tw_sample_bool(out, tw__conn_session(tw_req_conn(req))->pp_received);
 }
 
 static const struct {

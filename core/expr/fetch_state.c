@@ -50,28 +50,28 @@ give_room(const struct tw_proxy *be, bool slots, struct tw_sample *out)
 			continue;
 		const int64_t room = room_of(srv, slots);
 		if (room < 0)
-			return tw__give_int(out, -1);
+			return tw_sample_int(out, -1);
 		sum += room;
 	}
-	return tw__give_int(out, sum);
+	return tw_sample_int(out, sum);
 }
 
 TW__FETCH(connslots)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_room(tw__fetch_backend(req, args), true, out);
 }
 
 TW__FETCH(be_conn_free)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_room(tw__fetch_backend(req, args), false, out);
 }
 
 TW__FETCH(srv_conn_free)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, room_of(args[0].ptr, false));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, room_of(args[0].ptr, false));
 }
 
 /* ---- names and numbers -------------------------------------------------- */
@@ -79,7 +79,7 @@ TW__FETCH(srv_conn_free)
 static bool
 give_name(const char *name, struct tw_sample *out)
 {
-	return name != NULL && tw__give_str(out, TW_STRING, tw_str_of(name));
+	return name != NULL && tw_sample_str(out, TW_STRING, tw_str_of(name));
 }
 
 static const struct tw_proxy *
@@ -94,39 +94,39 @@ TW__FETCH(be_id)
 {
 	const struct tw_proxy *const be = own_backend(req);
 
-	TW__UNUSED_FETCH;
-	return be != NULL && tw__give_int(out, tw_proxy_id(be));
+	TW_GET_UNUSED;
+	return be != NULL && tw_sample_int(out, tw_proxy_id(be));
 }
 
 TW__FETCH(be_name)
 {
 	const struct tw_proxy *const be = own_backend(req);
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return be != NULL && give_name(tw_proxy_name(be), out);
 }
 
 TW__FETCH(fe_id)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, tw_proxy_id(tw_req_frontend(req)));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, tw_proxy_id(tw_req_frontend(req)));
 }
 
 TW__FETCH(fe_name)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_name(tw_proxy_name(tw_req_frontend(req)), out);
 }
 
 TW__FETCH(so_id)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, tw_bind_id(tw_conn_bind(tw_req_conn(req))));
+	TW_GET_UNUSED;
+	return tw_sample_int(out, tw_bind_id(tw_conn_bind(tw_req_conn(req))));
 }
 
 TW__FETCH(so_name)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_name(tw_bind_name(tw_conn_bind(tw_req_conn(req))), out);
 }
 
@@ -134,15 +134,15 @@ TW__FETCH(srv_id)
 {
 	const struct tw_server *const srv = tw_req_server(req);
 
-	TW__UNUSED_FETCH;
-	return srv != NULL && tw__give_int(out, tw_server_id(srv));
+	TW_GET_UNUSED;
+	return srv != NULL && tw_sample_int(out, tw_server_id(srv));
 }
 
 TW__FETCH(srv_name)
 {
 	const struct tw_server *const srv = tw_req_server(req);
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return srv != NULL && give_name(tw_server_name(srv), out);
 }
 
@@ -150,9 +150,9 @@ TW__FETCH(dst_conn)
 {
 	struct tw_gauges g;
 
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	tw_bind_gauges(tw_conn_bind(tw_req_conn(req)), &g);
-	return tw__give_int(out, g.cur);
+	return tw_sample_int(out, g.cur);
 }
 
 /* ---- timeouts ----------------------------------------------------------- */
@@ -160,13 +160,13 @@ TW__FETCH(dst_conn)
 static bool
 give_timeout(const struct tw_proxy *px, const char *which, struct tw_sample *out)
 {
-	return px != NULL && tw__give_int(out, tw_proxy_timeout_ms(px, which));
+	return px != NULL && tw_sample_int(out, tw_proxy_timeout_ms(px, which));
 }
 
 #define TIMEOUT(name, proxy, which)                     \
 	TW__FETCH(name)                                 \
 	{                                               \
-		TW__UNUSED_FETCH;                       \
+		TW_GET_UNUSED;                          \
 		return give_timeout(proxy, which, out); \
 	}
 

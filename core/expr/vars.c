@@ -420,9 +420,7 @@ fetch_var(struct tw_req *req, const struct tw_arg_val *args, struct tw_cursor *c
 		return true;
 	if (args[1].type == TW_ANY)
 		return false;
-	out->type = TW_STRING;
-	out->u.str = args[1].str;
-	return true;
+	return tw_sample_str(out, TW_STRING, args[1].str);
 }
 
 const struct tw_fetch tw__var_fetches[] = {

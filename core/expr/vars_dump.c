@@ -129,7 +129,8 @@ TW__FETCH(dump)
 		if (args[0].n == ALL || args[0].n == i)
 			tw__vars_visit(req, scopes[i], put_var, &d);
 	return !d.o.over &&
-	    tw__give_str(out, TW_STRING, (struct tw_str){ mem, (size_t)(d.o.p - mem) });
+	    tw_sample_str(
+		out, TW_STRING, (struct tw_str){ mem, (size_t)(d.o.p - mem) });
 }
 
 const struct tw_fetch tw__var_dump_fetches[] = {

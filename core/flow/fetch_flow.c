@@ -21,11 +21,11 @@
 
 /* ---- timeouts ------------------------------------------------------------- */
 
-#define TIMEOUT(which)                                                    \
-	TW__FETCH(cur_##which)                                            \
-	{                                                                 \
-		TW__UNUSED_FETCH;                                         \
-		return tw__give_int(out, tw_req_timeout_ms(req, #which)); \
+#define TIMEOUT(which)                                                     \
+	TW__FETCH(cur_##which)                                             \
+	{                                                                  \
+		TW_GET_UNUSED;                                             \
+		return tw_sample_int(out, tw_req_timeout_ms(req, #which)); \
 	}
 
 TIMEOUT(client)
@@ -86,39 +86,39 @@ TW__FETCH(acl)
 	for (int i = 0; i < TW__ARGS_MAX && args[i].type != TW_ANY; i++)
 		if (args[i].ptr == NULL ||
 		    tw__acl_eval(args[i].ptr, req) == (args[i].n != 0))
-			return tw__give_bool(out, false);
-	return tw__give_bool(out, true);
+			return tw_sample_bool(out, false);
+	return tw_sample_bool(out, true);
 }
 
 /* ---- processor time -------------------------------------------------------- */
 
 TW__FETCH(cpu_usage_proc)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out,
+	TW_GET_UNUSED;
+	return tw_sample_int(out,
 	    100 - atomic_load_explicit(&tw__process.idle_pct, memory_order_relaxed));
 }
 
 TW__FETCH(cpu_usage_thr)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	const struct tw_worker *const w = tw_worker_self();
-	return w != NULL && tw__give_int(out, tw__worker_cpu_pct(w));
+	return w != NULL && tw_sample_int(out, tw__worker_cpu_pct(w));
 }
 
 /* ---- rules ---------------------------------------------------------------- */
 
 TW__FETCH(last_rule_file)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return req->last_rule != NULL && req->last_rule->file != NULL &&
-	    tw__give_str(out, TW_STRING, tw_str_of(req->last_rule->file));
+	    tw_sample_str(out, TW_STRING, tw_str_of(req->last_rule->file));
 }
 
 TW__FETCH(last_rule_line)
 {
-	TW__UNUSED_FETCH;
-	return req->last_rule != NULL && tw__give_int(out, req->last_rule->line);
+	TW_GET_UNUSED;
+	return req->last_rule != NULL && tw_sample_int(out, req->last_rule->line);
 }
 
 static bool
@@ -128,7 +128,7 @@ give_entity(struct tw_req *req, const struct tw_filter *filter,
 	char text[1024];
 
 	if (filter != NULL)
-		return tw__give_str(out, TW_STRING, tw_str_of(filter->name));
+		return tw_sample_str(out, TW_STRING, tw_str_of(filter->name));
 	if (rule == NULL || rule->file == NULL)
 		return false;
 	const int n = snprintf(text, sizeof(text), "%s:%d", rule->file, rule->line);
@@ -137,18 +137,18 @@ give_entity(struct tw_req *req, const struct tw_filter *filter,
 	if (mem == NULL)
 		return false;
 	memcpy(mem, text, len);
-	return tw__give_str(out, TW_STRING, (struct tw_str){ mem, len });
+	return tw_sample_str(out, TW_STRING, (struct tw_str){ mem, len });
 }
 
 TW__FETCH(last_entity)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_entity(req, req->last_filter, req->last_rule, out);
 }
 
 TW__FETCH(waiting_entity)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	return give_entity(req, req->waiting_filter, req->waiting, out);
 }
 
@@ -156,35 +156,35 @@ TW__FETCH(waiting_entity)
  * of the server: "-", as documented for those that note none. */
 TW__FETCH(term_events)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_str(out, TW_STRING, TW_STR("{-,-,-,-,-,-,-}"));
+	TW_GET_UNUSED;
+	return tw_sample_str(out, TW_STRING, TW_STR("{-,-,-,-,-,-,-}"));
 }
 
 /* ---- queues, proxies ------------------------------------------------------ */
 
 TW__FETCH(prio_class)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, req->pend.prio_class);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, req->pend.prio_class);
 }
 
 TW__FETCH(prio_offset)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, req->pend.prio_offset_ms);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, req->pend.prio_offset_ms);
 }
 
 TW__FETCH(fe_defbe)
 {
-	TW__UNUSED_FETCH;
+	TW_GET_UNUSED;
 	const struct tw_proxy *const be = req->fe->default_backend;
-	return be != NULL && tw__give_str(out, TW_STRING, tw_str_of(be->name));
+	return be != NULL && tw_sample_str(out, TW_STRING, tw_str_of(be->name));
 }
 
 TW__FETCH(stopping)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_bool(
+	TW_GET_UNUSED;
+	return tw_sample_bool(
 	    out, atomic_load_explicit(&tw__stopping, memory_order_relaxed) != 0);
 }
 
@@ -192,8 +192,8 @@ TW__FETCH(stopping)
 
 TW__FETCH(bc_reused)
 {
-	TW__UNUSED_FETCH;
-	return req->srvc != NULL && tw__give_bool(out, req->reused);
+	TW_GET_UNUSED;
+	return req->srvc != NULL && tw_sample_bool(out, req->reused);
 }
 
 /* HTTP/1 and TCP carry one exchange at a time, and count nothing odd. */
@@ -205,20 +205,20 @@ give_mux(struct tw_conn *conn, struct tw_sample *out, size_t field)
 	if (conn == NULL)
 		return false;
 	tw_mux_info(conn, &info);
-	return tw__give_int(
+	return tw_sample_int(
 	    out, *(const uint32_t *)(const void *)((char *)&info + field));
 }
 
 #define MUX(name, field)                                                              \
 	TW__FETCH(fc_##name)                                                          \
 	{                                                                             \
-		TW__UNUSED_FETCH;                                                     \
+		TW_GET_UNUSED;                                                        \
 		return give_mux(                                                      \
 		    tw_req_conn(req), out, offsetof(struct tw_mux_info, field));      \
 	}                                                                             \
 	TW__FETCH(bc_##name)                                                          \
 	{                                                                             \
-		TW__UNUSED_FETCH;                                                     \
+		TW_GET_UNUSED;                                                        \
 		return give_mux(req->srvc, out, offsetof(struct tw_mux_info, field)); \
 	}
 
@@ -330,52 +330,52 @@ server_error_of(const struct tw_req *req)
 
 TW__FETCH(bc_err)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, server_error_of(req)->id);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, server_error_of(req)->id);
 }
 
 TW__FETCH(bc_err_name)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_str(out, TW_STRING, tw_str_of(server_error_of(req)->name));
+	TW_GET_UNUSED;
+	return tw_sample_str(out, TW_STRING, tw_str_of(server_error_of(req)->name));
 }
 
 TW__FETCH(bc_err_str)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_str(out, TW_STRING, tw_str_of(server_error_of(req)->text));
+	TW_GET_UNUSED;
+	return tw_sample_str(out, TW_STRING, tw_str_of(server_error_of(req)->text));
 }
 
 TW__FETCH(fc_err)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, conn_error_of(req)->id);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, conn_error_of(req)->id);
 }
 
 TW__FETCH(fc_err_name)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_str(out, TW_STRING, tw_str_of(conn_error_of(req)->name));
+	TW_GET_UNUSED;
+	return tw_sample_str(out, TW_STRING, tw_str_of(conn_error_of(req)->name));
 }
 
 TW__FETCH(fc_err_str)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_str(out, TW_STRING, tw_str_of(conn_error_of(req)->text));
+	TW_GET_UNUSED;
+	return tw_sample_str(out, TW_STRING, tw_str_of(conn_error_of(req)->text));
 }
 
 /* ---- bytes ---------------------------------------------------------------- */
 
 TW__FETCH(req_bytes_out)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, (int64_t)req->up.bytes);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)req->up.bytes);
 }
 
 TW__FETCH(res_bytes_in)
 {
-	TW__UNUSED_FETCH;
-	return tw__give_int(out, (int64_t)req->down.bytes);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)req->down.bytes);
 }
 
 /* clang-format off */

@@ -12,21 +12,7 @@
 #define TIDEWAY_EXPR_H
 
 #include <tideway/req.h>
-
-enum tw_type {
-	TW_ANY, TW_BOOL, TW_SINT, TW_IPV4, TW_IPV6, TW_STRING, TW_BINARY, TW_METH,
-};
-
-struct tw_sample {
-	uint8_t type;   /* enum tw_type */
-	bool may_change; /* may differ when asked again in the same step */
-	union {
-		int64_t n;         /* BOOL, SINT */
-		uint8_t ip[16];    /* IPV4: first 4 bytes */
-		struct tw_str str; /* STRING, BINARY; METH: the token */
-	} u;
-	uint8_t method; /* METH: enum tw_method */
-};
+#include <tideway/sample.h>
 
 /* Where a fetch is valid. */
 #define TW_AT_CONN 0x01u     /* from accept on */
@@ -64,6 +50,12 @@ struct tw_fetch {
 	int (*check)(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err);
 	const char *help;
 };
+
+/* The head of a fetch's get(), and for what it has no use of. */
+#define TW_GET_FN(fn)                                                   \
+	bool fn(struct tw_req *req, const struct tw_arg_val *args, \
+	    struct tw_cursor *cur, struct tw_sample *out)
+#define TW_GET_UNUSED ((void)req, (void)args, (void)cur, (void)out)
 
 struct tw_conv {
 	const char *name;

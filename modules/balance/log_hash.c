@@ -24,9 +24,7 @@ fetch_message(struct tw_req *req, const struct tw_arg_val *args, struct tw_curso
 	(void)req;
 	(void)args;
 	(void)cur;
-	out->type = TW_STRING;
-	out->u.str = message_now;
-	return true;
+	return tw_sample_str(out, TW_STRING, message_now);
 }
 
 const struct tw_fetch log_hash_fetches[] = {

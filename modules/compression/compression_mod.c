@@ -50,9 +50,7 @@ get_comp(struct tw_req *req, const struct tw_arg_val *args, struct tw_cursor *cu
 
 	(void)args;
 	(void)cur;
-	out->type = TW_BOOL;
-	out->u.n = r->done;
-	return true;
+	return tw_sample_bool(out, r->done);
 }
 
 static bool
@@ -65,9 +63,7 @@ get_comp_algo(struct tw_req *req, const struct tw_arg_val *args, struct tw_curso
 	(void)cur;
 	if (!r->done)
 		return false;
-	out->type = TW_STRING;
-	out->u.str = tw_str_of(r->algo->name);
-	return true;
+	return tw_sample_str(out, TW_STRING, tw_str_of(r->algo->name));
 }
 
 static const struct tw_fetch fetches[] = {

@@ -15,26 +15,8 @@
 #include "http.h"
 #include "http_fetch.h"
 
-#define FETCH(name)                                                                 \
-	static bool fetch_##name(struct tw_req *req, const struct tw_arg_val *args, \
-	    struct tw_cursor *cur, struct tw_sample *out)
+#define FETCH(name) static TW_GET_FN(fetch_##name)
 #define UNUSED_ARGS ((void)args, (void)cur)
-
-static bool
-set_str(struct tw_sample *out, struct tw_str s)
-{
-	out->type = TW_STRING;
-	out->u.str = s;
-	return true;
-}
-
-static bool
-set_int(struct tw_sample *out, int64_t n)
-{
-	out->type = TW_SINT;
-	out->u.n = n;
-	return true;
-}
 
 FETCH(method)
 {
@@ -50,7 +32,7 @@ FETCH(method)
 FETCH(url)
 {
 	UNUSED_ARGS;
-	return set_str(out, tw_req_request(req)->target);
+	return tw_sample_str(out, TW_STRING, tw_req_request(req)->target);
 }
 
 FETCH(path)
@@ -58,7 +40,7 @@ FETCH(path)
 	const struct tw_str path = tw_msg_path(tw_req_request(req));
 
 	UNUSED_ARGS;
-	return path.len > 0 && set_str(out, path);
+	return path.len > 0 && tw_sample_str(out, TW_STRING, path);
 }
 
 static struct tw_str
@@ -77,7 +59,7 @@ FETCH(pathq)
 	const struct tw_str s = path_and_query(tw_req_request(req));
 
 	UNUSED_ARGS;
-	return s.len > 0 && set_str(out, s);
+	return s.len > 0 && tw_sample_str(out, TW_STRING, s);
 }
 
 FETCH(query)
@@ -85,7 +67,7 @@ FETCH(query)
 	const struct tw_str query = tw_msg_query(tw_req_request(req));
 
 	UNUSED_ARGS;
-	return query.p != NULL && set_str(out, query);
+	return query.p != NULL && tw_sample_str(out, TW_STRING, query);
 }
 
 /* The first Host field and something of the target behind it. */
@@ -95,7 +77,7 @@ host_and(struct tw_req *req, struct tw_str path, struct tw_sample *out)
 	struct tw_hdr *h = tw_msg_first(tw_req_request(req), TW_H_HOST);
 
 	if (!h)
-		return path.len > 0 && set_str(out, path);
+		return path.len > 0 && tw_sample_str(out, TW_STRING, path);
 	char *p = tw_arena_try(tw_req_arena(req), h->value_len + path.len + 1);
 
 	if (!p)
@@ -103,7 +85,8 @@ host_and(struct tw_req *req, struct tw_str path, struct tw_sample *out)
 	memcpy(p, h->value, h->value_len);
 	if (path.len > 0)
 		memcpy(p + h->value_len, path.p, path.len);
-	return set_str(out, (struct tw_str){ p, h->value_len + path.len });
+	return tw_sample_str(
+	    out, TW_STRING, (struct tw_str){ p, h->value_len + path.len });
 }
 
 FETCH(base)
@@ -121,7 +104,7 @@ FETCH(baseq)
 static bool
 version(const struct tw_msg *msg, struct tw_sample *out)
 {
-	return set_str(out,
+	return tw_sample_str(out, TW_STRING,
 	    msg->major == 2             ? TW_STR("2.0")
 		: tw_msg_is_http10(msg) ? TW_STR("1.0")
 					: TW_STR("1.1"));
@@ -142,15 +125,13 @@ FETCH(res_ver)
 FETCH(status)
 {
 	UNUSED_ARGS;
-	return set_int(out, tw_req_response(req)->status);
+	return tw_sample_int(out, tw_req_response(req)->status);
 }
 
 FETCH(http_first_req)
 {
 	UNUSED_ARGS;
-	out->type = TW_BOOL;
-	out->u.n = tw_conn_requests(tw_req_conn(req)) <= 1;
-	return true;
+	return tw_sample_bool(out, tw_conn_requests(tw_req_conn(req)) <= 1);
 }
 
 /* --- fields --- */
@@ -263,7 +244,7 @@ field_str(struct tw_msg *msg, const struct tw_arg_val *args, struct tw_cursor *c
 	struct tw_str value;
 
 	return walk_get(walk_of(msg, args, full), args, cur, &value) &&
-	    set_str(out, value);
+	    tw_sample_str(out, TW_STRING, value);
 }
 
 /* The number a value begins with; 0 when it begins with none. */
@@ -284,7 +265,7 @@ field_val(struct tw_msg *msg, const struct tw_arg_val *args, struct tw_cursor *c
 			return false;
 		n = n * 10 + value.p[i] - '0';
 	}
-	return set_int(out, minus ? -n : n);
+	return tw_sample_int(out, minus ? -n : n);
 }
 
 static bool
@@ -347,32 +328,32 @@ field_ip(struct tw_msg *msg, const struct tw_arg_val *args, struct tw_cursor *cu
 	return false;
 }
 
-#define FIELD_FETCHES(prefix, msg)                                               \
-	FETCH(prefix##_hdr)                                                      \
-	{                                                                        \
-		return field_str(msg(req), args, cur, false, out);               \
-	}                                                                        \
-	FETCH(prefix##_fhdr)                                                     \
-	{                                                                        \
-		return field_str(msg(req), args, cur, true, out);                \
-	}                                                                        \
-	FETCH(prefix##_hdr_cnt)                                                  \
-	{                                                                        \
-		(void)cur;                                                       \
-		return set_int(out, walk_count(walk_of(msg(req), args, false))); \
-	}                                                                        \
-	FETCH(prefix##_fhdr_cnt)                                                 \
-	{                                                                        \
-		(void)cur;                                                       \
-		return set_int(out, walk_count(walk_of(msg(req), args, true)));  \
-	}                                                                        \
-	FETCH(prefix##_hdr_val)                                                  \
-	{                                                                        \
-		return field_val(msg(req), args, cur, out);                      \
-	}                                                                        \
-	FETCH(prefix##_hdr_ip)                                                   \
-	{                                                                        \
-		return field_ip(msg(req), args, cur, out);                       \
+#define FIELD_FETCHES(prefix, msg)                                                     \
+	FETCH(prefix##_hdr)                                                            \
+	{                                                                              \
+		return field_str(msg(req), args, cur, false, out);                     \
+	}                                                                              \
+	FETCH(prefix##_fhdr)                                                           \
+	{                                                                              \
+		return field_str(msg(req), args, cur, true, out);                      \
+	}                                                                              \
+	FETCH(prefix##_hdr_cnt)                                                        \
+	{                                                                              \
+		(void)cur;                                                             \
+		return tw_sample_int(out, walk_count(walk_of(msg(req), args, false))); \
+	}                                                                              \
+	FETCH(prefix##_fhdr_cnt)                                                       \
+	{                                                                              \
+		(void)cur;                                                             \
+		return tw_sample_int(out, walk_count(walk_of(msg(req), args, true)));  \
+	}                                                                              \
+	FETCH(prefix##_hdr_val)                                                        \
+	{                                                                              \
+		return field_val(msg(req), args, cur, out);                            \
+	}                                                                              \
+	FETCH(prefix##_hdr_ip)                                                         \
+	{                                                                              \
+		return field_ip(msg(req), args, cur, out);                             \
 	}
 
 FIELD_FETCHES(req, tw_req_request)

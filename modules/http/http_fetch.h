@@ -11,10 +11,7 @@
 
 #include <tideway/expr.h>
 
-#define HTTP_FETCH(name)                                                      \
-	bool tw__fetch_##name(struct tw_req *req, const struct tw_arg_val *args, \
-	    struct tw_cursor *cur, struct tw_sample *out)
-#define HTTP_FETCH_UNUSED ((void)req, (void)args, (void)cur, (void)out)
+#define HTTP_FETCH(name) TW_GET_FN(tw__fetch_##name)
 
 /* http_fetch_cookie.c */
 HTTP_FETCH(req_cook);
@@ -63,22 +60,6 @@ struct http_params {
 
 /** http_params_next - the next of that name (empty: of any). out: value. */
 bool http_params_next(struct http_params *ps, struct tw_str name, struct tw_str *value);
-
-static inline bool
-http_give_str(struct tw_sample *out, struct tw_str s)
-{
-	out->type = TW_STRING;
-	out->u.str = s;
-	return true;
-}
-
-static inline bool
-http_give_int(struct tw_sample *out, int64_t n)
-{
-	out->type = TW_SINT;
-	out->u.n = n;
-	return true;
-}
 
 /* The number that text begins with, 0: none; too large ones are the largest. */
 static inline int64_t

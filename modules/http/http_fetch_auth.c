@@ -63,14 +63,14 @@ HTTP_FETCH(auth_type)
 {
 	struct tw_str scheme, rest;
 
-	HTTP_FETCH_UNUSED;
+	TW_GET_UNUSED;
 	if (!credentials(req, &scheme, &rest))
 		return false;
 	if (tw_str_ieq(scheme, TW_STR("basic")))
 		return decode(req, rest).p != NULL &&
-		    http_give_str(out, TW_STR("Basic"));
+		    tw_sample_str(out, TW_STRING, TW_STR("Basic"));
 	if (tw_str_ieq(scheme, TW_STR("bearer")))
-		return http_give_str(out, TW_STR("Bearer"));
+		return tw_sample_str(out, TW_STRING, TW_STR("Bearer"));
 	return false;
 }
 
@@ -78,16 +78,16 @@ HTTP_FETCH(auth_user)
 {
 	struct tw_str user, pass;
 
-	HTTP_FETCH_UNUSED;
-	return basic(req, &user, &pass) && http_give_str(out, user);
+	TW_GET_UNUSED;
+	return basic(req, &user, &pass) && tw_sample_str(out, TW_STRING, user);
 }
 
 HTTP_FETCH(auth_pass)
 {
 	struct tw_str user, pass;
 
-	HTTP_FETCH_UNUSED;
-	return basic(req, &user, &pass) && http_give_str(out, pass);
+	TW_GET_UNUSED;
+	return basic(req, &user, &pass) && tw_sample_str(out, TW_STRING, pass);
 }
 
 /* (field): its value as it is, without a scheme it may have. */
@@ -95,10 +95,11 @@ HTTP_FETCH(auth_bearer)
 {
 	struct tw_str scheme, rest;
 
-	HTTP_FETCH_UNUSED;
+	TW_GET_UNUSED;
 	if (args[0].type != TW_STRING)
 		return credentials(req, &scheme, &rest) &&
-		    tw_str_ieq(scheme, TW_STR("bearer")) && http_give_str(out, rest);
+		    tw_str_ieq(scheme, TW_STR("bearer")) &&
+		    tw_sample_str(out, TW_STRING, rest);
 	const struct tw_hdr *const h =
 	    tw_msg_find(tw_req_request(req), args[0].str, NULL);
 	if (h == NULL)
@@ -107,6 +108,6 @@ HTTP_FETCH(auth_bearer)
 	const bool has_scheme =
 	    value.len > 7 && strncasecmp(value.p, "bearer ", 7) == 0;
 	return has_scheme &&
-	    http_give_str(
-		out, tw_str_trim((struct tw_str){ value.p + 7, value.len - 7 }));
+	    tw_sample_str(out, TW_STRING,
+		tw_str_trim((struct tw_str){ value.p + 7, value.len - 7 }));
 }

@@ -13,53 +13,51 @@
 static bool
 give_body(struct tw_str body, struct tw_sample *out)
 {
-	out->type = TW_BINARY;
-	out->u.str = body;
-	return true;
+	return tw_sample_str(out, TW_BINARY, body);
 }
 
 /* As announced; without that, what there is. */
 static bool
 give_size(const struct tw_msg *msg, struct tw_str body, struct tw_sample *out)
 {
-	return http_give_int(out,
+	return tw_sample_int(out,
 	    msg->body == TW_BODY_LENGTH ? (int64_t)msg->content_length
 					: (int64_t)body.len);
 }
 
 HTTP_FETCH(req_body)
 {
-	HTTP_FETCH_UNUSED;
+	TW_GET_UNUSED;
 	return give_body(tw_req_body_now(req), out);
 }
 
 HTTP_FETCH(req_body_len)
 {
-	HTTP_FETCH_UNUSED;
-	return http_give_int(out, (int64_t)tw_req_body_now(req).len);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)tw_req_body_now(req).len);
 }
 
 HTTP_FETCH(req_body_size)
 {
-	HTTP_FETCH_UNUSED;
+	TW_GET_UNUSED;
 	return give_size(tw_req_request(req), tw_req_body_now(req), out);
 }
 
 HTTP_FETCH(res_body)
 {
-	HTTP_FETCH_UNUSED;
+	TW_GET_UNUSED;
 	return give_body(tw_res_body_now(req), out);
 }
 
 HTTP_FETCH(res_body_len)
 {
-	HTTP_FETCH_UNUSED;
-	return http_give_int(out, (int64_t)tw_res_body_now(req).len);
+	TW_GET_UNUSED;
+	return tw_sample_int(out, (int64_t)tw_res_body_now(req).len);
 }
 
 HTTP_FETCH(res_body_size)
 {
-	HTTP_FETCH_UNUSED;
+	TW_GET_UNUSED;
 	return give_size(tw_req_response(req), tw_res_body_now(req), out);
 }
 
@@ -74,5 +72,5 @@ HTTP_FETCH(req_body_param)
 			return false;
 	cur->at[0]++;
 	cur->more = cur->all && http_params_next(&ps, name, &after);
-	return http_give_str(out, value);
+	return tw_sample_str(out, TW_STRING, value);
 }

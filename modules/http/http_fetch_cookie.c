@@ -138,7 +138,8 @@ names(struct tw_req *req, struct tw_msg *msg, enum tw_hdr_id id,
 			tw_out_char(&o, delim);
 		tw_out_str(&o, name);
 	}
-	return http_give_str(out, (struct tw_str){ mem, (size_t)(o.p - mem) });
+	return tw_sample_str(
+	    out, TW_STRING, (struct tw_str){ mem, (size_t)(o.p - mem) });
 }
 
 #define COOKIES(prefix, msg, id)                                      \
@@ -146,22 +147,22 @@ names(struct tw_req *req, struct tw_msg *msg, enum tw_hdr_id id,
 	{                                                             \
 		struct tw_str value;                                  \
 		return cookie(msg(req), id, args, cur, &value) &&     \
-		    http_give_str(out, value);                        \
+		    tw_sample_str(out, TW_STRING, value);             \
 	}                                                             \
 	HTTP_FETCH(prefix##_cook_val)                                 \
 	{                                                             \
 		struct tw_str value;                                  \
 		return cookie(msg(req), id, args, cur, &value) &&     \
-		    http_give_int(out, http_number(value));           \
+		    tw_sample_int(out, http_number(value));           \
 	}                                                             \
 	HTTP_FETCH(prefix##_cook_cnt)                                 \
 	{                                                             \
-		HTTP_FETCH_UNUSED;                                    \
-		return http_give_int(out, count(msg(req), id, args)); \
+		TW_GET_UNUSED;                                        \
+		return tw_sample_int(out, count(msg(req), id, args)); \
 	}                                                             \
 	HTTP_FETCH(prefix##_cook_names)                               \
 	{                                                             \
-		HTTP_FETCH_UNUSED;                                    \
+		TW_GET_UNUSED;                                        \
 		return names(req, msg(req), id, args, out);           \
 	}
 

@@ -107,17 +107,17 @@ delim_of(const struct tw_arg_val *args)
 #define HEADS(prefix, msg)                                             \
 	HTTP_FETCH(prefix##_hdrs)                                      \
 	{                                                              \
-		HTTP_FETCH_UNUSED;                                     \
+		TW_GET_UNUSED;                                         \
 		return all(req, msg(req), TEXT, 0, out);               \
 	}                                                              \
 	HTTP_FETCH(prefix##_hdrs_bin)                                  \
 	{                                                              \
-		HTTP_FETCH_UNUSED;                                     \
+		TW_GET_UNUSED;                                         \
 		return all(req, msg(req), BINARY, 0, out);             \
 	}                                                              \
 	HTTP_FETCH(prefix##_hdr_names)                                 \
 	{                                                              \
-		HTTP_FETCH_UNUSED;                                     \
+		TW_GET_UNUSED;                                         \
 		return all(req, msg(req), NAMES, delim_of(args), out); \
 	}
 

@@ -58,7 +58,7 @@ HTTP_FETCH(url_ip)
 	struct tw_str port;
 	const struct tw_str a = authority(tw_req_request(req));
 
-	HTTP_FETCH_UNUSED;
+	TW_GET_UNUSED;
 	if (a.len == 0 || !split_authority(a, host, &port))
 		return false;
 	out->type = TW_IPV4;
@@ -75,14 +75,14 @@ HTTP_FETCH(url_port)
 	uint64_t n;
 	const struct tw_str a = authority(tw_req_request(req));
 
-	HTTP_FETCH_UNUSED;
+	TW_GET_UNUSED;
 	if (a.len == 0 || !split_authority(a, host, &port))
 		return false;
 	if (port.len == 0)
-		return http_give_int(out,
+		return tw_sample_int(out,
 		    strncasecmp(tw_req_request(req)->target.p, "https:", 6) == 0 ? 443
 										 : 80);
-	return tw_str_to_u64(port, &n) && n <= 65535 && http_give_int(out, (int64_t)n);
+	return tw_str_to_u64(port, &n) && n <= 65535 && tw_sample_int(out, (int64_t)n);
 }
 
 /* ---- parameters --------------------------------------------------------- */
@@ -145,14 +145,14 @@ HTTP_FETCH(url_param)
 {
 	struct tw_str value;
 
-	return param(req, args, cur, &value) && http_give_str(out, value);
+	return param(req, args, cur, &value) && tw_sample_str(out, TW_STRING, value);
 }
 
 HTTP_FETCH(url_param_val)
 {
 	struct tw_str value;
 
-	return param(req, args, cur, &value) && http_give_int(out, http_number(value));
+	return param(req, args, cur, &value) && tw_sample_int(out, http_number(value));
 }
 
 /* ---- hashes ------------------------------------------------------------- */
@@ -201,12 +201,12 @@ with_src(struct tw_req *req, uint32_t hash, struct tw_sample *out)
 #define HASH(name, whole)                                       \
 	HTTP_FETCH(name)                                        \
 	{                                                       \
-		HTTP_FETCH_UNUSED;                              \
-		return http_give_int(out, hash_of(req, whole)); \
+		TW_GET_UNUSED;                                  \
+		return tw_sample_int(out, hash_of(req, whole)); \
 	}                                                       \
 	HTTP_FETCH(name##_src)                                  \
 	{                                                       \
-		HTTP_FETCH_UNUSED;                              \
+		TW_GET_UNUSED;                                  \
 		return with_src(req, hash_of(req, whole), out); \
 	}
 

@@ -19,12 +19,10 @@
 #define TLS_AT_CLIENT (TW_AT_ANY & ~TW_AT_CHECK)
 #define TLS_AT_SERVER (TW_AT_RESPONSE | TW_AT_LOG)
 
-typedef bool tls_get_fn(struct tw_req *req, const struct tw_arg_val *args,
-    struct tw_cursor *cur, struct tw_sample *out);
 typedef int tls_check_fn(
     struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err);
 
-#define F(name, args, out, where, check, help) tls_get_fn tls__get_##name;
+#define F(name, args, out, where, check, help) TW_GET_FN(tls__get_##name);
 #include "fetch_cert.def"
 #include "fetch_conn.def"
 #include "fetch_hello.def"
@@ -42,10 +40,7 @@ tls_check_fn tls__check_server_dn;
 tls_check_fn tls__check_grease;
 tls_check_fn tls__check_xxh;
 
-#define TLS_GET(name)                                                           \
-	bool tls__get_##name(struct tw_req *req, const struct tw_arg_val *args, \
-	    struct tw_cursor *cur, struct tw_sample *out)
-#define TLS_UNUSED ((void)req, (void)args, (void)cur, (void)out)
+#define TLS_GET(name) TW_GET_FN(tls__get_##name)
 
 /* Of several exchanges on one connection, each has that one's. */
 static inline struct tls_state *
@@ -94,27 +89,9 @@ tls__server_ssl(struct tw_req *req)
 }
 
 static inline bool
-tls__give_bool(struct tw_sample *out, bool value)
-{
-	out->type = TW_BOOL;
-	out->u.n = value;
-	return true;
-}
-
-static inline bool
-tls__give_int(struct tw_sample *out, int64_t n)
-{
-	out->type = TW_SINT;
-	out->u.n = n;
-	return true;
-}
-
-static inline bool
 tls__give(struct tw_sample *out, enum tw_type type, const void *p, size_t len)
 {
-	out->type = (uint8_t)type;
-	out->u.str = (struct tw_str){ p, len };
-	return p != NULL;
+	return tw_sample_str(out, type, (struct tw_str){ p, len }) && p != NULL;
 }
 
 static inline bool

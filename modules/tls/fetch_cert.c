@@ -135,7 +135,7 @@ give_version(
 {
 	(void)req;
 	(void)args;
-	return tls__give_int(out, X509_get_version(x) + 1);
+	return tw_sample_int(out, X509_get_version(x) + 1);
 }
 
 static bool
@@ -217,7 +217,7 @@ give_chain(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 	TLS_GET(ssl_##side##_##what)                                \
 	{                                                           \
 		X509 *const x = whose##_cert(req);                  \
-		TLS_UNUSED;                                         \
+		TW_GET_UNUSED;                                      \
 		return x != NULL && give_##what(req, x, args, out); \
 	}
 #define ALL(what)            \
@@ -238,13 +238,13 @@ ALL(der)
 
 TLS_GET(ssl_c_chain_der)
 {
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return give_chain(req, tls__client_ssl(req), out);
 }
 
 TLS_GET(ssl_s_chain_der)
 {
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return give_chain(req, tls__server_ssl(req), out);
 }
 
@@ -270,7 +270,7 @@ TLS_GET(ssl_c_san)
 	char *p = NULL;
 	bool done = false;
 
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	if (bio == NULL)
 		return false;
 	if (X509V3_EXT_print(bio, X509_get_ext(x, at), 0, 0) == 1) {
@@ -289,7 +289,7 @@ TLS_GET(ssl_fc_crtname)
 {
 	const struct tls_state *const st = tls__client(req);
 
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return st != NULL && st->cert != NULL && tls__give_z(out, st->cert->path);
 }
 
@@ -297,26 +297,26 @@ TLS_GET(ssl_fc_crtname)
 
 TLS_GET(ssl_c_used)
 {
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return tls__client(req) != NULL &&
-	    tls__give_bool(out, client_cert(req) != NULL);
+	    tw_sample_bool(out, client_cert(req) != NULL);
 }
 
 TLS_GET(ssl_c_verify)
 {
 	const struct tls_state *const st = tls__client(req);
 
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return st != NULL && st->established &&
-	    tls__give_int(out, SSL_get_verify_result(st->ssl));
+	    tw_sample_int(out, SSL_get_verify_result(st->ssl));
 }
 
 #define VERIFIED(name, field)                                        \
 	TLS_GET(name)                                                \
 	{                                                            \
 		const struct tls_state *const st = tls__client(req); \
-		TLS_UNUSED;                                          \
-		return st != NULL && tls__give_int(out, st->field);  \
+		TW_GET_UNUSED;                                       \
+		return st != NULL && tw_sample_int(out, st->field);  \
 	}
 
 VERIFIED(ssl_c_err, crt_err)

@@ -22,13 +22,13 @@ tls__check_npn(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 
 TLS_GET(ssl_fc_npn)
 {
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return false;
 }
 
 TLS_GET(ssl_bc_npn)
 {
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return false;
 }
 
@@ -37,13 +37,13 @@ TLS_GET(ssl_bc_npn)
 	TLS_GET(ssl_fc_##what)                                    \
 	{                                                         \
 		SSL *const ssl = tls__client_ssl(req);            \
-		TLS_UNUSED;                                       \
+		TW_GET_UNUSED;                                    \
 		return ssl != NULL && give_##what(req, ssl, out); \
 	}                                                         \
 	TLS_GET(ssl_bc_##what)                                    \
 	{                                                         \
 		SSL *const ssl = tls__server_ssl(req);            \
-		TLS_UNUSED;                                       \
+		TW_GET_UNUSED;                                    \
 		return ssl != NULL && give_##what(req, ssl, out); \
 	}
 
@@ -69,7 +69,7 @@ give_alg_keysize(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 	int alg = 0;
 
 	(void)req;
-	return c != NULL && SSL_CIPHER_get_bits(c, &alg) > 0 && tls__give_int(out, alg);
+	return c != NULL && SSL_CIPHER_get_bits(c, &alg) > 0 && tw_sample_int(out, alg);
 }
 
 static bool
@@ -79,7 +79,7 @@ give_use_keysize(struct tw_req *req, SSL *ssl, struct tw_sample *out)
 	const int bits = c == NULL ? 0 : SSL_CIPHER_get_bits(c, NULL);
 
 	(void)req;
-	return bits > 0 && tls__give_int(out, bits);
+	return bits > 0 && tw_sample_int(out, bits);
 }
 
 static bool
@@ -191,32 +191,32 @@ BOTH(unique_id)
 
 TLS_GET(ssl_bc)
 {
-	TLS_UNUSED;
-	return tls__give_bool(out, tls__server_ssl(req) != NULL);
+	TW_GET_UNUSED;
+	return tw_sample_bool(out, tls__server_ssl(req) != NULL);
 }
 
 TLS_GET(ssl_fc_is_resumed)
 {
 	SSL *const ssl = tls__client_ssl(req);
 
-	TLS_UNUSED;
-	return tls__give_bool(out, ssl != NULL && SSL_session_reused(ssl));
+	TW_GET_UNUSED;
+	return tw_sample_bool(out, ssl != NULL && SSL_session_reused(ssl));
 }
 
 TLS_GET(ssl_bc_is_resumed)
 {
 	SSL *const ssl = tls__server_ssl(req);
 
-	TLS_UNUSED;
-	return tls__give_bool(out, ssl != NULL && SSL_session_reused(ssl));
+	TW_GET_UNUSED;
+	return tw_sample_bool(out, ssl != NULL && SSL_session_reused(ssl));
 }
 
 TLS_GET(ssl_fc_has_sni)
 {
 	SSL *const ssl = tls__client_ssl(req);
 
-	TLS_UNUSED;
-	return tls__give_bool(out,
+	TW_GET_UNUSED;
+	return tw_sample_bool(out,
 	    ssl != NULL && SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL);
 }
 
@@ -224,24 +224,24 @@ TLS_GET(ssl_fc_has_crt)
 {
 	const struct tls_state *const st = tls__client(req);
 
-	TLS_UNUSED;
-	return st != NULL && st->established && tls__give_bool(out, st->crt_seen);
+	TW_GET_UNUSED;
+	return st != NULL && st->established && tw_sample_bool(out, st->crt_seen);
 }
 
 TLS_GET(ssl_fc_has_early)
 {
 	const struct tls_state *const st = tls__client(req);
 
-	TLS_UNUSED;
-	return st != NULL && tls__give_bool(out, tls__early(st));
+	TW_GET_UNUSED;
+	return st != NULL && tw_sample_bool(out, tls__early(st));
 }
 
 TLS_GET(ssl_fc_early_rcvd)
 {
 	const struct tls_state *const st = tls__client(req);
 
-	TLS_UNUSED;
-	return tls__give_bool(out, st != NULL && st->early_ever);
+	TW_GET_UNUSED;
+	return tw_sample_bool(out, st != NULL && st->early_ever);
 }
 
 /* --- errors --- */
@@ -261,15 +261,15 @@ TLS_GET(ssl_fc_err)
 {
 	const struct tls_state *const st = tls__client(req);
 
-	TLS_UNUSED;
-	return st != NULL && tls__give_int(out, (int64_t)st->ssl_err);
+	TW_GET_UNUSED;
+	return st != NULL && tw_sample_int(out, (int64_t)st->ssl_err);
 }
 
 TLS_GET(ssl_fc_err_str)
 {
 	const struct tls_state *const st = tls__client(req);
 
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return st != NULL && give_err_str(req, st->ssl_err, out);
 }
 
@@ -277,12 +277,12 @@ TLS_GET(ssl_bc_err)
 {
 	const struct tls_server_seen s = tls__server(req);
 
-	TLS_UNUSED;
-	return s.ssl != NULL && tls__give_int(out, (int64_t)s.err);
+	TW_GET_UNUSED;
+	return s.ssl != NULL && tw_sample_int(out, (int64_t)s.err);
 }
 
 TLS_GET(ssl_bc_err_str)
 {
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	return give_err_str(req, tls__server(req).err, out);
 }

@@ -87,7 +87,7 @@ give_part(struct tw_req *req, enum tls_hello_part part, const struct tw_arg_val 
 #define PART(name, id)                                            \
 	TLS_GET(ssl_fc_##name)                                    \
 	{                                                         \
-		TLS_UNUSED;                                       \
+		TW_GET_UNUSED;                                    \
 		return give_part(req, TLS_HELLO_##id, args, out); \
 	}
 
@@ -105,7 +105,7 @@ TLS_GET(ssl_fc_cipherlist_hex)
 	char *const mem =
 	    s.p == NULL ? NULL : tw_arena_try(tw_req_arena(req), 2 * s.len + 1);
 
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	for (size_t i = 0; mem != NULL && i < s.len; i++) {
 		mem[2 * i] = digits[(unsigned char)s.p[i] >> 4];
 		mem[2 * i + 1] = digits[s.p[i] & 15];
@@ -123,7 +123,7 @@ TLS_GET(ssl_fc_cipherlist_str)
 	char *const mem = s.p == NULL ? NULL : tw_arena_try(tw_req_arena(req), room);
 	struct tw_out o = tw_out_of(mem, room);
 
-	TLS_UNUSED;
+	TW_GET_UNUSED;
 	for (size_t i = 0; mem != NULL && i + 1 < s.len; i += 2) {
 		const unsigned char *const id = (const unsigned char *)s.p + i;
 		const SSL_CIPHER *const c = SSL_CIPHER_find(ssl, id);
@@ -142,14 +142,14 @@ TLS_GET(ssl_fc_cipherlist_xxh)
 {
 	const struct tls_hello *const h = hello_of(req);
 
-	TLS_UNUSED;
-	return h != NULL && h->hashed && tls__give_int(out, h->xxh);
+	TW_GET_UNUSED;
+	return h != NULL && h->hashed && tw_sample_int(out, h->xxh);
 }
 
 TLS_GET(ssl_fc_protocol_hello_id)
 {
 	const struct tls_hello *const h = hello_of(req);
 
-	TLS_UNUSED;
-	return h != NULL && tls__give_int(out, h->version);
+	TW_GET_UNUSED;
+	return h != NULL && tw_sample_int(out, h->version);
 }

@@ -18,12 +18,12 @@ give(const struct tls_keys *keys, enum tls_key id, struct tw_sample *out)
 	TLS_GET(ssl_fc_##name)                                          \
 	{                                                               \
 		const struct tls_state *const st = tls__client(req);    \
-		TLS_UNUSED;                                             \
+		TW_GET_UNUSED;                                          \
 		return st != NULL && give(st->keys, TLS_KEY_##id, out); \
 	}                                                               \
 	TLS_GET(ssl_bc_##name)                                          \
 	{                                                               \
-		TLS_UNUSED;                                             \
+		TW_GET_UNUSED;                                          \
 		return give(tls__server(req).keys, TLS_KEY_##id, out);  \
 	}
 
