@@ -173,4 +173,20 @@ lang_parse(const void *text, size_t len, struct tw_report *report,
 	return rc;
 }
 
+static inline int
+lang_setup(void **state)
+{
+	(void)state;
+	lang_register();
+	return 0;
+}
+
+static inline int
+lang_teardown(void **state)
+{
+	(void)state;
+	tw__registry_clear();
+	return 0;
+}
+
 #endif

@@ -331,4 +331,22 @@ talk(struct side *a, struct side *b, size_t step)
 	free(m);
 }
 
+static struct h2_worker wk;
+
+static inline int
+wk_setup(void **state)
+{
+	(void)state;
+	h2_worker_init(&wk);
+	return 0;
+}
+
+static inline int
+wk_teardown(void **state)
+{
+	(void)state;
+	h2_worker_fini(&wk);
+	return 0;
+}
+
 #endif

@@ -8,7 +8,6 @@
 
 #include "h2_help.h"
 
-static struct h2_worker wk;
 static struct bytes b;
 
 static struct side *
@@ -354,22 +353,6 @@ answers_taken(void **state)
 	side_free(t);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	h2_worker_init(&wk);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	h2_worker_fini(&wk);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -386,5 +369,5 @@ main(void)
 		cmocka_unit_test(answers_taken),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, wk_setup, wk_teardown);
 }

@@ -8,7 +8,6 @@
 
 #include "h2_help.h"
 
-static struct h2_worker wk;
 static struct bytes b;
 static char page[200000];
 
@@ -441,22 +440,6 @@ glitches(void **state)
 	side_free(sv);
 }
 
-static int
-setup(void **state)
-{
-	(void)state;
-	h2_worker_init(&wk);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	h2_worker_fini(&wk);
-	return 0;
-}
-
 int
 main(void)
 {
@@ -475,5 +458,5 @@ main(void)
 		cmocka_unit_test(glitches),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, wk_setup, wk_teardown);
 }

@@ -14,22 +14,6 @@
 
 #include "conf_lang.h"
 
-static int
-setup(void **state)
-{
-	(void)state;
-	lang_register();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	tw__registry_clear();
-	return 0;
-}
-
 static void
 test_find(void **state)
 {
@@ -199,5 +183,5 @@ main(void)
 		cmocka_unit_test(test_many_words_are_found),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, lang_setup, lang_teardown);
 }

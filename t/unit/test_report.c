@@ -17,22 +17,6 @@
 
 #include "conf_lang.h"
 
-static int
-setup(void **state)
-{
-	(void)state;
-	lang_register();
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	tw__registry_clear();
-	return 0;
-}
-
 /* "[ALERT]    (123) : config : x" becomes "A x", "[WARNING]..." "W x". */
 static void
 shorten(char *text)
@@ -343,5 +327,5 @@ main(void)
 		cmocka_unit_test(test_dump),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, lang_setup, lang_teardown);
 }

@@ -16,10 +16,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <openssl/ec.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 
+#include "tls_help.h"
 #include "../../modules/tls/certs.h"
 #include "core/run/gen.h"
 
@@ -28,34 +27,6 @@ static struct tw_self self;
 static struct tw_gen *gen;
 static struct tls_bind tb;
 static char dir[] = "/tmp/tw-certs-XXXXXX";
-
-/* The text of a self-signed certificate of `cn` with its key. */
-static struct tw_str
-make_pem(const char *cn)
-{
-	static char mem[8192];
-	EVP_PKEY *const key = EVP_EC_gen("P-256");
-	X509 *const x = X509_new();
-	BIO *const bio = BIO_new(BIO_s_mem());
-	X509_NAME *const name = X509_get_subject_name(x);
-
-	X509_set_version(x, 2);
-	X509_gmtime_adj(X509_getm_notBefore(x), -60);
-	X509_gmtime_adj(X509_getm_notAfter(x), 3600);
-	X509_NAME_add_entry_by_txt(
-	    name, "CN", MBSTRING_ASC, (const unsigned char *)cn, -1, -1, 0);
-	X509_set_issuer_name(x, name);
-	X509_set_pubkey(x, key);
-	assert_true(X509_sign(x, key, EVP_sha256()) > 0);
-	PEM_write_bio_X509(bio, x);
-	PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-	const int len = BIO_read(bio, mem, sizeof(mem) - 1);
-	mem[len] = '\0';
-	BIO_free(bio);
-	X509_free(x);
-	EVP_PKEY_free(key);
-	return (struct tw_str){ mem, (size_t)len };
-}
 
 static const char *
 path_of(const char *name)
@@ -91,7 +62,7 @@ setup(void **state)
 	gen->magic = TW_GEN_MAGIC;
 	gen->conf.arena = tw_arena_new(0);
 	gen->block = tw_arena_zalloc(gen->conf.arena, sizeof(struct tls_gen));
-	write_file("a.pem", make_pem("a.test"));
+	write_file("a.pem", make_pem("a.test", true, NULL));
 	snprintf(list, sizeof(list), "%s/a.pem\n", dir);
 	write_file("list", tw_str_of(list));
 	src.name = tw_arena_strdup(gen->conf.arena, path_of("list"));
@@ -181,7 +152,8 @@ shown(const char *name)
 static void
 publish(const char *name, const char *cn)
 {
-	struct tls_cert *const c = tls__cert_parse(path_of(name), make_pem(cn), &err);
+	struct tls_cert *const c =
+	    tls__cert_parse(path_of(name), make_pem(cn, true, NULL), &err);
 
 	assert_non_null(c);
 	assert_int_equal(tls__cert_publish(gen, c, &err), 0);
