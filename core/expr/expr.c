@@ -57,6 +57,19 @@ tw__expr_add_convs(const struct tw_conv *table, struct tw_err *err)
 	return tw_err_set(err, "too many tables of converters");
 }
 
+#define FETCH_NAME_MAX 64
+
+/* out: word. returns: false: no name is as long. */
+static bool
+name_is_word(struct tw_str name, char word[FETCH_NAME_MAX])
+{
+	if (name.len >= FETCH_NAME_MAX)
+		return false;
+	memcpy(word, name.p, name.len);
+	word[name.len] = '\0';
+	return true;
+}
+
 const struct tw_fetch *
 tw__expr_find_fetch(struct tw_str name)
 {
@@ -64,13 +77,9 @@ tw__expr_find_fetch(struct tw_str name)
 		for (const struct tw_fetch *f = fetch_tables[i]; f->name; f++)
 			if (tw_str_eq(name, tw_str_of(f->name)))
 				return f;
-	char word[64];
-	if (name.len >= sizeof(word))
-		return NULL;
-	memcpy(word, name.p, name.len);
-	word[name.len] = '\0';
 	const struct tw_self *owner;
-	return tw__module_find_fetch(word, &owner);
+	char word[FETCH_NAME_MAX];
+	return name_is_word(name, word) ? tw__module_find_fetch(word, &owner) : NULL;
 }
 
 const struct tw_conv *
@@ -80,13 +89,9 @@ tw__expr_find_conv(struct tw_str name)
 		for (const struct tw_conv *c = conv_tables[i]; c->name; c++)
 			if (tw_str_eq(name, tw_str_of(c->name)))
 				return c;
-	char word[64];
-	if (name.len >= sizeof(word))
-		return NULL;
-	memcpy(word, name.p, name.len);
-	word[name.len] = '\0';
 	const struct tw_self *owner;
-	return tw__module_find_conv(word, &owner);
+	char word[FETCH_NAME_MAX];
+	return name_is_word(name, word) ? tw__module_find_conv(word, &owner) : NULL;
 }
 
 TW__TABLES_AT(tw__expr_fetch_at, tw_fetch, fetch_tables, fetches)

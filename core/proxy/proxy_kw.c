@@ -47,6 +47,15 @@ tw__kw_ignored(struct tw_line *ln)
 	    tw__proxy_type(px), px->name, backend ? "frontend" : "backend", hint);
 }
 
+/* As HAProxy says it. */
+int
+tw_set_ignored(struct tw_line *ln)
+{
+	return tw_line_warn(ln, -1,
+	    "'%s' ignored because frontend '%s' has no backend capability",
+	    ln->kw->word, tw_proxy_name(ln->proxy));
+}
+
 static int
 server_misplaced(struct tw_line *ln)
 {

@@ -124,6 +124,13 @@ TW_API int tw_set_ms(struct tw_line *ln);   /* uint32_t, ms; bare number: ms */
 TW_API int tw_set_uint(struct tw_line *ln); /* uint32_t, min..max */
 TW_API int tw_set_size(struct tw_line *ln); /* uint64_t, bytes; k, m, g */
 TW_API int tw_set_str(struct tw_line *ln);  /* const char *; gen arena */
+/* Has no effect: for words of backends where a frontend says them. */
+TW_API int tw_set_ignored(struct tw_line *ln);
+#define TW_KW_IGNORED(text)                                                     \
+	{                                                                       \
+		.word = text, .scopes = TW_SC_FRONTEND, .max_args = -1,         \
+		.set = tw_set_ignored, .help = "Ignored here, with a warning." \
+	}
 
 /** tw_parse_ms - "30s", "500ms", "2m"; a bare number counts `unit_us`
  * microseconds each. returns: 0, or -1 with err. source: HAProxy's manual 2.5. */

@@ -22,6 +22,10 @@ struct tw_server *roundrobin_pick(void *state, const void *conf,
 
 struct tw_server *roundrobin_pick_message(void *state, const void *conf,
     struct tw_str message);
+/** balance_turn - the server that is next in a ring of n, without those that have no
+ * room. in, out: at, turns given so far. returns: NULL: none has. */
+struct tw_server *balance_turn(struct tw_server *const *ring, uint64_t n,
+    _Atomic uint64_t *at, struct tw_req *req);
 
 void *leastconn_build(const struct tw_choice *choices, int n,
     const void *conf, const void *old);

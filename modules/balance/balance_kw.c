@@ -115,21 +115,6 @@ set_hash_key(struct tw_line *ln)
 	    &((struct balance_server *)ln->state)->point);
 }
 
-/* In a section without servers, as HAProxy says it. */
-static int
-balance_ignored(struct tw_line *ln)
-{
-	return tw_line_warn(ln, -1,
-	    "'%s' ignored because frontend '%s' has no backend capability",
-	    ln->kw->word, tw_proxy_name(ln->proxy));
-}
-
-#define IGNORED(text)                                                           \
-	{                                                                       \
-		.word = text, .scopes = TW_SC_FRONTEND, .max_args = -1,         \
-		.set = balance_ignored, .help = "Ignored here, with a warning." \
-	}
-
 const struct tw_kw balance_keywords[] = {
 	{ .word = "hash-type",
 	    .scopes = TW_SC_BE,
@@ -177,9 +162,9 @@ const struct tw_kw balance_keywords[] = {
 	    .help = "What places the server on the ring of 'hash-type consistent': "
 		    "its number, its address, or both address and port.",
 	    .def = "id" },
-	IGNORED("hash-type"),
-	IGNORED("hash-balance-factor"),
-	IGNORED("hash-preserve-affinity"),
-	IGNORED("persist"),
+	TW_KW_IGNORED("hash-type"),
+	TW_KW_IGNORED("hash-balance-factor"),
+	TW_KW_IGNORED("hash-preserve-affinity"),
+	TW_KW_IGNORED("persist"),
 	{ .word = NULL },
 };

@@ -142,23 +142,29 @@ roundrobin_pick_message(void *state, const void *conf, struct tw_str message)
 }
 
 struct tw_server *
-roundrobin_pick(void *state, const void *conf, struct tw_req *req)
+balance_turn(
+    struct tw_server *const *ring, uint64_t n, _Atomic uint64_t *at, struct tw_req *req)
 {
-	struct state *s = state;
-	const uint64_t at = atomic_fetch_add_explicit(&s->at, 1, memory_order_relaxed);
-
+	const uint64_t turn = atomic_fetch_add_explicit(at, 1, memory_order_relaxed);
 	const struct tw_server *const avoid = tw_req_avoid(req);
 
-	(void)conf;
-	for (uint64_t skipped = 0; skipped < s->n; skipped++) {
-		struct tw_server *srv = s->turn[(at + skipped) % s->n];
+	for (uint64_t skipped = 0; skipped < n; skipped++) {
+		struct tw_server *srv = ring[(turn + skipped) % n];
 
 		if (srv == avoid || !tw_server_has_room(srv))
 			continue;
 		if (skipped > 0)
-			atomic_fetch_add_explicit(
-			    &s->at, skipped, memory_order_relaxed);
+			atomic_fetch_add_explicit(at, skipped, memory_order_relaxed);
 		return srv;
 	}
 	return NULL;
+}
+
+struct tw_server *
+roundrobin_pick(void *state, const void *conf, struct tw_req *req)
+{
+	struct state *s = state;
+
+	(void)conf;
+	return balance_turn(s->turn, s->n, &s->at, req);
 }

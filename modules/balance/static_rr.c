@@ -47,20 +47,7 @@ struct tw_server *
 static_rr_pick(void *state, const void *conf, struct tw_req *req)
 {
 	struct state *s = state;
-	const struct hash_map *map = s->map;
-	const uint64_t at = atomic_fetch_add_explicit(&s->at, 1, memory_order_relaxed);
-	const struct tw_server *const avoid = tw_req_avoid(req);
 
 	(void)conf;
-	for (uint32_t skipped = 0; skipped < map->n; skipped++) {
-		struct tw_server *srv = map->at[(at + skipped) % map->n];
-
-		if (srv == avoid || !tw_server_has_room(srv))
-			continue;
-		if (skipped > 0)
-			atomic_fetch_add_explicit(
-			    &s->at, skipped, memory_order_relaxed);
-		return srv;
-	}
-	return NULL;
+	return balance_turn(s->map->at, s->map->n, &s->at, req);
 }

@@ -205,21 +205,6 @@ cookie_set_key(struct tw_line *ln)
 	return 0;
 }
 
-/* In a section without servers, as HAProxy says it. */
-static int
-cookie_ignored(struct tw_line *ln)
-{
-	return tw_line_warn(ln, -1,
-	    "'%s' ignored because frontend '%s' has no backend capability",
-	    ln->kw->word, tw_proxy_name(ln->proxy));
-}
-
-#define IGNORED(text)                                                          \
-	{                                                                      \
-		.word = text, .scopes = TW_SC_FRONTEND, .max_args = -1,        \
-		.set = cookie_ignored, .help = "Ignored here, with a warning." \
-	}
-
 const struct tw_kw tw__cookie_keywords[] = {
 	{ .word = "cookie",
 	    .scopes = TW_SC_BE,
@@ -249,7 +234,7 @@ const struct tw_kw tw__cookie_keywords[] = {
 	    .set = cookie_set_value,
 	    .usage = "<value>",
 	    .help = "The server's value in the backend's cookie." },
-	IGNORED("cookie"),
-	IGNORED("dynamic-cookie-key"),
+	TW_KW_IGNORED("cookie"),
+	TW_KW_IGNORED("dynamic-cookie-key"),
 	{ .word = NULL },
 };

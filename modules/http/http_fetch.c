@@ -145,23 +145,6 @@ struct walk {
 	uint64_t pos; /* in its value */
 };
 
-/* Where the value that begins at p ends: at a comma that is not quoted. */
-static const char *
-value_end(const char *p, const char *end)
-{
-	bool quoted = false;
-
-	for (; p < end; p++) {
-		if (quoted && *p == '\\' && p + 1 < end)
-			p++;
-		else if (*p == '"')
-			quoted = !quoted;
-		else if (*p == ',' && !quoted)
-			break;
-	}
-	return p;
-}
-
 static bool
 walk_next(struct walk *w, struct tw_str *value)
 {
@@ -174,7 +157,7 @@ walk_next(struct walk *w, struct tw_str *value)
 			continue;
 		const char *p = h->value + w->pos;
 		const char *end = h->value + h->value_len;
-		const char *stop = w->full ? end : value_end(p, end);
+		const char *stop = w->full ? end : http_item_end(p, end, ',');
 
 		w->pos = (uint64_t)(stop - h->value) + 1;
 		*value = tw_str_trim((struct tw_str){ p, (size_t)(stop - p) });

@@ -61,6 +61,23 @@ struct http_params {
 /** http_params_next - the next of that name (empty: of any). out: value. */
 bool http_params_next(struct http_params *ps, struct tw_str name, struct tw_str *value);
 
+/* Where the item of a list ends that begins at p: at a `delim` that is not quoted. */
+static inline const char *
+http_item_end(const char *p, const char *end, char delim)
+{
+	bool quoted = false;
+
+	for (; p < end; p++) {
+		if (quoted && *p == '\\' && p + 1 < end)
+			p++;
+		else if (*p == '"')
+			quoted = !quoted;
+		else if (*p == delim && !quoted)
+			break;
+	}
+	return p;
+}
+
 /* The number that text begins with, 0: none; too large ones are the largest. */
 static inline int64_t
 http_number(struct tw_str s)

@@ -19,23 +19,6 @@ struct jar {
 	size_t pos;           /* in its value */
 };
 
-/* Where a pair ends: at a semicolon that is not quoted. */
-static const char *
-pair_end(const char *p, const char *end)
-{
-	bool quoted = false;
-
-	for (; p < end; p++) {
-		if (quoted && *p == '\\' && p + 1 < end)
-			p++;
-		else if (*p == '"')
-			quoted = !quoted;
-		else if (*p == ';' && !quoted)
-			break;
-	}
-	return p;
-}
-
 static bool
 split_pair(struct tw_str pair, struct tw_str *name, struct tw_str *value)
 {
@@ -62,7 +45,7 @@ next_pair(struct jar *j, struct tw_str *name, struct tw_str *value)
 		}
 		const char *const p = j->field->value + j->pos;
 		const char *const end = j->field->value + j->field->value_len;
-		const char *const stop = pair_end(p, end);
+		const char *const stop = http_item_end(p, end, ';');
 		j->pos = j->id == TW_H_SET_COOKIE
 		    ? j->field->value_len
 		    : (size_t)(stop - j->field->value) + 1;

@@ -268,8 +268,11 @@ kept(struct tw_req *req, const char *mem, const struct tw_out *o)
 	return tw_req_copy(req, s);
 }
 
+typedef bool expand_fn(const struct tw_regex *re, struct tw_str subject,
+    struct tw_str by, struct tw_out *out);
+
 static enum tw_act
-run_replace_header(struct tw_req *req, const struct tw_action_call *call)
+replace(struct tw_req *req, const struct tw_action_call *call, expand_fn *expand)
 {
 	static __thread char mem[VALUE_MAX];
 	const struct header *const h = call->conf;
@@ -282,7 +285,7 @@ run_replace_header(struct tw_req *req, const struct tw_action_call *call)
 	while ((hdr = tw_msg_find(msg, h->name, hdr)) != NULL) {
 		struct tw_out o = tw_out_of(mem, sizeof(mem));
 
-		if (!tw_regex_expand(h->re, tw_hdr_value(hdr), by, &o))
+		if (!expand(h->re, tw_hdr_value(hdr), by, &o))
 			continue;
 		const struct tw_str value = kept(req, mem, &o);
 		if (value.p == NULL)
@@ -294,27 +297,15 @@ run_replace_header(struct tw_req *req, const struct tw_action_call *call)
 }
 
 static enum tw_act
+run_replace_header(struct tw_req *req, const struct tw_action_call *call)
+{
+	return replace(req, call, tw_regex_expand);
+}
+
+static enum tw_act
 run_replace_value(struct tw_req *req, const struct tw_action_call *call)
 {
-	static __thread char mem[VALUE_MAX];
-	const struct header *const h = call->conf;
-	struct tw_msg *const msg = header_message(req, call->rules);
-	const struct tw_str by = text_make(req, &h->value);
-	struct tw_hdr *hdr = NULL;
-
-	if (by.p == NULL)
-		return TW_ACT_ERROR;
-	while ((hdr = tw_msg_find(msg, h->name, hdr)) != NULL) {
-		struct tw_out o = tw_out_of(mem, sizeof(mem));
-
-		if (!tw_regex_expand_list(h->re, tw_hdr_value(hdr), by, &o))
-			continue;
-		const struct tw_str value = kept(req, mem, &o);
-		if (value.p == NULL)
-			return TW_ACT_ERROR;
-		tw_msg_set_value(msg, hdr, value);
-	}
-	return TW_ACT_NEXT;
+	return replace(req, call, tw_regex_expand_list);
 }
 
 /* ---- set-status --------------------------------------------------------- */
