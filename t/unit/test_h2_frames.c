@@ -10,7 +10,6 @@
 
 #include "h2_help.h"
 
-
 /* A server behind the preface, and what it said until now thrown away. */
 static struct side *
 server(struct bytes *b)
