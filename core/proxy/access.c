@@ -328,14 +328,20 @@ tw_server_transport(const struct tw_server *srv, void **conf)
 	return srv->transport_is_spare ? NULL : srv->own_transport;
 }
 
+void
+tw_server_leave_idle(struct tw_server *srv)
+{
+	TW_CHECK_MAGIC(srv, TW_SERVER_MAGIC);
+	atomic_store(&srv->epoch, atomic_fetch_add(&srv->live->epoch, 1) + 1);
+}
+
 bool
 tw_server_switch_transport(struct tw_server *srv, bool on)
 {
 	if (srv->own_transport == NULL)
 		return false;
 	atomic_store(&srv->transport, on ? srv->own_transport : NULL);
-	/* idle connections began otherwise */
-	atomic_store(&srv->epoch, atomic_fetch_add(&srv->live->epoch, 1) + 1);
+	tw_server_leave_idle(srv); /* they began otherwise */
 	return true;
 }
 

@@ -77,4 +77,8 @@ TW_API const char *tw_server_guid(const struct tw_server *srv);
 TW_API const char *tw_server_parse_weight(
     const struct tw_server *srv, const char *word, uint32_t *weight);
 
+/** tw_server_leave_idle - connections to it that exist are not used for requests to
+ * come: they began otherwise than it is now. context: control. */
+TW_API void tw_server_leave_idle(struct tw_server *srv);
+
 #endif

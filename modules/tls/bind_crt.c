@@ -37,10 +37,13 @@ tls__certs_begin(struct tw_gen *gen)
 {
 	struct tls_gen *const g = tls_gen_of(gen);
 
+	if (g->store != NULL)
+		return g->store_rc;
 	g->store = tls__store_new();
 	g->shared = tls__shared_new();
 	tw_arena_at_end(tw_gen_arena(gen), store_drop, g);
-	return tls__crt_stores_load(gen);
+	g->store_rc = tls__crt_stores_load(gen);
+	return g->store_rc;
 }
 
 static void

@@ -95,12 +95,12 @@ struct tls_list *tls__list_find(struct tw_gen *gen, const char *name);
 /** tls__line_uses - the bind line shows certificates of the list. */
 bool tls__line_uses(const struct tls_certs *line, const struct tls_list *list);
 
-/** tls__cert_publish - puts it under its name: in the store, and in each line
- * that shows what had the name before. Handshakes that have begun end with what
+/** tls__cert_publish - puts it under its name: in the store, and in each bind line
+ * and server that shows what had the name before. Handshakes that have begun end with what
  * they began with. in: cert, takes the reference, in any case. returns: -1 with
  * err: nothing is changed. */
 int tls__cert_publish(struct tw_gen *gen, struct tls_cert *cert, struct tw_err *err);
-/** tls__cert_is_used - an entry of a list has it. */
+/** tls__cert_is_used - an entry of a list has it, or a server. */
 bool tls__cert_is_used(struct tw_gen *gen, const struct tls_cert *cert);
 /** tls__list_add - one more line of a crt-list, or file of a directory, in each
  * bind line that uses it. in: text, "FILE [options] filters", changed; FILE is in
@@ -137,7 +137,8 @@ bool tls__entry_is_default(const struct tls_entry *e);
 int tls__variant_get(struct tls_certs *line, const struct tls_entry *e,
     const struct tls_variant **variant, struct tw_err *err);
 /** tls__certs_begin - the generation's store, with what is loaded before any line:
- * issuers-chain-path, crt-store. context: check(). */
+ * issuers-chain-path, crt-store. Only the first call does; another module's check()
+ * may need it before ours. returns: -1: it was reported. context: check(). */
 int tls__certs_begin(struct tw_gen *gen);
 /** tls__cert_complete - its chain, before others see it: issuers-chain-path,
  * ssl-skip-self-issued-ca. */

@@ -13,6 +13,7 @@
 
 #include "certs.h"
 #include "crt_list.h"
+#include "server.h"
 
 bool
 tls__line_uses(const struct tls_certs *line, const struct tls_list *list)
@@ -38,7 +39,7 @@ tls__cert_is_used(struct tw_gen *gen, const struct tls_cert *cert)
 	for (const struct tls_list *l = tls__lists(gen); l != NULL; l = l->next)
 		if (list_has(l, cert))
 			return true;
-	return false;
+	return tls__servers_showing(gen, cert) > 0;
 }
 
 /* --- new tables --- */
@@ -130,9 +131,13 @@ tls__cert_publish(struct tw_gen *gen, struct tls_cert *cert, struct tw_err *err)
 
 	if (old == NULL)
 		return 0;
+	int rc = tls__servers_try(gen, old, cert, err);
 	swap_entries(gen, old, cert);
-	const int rc = change_lines(gen, is_with_cert, cert, err);
-	if (rc < 0) { /* as it was */
+	if (rc == 0)
+		rc = change_lines(gen, is_with_cert, cert, err);
+	if (rc == 0)
+		tls__servers_show(gen, old, cert);
+	else { /* as it was */
 		swap_entries(gen, cert, old);
 		TW_ASSERT(tls__store_set(store, old) == cert);
 		old = cert;

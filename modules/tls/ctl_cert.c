@@ -19,6 +19,7 @@
 
 #include "ctl.h"
 #include "expiry.h"
+#include "server.h"
 
 static struct tls_cert *changed; /* owns; NULL: no transaction */
 static char **empties;           /* owns: names without a certificate */
@@ -412,6 +413,7 @@ commit(int *shown, struct tw_err *err)
 	struct tls_cert *const old = tls__store_find(tls__store_of(gen), changed->path);
 	struct tls_cert *next;
 	enum tls_ocsp_mode mode;
+	int n_lines;
 
 	if (changed->leaf == NULL || changed->key == NULL)
 		return tw_err_set(err,
@@ -428,14 +430,15 @@ commit(int *shown, struct tw_err *err)
 		tls__cert_unref(&next);
 		return -1;
 	}
-	*shown = old == NULL ? 0 : count_shown(old);
+	n_lines = old == NULL ? 0 : count_shown(old);
+	*shown = old == NULL ? 0 : n_lines + tls__servers_showing(gen, old);
 	mode = mode_of(next);
 	tls__cert_ref(next);
 	if (tls__cert_publish(gen, next, err) < 0) {
 		tls__cert_unref(&next);
 		return -1;
 	}
-	if (*shown > 0 && set_staple(gen, next, mode, err) < 0)
+	if (n_lines > 0 && set_staple(gen, next, mode, err) < 0)
 		tw_log(TW_WARNING, "%s: %s", next->path, err->text);
 	tls__cert_unref(&next);
 	tls__expiry_renew(gen);

@@ -10,12 +10,12 @@
 #include <tideway/expr.h>
 #include <tideway/proto.h>
 
+#include "certs.h"
 #include "server.h"
-#include "store.h"
 
 static _Atomic uint64_t serials;
 
-/* --- the file's parts --- */
+/* --- its words --- */
 
 /* source: HAProxy's words */
 static int
@@ -42,23 +42,10 @@ verify_choose(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err)
 	    "@system-ca'.");
 }
 
-static int
-certificate_use(struct tls_server *ts, struct tw_err *err)
+void
+tls__server_serial(struct tls_server *ts)
 {
-	static const struct tls_load how = { .extras = TLS_EXTRA_KEY };
-	struct tls_cert *cert;
-	int rc = 0;
-
-	if (ts->crt == NULL)
-		return 0;
-	cert = tls__cert_load(ts->crt, &how, err);
-	if (cert == NULL)
-		return -1;
-	if (SSL_CTX_use_cert_and_key(
-		ts->side.ctx, cert->leaf, cert->key, cert->chain, 1) != 1)
-		rc = tls__ssl_error(err, "unable to use certificate from", cert->path);
-	tls__cert_unref(&cert);
-	return rc;
+	atomic_store(&ts->serial, atomic_fetch_add(&serials, 1) + 1);
 }
 
 /* --- protocols --- */
@@ -153,8 +140,9 @@ context_make(struct tw_server *srv, struct tw_err *err)
 
 	if (ts->side.ctx != NULL)
 		return 0;
+	(void)tls__certs_begin(gen); /* our check() asks again */
 	ts->srv = srv;
-	ts->serial = atomic_fetch_add(&serials, 1) + 1;
+	tls__server_serial(ts);
 	ts->side.gen = gen;
 	ts->side.opts = &ts->opts;
 	ts->side.server = ts;
@@ -166,7 +154,7 @@ context_make(struct tw_server *srv, struct tw_err *err)
 		return -1;
 	tls__ctx_keep(gen, ts->side.ctx);
 	tls__server_hooks(ts->side.ctx, ts);
-	return certificate_use(ts, err);
+	return tls__server_crt_use(gen, ts, err);
 }
 
 int

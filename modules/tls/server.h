@@ -13,7 +13,8 @@
 struct tls_server {
 	struct tls_opts opts;   /* first: the setters write here */
 	struct tls_side side;   /* ctx NULL: nobody needs one */
-	uint64_t serial;        /* tells its sessions from all others' */
+	/* shared: tells its sessions from all others', and from those of before */
+	_Atomic uint64_t serial;
 	struct tw_server *srv;  /* set by check() */
 	const char *crt;        /* gen: the client certificate's file; NULL: none */
 	const char *verifyhost; /* gen: the name to verify without a server name */
@@ -23,6 +24,9 @@ struct tls_server {
 	bool sni_is_auto; /* sni is made of the Host field */
 	bool no_reuse;
 	bool tickets; /* tls-tickets, whatever the defaults are */
+	struct tls_cert *cert; /* owns a reference: what it shows; NULL: none */
+	/* shared; owns a reference: in place of the context's; NULL: that one */
+	_Atomic(struct tls_cert *) instead;
 };
 
 static inline struct tls_server *
@@ -40,7 +44,28 @@ int tls__server_check(struct tw_server *srv, struct tw_err *err);
 /** tls__server_prepare - the transport's prepare(). */
 int tls__server_prepare(struct tw_server *srv, void **conf, struct tw_err *err);
 
+/** tls__server_serial - gives it a serial that none had. */
+void tls__server_serial(struct tls_server *ts);
+
+/* --- server_crt.c --- */
+
+/** tls__server_crt_use - what its `crt` names, in its context. */
+int tls__server_crt_use(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err);
+/** tls__server_crt_apply - a connection shows what was changed since the context was
+ * made. returns: false: out of memory. context: worker. */
+bool tls__server_crt_apply(SSL *ssl, const struct tls_server *ts);
+/** tls__servers_showing - how many show the certificate. */
+int tls__servers_showing(struct tw_gen *gen, const struct tls_cert *cert);
+/** tls__servers_try - OpenSSL takes `cert` for all that show `was`. */
+int tls__servers_try(struct tw_gen *gen, const struct tls_cert *was,
+    const struct tls_cert *cert, struct tw_err *err);
+/** tls__servers_show - they do so from now on: in new connections, which alone are
+ * used for requests to come. */
+void tls__servers_show(
+    struct tw_gen *gen, const struct tls_cert *was, struct tls_cert *cert);
+
 /* --- server_pp.c --- */
+
 /** tls__tlvs - the transport's tlvs(). */
 void tls__tlvs(const void *state, unsigned what, struct tw_out *out);
 

@@ -24,7 +24,7 @@
 /* What a connection began with; goes with its SSL. */
 struct peer {
 	struct tw_addr addr;
-	uint64_t trust;
+	uint64_t serial, trust;
 	size_t len;
 	char name[]; /* NUL-terminated; "": none */
 };
@@ -56,9 +56,9 @@ peer_of(const SSL *ssl)
 }
 
 static struct tls_sess_key
-key_of(const struct tls_state *st, const struct peer *peer)
+key_of(const struct peer *peer)
 {
-	return (struct tls_sess_key){ st->side->server->serial, peer->addr,
+	return (struct tls_sess_key){ peer->serial, peer->addr,
 		{ peer->name, peer->len }, peer->trust };
 }
 
@@ -98,6 +98,8 @@ peer_new(struct tls_state *st, struct tw_str name)
 
 	if (peer == NULL)
 		return NULL;
+	/* before what it stands for: sessions of what came meanwhile are not found */
+	peer->serial = atomic_load(&st->side->server->serial);
 	peer->addr = *tw_server_addr(st->side->server->srv);
 	peer->trust = tls__trust_number(st->side->ctx);
 	peer->len = len;
@@ -119,7 +121,7 @@ tls__server_begin(struct tls_state *st, const struct tw_start *start)
 	struct tls_sess_key key;
 	SSL_SESSION *session;
 
-	if (peer == NULL)
+	if (peer == NULL || !tls__server_crt_apply(st->ssl, ts))
 		return false;
 	name_tell(st->ssl, peer, start->req != NULL && ts->sni_is_auto);
 	if (start->alpn.p != NULL &&
@@ -128,7 +130,7 @@ tls__server_begin(struct tls_state *st, const struct tw_start *start)
 		return false;
 	if (ts->no_reuse)
 		return true;
-	key = key_of(st, peer);
+	key = key_of(peer);
 	session = tls__sess_find(&key);
 	if (session != NULL && !SSL_set_session(st->ssl, session))
 		ERR_clear_error();
@@ -145,7 +147,7 @@ session_new(SSL *ssl, SSL_SESSION *session)
 
 	if (st == NULL || peer == NULL || !SSL_SESSION_is_resumable(session))
 		return 0;
-	const struct tls_sess_key key = key_of(st, peer);
+	const struct tls_sess_key key = key_of(peer);
 	return tls__sess_set(&key, session);
 }
 
@@ -156,7 +158,7 @@ tls__server_failed(struct tls_state *st)
 
 	if (peer == NULL)
 		return;
-	const struct tls_sess_key key = key_of(st, peer);
+	const struct tls_sess_key key = key_of(peer);
 	tls__sess_forget(&key);
 }
 

@@ -82,7 +82,8 @@ struct tls_gen {
 	uint32_t maxrecord;         /* tune.ssl.maxrecord; 0: as much as fits */
 	uint32_t hard_maxrecord;    /* tune.ssl.hard-maxrecord; 0: 16384 */
 	bool private_cache;         /* tune.ssl.force-private-cache */
-	struct tls_store *store;    /* owns: the certificates of listeners */
+	struct tls_store *store;    /* owns: the certificates of all lines */
+	int store_rc;               /* tls__certs_begin()'s answer */
 	struct tls_shared *shared;  /* owns: what they have in common */
 	struct tls_list *lists;     /* certs.h */
 	struct tls_certs *lines;
