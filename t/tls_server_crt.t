@@ -93,6 +93,19 @@ subtest 'servers that come and go' => sub {
 	ask('set server s/s state ready');
 };
 
+# its context goes with it, and nothing else
+subtest 'whom a server trusted that has gone' => sub {
+	my $f = $one->{crt};
+
+	for (1, 2) {
+		like(ask("add server s/t ${\ $o{s}->addr} ssl ca-file $f"), qr/registered/, 'one comes');
+		like(ask("show ssl ca-file $f"), qr/^Status: Used$/m, 'its authorities are used');
+		ok(wait_until { ask('del server s/t') =~ /deleted/ }, 'it goes');
+		ok(wait_until { ask("show ssl ca-file $f") =~ /^Status: Unused$/m }, 'they stay, unused');
+	}
+	like(ask("del ssl ca-file $f"), qr/deleted!/, 'until they are deleted');
+};
+
 subtest 'a reload' => sub {
 	$p->signal('USR2');
 	ok(wait_until { who('s') eq 'old' }, 'files count again');

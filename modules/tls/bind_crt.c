@@ -8,6 +8,7 @@
 
 #include "certs.h"
 #include "crt_store.h"
+#include "ctl_trust.h"
 #include "forge.h"
 #include "ocsp.h"
 
@@ -28,6 +29,7 @@ store_drop(void *arg)
 {
 	struct tls_gen *const g = arg;
 
+	tls__cas_free(g);
 	tls__store_free(&g->store);
 	tls__shared_free(&g->shared);
 }

@@ -112,11 +112,9 @@ tls__ca_free(struct tls_ca **pca)
 	free(ca);
 }
 
-static void
-gen_ends(void *arg)
+void
+tls__cas_free(struct tls_gen *g)
 {
-	struct tls_gen *const g = arg;
-
 	while (g->cas != NULL) {
 		struct tls_ca *ca = g->cas;
 		g->cas = ca->next;
@@ -143,9 +141,6 @@ tls__ca_add(struct tw_gen *gen, struct tls_ca *ca)
 
 	ca->next = g->cas;
 	g->cas = ca;
-	if (!g->cas_end)
-		tw_arena_at_end(tw_gen_arena(gen), gen_ends, g);
-	g->cas_end = true;
 }
 
 void

@@ -46,6 +46,8 @@ struct tls_ca *tls__ca_new(const char *name, bool is_crl);
 /** tls__ca_add - in: ca, the generation's from now on. */
 void tls__ca_add(struct tw_gen *gen, struct tls_ca *ca);
 void tls__ca_free(struct tls_ca **ca);
+/** tls__cas_free - all of a generation, which ends. */
+void tls__cas_free(struct tls_gen *g);
 /** tls__ca_take - out of the generation's list. in: ca, the caller's from now on. */
 void tls__ca_take(struct tw_gen *gen, struct tls_ca *ca);
 /** tls__ca_used - contexts of the generation that name it. */

@@ -101,7 +101,6 @@ struct tls_gen {
 	atomic_bool keep_servers;
 	struct tls_ocsp_conf ocsp;  /* ocsp-update.* and who uses what */
 	struct tls_ca *cas;         /* owns: ctl_trust.h */
-	bool cas_end;               /* they are freed with the generation */
 	uint32_t ticket_rotation_ms; /* tune.ssl.ticket-rotation; 0: not said */
 	uint32_t maxsslconn, maxsslrate; /* 0: no limit */
 	_Atomic(struct tls_expiry *) expiry; /* shared; owns: expiry.h */
