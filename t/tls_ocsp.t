@@ -59,9 +59,13 @@ sub config
     log ${\ $log->addr} local0
     stats socket $dir/ctl.sock level admin
     $global
-" . defaults('log global') . join '', map { "frontend $_->{cn}
+" . defaults('log global') . join '', (map { "frontend $_->{cn}
     bind {BIND:${\ name($_)}} ssl crt $_->{pem}
-" } @sites;
+" } @sites), "frontend stats
+    bind {BIND:stats}
+    stats enable
+    stats uri /
+";
 }
 
 my $p;
@@ -72,6 +76,14 @@ sub staple
 
 	return s_client($p->addr(name($c)), ca => $root, ocsp => 1, %o)->{ocsp} // 'none';
 }
+# one that is newer by a second at least than all that were made before
+sub newer
+{
+	my $made = int time;
+
+	wait_until { int(time) > $made };
+	return slurp(ocsp_response($root, $_[0], minutes => 90));
+}
 sub der { return slurp("$dir/der.$_[0]") }
 sub set_file { return Tideway::Test::spew("$_[0].pem.ocsp", $_[1]) }
 sub b64 { return encode_base64($_[0], '') }
@@ -79,7 +91,7 @@ sub warned
 {
 	my ($c) = @_;
 
-	return check_config(config('', $c) =~ s/\{BIND:[\w.]+\}/127.0.0.1:0/r);
+	return check_config(config('', $c) =~ s/\{BIND:[\w.]+\}/127.0.0.1:0/gr);
 }
 
 subtest 'the file beside the certificate' => sub {
@@ -175,6 +187,12 @@ subtest 'the control socket' => sub {
 	    'it names no responder');
 	like(ask('update ssl ocsp-response x'), qr/already have a known OCSP response/, 'no such file');
 	like(ask('update ssl ocsp-response'), qr/expects a filename/, 'no name');
+	my $newer = newer($c);
+	is(ask('set ssl ocsp-response ' . b64($newer)), 'OCSP Response updated!', 'a newer one');
+	is(ask('set ssl ocsp-response ' . b64(der('cli'))),
+	    'OCSP single response: it is older than the one in force, which is still valid.', 'no older one');
+	is(ask('set ssl ocsp-response ' . b64($newer)), 'OCSP Response updated!', 'the same again');
+	is(ask("show ssl ocsp-response base64 $id"), b64($newer), 'is in force');
 	$p->write_config(config('', $c));
 	$p->signal('USR2');
 	ok($p->wait_output(qr/generation 2|Reloaded/i), 'a reload');
@@ -212,17 +230,22 @@ subtest 'automatic update' => sub {
 	$path =~ s/%(..)/chr hex $1/ge;
 	like(openssl('ocsp', '-reqin', Tideway::Test::spew('q.der', decode_base64($path)),
 	    '-req_text'), qr/Serial Number: 0*\Q$c{ok}{serial}\E/i, 'about that certificate');
-	Tideway::Test::spew('der.ok', slurp(ocsp_response($root, $c{ok}, minutes => 90)));
+	my $was = der('ok');
+	Tideway::Test::spew('der.ok', newer($c{ok}));
 	my $text = ask("update ssl ocsp-response $dir/ok.pem");
 	like($text, qr/\AOCSP Response Data:\n.*Cert Status: good/s, 'asked for once more');
 	like(ask('show ssl ocsp-updates'), qr{/ok\.pem \| $date \| $date \| 2 \| 0 \| 1}, 'counted');
 	like(ask("update ssl ocsp-response $dir/broken.pem"), qr/HTTP error/, 'an error is told');
+	Tideway::Test::spew('der.ok', $was);
+	like(ask("update ssl ocsp-response $dir/ok.pem"), qr/check failure \(.*older than the one in force/, 'an older one is refused');
+	like($p->get('stats', '/')->body, qr{tls_ocsp_older_total</dt><dd>1</dd>}, 'and counted');
+	like(ask('show ssl ocsp-updates'), qr{/ok\.pem \| $date \| $date \| 2 \| 1 \| 4}, 'as a failure');
 	my $n = $responder->requests;
 	$p->write_config(config('ocsp-update.mode on', $c{ok}, $c{broken}));
 	$p->signal('USR2');
 	ok($p->wait_output(qr/generation 2|Reloaded/i), 'a reload');
 	is(staple($c{ok}), 'good', 'keeps what was fetched');
-	like(ask('show ssl ocsp-updates'), qr{/ok\.pem \| $date \| $date \| 2 \| 0}, 'and its counts');
+	like(ask('show ssl ocsp-updates'), qr{/ok\.pem \| $date \| $date \| 2 \| 1}, 'and its counts');
 	ok(wait_until { ask('show ssl ocsp-updates') !~ m{/html\.pem} }, 'others are gone');
 	is(scalar(my @r = $responder->requests), $n, 'nobody was asked again');
 	$p->write_config(config("ocsp-update.mode on\n    ocsp-update.disable on", $c{ok}));
@@ -306,7 +329,7 @@ frontend f
 	like(ask('show ssl ocsp-updates'), qr{ \| \@st/on \| }, 'by its name');
 	unlike(ask('show ssl ocsp-updates'), qr{\@st/off}, 'not the other one');
 	stop_proxy($p);
-	like(check_config($store->('x') =~ s/\{BIND:f\}/127.0.0.1:0/r)->{all},
+	like(check_config($store->('x') =~ s/\{BIND:[\w.]+\}/127.0.0.1:0/gr)->{all},
 	    qr/'load' : 'ocsp-update' expects 'on' or 'off', not 'x'/, 'another word');
 	my %bad = ("$on->{pem} [ocsp-update on]\n$on->{pem} [ocsp-update off] b.test\n" =>
 	    qr/Incompatibilities found in OCSP update mode for certificate \S+on\.pem/,
@@ -314,13 +337,13 @@ frontend f
 	    "$on->{pem} [ocsp-update]\n" => qr/ocsp-update : expects 'on' or 'off', not ''/);
 	for (sort keys %bad) {
 		Tideway::Test::spew('list', $_);
-		my $r = check_config($conf->('') =~ s/\{BIND:f\}/127.0.0.1:0/r);
+		my $r = check_config($conf->('') =~ s/\{BIND:[\w.]+\}/127.0.0.1:0/gr);
 		is($r->{code}, 1, 'refused');
 		like($r->{all}, $bad{$_}, 'it says why');
 	}
 	my $plain = cert('plain.test', ca => $root);
 	Tideway::Test::spew('list', "$plain->{pem} [ocsp-update on]\n");
-	my $r = check_config($conf->('') =~ s/\{BIND:f\}/127.0.0.1:0/r, '-V');
+	my $r = check_config($conf->('') =~ s/\{BIND:[\w.]+\}/127.0.0.1:0/gr, '-V');
 	is($r->{code}, 0, 'no responder: nothing to do');
 	like($r->{all}, qr/plain|cert\d+\.pem' names no OCSP responder/, 'it says so');
 };

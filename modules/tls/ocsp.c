@@ -148,6 +148,23 @@ tls__ocsp_put(struct tls_ocsp *o, struct tls_staple *s)
 
 /* --- certificates --- */
 
+int
+tls__ocsp_renew(struct tls_ocsp *o, struct tls_staple *s, struct tw_err *err)
+{
+	const struct tls_staple *const now = atomic_load(&o->staple);
+
+	if (now == NULL || now->this_update <= s->this_update ||
+	    now->next_update <= (time_t)(tw_wall_us() / 1000000)) {
+		tls__ocsp_put(o, s);
+		return 0;
+	}
+	free(s);
+	tls_count(TLS_CNT_OCSP_OLDER);
+	return tw_err_set(err,
+	    "OCSP single response: it is older than the one in force, which is still "
+	    "valid");
+}
+
 static void
 x509_ends(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
 {

@@ -121,6 +121,10 @@ void tls__ocsp_unref(struct tls_ocsp **o);
 struct tls_ocsp **tls__ocsp_each(size_t *n);
 /** tls__ocsp_put - takes s, which was verified. context: control, reading. */
 void tls__ocsp_put(struct tls_ocsp *o, struct tls_staple *s);
+/** tls__ocsp_renew - the same, but not in place of one that is newer and still valid:
+ * who can make us take an older one could hide a revocation. returns: -1: err; it was
+ * counted, and s freed. context: control. */
+int tls__ocsp_renew(struct tls_ocsp *o, struct tls_staple *s, struct tw_err *err);
 /** tls__ocsp_issuer - in: cert. returns: borrow; NULL: nobody knows. */
 X509 *tls__ocsp_issuer(const struct tls_cert *cert);
 

@@ -289,7 +289,7 @@ tls__ocsp_set(struct tw_str der, struct tw_err *err)
 	else
 		rc = tls__ocsp_verify(s, o->issuer, err);
 	if (rc == 0)
-		tls__ocsp_put(o, s);
+		rc = tls__ocsp_renew(o, s, err);
 	else
 		free(s);
 	tls__ocsp_unref(&o);

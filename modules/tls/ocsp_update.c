@@ -138,8 +138,7 @@ take(struct tls_ocsp *o, struct tw_str body, struct tw_err *err)
 		free(s);
 		return TLS_OCSP_CHECK;
 	}
-	tls__ocsp_put(o, s);
-	return TLS_OCSP_OK;
+	return tls__ocsp_renew(o, s, err) == 0 ? TLS_OCSP_OK : TLS_OCSP_CHECK;
 }
 
 static void
