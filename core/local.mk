@@ -230,6 +230,7 @@ core_libcore_a_SOURCES = \
 	core/run/boot.c \
 	core/run/cli.c \
 	core/run/cli_line.c \
+	core/run/cli_text.c \
 	core/run/commands.c \
 	core/run/control.c \
 	core/run/control_conf.c \

@@ -78,6 +78,46 @@ subtest 'a first certificate as acme.sh does it' => sub {
 	unlike(ask('show ssl cert'), qr/new\.test/, 'not there');
 };
 
+# how often the text is in the process's own memory; undef: it cannot be read
+sub found
+{
+	my ($pid, $text) = @_;
+	my $n = 0;
+
+	open my $maps, '<', "/proc/$pid/maps" or return;
+	open my $mem, '<:raw', "/proc/$pid/mem" or return;
+	for (<$maps>) {
+		my ($from, $to) = /^(\w+)-(\w+) rw-p \w+ 00:00 0/ or next;
+		no warnings 'portable';
+		my ($at, $len) = (hex $from, hex($to) - hex $from);
+		next if $len > 256 << 20; # a sanitizer's
+		sysseek $mem, $at, 0 or next;
+		sysread $mem, my $bytes, $len or next;
+		$n += () = $bytes =~ /\Q$text\E/g;
+	}
+	return $n;
+}
+
+subtest 'a key does not stay in memory as it was said' => sub {
+	plan skip_all => 'freed memory is kept' if ($ENV{TW_SANITIZER} // 'no') ne 'no';
+	my $c = cert('secret.test', ca => $root, key => fresh_key('rsa'));
+	my $pem = pem($c->{pem});
+	my ($line) = pem($c->{key}) =~ /\n([\w+\/]{60,})\n/;
+
+	ask("new ssl cert secret");
+	ask("set ssl cert secret <<\n$pem") for 1, 2;
+	like(ask("commit ssl cert secret"), qr/Success/, 'set and committed');
+	ask("set ssl cert secret.key <<\n" . pem($c->{key}));
+	ask('abort ssl cert secret');
+	my $peer = Tideway::Peer->new(IO::Socket::UNIX->new(Peer => "$p->{dir}/ctl.sock"));
+	$peer->send("set ssl cert secret <<\n" . pem($c->{key}) . "$line");
+	$peer->close;
+	ask('show info');
+	my $n = found($p->pid, $line) // plan skip_all => 'memory cannot be read';
+	is($n, 0, 'it is nowhere');
+	cmp_ok(found($p->pid, $W), '>', 0, 'other text is found');
+};
+
 # certbot's hooks keep certificate and key apart
 subtest 'in parts' => sub {
 	like(payload("set ssl cert $W", pem($rsa->{crt}, $rsa->{chain})), qr/created/, 'no key');

@@ -39,7 +39,8 @@ struct tw_cli {
 	struct event *deadline;          /* owns: of tw_cli_wait */
 	char *rest;                      /* owns: commands still to run, of `line` */
 	char *line;                      /* owns: the buffer that `rest` points into */
-	struct evbuffer *payload;        /* owns; NULL: none */
+	size_t line_len;
+	struct tw__cli_text payload; /* p NULL: none */
 	void (*gone)(void *arg);
 	void *gone_arg;
 	uint32_t timeout_ms;
@@ -123,12 +124,7 @@ tw_cli_msg(struct tw_cli *cli, enum tw_level level, const char *fmt, ...)
 struct tw_str
 tw_cli_payload(const struct tw_cli *cli)
 {
-	if (cli->payload == NULL)
-		return (struct tw_str){ NULL, 0 };
-	const size_t len = evbuffer_get_length(cli->payload);
-	return (struct tw_str){
-		len > 0 ? (const char *)evbuffer_pullup(cli->payload, -1) : "", len
-	};
+	return (struct tw_str){ cli->payload.p, cli->payload.len };
 }
 
 static void
@@ -143,9 +139,7 @@ answer_end(struct tw_cli *cli)
 		cli->host->prompt(cli, text, sizeof(text));
 		evbuffer_add(out_of(cli), text, strlen(text));
 	}
-	if (cli->payload != NULL)
-		evbuffer_free(cli->payload);
-	cli->payload = NULL;
+	tw__cli_text_free(&cli->payload);
 }
 
 /* --- life --- */
@@ -164,6 +158,13 @@ stream_end(struct tw_cli *cli)
 }
 
 static void
+line_free(struct tw_cli *cli)
+{
+	tw__cli_wipe_free(cli->line, cli->line_len);
+	cli->line = cli->rest = NULL;
+}
+
+static void
 session_free(struct tw_cli *cli)
 {
 	void (*const gone)(void *arg) = cli->waiting ? cli->gone : NULL;
@@ -173,14 +174,14 @@ session_free(struct tw_cli *cli)
 	n_sessions--;
 	stream_end(cli);
 	cli->magic = 0;
+	tw__cli_drain(bufferevent_get_input(cli->bev), SIZE_MAX);
 	bufferevent_free(cli->bev);
 	if (cli->later != NULL)
 		event_free(cli->later);
 	if (cli->deadline != NULL)
 		event_free(cli->deadline);
-	if (cli->payload != NULL)
-		evbuffer_free(cli->payload);
-	free(cli->line);
+	tw__cli_text_free(&cli->payload);
+	line_free(cli);
 	free(cli);
 	if (gone != NULL)
 		gone(arg);
@@ -439,34 +440,32 @@ wants_payload(char *line)
 }
 
 static void
-line_take(struct tw_cli *cli, char *line)
+line_take(struct tw_cli *cli, char *line, size_t len)
 {
 	if (cli->gathering) {
 		if (line[0] != '\0')
-			evbuffer_add_printf(cli->payload, "%s\n", line);
+			tw__cli_text_add(&cli->payload, line);
 		else
 			cli->gathering = false;
-		free(line);
+		tw__cli_wipe_free(line, len);
 		return;
 	}
-	free(cli->line);
+	line_free(cli);
 	cli->line = cli->rest = line;
+	cli->line_len = len;
 	if (wants_payload(line)) {
 		cli->gathering = true;
-		cli->payload = evbuffer_new();
-		TW_ASSERT(cli->payload != NULL);
+		tw__cli_text_begin(&cli->payload);
 	}
 }
 
 /* returns: owned; NULL: none is complete. */
 static char *
-line_read(struct tw_cli *cli)
+line_read(struct tw_cli *cli, size_t *len)
 {
 	struct evbuffer *const in = bufferevent_get_input(cli->bev);
-	size_t len;
-	char *const line = evbuffer_readln(in, &len, EVBUFFER_EOL_CRLF);
-	const size_t kept = evbuffer_get_length(in) +
-	    (cli->payload != NULL ? evbuffer_get_length(cli->payload) : 0);
+	char *const line = tw__cli_line(in, len);
+	const size_t kept = evbuffer_get_length(in) + cli->payload.len;
 
 	if (line == NULL && kept >= TW__CLI_LINE_MAX) {
 		tw_cli_printf(cli, "The command is too long (%d bytes at most).\n",
@@ -481,6 +480,7 @@ static bool
 session_step(struct tw_cli *cli)
 {
 	char *line;
+	size_t len;
 
 	if (cli->closing || cli->waiting || cli->lingering ||
 	    evbuffer_get_length(out_of(cli)) >= OUT_HIGH)
@@ -491,8 +491,8 @@ session_step(struct tw_cli *cli)
 		next_command(cli);
 		return true;
 	}
-	if ((line = line_read(cli)) != NULL) {
-		line_take(cli, line);
+	if ((line = line_read(cli, &len)) != NULL) {
+		line_take(cli, line, len);
 		return true;
 	}
 	/* it has been answered, or will never be complete */
@@ -650,7 +650,7 @@ tw__cli_drop_input(struct tw_cli *cli)
 	struct evbuffer *const in = bufferevent_get_input(cli->bev);
 	const size_t len = evbuffer_get_length(in);
 
-	evbuffer_drain(in, len);
+	tw__cli_drain(in, len);
 	return len > 0;
 }
 

@@ -15,6 +15,7 @@
 #include <tideway/err.h>
 
 struct event_base;
+struct evbuffer;
 
 /* --- cli_line.c: lines to words; pure --- */
 
@@ -31,6 +32,26 @@ int tw__cli_split_words(char *line, char *word[TW__CLI_WORDS_MAX + 1]);
 /** tw__cli_match - words of a command at the beginning of others. returns: how
  * many words; 0: no match. */
 int tw__cli_match(const char *words, char *const *word, int n);
+
+/* --- cli_text.c: what was said, which may be secret --- */
+
+struct tw__cli_text {
+	char *p; /* owns; NULL: none */
+	size_t len, size;
+};
+
+void tw__cli_wipe_free(char *p, size_t len);
+/** tw__cli_drain - takes bytes off the front, and clears them. */
+void tw__cli_drain(struct evbuffer *in, size_t len);
+/** tw__cli_line - takes a line off. out: len. returns: malloc()ed, without its end;
+ * NULL: none is complete. */
+char *tw__cli_line(struct evbuffer *in, size_t *len);
+void tw__cli_text_begin(struct tw__cli_text *t);
+/** tw__cli_text_add - the line, and a newline. */
+void tw__cli_text_add(struct tw__cli_text *t, const char *line);
+void tw__cli_text_free(struct tw__cli_text *t);
+/** tw__cli_send - a copy, which is cleared when it has left. */
+void tw__cli_send(struct evbuffer *out, struct tw_str text);
 
 /* --- cli.c: sessions --- */
 

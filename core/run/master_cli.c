@@ -226,7 +226,7 @@ worker_ask(struct tw_cli *cli, const char *line)
 	evbuffer_add_printf(bufferevent_get_output(r->bev), "%s%s\n", line,
 	    payload.p != NULL ? " <<" : "");
 	if (payload.p != NULL) {
-		bufferevent_write(r->bev, payload.p, payload.len);
+		tw__cli_send(bufferevent_get_output(r->bev), payload);
 		bufferevent_write(r->bev, "\n", 1);
 	}
 	bufferevent_enable(r->bev, EV_READ | EV_WRITE);

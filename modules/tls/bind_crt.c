@@ -126,6 +126,9 @@ line_forges(struct tls_certs *line, const struct tls_table *table, struct tw_err
 		.size = g->forged_size != 0 ? g->forged_size - 1 : FORGED_SIZE,
 	    },
 	    err);
+	if (line->sign_pass != NULL) /* nobody needs it again */
+		OPENSSL_cleanse(line->sign_pass, strlen(line->sign_pass));
+	line->sign_pass = NULL;
 	return line->forge == NULL ? -1 : 0;
 }
 

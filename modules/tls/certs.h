@@ -69,7 +69,8 @@ struct tls_certs {
 	const struct tw_bind *bind; /* the first of the copies */
 	bool strict;             /* strict-sni */
 	bool generates;          /* generate-certificates */
-	const char *sign_file, *sign_pass; /* gen; NULL: not said */
+	const char *sign_file; /* gen; NULL: not said */
+	char *sign_pass;       /* the same; cleared when it was used */
 	struct tls_forge *forge; /* owns; NULL: names that are not there get none */
 	bool built, failed;      /* its side is ready; it was reported */
 	struct tls_side side;    /* what all copies have */
