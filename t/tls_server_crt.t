@@ -3,19 +3,21 @@
 #
 # The certificates that are shown to servers, changed on the control socket:
 # new connections have the new one, and neither idle ones nor sessions of before
-# are used again.
+# are used again. The same when other authorities are trusted.
 use Tideway::Test;
 use Tideway::Cli;
 use Tideway::TLS;
 
 my $dir = Tideway::Test::temp_dir();
-my $one = ca('One');
+my ($one, $two) = (ca('One'), ca('Two'));
 my $site = cert('a.test', ca => $one);
 my $old = cert('old', ca => $one, client => 1, file => 'client');
 my $new = cert('new', ca => $one, client => 1);
 my $rsa = cert('rsa', ca => $one, client => 1, type => 'rsa');
 my $C = $old->{pem};
-my %o = map { $_ => tls_origin(cert => $site, ca => $one, name => $_) } qw(s sess other);
+my $ca_file = bundle('trusted.crt', $one->{crt});
+my $crl_file = bundle('crl.pem', crl($one));
+my %o = map { $_ => tls_origin(cert => $site, ca => $one, name => $_) } qw(s sess other trust crl twice);
 my $p = start_proxy("global
     nbthread 1
     stats socket {DIR}/ctl.sock level admin
@@ -31,6 +33,12 @@ backend sess
     server s ${\ $o{sess}->addr} ssl verify none crt $C
 backend other
     server s ${\ $o{other}->addr} ssl verify none crt $new->{pem}
+backend trust
+    server s ${\ $o{trust}->addr} ssl crt $new->{pem} ca-file $ca_file sni str(a.test)
+backend twice
+    server s ${\ $o{twice}->addr} ssl verify none crt $new->{pem} ca-file $ca_file
+backend crl
+    server s ${\ $o{crl}->addr} ssl crt $new->{pem} ca-file $site->{ca}{crt} crl-file $crl_file sni str(a.test)
 ");
 
 sub ask { return cli_ask("$p->{dir}/ctl.sock", $_[0]) =~ s/\n+\z//r }
@@ -75,6 +83,25 @@ like(change('cert', $C, $new->{crt}), qr/must contain at least/, 'half of one');
 is(ask("abort ssl cert $C"), "Transaction aborted for certificate '$C'!", 'given up');
 is(who('s'), 'rsa', 'as it was');
 
+subtest 'whom they trust' => sub {
+	for my $be (qw(trust crl twice)) {
+		is(get($be)->status, 200, "$be: trusted") for 1, 2;
+		is(n($be), 1, 'over one connection');
+	}
+	like(change('ca-file', $ca_file, $two->{crt}), qr/Success/, 'other authorities');
+	is(get('trust')->status, 503, 'the idle connection is not used');
+	is(get('twice')->status, 200, 'where nothing is verified');
+	is(n('twice'), 1, 'it is');
+	is(get('crl')->status, 200, 'where the file is another one');
+	is(n('crl'), 1, 'it is');
+	like(change('ca-file', $ca_file, $one->{crt}), qr/Success/, 'the former ones');
+	is(get('trust')->status, 200, 'trusted again');
+	revoke($one, $site);
+	like(change('crl-file', $crl_file, crl($one)), qr/Success/, 'a list in which it is revoked');
+	is(get('crl')->status, 503, 'the idle connection is not used');
+	is(get('trust')->status, 200, 'where there is no list');
+};
+
 subtest 'servers that come and go' => sub {
 	my $c = cert('added', ca => $one, client => 1);
 
@@ -95,7 +122,7 @@ subtest 'servers that come and go' => sub {
 
 # its context goes with it, and nothing else
 subtest 'whom a server trusted that has gone' => sub {
-	my $f = $one->{crt};
+	my $f = bundle("gone.crt", $one->{crt});
 
 	for (1, 2) {
 		like(ask("add server s/t ${\ $o{s}->addr} ssl ca-file $f"), qr/registered/, 'one comes');

@@ -373,4 +373,5 @@ tls__ca_commit(struct tw_gen *gen, struct tls_ca *ca, X509_STORE *store)
 		if (u->gen == gen && tls__opts_name(u->opts, ca->name))
 			user_renew(u);
 	pthread_mutex_unlock(&lock);
+	tls__servers_trust(gen, ca->name);
 }

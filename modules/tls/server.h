@@ -63,6 +63,9 @@ int tls__servers_try(struct tw_gen *gen, const struct tls_cert *was,
  * used for requests to come. */
 void tls__servers_show(
     struct tw_gen *gen, const struct tls_cert *was, struct tls_cert *cert);
+/** tls__servers_trust - the CA or CRL file has changed: those that verify with it do
+ * not use connections that exist for requests to come. */
+void tls__servers_trust(struct tw_gen *gen, const char *file);
 
 /* --- server_pp.c --- */
 

@@ -17,6 +17,7 @@
 #include <tideway/server_run.h>
 
 #include "certs.h"
+#include "ctl_trust.h"
 #include "expiry.h"
 #include "server.h"
 
@@ -166,4 +167,16 @@ tls__servers_show(struct tw_gen *gen, const struct tls_cert *was, struct tls_cer
 		ts->cert = tls__cert_ref(cert);
 		server_renew(ts);
 	}
+}
+
+void
+tls__servers_trust(struct tw_gen *gen, const char *file)
+{
+	const struct tls_server *ts;
+	int i = 0, j = 0;
+
+	while ((ts = next_of(gen, &i, &j)) != NULL)
+		if (ts->opts.verify != TLS_VERIFY_NONE &&
+		    tls__opts_name(&ts->opts, file))
+			tw_server_leave_idle(ts->srv);
 }
