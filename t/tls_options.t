@@ -169,4 +169,15 @@ for my $w (@wrong) {
 	ok($r->{sane} && $r->{code} == 1, "$text: refused");
 	like($r->{all}, $want, 'with a word on it');
 }
+
+subtest 'a line with several addresses' => sub {
+	my $r = check_config(defaults() . "frontend f
+    bind 127.0.0.1:0,127.0.0.1:0 ssl crt $key ciphers NONE
+    bind 127.0.0.1:0,127.0.0.1:0 ssl strict-sni ciphers NONE
+");
+	my @told = $r->{all} =~ /check\.cfg:(\d+)\].*NONE/g;
+
+	is(scalar @told, 2, 'is complained of once') or diag $r->{all};
+	is($told[1] - $told[0], 1, 'where it stands');
+};
 done_testing();

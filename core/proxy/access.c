@@ -510,6 +510,13 @@ tw_bind_fd(const struct tw_bind *bind)
 	return bind->live != NULL ? bind->live->fd : -1;
 }
 
+const char *
+tw_bind_where(const struct tw_bind *bind, int *line)
+{
+	*line = bind->line;
+	return bind->file;
+}
+
 uint32_t
 tw_proxy_rate_limit(const struct tw_proxy *px)
 {

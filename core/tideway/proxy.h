@@ -131,4 +131,7 @@ TW_API uint64_t tw_bad_messages(void); /* how many so far */
 TW_API int tw_gen_n_proxies(const struct tw_gen *gen);
 TW_API int tw_gen_proxies(struct tw_gen *gen, struct tw_proxy **px, int room);
 
+/** tw_bind_where - file and line that it comes from; a line may have others too. */
+TW_API const char *tw_bind_where(const struct tw_bind *bind, int *line);
+
 #endif

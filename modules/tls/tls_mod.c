@@ -64,13 +64,27 @@ default_alpn(struct tw_gen *gen, const struct tw_proxy *px, struct tls_opts *o)
 	o->alpn_len = len;
 }
 
+/* The same goes for the line's other addresses: it is told once. */
+static int
+context_fail(struct tw_gen *gen, const struct tw_proxy *px, const struct tw_bind *bind,
+    const char *text)
+{
+	const struct tw_bind *first;
+	int line, other = 0;
+	const char *const file = tw_bind_where(bind, &line);
+
+	for (int i = 0; (first = tw_proxy_bind(px, i)) != bind; i++)
+		if (tw_bind_where(first, &other) == file && other == line)
+			return -1;
+	return tw_gen_fail(gen, file, line, "Proxy '%s': bind '%s': %s",
+	    tw_proxy_name(px), tw_bind_name(bind), text);
+}
+
 static int
 check_bind(struct tw_gen *gen, const struct tw_proxy *px, struct tw_bind *bind)
 {
 	struct tls_bind *const tb = tls_bind_of(bind);
 	struct tw_err err;
-	int line;
-	const char *const file = tw_proxy_where(px, &line);
 
 	tb->bind = bind;
 	if (!tb->opts.ssl)
@@ -88,8 +102,7 @@ check_bind(struct tw_gen *gen, const struct tw_proxy *px, struct tw_bind *bind)
 	tls__side_records(&tb->side, gen);
 	tb->side.ctx = tls__ctx_new(gen, &tb->opts, true, &err);
 	if (tb->side.ctx == NULL)
-		return tw_gen_fail(gen, file, line, "Proxy '%s': bind '%s': %s",
-		    tw_proxy_name(px), tw_bind_name(bind), err.text);
+		return context_fail(gen, px, bind, err.text);
 	tls__ctx_keep(gen, tb->side.ctx);
 	if (tls__bind_certs(px, bind, tb) < 0)
 		return -1;
