@@ -171,6 +171,7 @@ modules_stats_libstats_la_SOURCES = \
 	modules/stats/prom.c \
 	modules/stats/prom_metrics.c \
 	modules/stats/prom_states.c \
+	modules/stats/prom_modules.c \
 	modules/stats/prom_tables.c \
 	modules/stats/report.c \
 	modules/stats/show.c \

@@ -99,6 +99,23 @@ subtest 'scopes' => sub {
 	unlike(metrics($p, '?no-maint'), qr/server="s3"/, 'no-maint');
 };
 
+subtest 'what modules count' => sub {
+	plan skip_all => 'HAProxy has none' unless is_tideway();
+	my $text = metrics($p, '?scope=global');
+
+	for my $name (qw(h2_streams_total h2_abuse_ping_total)) {
+		like($text, qr/^# HELP haproxy_process_$name \S.*\n# TYPE haproxy_process_$name counter\nhaproxy_process_$name \d+$/m, $name);
+	}
+	unlike(metrics($p, '?scope=server'), qr/process_h2/, 'not of another scope');
+	my (%n, @odd);
+	for (split /\n/, metrics($p)) {
+		$n{$1}++ if /^# TYPE (\S+)/;
+		push @odd, $_ unless /^# (?:HELP|TYPE) haproxy_[a-z0-9_]+ \S|^haproxy_[a-z0-9_]+(?:\{[^{}]+\})? (?:-?[\d.]+|NaN)$/;
+	}
+	is(join(' ', grep { $n{$_} > 1 } sort keys %n), '', 'each has one type');
+	is("@odd", '', 'and all lines their form');
+};
+
 subtest 'promtool' => sub {
 	my ($tool) = grep { -x } map { "$_/promtool" } split /:/, $ENV{PATH};
 	plan skip_all => 'promtool is not installed' unless $tool;
@@ -124,12 +141,12 @@ SKIP: {
 		my %ours = map { $_ => 1 } @$t;
 		is(join("\n", grep { !$ours{$_} && !/listener/ } @$h), '', 'all of its metrics');
 		my %its = map { $_ => 1 } @$h;
-		is(join(' ', grep { !$its{$_} && !/_latency_seconds |configurations_total |listener/ }
+		is(join(' ', grep { !$its{$_} && !/_latency_seconds |configurations_total |listener|process_(?:tls|h2|lua|skeleton)_/ }
 		    @$t), '', 'and only ours besides');
 		is(join("\n", grep { $its{$_} && !/listener/ } @$t),
 		    join("\n", grep { !/listener/ } @$h), 'in its order');
 		my @labels = map { my %l = map { s/ \S+$//r => 1 }
-			grep { !/^#|_latency_seconds|configurations_total|build_info|^haproxy_listener/ }
+			grep { !/^#|_latency_seconds|configurations_total|build_info|^haproxy_listener|process_(?:tls|h2|lua|skeleton)_/ }
 			split /\n/, metrics($_); \%l } $p, $ha;
 		is_deeply([sort keys %{ $labels[0] }], [sort keys %{ $labels[1] }], 'labels');
 		$ha->stop;

@@ -166,6 +166,8 @@ object_next(struct prom *p, struct prom_at *at)
 {
 	if (at->scope == PROM_GLOBAL)
 		return p->i_part++ == 0;
+	if (at->scope == PROM_MODULE)
+		return prom_module_counter(p->i_part++, at);
 	if (at->scope == PROM_STICKTABLE || at->scope == PROM_CERTIFICATE) {
 		at->row = &p->row;
 		return prom_table_row(p->gen, at->scope, p->i_part++, &p->row);
@@ -183,7 +185,7 @@ object_next(struct prom *p, struct prom_at *at)
 static void
 head_write(struct prom *p, const struct prom_at *at)
 {
-	if (p->is_headed)
+	if (p->is_headed || at->scope == PROM_MODULE)
 		return;
 	p->is_headed = true;
 	tw_out_printf(at->out,
@@ -294,6 +296,7 @@ query_read(struct prom *p, struct tw_str query)
 	}
 	for (int i = 0; i < PROM_N_SCOPES && !any_scope; i++)
 		p->wanted[i] = true;
+	p->wanted[PROM_MODULE] = p->wanted[PROM_GLOBAL];
 	return true;
 }
 

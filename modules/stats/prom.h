@@ -21,6 +21,7 @@ enum prom_scope {
 	PROM_SERVER,
 	PROM_STICKTABLE,
 	PROM_CERTIFICATE,
+	PROM_MODULE, /* with PROM_GLOBAL; its samples have heads of their own */
 	PROM_N_SCOPES
 };
 
@@ -34,6 +35,8 @@ struct prom_at {
 	struct tw_out *out;
 	const struct tw_process_info *process; /* PROM_GLOBAL */
 	const struct tw_stats_row *row;        /* PROM_STICKTABLE, PROM_CERTIFICATE */
+	const struct tw_self *module;          /* PROM_MODULE */
+	int counter;                           /* the same: which of its own */
 };
 
 enum prom_source {
@@ -75,6 +78,11 @@ extern const struct prom_metric prom_certificate_metrics[];
 /** prom_table_row - the i-th stick table or certificate, as its module tells it. */
 bool prom_table_row(struct tw_gen *gen, enum prom_scope scope, int i,
     struct tw_stats_row *row);
+
+/* --- prom_modules.c --- */
+extern const struct prom_metric prom_module_metrics[];
+/** prom_module_counter - out: at, the i-th of all modules'. */
+bool prom_module_counter(int i, struct prom_at *at);
 
 /* --- prom_states.c --- */
 void prom_status(const struct prom_at *at);

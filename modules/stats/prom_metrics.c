@@ -7,7 +7,7 @@
 #include "prom.h"
 
 const char *const prom_scope_names[PROM_N_SCOPES] = { "process", "frontend", "listener",
-	"backend", "server", "sticktable", "certificate" };
+	"backend", "server", "sticktable", "certificate", "process" };
 
 /* --- values that are neither counter nor gauge of the core --- */
 
@@ -505,4 +505,5 @@ static const struct prom_metric server[] = {
 /* clang-format on */
 
 const struct prom_metric *const prom_metrics[PROM_N_SCOPES] = { process, frontend,
-	listener, backend, server, prom_table_metrics, prom_certificate_metrics };
+	listener, backend, server, prom_table_metrics, prom_certificate_metrics,
+	prom_module_metrics };
