@@ -4,7 +4,8 @@
 # The same requests of HTTP/2 through Debian's haproxy and through tideway: what the
 # server receives, what the client gets, what is logged. Not here: what differs by
 # intent (a field that Connection names does not pass, a request without authority or
-# with two lengths is refused), and url, which is the target without its authority.
+# with two lengths is refused), and what set-uri and replace-uri make of an absolute
+# target: ours has the origin form.
 use Tideway::Test;
 use Tideway::Compare qw(find_haproxy);
 use Tideway::H1Origin;
@@ -17,12 +18,21 @@ my $conf = "global
 " . defaults('log global', 'retries 0') . "
 frontend web
     bind {BIND:web} proto h2
-    log-format '%HV %HM %HP %HQ %ST %tsc {%hrl} %{+Q}r'
+    log-format '%HV %HM %HU %HP <%HPO> %HQ %ST %tsc {%hrl} %{+Q}r'
     capture request header Host len 40
     option forwardfor
     http-request set-header x-path %[path]
     http-request set-header x-pathq %[pathq]
     http-request set-header x-base %[base]
+    http-request set-header x-baseq %[baseq]
+    http-request set-header x-url %[url]
+    http-request set-header x-url32 %[url32]
+    http-request set-header x-url-ip %[url_ip] if { url_ip 127.0.0.0/8 }
+    http-request set-header x-dom 1 if { url_dom test }
+    http-request set-header x-star 1 if HTTP_URL_STAR
+    http-request set-header x-abs 1 if HTTP_URL_ABS
+    http-request set-header host other.test if { path /set-host }
+    http-request set-header x-url-then %[url] unless { path /set-uri }
     http-request set-header x-ver %[req.ver]
     http-request set-header x-method %[method]
     http-request deny if { path_beg /deny }
@@ -77,7 +87,8 @@ my @table = (
 	[deny => get('/deny')], [tea => get('/tea')], [redirect => get('/redirect')],
 	[prefix => get('/prefix?a')], [scheme => get('/scheme')], [spath => get('/set-path?7')],
 	[squery => get('/set-query')], [suri => get('/set-uri')], [rpath => get('/replaced/a?b')],
-	[smethod => get('/set-method')],
+	[smethod => get('/set-method')], [shost => get('/set-host?a=1')],
+	[ip => get('/', authority => '127.0.0.1:81')],
 	[wait => post('/wait', body => 'abc')], [gone => get('/gone')], [noserver => get('/empty')],
 	[bad_path => get('a')], [blank => get('/a b')],
 	[nomethod => { fields => [[':scheme', 'http'], [':path', '/'], [':authority', 'a']] }],

@@ -626,20 +626,20 @@ query_of(struct tw_str uri)
 		 : (struct tw_str){ "", 0 };
 }
 
-/* Without scheme and authority. */
+/* Without scheme and authority. Neither '*' nor an authority has a path. */
 static struct tw_str
 path_only(struct tw_str uri)
 {
-	const struct tw_str s = before_query(uri);
-	if (s.len == 1 && s.p[0] == '*') /* OPTIONS */
-		return (struct tw_str){ NULL, 0 };
+	const struct tw_str s = before_query(uri), none = { NULL, 0 };
 	const char *const scheme = s.len ? memmem(s.p, s.len, "://", 3) : NULL;
 
-	if (s.len == 0 || s.p[0] == '/' || scheme == NULL)
+	if (s.len == 0 || s.p[0] == '/')
 		return s;
+	if (scheme == NULL)
+		return none;
 	const char *const end = s.p + s.len;
 	const char *const slash = memchr(scheme + 3, '/', (size_t)(end - scheme - 3));
-	return slash ? (struct tw_str){ slash, (size_t)(end - slash) } : TW_STR("/");
+	return slash ? (struct tw_str){ slash, (size_t)(end - slash) } : none;
 }
 
 VAR_LINE(HM, l.method)

@@ -32,7 +32,7 @@ FETCH(method)
 FETCH(url)
 {
 	UNUSED_ARGS;
-	return tw_sample_str(out, TW_STRING, tw_req_request(req)->target);
+	return tw_sample_str(out, TW_STRING, http_url(req));
 }
 
 FETCH(path)
