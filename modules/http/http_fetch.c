@@ -413,7 +413,7 @@ const struct tw_fetch tw__http_fetches[] = {
 	F("status", "", TW_SINT, RES | TW_AT_LOG, fetch_status, "int",
 	    "The response's status."),
 	F("url", "", TW_STRING, REQ, fetch_url, "str",
-	    "The request target as received."),
+	    "The request target as received; absolute in HTTP/2."),
 #include "http_fetch_more.def"
 	{ .name = NULL },
 };
