@@ -519,6 +519,7 @@ modules_h2_la_SOURCES = \
 	modules/h2/h2_mod.c \
 	modules/h2/h2_mux.c \
 	modules/h2/h2_report.c \
+	modules/h2/h2_single.c \
 	modules/h2/h2_stream_io.c \
 	modules/h2/h2_websocket.c
 modules_h2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)

@@ -15,6 +15,7 @@
 #include <tideway/check.h>
 #include <tideway/expr.h>
 #include <tideway/filter.h>
+#include <tideway/mux.h>
 #include <tideway/proto.h>
 #include <tideway/report.h>
 #include <tideway/service.h>
@@ -82,6 +83,12 @@ tw__module_find_mux(void)
 			return p;
 	}
 	return NULL;
+}
+
+const struct tw_proto *
+tw_mux_proto(void)
+{
+	return tw__module_find_mux();
 }
 
 const struct tw_transport *

@@ -335,6 +335,12 @@ tw_server_leave_idle(struct tw_server *srv)
 	atomic_store(&srv->epoch, atomic_fetch_add(&srv->live->epoch, 1) + 1);
 }
 
+const struct tw_proto *
+tw_server_proto(const struct tw_server *srv)
+{
+	return srv->proto;
+}
+
 bool
 tw_server_switch_transport(struct tw_server *srv, bool on)
 {

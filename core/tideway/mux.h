@@ -39,7 +39,45 @@ struct tw_mux {
 	/* Odd things that the peer did, and how many streams fit. NULL: not told. */
 	uint32_t (*glitches)(const void *state);
 	uint32_t (*limit)(const void *state);
+	const struct tw_single *single; /* NULL: it has none */
 };
+
+/* One exchange as a client, on a connection that the core knows nothing of: who asks
+ * moves the bytes himself, as a health check does. Nothing blocks; one worker's thread
+ * makes all of the calls. */
+struct tw_single_request {
+	const struct tw_proxy *px; /* whose generation's settings hold */
+	const struct tw_msg *msg;  /* method_name, target, host and fields; borrow */
+	struct tw_str body;        /* all of it, up to 65535 bytes; borrow */
+	bool is_secure;            /* what carries it */
+};
+
+#define TW_SINGLE_REST 32u /* bytes that feed() may leave */
+
+typedef void tw_single_got(void *arg, struct tw_str bytes);
+
+struct tw_single {
+	/* The request is to be sent. returns: its state; NULL: out of memory. */
+	void *(*begin)(const struct tw_single_request *r);
+	/* Bytes that came. The answer is given to got() piece by piece: its head in the
+	 * form of HTTP/1, when that is whole, then payload. out: used; the rest, less
+	 * than TW_SINGLE_REST, must be offered again with more behind it. returns:
+	 * AGAIN: more is to come; END: the answer is whole; ERR: no more of it comes. */
+	enum tw_io (*feed)(void *state, struct tw_str bytes, size_t *used,
+	    tw_single_got *got, void *arg);
+	/* What is to be sent now. returns: entries used. sent - n bytes of it are gone. */
+	int (*out)(const void *state, struct iovec *iov, int max);
+	void (*sent)(void *state, size_t n);
+	/* No more of it is wanted, which the peer may be told: out(), then fini(). */
+	void (*leave)(void *state);
+	void (*fini)(void *state);
+	/* Words for ERR. */
+	void (*why)(const void *state, struct tw_out *out);
+};
+
+/** tw_mux_proto - the codec of a loaded module that carries several exchanges on one
+ * connection. returns: NULL: there is none. context: any. */
+TW_API const struct tw_proto *tw_mux_proto(void);
 
 /* --- for the carrier --- */
 

@@ -17,6 +17,7 @@
 
 struct tw_proxy;
 struct tw_mux;
+struct tw_server;
 
 struct tw_stream {
 	uint64_t left;        /* payload bytes to come (of the body or chunk) */
@@ -105,5 +106,8 @@ struct tw_proto {
 	 * reads and writes the bytes of one stream. */
 	const struct tw_mux *mux;
 };
+
+/** tw_server_proto - what its line says that it speaks; NULL: nothing. */
+TW_API const struct tw_proto *tw_server_proto(const struct tw_server *srv);
 
 #endif

@@ -97,6 +97,10 @@ void h2__moved(struct tw_stream *in, struct tw_stream *out, uint64_t n);
 extern const struct tw_mux h2__mux;
 extern const struct tw_self *h2__self;
 
+/* --- one exchange of somebody else's (h2_single.c) --- */
+
+extern const struct tw_single h2__single;
+
 /* One worker's part. */
 struct h2_own {
 	struct h2_worker engine;

@@ -377,4 +377,5 @@ const struct tw_mux h2__mux = {
 	.stream = &h2__stream_transport,
 	.glitches = mux_glitches,
 	.limit = mux_limit,
+	.single = &h2__single,
 };
