@@ -77,6 +77,7 @@ modules_healthcheck_libhealthcheck_la_SOURCES = \
 	modules/healthcheck/health.c \
 	modules/healthcheck/healthcheck_mod.c \
 	modules/healthcheck/judge.c \
+	modules/healthcheck/mux.c \
 	modules/healthcheck/observe.c \
 	modules/healthcheck/option_kw.c \
 	modules/healthcheck/outlier.c \

@@ -128,7 +128,7 @@ refused('a word of backends', "healthcheck a\n    option httpchk\n", qr/option h
 refused('type elsewhere', "$b\n    type httpchk\n", qr/'type/);
 refused('a rule that is wrong', "healthcheck a\n    tcp-check expect odd x\n", qr/odd/);
 refused('pgsql without a user', "healthcheck a\n    type pgsql-check\n", qr/expects 'user <username>'/);
-refused('check-proto h2', "$b check-proto h2\n", qr/'h2' is not supported by tideway yet/);
+refused('check-proto h2', "$b check-proto h2\n", qr/'check-proto h2' does not go with its checks, which do not speak HTTP/);
 refused('check-proto h1 of tcp', "$b check-proto h1\n", qr/'check-proto h1' does not go with its checks, which do not speak HTTP/);
 refused('check-proto none of http', "$b check-proto none\n    option httpchk\n", qr/which speak HTTP/);
 refused('a host with blanks', "backend b\n    option httpchk GET / HTTP/1.1 \"a b\"\n", qr/'a b' is no name of a host/);

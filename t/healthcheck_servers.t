@@ -326,7 +326,7 @@ subtest 'lines' => sub {
 		my $r = check_config("$head$good\n");
 		ok(!$r->{signal} && $r->{all} !~ /ALERT|Sanitizer/, $good) or diag($r->{all});
 	}
-	for my $word ('check-via-socks4', 'check-proto h2') {
+	for my $word ('check-via-socks4', 'check-proto fcgi') {
 		last unless is_tideway();
 		my $r = check_config("${head}server s 127.0.0.1:80 check $word\n");
 		ok($r->{code} == 1 && $r->{all} =~ /not supported by tideway yet/, "$word: refused");

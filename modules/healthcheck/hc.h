@@ -13,6 +13,8 @@
 
 #include <tideway/check.h>
 #include <tideway/module.h>
+#include <tideway/mux.h>
+#include <tideway/proto.h>
 #include <tideway/server_run.h>
 #include <tideway/transport.h>
 
@@ -65,7 +67,7 @@ struct hc_server {
 	struct hc_set agent_set;
 	const char *named;           /* gen: healthcheck; NULL: its backend's */
 	const struct hc_proxy *conf; /* gen: how it is checked; set by check() */
-	const char *proto;           /* gen: check-proto; NULL: not given */
+	const char *proto;           /* gen: check-proto; NULL: as its traffic */
 	uint8_t check_ssl;           /* enum hc_ssl */
 	bool no_sni_auto;            /* no-check-sni-auto */
 	const char *sni;             /* gen: check-sni; NULL: none */
@@ -133,6 +135,11 @@ int hc_server_check(struct tw_server *srv, struct tw_err *err);
 void hc_server_event(struct tw_server *srv, enum tw_server_event what);
 /** hc_backend_observes - its traffic is looked at. */
 bool hc_backend_observes(const struct tw_proxy *px);
+
+/* --- mux.c --- */
+/** hc_mux_proto - what HTTP checks speak beside HTTP/1. returns: NULL: no module is
+ * loaded that knows more. */
+const struct tw_proto *hc_mux_proto(void);
 
 /* --- request.c --- */
 /** hc_state_out - the header of `http-check send-state`. */

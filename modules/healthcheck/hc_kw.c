@@ -10,7 +10,7 @@
 
 #define CONNECT_USAGE                                             \
 	"[default] [port <expr>] [addr <ip>] [send-proxy] [ssl] " \
-	"[sni <name>] [alpn <protocols>] [linger] [comment <msg>]"
+	"[sni <name>] [alpn <protocols>] [linger] [proto <name>] [comment <msg>]"
 #define EXPECT_USAGE                                                             \
 	"[min-recv <int>] [comment <msg>] [ok-status <st>] [error-status <st>] " \
 	"[tout-status <st>] [on-success <fmt>] [on-error <fmt>] "                \
@@ -165,9 +165,10 @@ const struct tw_kw hc_keywords[] = {
 	{ "healthcheck", TW_SC_SERVER, 1, 1, tw_set_str, "<name>",
 		"Its checks are those of that 'healthcheck' section, not of its "
 		"backend.", NULL, 0, offsetof(struct hc_server, named), 0, 0, NULL },
-	{ "check-proto", TW_SC_SERVER, 1, 1, hc_server_proto, "{h1|none}",
-		"What its checks speak: it must be what they do speak, HTTP/1 or "
-		"none of HTTP.", NULL, 0, 0, 0, 0, NULL },
+	{ "check-proto", TW_SC_SERVER, 1, 1, hc_server_proto, "{h1|h2|none}",
+		"What its checks speak, whatever they agree upon: h1 or h2 those of "
+		"HTTP, none the others.",
+		"proto of its traffic, or what was agreed upon", 0, 0, 0, 0, NULL },
 	{ "check-ssl", TW_SC_SERVER, 0, 0, hc_server_ssl, "",
 		"Checks are TLS, whatever the traffic is.",
 		"as ssl, unless port or addr is given", 0, 0, 0, 0, NULL },
@@ -185,7 +186,9 @@ const struct tw_kw hc_keywords[] = {
 		"Without check-sni, checks ask for no name.", NULL, 0, 0, 0, 0,
 		NULL },
 	{ "check-alpn", TW_SC_SERVER, 1, 1, hc_server_alpn, "<protocols>",
-		"Protocols that checks over TLS offer.", "alpn", 0, 0, 0, 0, NULL },
+		"Protocols that checks over TLS offer; those of HTTP speak the one "
+		"that is agreed upon, h2 or http/1.1.",
+		"alpn; http/1.1 for HTTP checks without it", 0, 0, 0, 0, NULL },
 	{ "check-send-proxy", TW_SC_SERVER, 0, 0, tw_set_flag, "",
 		"Checks begin with a PROXY protocol header, version 1.",
 		"as send-proxy, unless port or addr is given", TW_KW_NO,

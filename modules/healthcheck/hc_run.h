@@ -62,6 +62,14 @@ struct hc_check {
 	bool headed;             /* the PROXY header is said, if there is one */
 	bool established;        /* the transport's handshake is done */
 	bool drained;            /* the transport has no more without an event */
+	struct tw_addr to;       /* where it goes */
+	/* of an HTTP check that is not HTTP/1 */
+	const struct tw_single *mux; /* since its request was sent; NULL: not so */
+	void *mux_state;         /* owns */
+	char left[TW_SINGLE_REST]; /* received, not taken yet */
+	uint8_t n_left;
+	bool mux_waits;          /* something has to wait for the socket */
+	bool mux_heard;          /* something came */
 };
 
 /* What traffic shows of a server among its like. */
@@ -110,6 +118,24 @@ void hc_talk_abort(struct hc_check *c);
 void hc_talk_end(struct hc_check *c, struct tw_check_result *r);
 /** hc_talk_fail - in: error, 0 or an errno. */
 void hc_talk_fail(struct hc_check *c, enum tw_chk what, int error);
+
+/** hc_talk_take - in: more of the answer, copied as far as it is looked at. returns:
+ * false: out of memory. */
+bool hc_talk_take(struct hc_check *c, struct tw_str bytes);
+
+/* --- mux.c --- */
+/* What an HTTP check speaks: what the transport's peers have agreed upon, or what a
+ * line says whatever that is. */
+enum hc_speaks { HC_SPEAKS_AGREED, HC_SPEAKS_H1, HC_SPEAKS_MUX };
+enum hc_speaks hc_mux_forced(
+    const struct tw_server *srv, const struct hc_connect *conn);
+/** hc_mux_begins - its request goes another way than that of HTTP/1. */
+bool hc_mux_begins(const struct hc_check *c);
+/** hc_mux_send - returns: as hc_talk_send. */
+bool hc_mux_send(struct hc_check *c, const struct hc_request *r);
+/** hc_mux_event - the socket is ready. */
+void hc_mux_event(struct hc_check *c);
+void hc_mux_close(struct hc_check *c);
 
 /* --- secure.c --- */
 /** hc_secure_of - what carries a connection. out: conf. returns: NULL: clear text. */

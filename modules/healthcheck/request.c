@@ -48,9 +48,17 @@ one_line(char *p, const char *end)
 			*p = ' ';
 }
 
+static const char *
+version_of(const struct hc_send *s, const struct hc_send *opt)
+{
+	return s->version                 ? s->version
+	    : opt != NULL && opt->version ? opt->version
+					  : "HTTP/1.0";
+}
+
 static void
 request_line(const struct hc_send *s, const struct hc_send *opt, struct tw_req *req,
-    const char *version, struct tw_out *out)
+    struct tw_out *out, struct hc_request *r)
 {
 	const char *const method = s->method ? s->method
 	    : opt != NULL && opt->method     ? opt->method
@@ -58,6 +66,7 @@ request_line(const struct hc_send *s, const struct hc_send *opt, struct tw_req *
 	char *const from = out->p;
 
 	tw_out_printf(out, "%s ", method);
+	char *const target = out->p;
 	if (is_given(&s->uri))
 		text_out(&s->uri, req, out);
 	else if (opt != NULL && is_given(&opt->uri))
@@ -65,7 +74,9 @@ request_line(const struct hc_send *s, const struct hc_send *opt, struct tw_req *
 	else
 		tw_out_char(out, '/');
 	one_line(from, out->p);
-	tw_out_printf(out, " %s\r\n", version);
+	r->method = (struct tw_str){ from, strlen(method) };
+	r->target = (struct tw_str){ target, (size_t)(out->p - target) };
+	tw_out_printf(out, " %s\r\n", version_of(s, opt));
 }
 
 static void
@@ -128,17 +139,15 @@ hc_state_out(const struct tw_server *srv, struct tw_out *out)
 
 void
 hc_http_request(const struct hc_send *s, const struct hc_send *opt, struct tw_req *req,
-    struct tw_out *out)
+    struct tw_out *out, struct hc_request *r)
 {
 	const struct tw_server *const srv = req != NULL ? tw_req_server(req) : NULL;
-	const char *const version = s->version ? s->version
-	    : opt != NULL && opt->version      ? opt->version
-					       : "HTTP/1.0";
 	const struct hc_send *const body_of = s->has_body || opt == NULL ? s : opt;
 	char mem[HC_REQUEST_MAX];
 	struct tw_out body = tw_out_of(mem, sizeof(mem));
 
-	request_line(s, opt, req, version, out);
+	request_line(s, opt, req, out, r);
+	char *const fields = out->p;
 	if (opt != NULL)
 		headers_out(opt, req, out);
 	headers_out(s, req, out);
@@ -149,9 +158,11 @@ hc_http_request(const struct hc_send *s, const struct hc_send *opt, struct tw_re
 		tw_out_printf(out, "content-length: %zu\r\n", (size_t)(body.p - mem));
 	}
 	if (!s->has_connection && (opt == NULL || !opt->has_connection) &&
-	    strcmp(version, "HTTP/1.0") != 0)
+	    strcmp(version_of(s, opt), "HTTP/1.0") != 0)
 		tw_out_lit(out, "connection: close\r\n");
+	r->fields = (struct tw_str){ fields, (size_t)(out->p - fields) };
 	tw_out_lit(out, "\r\n");
-	tw_out_mem(out, mem, (size_t)(body.p - mem));
+	r->body = (struct tw_str){ out->p, (size_t)(body.p - mem) };
+	tw_out_mem(out, mem, r->body.len);
 	out->over = out->over || body.over;
 }

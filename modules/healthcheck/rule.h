@@ -32,6 +32,7 @@ struct hc_connect {
 	bool ssl;
 	const char *sni;             /* gen; NULL: none */
 	struct tw_str alpn;          /* gen; wire format; p NULL: none */
+	const char *proto;           /* gen; NULL: not given */
 };
 
 /* ---- send ---- */
@@ -169,8 +170,12 @@ struct tw_str hc_hex_decode(struct tw_arena *arena, struct tw_str hex,
 /* --- secure.c --- */
 /** hc_alpn_parse - argument `i`, a list of protocols, in wire format. */
 int hc_alpn_parse(struct tw_line *ln, int i, struct tw_str *out);
-/** hc_alpn_is_http1 - it has nothing else. */
-bool hc_alpn_is_http1(struct tw_str wire);
+/** hc_alpn_check - an HTTP check speaks all of them. returns: 0; -1: err. */
+int hc_alpn_check(struct tw_str wire, struct tw_err *err);
+
+/* --- server_kw.c --- */
+/** hc_proto_parse - argument `i`, what check-proto and its like take. out: gen. */
+int hc_proto_parse(struct tw_line *ln, int i, const char **out);
 
 /* --- expect.c: pure, apart from formats --- */
 /** hc_expect_eval - out: r, when it failed or the answer says something. */
@@ -184,10 +189,14 @@ void hc_expect_words(const struct hc_expect *e, struct tw_out *o);
 /* --- request.c --- */
 /** hc_text_of - returns: arena of req, or gen. */
 struct tw_str hc_text_of(const struct hc_text *t, struct tw_req *req);
+/* Where its parts are; borrow: what it was written to. */
+struct hc_request {
+	struct tw_str method, target, fields, body;
+};
 /** hc_http_request - the request of an http-check send rule. in: opt, what
- * `option httpchk` said, or NULL. */
+ * `option httpchk` said, or NULL. out: r. */
 void hc_http_request(const struct hc_send *s, const struct hc_send *opt,
-    struct tw_req *req, struct tw_out *out);
+    struct tw_req *req, struct tw_out *out, struct hc_request *r);
 
 /* --- vars.c --- */
 /** hc_var_set - runs a set-var rule. in: req, with the check's variables. */

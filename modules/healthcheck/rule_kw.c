@@ -108,17 +108,14 @@ addr_take(struct tw_line *ln, int i, struct hc_connect *c)
 static int
 not_yet(struct tw_line *ln, int i)
 {
-	static const char *const words[] = { "via-socks4", "proto" };
-
-	for (size_t w = 0; w < TW_N_ELEMENTS(words); w++)
-		if (strcmp(tw_arg(ln, i), words[w]) == 0)
-			return tw_line_fail(ln, i,
-			    "'%s' of '%s' is known to HAProxy 3.4 but not supported by "
-			    "tideway yet",
-			    words[w], word_of(ln));
+	if (strcmp(tw_arg(ln, i), "via-socks4") == 0)
+		return tw_line_fail(ln, i,
+		    "'via-socks4' of '%s' is known to HAProxy 3.4 but not supported by "
+		    "tideway yet",
+		    word_of(ln));
 	return tw_line_fail(ln, i,
 	    "'%s' takes 'default', 'port', 'addr', 'send-proxy', 'ssl', 'sni', "
-	    "'alpn', 'linger' and 'comment', not '%s'",
+	    "'alpn', 'linger', 'proto' and 'comment', not '%s'",
 	    word_of(ln), tw_arg(ln, i));
 }
 
@@ -136,13 +133,26 @@ sni_take(struct tw_line *ln, int i, struct hc_connect *c)
 static int
 alpn_take(struct tw_line *ln, int i, struct hc_connect *c)
 {
+	struct tw_err err;
+
 	if (value_of(ln, i) == NULL || hc_alpn_parse(ln, i + 1, &c->alpn) < 0)
 		return -1;
-	if (word_of(ln)[0] == 'h' && !hc_alpn_is_http1(c->alpn))
+	if (word_of(ln)[0] == 'h' && hc_alpn_check(c->alpn, &err) != 0)
+		return tw_line_fail(ln, i + 1, "'alpn' : %s", err.text);
+	return 2;
+}
+
+static int
+proto_take(struct tw_line *ln, int i, struct hc_connect *c)
+{
+	const bool is_http = word_of(ln)[0] == 'h';
+
+	if (value_of(ln, i) == NULL || hc_proto_parse(ln, i + 1, &c->proto) < 0)
+		return -1;
+	if (is_http != (strcmp(c->proto, "none") != 0))
 		return tw_line_fail(ln, i + 1,
-		    "'alpn' : HTTP checks speak HTTP/1.1 alone; '%s' is not supported "
-		    "by tideway yet",
-		    tw_arg(ln, i + 1));
+		    "'proto %s' does not go with '%s': write %s", c->proto, word_of(ln),
+		    is_http ? "h1 or h2" : "none");
 	return 2;
 }
 
@@ -163,6 +173,8 @@ connect_item(struct tw_line *ln, int i, struct hc_rule *r)
 		return sni_take(ln, i, c);
 	if (strcmp(word, "alpn") == 0)
 		return alpn_take(ln, i, c);
+	if (strcmp(word, "proto") == 0)
+		return proto_take(ln, i, c);
 	if (strcmp(word, "ssl") == 0)
 		c->ssl = true;
 	else if (strcmp(word, "default") == 0)

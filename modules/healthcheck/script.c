@@ -137,6 +137,33 @@ passed(struct hc_check *c, const struct hc_rule *last, struct tw_check_result *r
 	hc_talk_end(c, r);
 }
 
+/* A server that speaks HTTP/2 has ended without an answer. */
+static bool
+is_unanswered(const struct hc_check *c)
+{
+	return c->mux != NULL && c->len == 0;
+}
+
+/* The step, as HAProxy counts them in this message: what goes before it, a comment of
+ * its own, too; a request that nobody wrote is none behind a line that somebody did. */
+static int
+place_of(const struct hc_check *c)
+{
+	const struct hc_rule *r = hc_script_of(c)->first;
+	int n = 0, step = 0;
+	bool asked = false, connected = false;
+
+	for (; r != NULL && r != c->rule; r = r->next) {
+		n += r->act == HC_CONNECT || r->act == HC_SEND || r->act == HC_EXPECT;
+		asked = asked || (r->act == HC_SEND && r->step != 0);
+		connected = connected || (r->act == HC_CONNECT && r->step != 0);
+		step = r->step != 0 ? r->step : step;
+	}
+	if (c->rule->step == 0)
+		return n + (connected && !asked);
+	return n - !asked + (c->rule->step > step + 1);
+}
+
 static void
 expect_failed(struct hc_check *c, struct tw_check_result *r, struct tw_req *req)
 {
@@ -147,13 +174,17 @@ expect_failed(struct hc_check *c, struct tw_check_result *r, struct tw_req *req)
 		r->what = e->error;
 	r->nolb = r->what == TW_CHK_L7OKC;
 	code_set(r, e, req);
-	if (e->on_error != NULL)
+	if (is_unanswered(c))
+		append(r, "TCPCHK got an empty response at step %d", place_of(c));
+	else if (e->on_error != NULL)
 		text_set(r, e->on_error, req);
 	else if (is_scripted(c) && rule->step != 0)
 		append(r, " at step %d", rule->step);
 	if (rule->comment != NULL) /* with and without quotes, as HAProxy */
 		append(r,
-		    c->len == 0 && is_scripted(c) ? " comment: '%s'" : " comment: %s",
+		    is_unanswered(c) || (c->len == 0 && is_scripted(c))
+			? " comment: '%s'"
+			: " comment: %s",
 		    rule->comment);
 	hc_talk_end(c, r);
 }
@@ -266,13 +297,14 @@ run_send(struct hc_check *c, struct tw_req *req)
 	char mem[2 * HC_REQUEST_MAX];
 	struct tw_out o = tw_out_of(mem, sizeof(mem));
 	struct tw_str bytes;
+	struct hc_request parts;
 	const char *why;
 
 	if (s->is_http) {
 		hc_http_request(s,
 		    hc_conf_of(c->srv)->first_send == c->rule ? &hc_conf_of(c->srv)->opt
 							      : NULL,
-		    req, &o);
+		    req, &o, &parts);
 	} else if (s->data.fmt != NULL)
 		tw_logfmt_out(s->data.fmt, req, &o);
 	if (c->is_agent && !agent_line(c, &bytes))
@@ -286,6 +318,8 @@ run_send(struct hc_check *c, struct tw_req *req)
 	if (o.over || (s->is_hex && bytes.p == NULL))
 		return send_failed(c);
 	c->len = 0; /* what came before was no answer to this */
+	if (s->is_http && hc_mux_begins(c))
+		return hc_mux_send(c, &parts);
 	return hc_talk_send(c, bytes);
 }
 

@@ -39,15 +39,33 @@ hc_alpn_parse(struct tw_line *ln, int i, struct tw_str *out)
 	return 0;
 }
 
-/* What is agreed upon must be what an HTTP check speaks. */
-bool
-hc_alpn_is_http1(struct tw_str wire)
+static bool
+is_spoken(struct tw_str name)
 {
-	for (size_t i = 0; i < wire.len; i += 1u + (uint8_t)wire.p[i])
-		if ((uint8_t)wire.p[i] != 8 ||
-		    memcmp(wire.p + i + 1, "http/1.", 7) != 0)
-			return false;
-	return true;
+	const struct tw_proto *const mux = hc_mux_proto();
+
+	return (name.len == 8 && memcmp(name.p, "http/1.", 7) == 0) ||
+	    (mux != NULL && tw_str_eq(name, tw_str_of(mux->alpn)));
+}
+
+/* What is agreed upon must be what an HTTP check speaks. */
+int
+hc_alpn_check(struct tw_str wire, struct tw_err *err)
+{
+	for (size_t i = 0; i < wire.len; i += 1u + (uint8_t)wire.p[i]) {
+		const struct tw_str name = { wire.p + i + 1, (uint8_t)wire.p[i] };
+
+		if (is_spoken(name))
+			continue;
+		if (tw_str_eq(name, TW_STR("h2")))
+			return tw_err_set(err,
+			    "HTTP checks speak 'h2' only with the module h2: add "
+			    "'module-load h2', or leave it out");
+		return tw_err_set(err,
+		    "HTTP checks do not speak '%.*s'; write h2, http/1.1 or both",
+		    TW_STR_FMT(name));
+	}
+	return 0;
 }
 
 /* --- when all lines are read --- */
@@ -67,11 +85,11 @@ hc_secure_prepare(struct tw_server *srv, struct tw_err *err)
 {
 	struct hc_server *const s = hc_server_of(srv);
 	const struct tw_transport *const t = tw_transport_find("tls");
+	struct tw_err why;
 
-	if (s->alpn.p != NULL && s->conf->kind == HC_HTTP && !hc_alpn_is_http1(s->alpn))
-		return tw_err_set(err,
-		    "'check-alpn' : its HTTP checks speak HTTP/1.1 alone; 'h2' is not "
-		    "supported by tideway yet");
+	if (s->alpn.p != NULL && s->conf->kind == HC_HTTP &&
+	    hc_alpn_check(s->alpn, &why) != 0)
+		return tw_err_set(err, "'check-alpn' : %s", why.text);
 	if (s->check_ssl != HC_SSL_ON &&
 	    (!tw_server_is_checked(srv) || !rules_need_it(s->conf)))
 		return 0;
@@ -143,6 +161,29 @@ host_name(const struct hc_check *c, struct tw_req *req)
 	return (struct tw_str){ name.p, len };
 }
 
+/* Without a word an HTTP check offers what it will speak: what it is told to, or what
+ * the traffic does as far as checks know that. p NULL: the server's own. */
+static struct tw_str
+alpn_usual(const struct hc_check *c, const void *conf, struct tw_req *req)
+{
+	const enum hc_speaks forced = hc_mux_forced(c->srv, &c->rule->u.connect);
+	const struct tw_proto *const mux = hc_mux_proto();
+	char mem[32];
+	struct tw_out o = tw_out_of(mem, sizeof(mem));
+
+	if (mux == NULL || forced == HC_SPEAKS_H1)
+		return TW_STR("\x08http/1.1");
+	if (forced == HC_SPEAKS_MUX) {
+		tw_out_char(&o, (char)strlen(mux->alpn));
+		tw_out_str(&o, tw_str_of(mux->alpn));
+		return tw_req_copy(req, (struct tw_str){ mem, (size_t)(o.p - mem) });
+	}
+	return c->transport->offers != NULL &&
+		c->transport->offers(conf, tw_str_of(mux->alpn))
+	    ? (struct tw_str){ NULL, 0 }
+	    : TW_STR("\x08http/1.1");
+}
+
 struct tw_start
 hc_secure_start(const struct hc_check *c, void *conf, struct tw_req *req)
 {
@@ -163,7 +204,7 @@ hc_secure_start(const struct hc_check *c, void *conf, struct tw_req *req)
 	else if (conn->server_defaults)
 		start.alpn = s->alpn;
 	if (start.alpn.p == NULL && s->conf->kind == HC_HTTP)
-		start.alpn = TW_STR("\x08http/1.1"); /* whatever the traffic speaks */
+		start.alpn = alpn_usual(c, conf, req);
 	return start;
 }
 

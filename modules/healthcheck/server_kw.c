@@ -103,19 +103,42 @@ hc_server_error_limit(struct tw_line *ln)
 	return 0;
 }
 
+static bool
+is_one_of(const char *word, const char *const *words)
+{
+	while (*words != NULL && strcmp(word, *words) != 0)
+		words++;
+	return *words != NULL;
+}
+
+int
+hc_proto_parse(struct tw_line *ln, int i, const char **out)
+{
+	static const char *const known[] = { "h1", "none", NULL };
+	static const char *const later[] = { "fcgi", "spop", "quic", NULL };
+	const struct tw_proto *const mux = hc_mux_proto();
+	const char *const proto = tw_arg(ln, i);
+	const char *const word = i > 0 ? tw_arg(ln, i - 1) : ln->kw->word;
+
+	if (is_one_of(proto, known) || (mux != NULL && strcmp(proto, mux->name) == 0)) {
+		*out = tw_arena_strdup(tw_gen_arena(ln->gen), proto);
+		return 0;
+	}
+	if (strcmp(proto, "h2") == 0)
+		return tw_line_fail(
+		    ln, i, "'%s h2' needs the module h2: add 'module-load h2'", word);
+	if (is_one_of(proto, later))
+		return tw_line_fail(ln, i,
+		    "'%s %s' is known to HAProxy 3.4 but not supported by tideway yet",
+		    word, proto);
+	return tw_line_fail(
+	    ln, i, "'%s' does not know '%s'; write h1, h2 or none", word, proto);
+}
+
 int
 hc_server_proto(struct tw_line *ln)
 {
-	struct hc_server *const s = ln->state;
-	const char *const proto = tw_arg(ln, 0);
-
-	if (strcmp(proto, "h1") != 0 && strcmp(proto, "none") != 0)
-		return tw_line_fail(ln, 0,
-		    "'check-proto' knows 'h1' and 'none'; '%s' is not supported by "
-		    "tideway yet",
-		    proto);
-	s->proto = tw_arena_strdup(tw_gen_arena(ln->gen), proto);
-	return 0;
+	return hc_proto_parse(ln, 0, &((struct hc_server *)ln->state)->proto);
 }
 
 int

@@ -31,6 +31,8 @@ socket_close(struct hc_check *c)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
+	if (c->mux != NULL)
+		hc_mux_close(c);
 	if (c->state != NULL) {
 		c->transport->shut(NULL, c->state);
 		c->transport->fini(NULL, c->state);
@@ -140,6 +142,24 @@ buf_grow(struct hc_check *c)
 	return true;
 }
 
+bool
+hc_talk_take(struct hc_check *c, struct tw_str bytes)
+{
+	while (bytes.len > 0 && c->len < HC_ANSWER_MAX) {
+		if (c->len == c->size && !buf_grow(c))
+			return false;
+		const uint32_t room = c->size - c->len;
+		const uint32_t n = bytes.len < room ? (uint32_t)bytes.len : room;
+
+		memcpy(c->buf + c->len, bytes.p, n);
+		c->len += n;
+		bytes.p += n;
+		bytes.len -= n;
+	}
+	c->eof = c->eof || c->len == HC_ANSWER_MAX;
+	return true;
+}
+
 /* Takes what there is, then asks the rule. */
 static void
 answer_read(struct hc_check *c)
@@ -231,7 +251,7 @@ hc_talk_read(struct hc_check *c)
 		hc_talk_fail(c, TW_CHK_SOCKERR, ECONNRESET);
 		return;
 	}
-	wait_for(c, EV_READ);
+	wait_for(c, c->mux_waits ? EV_READ | EV_WRITE : EV_READ);
 	if (c->state != NULL && !c->drained) /* what it has makes no event */
 		event_active(&c->event, EV_READ, 0);
 }
@@ -316,6 +336,8 @@ io_ready(evutil_socket_t fd, short what, void *arg)
 		connect_ready(c);
 	else if (c->phase == HC_HANDSHAKE)
 		hc_script_go(c);
+	else if (c->mux != NULL)
+		hc_mux_event(c);
 	else if (!(what & EV_WRITE))
 		answer_read(c);
 	else if (out_flush(c))
@@ -373,6 +395,7 @@ hc_talk_connect(
 
 	socket_close(c);
 	c->was_late = false;
+	c->to = *to;
 	c->phase = HC_CONNECTING;
 	c->fd = tw_server_socket(c->srv, ss.ss_family);
 	if (c->fd < 0) {

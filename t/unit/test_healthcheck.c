@@ -168,8 +168,9 @@ request_is(const struct hc_send *s, const struct hc_send *opt, const char *want)
 {
 	char mem[HC_REQUEST_MAX];
 	struct tw_out out = tw_out_of(mem, sizeof(mem) - 1);
+	struct hc_request r;
 
-	hc_http_request(s, opt, NULL, &out);
+	hc_http_request(s, opt, NULL, &out, &r);
 	*out.p = '\0';
 	assert_string_equal(mem, want);
 }
