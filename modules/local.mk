@@ -511,6 +511,7 @@ modules_h2_libh2_la_SOURCES = \
 	modules/h2/h2_out.c \
 	modules/h2/h2_record.c \
 	modules/h2/h2_session.c \
+	modules/h2/h2_single.c \
 	modules/h2/h2_stream.c \
 	modules/h2/h2_submit.c
 modules_h2_libh2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)
@@ -520,7 +521,6 @@ modules_h2_la_SOURCES = \
 	modules/h2/h2_mod.c \
 	modules/h2/h2_mux.c \
 	modules/h2/h2_report.c \
-	modules/h2/h2_single.c \
 	modules/h2/h2_stream_io.c \
 	modules/h2/h2_websocket.c
 modules_h2_la_CFLAGS = $(AM_CFLAGS) $(NGHTTP2_CFLAGS)

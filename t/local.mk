@@ -157,7 +157,8 @@ endif
 if HAVE_NGHTTP2
 FUZZ_TARGETS += \
 	t/fuzz/fuzz_h2 \
-	t/fuzz/fuzz_h2_flow
+	t/fuzz/fuzz_h2_flow \
+	t/fuzz/fuzz_h2_single
 endif
 check_PROGRAMS += $(FUZZ_TARGETS)
 if FUZZING
@@ -294,3 +295,4 @@ t_unit_test_h2_heads_LDADD = $(H2_LINK) $(LDADD)
 t_unit_test_h2_talk_LDADD = $(H2_LINK) $(LDADD)
 t_fuzz_fuzz_h2_LDADD = $(H2_LINK) $(FUZZ_LINK)
 t_fuzz_fuzz_h2_flow_LDADD = $(H2_LINK) $(FUZZ_LINK)
+t_fuzz_fuzz_h2_single_LDADD = modules/healthcheck/libhealthcheck.la $(H2_LINK) $(FUZZ_LINK)

@@ -160,3 +160,9 @@ h2__conf_check(struct tw_gen *gen)
 		    g->limits[0].max_frame_size);
 	return 0;
 }
+
+void *
+h2__single_begin(const struct tw_single_request *r)
+{
+	return h2__single_new(&h2__gen_of(tw_proxy_gen(r->px))->limits[1], r);
+}

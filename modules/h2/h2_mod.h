@@ -100,6 +100,9 @@ extern const struct tw_self *h2__self;
 /* --- one exchange of somebody else's (h2_single.c) --- */
 
 extern const struct tw_single h2__single;
+/** h2__single_begin - struct tw_single's begin, with what is configured. (h2_conf.c) */
+void *h2__single_begin(const struct tw_single_request *r);
+void *h2__single_new(const struct h2_limits *lim, const struct tw_single_request *r);
 
 /* One worker's part. */
 struct h2_own {

@@ -15,7 +15,6 @@
 
 #include <tideway/assert.h>
 
-#include "h2_conf.h"
 #include "h2_mod.h"
 
 #define HEAD_ROOM 32768u /* of an answer's head with its index */
@@ -187,14 +186,14 @@ clock_set(struct h2_single *x)
 	x->wk.now_s = (uint32_t)(tw_now_ms() / 1000);
 }
 
-static void *
-single_begin(const struct tw_single_request *r)
+void *
+h2__single_new(const struct h2_limits *lim, const struct tw_single_request *r)
 {
 	struct h2_single *const x = calloc(1, sizeof(*x));
 
 	if (x == NULL)
 		return NULL;
-	x->lim = h2__gen_of(tw_proxy_gen(r->px))->limits[1];
+	x->lim = *lim;
 	h2_worker_init(&x->wk);
 	clock_set(x);
 	if (h2_init(&x->s, &x->wk, true, &x->lim, &events) != 0) {
@@ -264,7 +263,7 @@ single_why(const void *state, struct tw_out *out)
 }
 
 const struct tw_single h2__single = {
-	.begin = single_begin,
+	.begin = h2__single_begin,
 	.feed = single_feed,
 	.out = single_out,
 	.sent = single_sent,
