@@ -33,7 +33,8 @@ sub says
 		$h2->read_preface(30);
 		$h2->wait_for(sub { $h2->stream(1)->{ended} }, 30);
 		$peer->send($bytes);
-		$o{close} ? $peer->close : $peer->read_all;
+		shutdown $peer->sock, 1 if $o{close}; # what comes is read, so that it is no reset
+		$peer->read_all;
 	});
 }
 
@@ -158,8 +159,11 @@ my @case = (
 	    'DOWN', 'L7RSP', '', 'HTTP content check did not match'],
 	[rsthalf => $h2, $c, ['option httpchk GET /rst-mid', 'http-check expect string half'],
 	    'UP', 'L7OK', 200, ''],
-	[closed => $h2, $c, ['option httpchk GET /close', 'http-check expect string odd'],
-	    'DOWN', 'L7RSP', '', 'HTTP content check did not match'],
+	[closed => says(head(4, $ok) . h2_frame('DATA', 0, 1, 'half'), close => 1), $c,
+	    [$get, 'http-check expect string odd'], 'DOWN', 'L7RSP', '',
+	    'HTTP content check did not match'],
+	[closedreset => $h2, $c, ['option httpchk GET /close', 'http-check expect string odd'],
+	    'DOWN', 'L7RSP', '', 'HTTP content check did not match', 1],
 	[goaway => $h2, $c, ['option httpchk GET /goaway'], 'UP', 'L7OK', 200, ''],
 	[goawaynow => $h2, $c, ['option httpchk GET /goaway-now'], 'DOWN', 'L7RSP', '',
 	    'TCPCHK got an empty response at step 2', 1],
