@@ -108,6 +108,7 @@ core_libcore_a_SOURCES = \
 	core/flow/crash.c \
 	core/flow/debug.c \
 	core/flow/conv_flow.c \
+	core/flow/early.c \
 	core/flow/edit.c \
 	core/flow/fetch_flow.c \
 	core/flow/exchange.c \

@@ -382,7 +382,8 @@ response_read(struct tw_req *req)
 		}
 	}
 	if (TW_UNLIKELY(req->res.status > 400) &&
-	    tw__retry_wanted(req, tw__retry_status_bit(req->res.status)))
+	    tw__retry_wanted(
+		req, tw__retry_status_bit(req->res.status) | tw__early_retry(req)))
 		return tw__retry(req);
 	head_arrived(req);
 	req->sub = 1;

@@ -249,6 +249,7 @@ server_end(struct tw_conn *c)
 		c->n_streams--;
 		stream->carrier = NULL;
 		stream->fd = -1;
+		stream->untouched |= c->untouched;
 		tw_stream_lost(stream, "its connection ended");
 	}
 	tw__conn_free(&c);

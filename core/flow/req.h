@@ -426,6 +426,11 @@ void tw__retry_copy(struct tw_req *req, struct tw_str data, enum tw_io io);
 bool tw__retry_wanted(const struct tw_req *req, uint32_t on);
 /** tw__body_is_whole - nothing of the request's body would be missing. */
 bool tw__body_is_whole(const struct tw_req *req);
+/** tw__early_first - of a request to which a new connection is about to begin. */
+enum tw_first tw__early_first(struct tw_req *req);
+/** tw__early_retry - TW__RETRY_...: which condition an answer's status is, beside that
+ * of its number; 0: none. context: there is an answer. */
+uint32_t tw__early_retry(const struct tw_req *req);
 /** tw__retry - sends it again: on the same server at once, or on another. */
 enum tw__next tw__retry(struct tw_req *req);
 

@@ -591,9 +591,10 @@ static enum tw__next
 transport_begin(struct tw_req *req, const struct tw_transport *transport)
 {
 	const struct tw_proto *const instead = tw__websocket_instead(req);
-	struct tw_start start = {
-		.conf = req->srv->transport_conf, .req = req, .is_server = true
-	};
+	struct tw_start start = { .conf = req->srv->transport_conf,
+		.req = req,
+		.is_server = true,
+		.first = tw__early_first(req) };
 	char alpn[ALPN_MAX];
 	enum tw__next next;
 

@@ -114,6 +114,9 @@ struct tw_conn {
 	LIST_HEAD(, tw_conn) streams;
 	LIST_ENTRY(tw_conn) stream_link, wakes_link;
 	const struct tw_transport *counted; /* client side: who counts it; NULL: nobody */
+	bool early;                /* server side: what it sent first went before its
+	                            * handshake was complete */
+	bool alone;                /* and that still is not: no other request joins */
 };
 
 /* What lasts as long as the client's connection is there, whatever a stream of

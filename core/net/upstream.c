@@ -95,7 +95,7 @@ static struct tw_conn *__attribute__((noinline)) shared_get(const struct tw__idl
 	struct tw_conn *conn;
 
 	TAILQ_FOREACH(conn, &idle->shared, link) {
-		if (!conn->private && !conn->failed && !conn->rdhup &&
+		if (!conn->private && !conn->failed && !conn->rdhup && !conn->alone &&
 		    (!proven || conn->n_requests >= 2) &&
 		    (srv->pool_name == NULL || tw_str_eq(conn->pool_name, name)) &&
 		    carries_more(conn, srv) &&

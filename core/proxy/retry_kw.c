@@ -78,7 +78,8 @@ const struct tw_kw tw__retry_kw[] = {
 		"response-timeout | 0rtt-rejected | <status> | "
 		"all-retryable-errors }...",
 		"What a request is sent once more for, as often as 'retries' says. A "
-		"body is replayed when it fits a buffer.", "conn-failure",
+		"body is replayed when it fits a buffer. With 0rtt-rejected servers "
+		"with 'allow-0rtt' get requests as early data.", "conn-failure",
 		TW_KW_HTTP | TW_KW_REST, 0, 0, 0, NULL },
 	{ .word = "retry-on", .scopes = TW_SC_FRONTEND, .max_args = -1,
 		.set = misplaced, .help = "Refused here." },

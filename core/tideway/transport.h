@@ -11,6 +11,14 @@
 #include <tideway/expr.h>
 #include <tideway/proxy.h>
 
+/* Whether what is sent first may go before the handshake is complete: who has recorded
+ * it can send it once more. */
+enum tw_first {
+	TW_FIRST_WAITS,     /* no; or nothing is there to be sent at once */
+	TW_FIRST_AS_CLIENT, /* if the client's own did */
+	TW_FIRST_EARLY,     /* yes: retry-on 0rtt-rejected */
+};
+
 /* How a transport begins on a connection. */
 struct tw_start {
 	int fd;
@@ -20,6 +28,7 @@ struct tw_start {
 	bool is_server, is_check;
 	struct tw_str name;  /* a check's: whom the server shall take itself for; p NULL */
 	struct tw_str alpn;  /* server side, wire format; p NULL: the server's own */
+	enum tw_first first; /* server side: of the bytes that will be sent first */
 };
 
 /* What carries bytes; NULL in a connection means the plain socket. Nothing
@@ -93,6 +102,16 @@ TW_API void tw_conn_fed(struct tw_conn *conn);
 /** tw_conn_fin_came - the kernel has told so: behind a short read there is the end,
  * for which no further event comes. */
 TW_API bool tw_conn_fin_came(const struct tw_conn *conn);
+/* What becomes of bytes that go to a server before the handshake is complete. */
+enum tw_early {
+	TW_EARLY_BEGINS,   /* those sent first will; until it is, no other request joins */
+	TW_EARLY_NONE,     /* it is, and none went */
+	TW_EARLY_TAKEN,    /* it is; what was held back has gone, too */
+	TW_EARLY_REPEATED, /* the same, but the server had them sent once more */
+	TW_EARLY_REFUSED,  /* the connection failed, and the server has not looked at them */
+};
+/** tw_conn_early - context: begin(), send(), recv(). */
+TW_API void tw_conn_early(struct tw_conn *conn, enum tw_early what);
 /** tw_req_handshake - whether the client's handshake is complete: some bytes may
  * be there before it is, which others may have sent again. returns: AGAIN: the
  * client's next bytes call whoever waits; ERR: it failed. */
