@@ -159,7 +159,7 @@ subtest 'wrong lines' => sub {
 		["b.pem [ca-file /none]", "'ca-file' : unable to load /none"],
 		["b.pem [ciphers NONE]", "unable to set SSL cipher list to 'NONE'"],
 		["b.pem [npn h2]", 'npn'],
-		["b.pem [allow-0rtt]", "'allow-0rtt' is not supported yet"],
+		["b.pem [no-allow-0rtt]", 'unknown ssl keyword no-allow-0rtt'],
 		["b.pem [ocsp-update x]", "ocsp-update : expects 'on' or 'off', not 'x'"],
 	);
 	for my $c (@cases) {

@@ -15,6 +15,7 @@
 
 #include "certs.h"
 #include "ctl_trust.h"
+#include "early.h"
 #include "forge.h"
 
 static struct tw_str
@@ -131,6 +132,7 @@ ctx_set(SSL *ssl, SSL_CTX *ctx, const struct tls_opts *opts)
 	SSL_set_options(ssl, SSL_CTX_get_options(ctx));
 	SSL_clear_mode(ssl, SSL_MODE_NO_AUTO_CHAIN);
 	SSL_set_mode(ssl, SSL_CTX_get_mode(ctx));
+	tls__early_switch(ssl, ctx, opts);
 	if (opts->curves != NULL)
 		SSL_set1_curves_list(ssl, opts->curves);
 }

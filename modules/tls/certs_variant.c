@@ -16,7 +16,7 @@ is_allowed(const char *word)
 	static const char *const words[] = { "alpn", "ca-file", "ca-verify-file",
 		"ciphers", "ciphersuites", "client-sigalgs", "crl-file", "curves",
 		"ecdhe", "no-alpn", "no-ca-names", "npn", "sigalgs", "ssl-max-ver",
-		"ssl-min-ver", "verify" };
+		"ssl-min-ver", "verify", "allow-0rtt" };
 
 	for (size_t i = 0; i < TW_N_ELEMENTS(words); i++)
 		if (strcmp(word, words[i]) == 0)
@@ -29,11 +29,6 @@ keyword(const char *word, struct tw_err *err)
 {
 	const struct tw_kw *kw = tls_self->module->keywords;
 
-	if (strcmp(word, "allow-0rtt") == 0) {
-		tw_err_set(
-		    err, "the option '%s' is not supported yet in a crt-list", word);
-		return NULL;
-	}
 	for (; is_allowed(word) && kw->word != NULL; kw++)
 		if (kw->scopes & TW_SC_BIND && strcmp(kw->word, word) == 0)
 			return kw;
@@ -81,6 +76,21 @@ key_of(struct tw_gen *gen, const struct tls_entry *e)
 	return key;
 }
 
+/* What tells servers that a request came early is there from the start or not at
+ * all. */
+static int
+early_use(struct tls_certs *line, const struct tls_opts *o, struct tw_err *err)
+{
+	if (!o->allow_0rtt || line->side.early)
+		return 0;
+	if (line->built)
+		return tw_err_set(err,
+		    "'allow-0rtt' : neither the bind line nor its crt-list had it when it "
+		    "began; add it to the file and reload");
+	line->side.early = true;
+	return 0;
+}
+
 static struct tls_variant *
 variant_new(struct tls_certs *line, const struct tls_entry *e, struct tw_err *err)
 {
@@ -89,7 +99,7 @@ variant_new(struct tls_certs *line, const struct tls_entry *e, struct tw_err *er
 
 	v->opts = *line->side.opts;
 	v->key = key_of(gen, e);
-	if (apply(gen, e, &v->opts, err) < 0)
+	if (apply(gen, e, &v->opts, err) < 0 || early_use(line, &v->opts, err) < 0)
 		return NULL;
 	v->ctx = tls__ctx_new(gen, &v->opts, true, err);
 	if (v->ctx == NULL)

@@ -70,6 +70,15 @@ tls__early_use(SSL_CTX *ctx, struct tw_gen *gen, const struct tls_opts *opts)
 	SSL_CTX_set_allow_early_data_cb(ctx, is_allowed, NULL);
 }
 
+/* A line of a crt-list may take it where the others do not. */
+void
+tls__early_switch(SSL *ssl, SSL_CTX *ctx, const struct tls_opts *opts)
+{
+	SSL_set_max_early_data(ssl, SSL_CTX_get_max_early_data(ctx));
+	SSL_set_recv_max_early_data(ssl, SSL_CTX_get_recv_max_early_data(ctx));
+	SSL_set_allow_early_data_cb(ssl, opts->allow_0rtt ? is_allowed : NULL, NULL);
+}
+
 int
 tls__early_start(struct tw_gen *gen, struct tw_err *err)
 {
@@ -236,7 +245,7 @@ tls_early_wants(const struct tw_proxy *px)
 	const struct tw_bind *bind;
 
 	for (int i = 0; (bind = tw_proxy_bind(px, i)) != NULL; i++)
-		if (tls_bind_of(bind)->opts.ssl && tls_bind_of(bind)->opts.allow_0rtt)
+		if (tls_bind_of(bind)->side.early)
 			return true;
 	return false;
 }

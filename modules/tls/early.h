@@ -20,6 +20,8 @@ struct tls_early {
 
 /** tls__early_use - the context takes early data when the line says so. */
 void tls__early_use(SSL_CTX *ctx, struct tw_gen *gen, const struct tls_opts *opts);
+/** tls__early_switch - the same for a connection that goes on with another context. */
+void tls__early_switch(SSL *ssl, SSL_CTX *ctx, const struct tls_opts *opts);
 int tls__early_start(struct tw_gen *gen, struct tw_err *err);
 
 /* transport.c's, for a connection that has st->early */

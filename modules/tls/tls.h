@@ -121,6 +121,8 @@ struct tls_side {
 	uint32_t first_record;      /* the same until much has followed; 0: no other */
 	uint32_t idle_ms;           /* silence, before it holds again; 0: never */
 	struct tls_ticket_keys *keys; /* set by start(): the process's */
+	bool early;                 /* a listener's: early data may be taken, by its line
+	                             * or one of its crt-list */
 };
 
 /* A bind line's block. */

@@ -104,6 +104,7 @@ check_bind(struct tw_gen *gen, const struct tw_proxy *px, struct tw_bind *bind)
 	if (tb->side.ctx == NULL)
 		return context_fail(gen, px, bind, err.text);
 	tls__ctx_keep(gen, tb->side.ctx);
+	tb->side.early = tb->opts.allow_0rtt;
 	if (tls__bind_certs(px, bind, tb) < 0)
 		return -1;
 	tw_bind_set_transport(bind, &tls_transport, &tb->side);

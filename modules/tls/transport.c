@@ -56,7 +56,7 @@ state_make_ssl(struct tls_state *st)
 		SSL_set_connect_state(st->ssl);
 	else
 		SSL_set_accept_state(st->ssl);
-	return !st->side->opts->allow_0rtt || st->is_server || tls__early_begin(st);
+	return !st->side->early || tls__early_begin(st);
 }
 
 static void *
