@@ -452,6 +452,7 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/server.c \
 	modules/tls/server_conn.c \
 	modules/tls/server_crt.c \
+	modules/tls/server_early.c \
 	modules/tls/server_kw.c \
 	modules/tls/server_pp.c \
 	modules/tls/server_sess.c \

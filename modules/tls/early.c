@@ -16,6 +16,7 @@
 #include <openssl/err.h>
 
 #include "early.h"
+#include "fetch.h"
 #include "ticket.h"
 
 static uint64_t start_s; /* of the process; control thread, before any connection */
@@ -107,6 +108,7 @@ tls__early_free(struct tls_state *st)
 	if (st->early == NULL)
 		return;
 	tls__left_free(&st->early->left);
+	SSL_SESSION_free(st->early->session);
 	free(st->early);
 	st->early = NULL;
 }
@@ -159,6 +161,9 @@ int
 tls__early_accept(struct tls_stage *sg, struct tls_state *st)
 {
 	size_t n;
+
+	if (st->is_server) /* it begins with the first bytes that are sent */
+		return 1;
 	const int rc = step(st, sg->gather, sizeof(sg->gather), &n);
 
 	if (rc == 1 && n == 0)
@@ -199,7 +204,8 @@ tls__early_recv(struct tls_stage *sg, struct tls_state *st, struct iovec to, siz
 {
 	int rc;
 
-	(void)sg;
+	if (st->is_server)
+		return tls__server_early_step(sg, st);
 	if (tls__early_holds(st)) {
 		left_read(&st->early->left, to, n);
 		return TW_IO_OK;
@@ -222,6 +228,8 @@ tls__early_complete(struct tls_stage *sg, struct tls_state *st)
 {
 	size_t n;
 
+	if (st->is_server)
+		return TW_IO_AGAIN;
 	ERR_clear_error();
 	while (!st->early->complete) {
 		const int rc = step(st, sg->gather, sizeof(sg->gather), &n);
@@ -235,6 +243,15 @@ tls__early_complete(struct tls_stage *sg, struct tls_state *st)
 	}
 	tls__established(st);
 	return TW_IO_OK;
+}
+
+int
+tls__early_write(SSL *ssl, const void *p, size_t len, size_t *n)
+{
+	struct tls_state *const st = tls_state_of_ssl(ssl);
+
+	return st->is_server ? tls__server_early_write(st, p, len, n)
+			     : SSL_write_early_data(ssl, p, len, n);
 }
 
 /* --- the request's header --- */
@@ -254,10 +271,11 @@ enum tw_verdict
 tls_early_on_request(struct tw_req *req, void *state)
 {
 	struct tw_msg *const msg = tw_req_request(req);
+	struct tls_req *const r = tw_req_block(req, tls_self);
 
 	(void)state;
-	if (!tls__early(tls_state_of(tw_req_conn(req))) ||
-	    tw_msg_find(msg, TW_STR("Early-Data"), NULL) != NULL ||
+	r->early = tls__early(tls_state_of(tw_req_conn(req)));
+	if (!r->early || tw_msg_find(msg, TW_STR("Early-Data"), NULL) != NULL ||
 	    tw_msg_add(msg, TW_STR("Early-Data"), TW_STR("1")) == 0)
 		return TW_NEXT;
 	tw_req_fail(req, 425, "no room for the header Early-Data", NULL);

@@ -16,6 +16,11 @@ struct tls_early {
 	struct tls_left left; /* came, and was not read */
 	bool ended;           /* no more will come: the handshake's rest */
 	bool complete;        /* the handshake is */
+	/* towards a server (server_early.c): left holds what was sent until it is known
+	 * to be taken */
+	SSL_SESSION *session; /* owns a reference: what is resumed */
+	uint32_t most;        /* bytes that the session allows */
+	uint32_t sent;        /* of them, gone early */
 };
 
 /** tls__early_use - the context takes early data when the line says so. */
@@ -40,6 +45,26 @@ enum tw_io tls__early_recv(
 enum tw_io tls__early_complete(struct tls_stage *sg, struct tls_state *st);
 /** tls__early_holds - bytes wait. */
 bool tls__early_holds(const struct tls_state *st);
+
+/** tls__early_write - in place of SSL_write_ex(). */
+int tls__early_write(SSL *ssl, const void *p, size_t len, size_t *n);
+
+/* --- towards servers (server_early.c) --- */
+
+/** tls__server_early - the connection begins with it, when the session that is resumed
+ * and the request allow that. */
+void tls__server_early(
+    struct tls_state *st, const struct tw_start *start, SSL_SESSION *session);
+/** tls__server_early_write - sends the first bytes early, and keeps them. */
+int tls__server_early_write(struct tls_state *st, const void *p, size_t len, size_t *n);
+/** tls__server_early_step - the handshake goes on. returns: OK: it is complete, and
+ * the server has, or will have, what was sent. */
+enum tw_io tls__server_early_step(struct tls_stage *sg, struct tls_state *st);
+/** tls__early_hold - in: io, of a flush. returns: AGAIN: more waits, for the
+ * handshake. */
+enum tw_io tls__early_hold(struct tls_state *st, enum tw_io io);
+/** tls__alpn_of - the protocol agreed upon, or that will be. out: p NULL: none. */
+void tls__alpn_of(const struct tls_state *st, const unsigned char **p, unsigned *len);
 
 /* --- the request's header --- */
 

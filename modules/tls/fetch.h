@@ -74,6 +74,8 @@ struct tls_server_seen {
 /* What a request keeps (its block). */
 struct tls_req {
 	struct tls_server_seen *server; /* arena; NULL: nothing */
+	bool early; /* it came as early data, and was passed on before the handshake was
+	             * complete */
 };
 
 /** tls__server - context: worker. */

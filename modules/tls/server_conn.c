@@ -19,6 +19,7 @@
 #include <tideway/text.h>
 
 #include "ctl_trust.h"
+#include "early.h"
 #include "server.h"
 
 /* What a connection began with; goes with its SSL. */
@@ -132,8 +133,12 @@ tls__server_begin(struct tls_state *st, const struct tw_start *start)
 		return true;
 	key = key_of(peer);
 	session = tls__sess_find(&key);
-	if (session != NULL && !SSL_set_session(st->ssl, session))
+	if (session != NULL && !SSL_set_session(st->ssl, session)) {
 		ERR_clear_error();
+		return true;
+	}
+	if (session != NULL && ts->opts.allow_0rtt)
+		tls__server_early(st, start, session);
 	return true;
 }
 

@@ -67,7 +67,7 @@ struct tls_opts {
 	const char *alpn;           /* wire format; NULL: not said */
 	uint32_t alpn_len;
 	struct tls_errset ca_ignore, crt_ignore;
-	bool allow_0rtt;            /* early data is taken */
+	bool allow_0rtt;            /* early data is taken; towards a server: sent */
 };
 
 /* The global section. */
@@ -219,7 +219,8 @@ struct tls_state {
 	struct tls_early *early;     /* owns; NULL: all early data was read, or none is
 	                              * taken */
 	bool early_ever;             /* some was */
-	bool early_now;              /* and the handshake is not complete */
+	bool early_now;              /* and the handshake is not complete; towards a
+	                              * server: some was, or will be, sent */
 };
 
 /** tls_state_of - of a connection. returns: NULL: it is not (yet) TLS. */
@@ -236,7 +237,8 @@ tls_state_of_ssl(const SSL *ssl)
 	return SSL_get_app_data(ssl);
 }
 
-/** tls__early - early data came and the handshake is not complete: it may be a replay.
+/** tls__early - early data came (towards a server: goes) and the handshake is not
+ * complete: it may be a replay.
  * in: st NULL: no TLS. */
 static inline bool
 tls__early(const struct tls_state *st)

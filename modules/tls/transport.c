@@ -374,7 +374,7 @@ send_records(struct tls_stage *sg, struct tls_state *st, struct source *src, siz
 		const char *const p = source_take(src, sg->gather, len);
 
 		sg->direct = src->left == 0;
-		if ((tls__early(st) ? SSL_write_early_data : SSL_write_ex)(
+		if ((tls__early(st) ? tls__early_write : SSL_write_ex)(
 			st->ssl, p, len, &done) != 1 ||
 		    done != len)
 			return TW_IO_ERR;
@@ -425,7 +425,7 @@ static enum tw_io
 tls_flush(struct tw_conn *conn, void *state)
 {
 	struct tls_state *const st = state;
-	const enum tw_io io = tls__held_flush(st);
+	const enum tw_io io = tls__early_hold(st, tls__held_flush(st));
 
 	(void)conn;
 	return io == TW_IO_ERR ? send_failed(st) : io;
@@ -497,7 +497,7 @@ tls_alpn(const void *state)
 	const unsigned char *p = NULL;
 	unsigned len = 0;
 
-	SSL_get0_alpn_selected(st->ssl, &p, &len);
+	tls__alpn_of(st, &p, &len);
 	return (struct tw_str){ (const char *)p, len };
 }
 
