@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TW_ABI_MAJOR 4
+#define TW_ABI_MAJOR 5
 #define TW_ABI_MINOR 0
 
 #define TW_API __attribute__((visibility("default")))
