@@ -75,34 +75,49 @@ static const struct {
 
 #define N_VERSIONS (TW_N_ELEMENTS(versions))
 
-/* no-* forms cut from both ends; a hole in the middle ends the range, as
- * clients could not tell it. */
+struct range {
+	int min, max; /* 0: the newest */
+	uint8_t no;   /* TLS_NO_* */
+};
+
+/* What a line does not say is said for all lines. A version that it names is not
+ * excluded by what is said for all; and to exclude some opens none that is older
+ * than what is spoken anyway. */
+static struct range
+range_of(const struct tls_opts *o, const struct tls_opts *def)
+{
+	const bool is_named = o->min_ver != 0 || o->max_ver != 0;
+	struct range r = {
+		.min = o->min_ver != 0 ? o->min_ver : def->min_ver,
+		.max = o->max_ver != 0 ? o->max_ver : def->max_ver,
+		.no = (uint8_t)(o->no_versions | (is_named ? 0 : def->no_versions)),
+	};
+
+	if (r.min == 0)
+		r.min = r.max != 0 && r.max < TLS1_2_VERSION ? r.max : TLS1_2_VERSION;
+	return r;
+}
+
+/* The newest that are left, up to a hole: peers could not tell that. */
 static int
 set_versions(SSL_CTX *ctx, const struct tls_opts *o, const struct tls_opts *def,
     struct tw_err *err)
 {
-	const bool said = o->min_ver != 0 || o->max_ver != 0 || o->no_versions != 0;
-	const struct tls_opts *const use = said ? o : def;
-	const int floor = use->min_ver != 0              ? use->min_ver
-	    : use->no_versions != 0 && use->max_ver == 0 ? TLS1_VERSION
-							 : TLS1_2_VERSION;
+	const struct range r = range_of(o, def);
 	int min = 0, max = 0;
 
-	for (size_t i = 0; i < N_VERSIONS; i++) {
+	for (size_t i = N_VERSIONS; i-- > 0;) {
 		const int v = versions[i].version;
 
-		if (v < floor &&
-		    !(use->max_ver != 0 && use->max_ver < floor && use->min_ver == 0))
-			continue;
-		if ((use->max_ver != 0 && v > use->max_ver) ||
-		    (use->no_versions & versions[i].bit) != 0) {
-			if (min != 0)
+		if (v < r.min || (r.max != 0 && v > r.max) ||
+		    (r.no & versions[i].bit) != 0) {
+			if (max != 0)
 				break;
 			continue;
 		}
-		if (min == 0)
-			min = v;
-		max = v;
+		if (max == 0)
+			max = v;
+		min = v;
 	}
 	if (min == 0)
 		return tw_err_set(err,

@@ -6,12 +6,14 @@
 # minor => n, ciphers => [ids], sigalgs => [ids], versions => [ids], points =>
 # [ids], key_share => 1, session => bytes, extensions => [[type, bytes], ...],
 # bare => 1 for no list of signature algorithms): what is left out is not in it.
+# hello_parts($bytes) is the other way round, of a whole record: session, ciphers,
+# sni, alpn, groups, sigalgs, versions, as above, and ext => { type => bytes }.
 package Tideway::Hello;
 use strict;
 use warnings;
 use Exporter 'import';
 
-our @EXPORT = qw(hello);
+our @EXPORT = qw(hello hello_parts);
 
 sub v1 { return chr(length $_[0]) . $_[0] }
 sub v2 { return pack('n', length $_[0]) . $_[0] }
@@ -44,6 +46,21 @@ sub hello
 	    . ($e eq '' ? '' : v2($e));
 
 	return "\x16\3\1" . v2("\1" . substr(pack('N', length $body), 1) . $body);
+}
+
+sub list16 { return [unpack 'n*', substr $_[0] // '', 2] }
+
+sub hello_parts
+{
+	my ($bytes) = @_;
+	my ($session, $ciphers, undef, $e) = unpack 'x43 C/a n/a C/a n/a', $bytes;
+	my %ext = unpack '(n n/a)*', $e // '';
+
+	return { session => $session, ciphers => [unpack 'n*', $ciphers], ext => \%ext,
+	    sni => defined $ext{0} ? unpack 'x3 n/a', $ext{0} : undef,
+	    alpn => [unpack 'x2 (C/a)*', $ext{16} // "\0\0"],
+	    groups => list16($ext{10}), sigalgs => list16($ext{13}),
+	    versions => [unpack 'x (n)*', $ext{43} // "\0"] };
 }
 
 1;
