@@ -121,7 +121,7 @@ subtest 'the global section' => sub {
 subtest 'default-server' => sub {
 	my $p = start_proxy(defaults('mode tcp', 'retries 0', 'timeout connect 500ms',
 	    "default-server $vn curves P-384 sigalgs ECDSA+SHA384 alpn d no-tls-tickets"
-	    . ' ciphers ECDHE-RSA-AES128-GCM-SHA256 ssl-max-ver TLSv1.2') . "
+	    . ' ciphers ECDHE-ECDSA-AES128-GCM-SHA256 ssl-max-ver TLSv1.2') . "
 listen all
     bind {BIND:all}
     server s ${\ $l->addr}
@@ -133,7 +133,7 @@ listen own
 
 	is(hex4($all->{groups}), '0018', 'curves');
 	is(hex4($all->{sigalgs}), '0503', 'sigalgs');
-	is(hex4($all->{ciphers}), 'c02f 00ff', 'ciphers');
+	is(hex4($all->{ciphers}), 'c02b 00ff', 'ciphers');
 	is_deeply([$all->{alpn}, has_ticket($all)], [['d'], 0], 'alpn, tickets');
 	my $own = offered($p, 'own');
 	is(hex4($own->{groups}), '0019', "a line's own: curves");
@@ -157,7 +157,8 @@ subtest 'as haproxy' => sub {
 };
 
 subtest 'checks' => sub {
-	my $p = start_proxy(defaults('mode http') . "backend b
+	my $p = start_proxy(defaults('mode http') . "listen b
+    bind {BIND:b}
     timeout check 500ms
     server sni ${\ $l->addr} $vn check inter 60s check-sni c.test check-alpn http/1.1,x sni str(traffic.test) alpn http/1.1
 ");
@@ -166,21 +167,24 @@ subtest 'checks' => sub {
 	is($c->{sni}, 'c.test', 'check-sni');
 	is_deeply($c->{alpn}, ['http/1.1', 'x'], 'check-alpn');
 	stop_proxy($p);
-	$p = start_proxy(defaults('mode http') . "backend b
+	$p = start_proxy(defaults('mode http') . "listen b
+    bind {BIND:b}
     timeout check 500ms
     server plain ${\ $l->addr} $vn check inter 60s curves P-384
 ");
 	$c = next_hello();
 	is_deeply([hex4($c->{groups}), $c->{alpn}], ['0018', []], "the line's options, no check-alpn");
 	stop_proxy($p);
-	$p = start_proxy(defaults('mode http') . "backend b
+	$p = start_proxy(defaults('mode http') . "listen b
+    bind {BIND:b}
     timeout check 500ms
     server s ${\ $l->addr} verify none check check-ssl inter 60s check-alpn y
 ");
 	$c = next_hello();
 	is_deeply($c->{alpn}, ['y'], 'check-ssl with check-alpn');
 	stop_proxy($p);
-	$p = start_proxy(defaults('mode http') . "backend b
+	$p = start_proxy(defaults('mode http') . "listen b
+    bind {BIND:b}
     timeout check 500ms
     option httpchk
     http-check connect ssl sni rule.test alpn http/1.1
