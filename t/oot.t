@@ -2,7 +2,8 @@
 # Copyright the tideway authors
 #
 # Out of tree: the tree is installed to a scratch root, the skeleton is built
-# there from what was installed and nothing else, dropped in, and works.
+# there from what was installed and nothing else, dropped in, and works; so are
+# the modules for TLS and HTTP/2, which are what a stranger's would be.
 use Tideway::Test;
 use Tideway::Module;
 
@@ -55,5 +56,43 @@ my $cfg = spew('oot.cfg', defaults() . "listen a\n    bind 127.0.0.1:1\n");
 like(installed('-T', '-f', $cfg)->{out}, qr/skeleton/, 'its hook is in the chains');
 unlink "$moduledir/skeleton.so";
 unlike(installed('-vv')->{out}, qr/\bskeleton\b/, 'taken away, it is gone');
+
+# --- large ones ---
+
+# the module of that name, built in a folder of its own; config.h is its own
+# matter, and there is none
+sub rebuild
+{
+	my ($name, $lib) = @_;
+	my $own = Tideway::Test::temp_dir() . "/$name";
+
+	mkdir $own;
+	system 'cp', glob("$src/modules/$name/*.[ch] $src/modules/$name/*.def"), "$own/";
+	Tideway::Test::spew("$name/config.h", "#define PACKAGE_VERSION \"oot\"\n");
+	my $built = run_cmd({ bin => '/bin/sh', secs => 120 }, '-c', "cd '$own' && "
+	    . ($ENV{CC} || 'cc') . " \$(pkg-config --cflags $lib) $cflags -std=gnu11"
+	    . " -D_GNU_SOURCE -Wall -Wextra -Werror -shared -fPIC -o $name.so *.c"
+	    . " \$(pkg-config --libs $lib)");
+	is($built->{code}, 0, "$name builds from what is installed") or diag $built->{err};
+	unlink "$moduledir/$name.so";
+	system 'cp', "$own/$name.so", $moduledir;
+	like(installed('-vv')->{out}, qr/\b\Q$name\E\b/, 'and is loaded');
+}
+
+subtest 'TLS and HTTP/2' => sub {
+	plan skip_all => 'not built here' if grep { !-e "$moduledir/$_.so" } qw(tls h2);
+	plan skip_all => 'no IO::Socket::SSL' unless eval { require Tideway::H2; 1 };
+	rebuild('tls', 'openssl');
+	rebuild('h2', 'libnghttp2');
+	my $cert = Tideway::TLS::cert('localhost');
+	my $o = Tideway::H2::h2_origin(cert => $cert);
+	local $ENV{TIDEWAY_MODULE_PATH} = $moduledir;
+	my $p = start_proxy(defaults() . "listen a
+    bind {BIND:a} ssl crt $cert->{pem} alpn h2
+    server s ${\ $o->addr} ssl verify none alpn h2\n", bin => $program);
+	my $c = Tideway::H2::h2_client($p->addr('a'), tls => { sni => 'a' });
+	is($c->get('/')->body, "h2\n", 'a request through both');
+	stop_proxy($p);
+};
 
 done_testing;
