@@ -441,8 +441,7 @@ exchange_lost(struct tw_req *req, const char *why)
 {
 	const char when = tw__step_term(req);
 
-	if (req->step == TW__PICK)
-		tw__queue_cancel(&req->pend);
+	tw__pick_leave(req);
 	if (req->step != TW__LOG) {
 		if (req->be_counted)
 			tw__count_client_abort(req);

@@ -59,6 +59,20 @@ tw__pend_granted(void *arg)
 	tw__flow_run(pend->req);
 }
 
+void
+tw__pick_leave(struct tw_req *req)
+{
+	struct tw__pend *const pend = &req->pend;
+
+	if (req->step != TW__PICK || req->sub != QUEUED || req->granted ||
+	    tw__queue_cancel(pend))
+		return;
+	tw__worker_forget(tw__pend_granted, pend);
+	if (pend->granted != NULL)
+		tw__server_drop(pend->granted);
+	pend->granted = NULL;
+}
+
 static enum tw__next
 no_server(struct tw_req *req)
 {

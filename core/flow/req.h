@@ -468,6 +468,9 @@ uint32_t tw__connect_ms(const struct tw_req *req);
 uint32_t tw__max_retries(const struct tw_req *req);
 /** tw__kept_event - a private connection between requests had an event. */
 void tw__kept_event(struct tw_conn *srvc);
+/** tw__pick_leave - the request is about to end: it waits for no server any more,
+ * and what it was granted meanwhile goes to others. */
+void tw__pick_leave(struct tw_req *req);
 /** tw__server_taken - a slot of req->srv is ours: counts it. */
 void tw__server_taken(struct tw_req *req);
 

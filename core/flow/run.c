@@ -316,8 +316,7 @@ void
 tw__req_abort(struct tw_req *req)
 {
 	req->cli->failed = true;
-	if (req->step == TW__PICK)
-		tw__queue_cancel(&req->pend);
+	tw__pick_leave(req);
 	tw__flow_fail(req, 0, 'K', tw__step_term(req), "the program stops");
 	tw__flow_run(req);
 }

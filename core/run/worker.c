@@ -148,11 +148,12 @@ tw_worker_post(struct tw_worker *w, tw_post_fn *fn, void *arg)
 	post_wake(w);
 }
 
+/* What has been posted, behind what was taken before, in order. */
 static void
-posts_run(struct tw_worker *w)
+posts_take(struct tw_worker *w)
 {
 	struct tw__post *newest = atomic_exchange(&w->posts, NULL);
-	struct tw__post *oldest = NULL;
+	struct tw__post *oldest = NULL, **end = &w->taken;
 
 	while (newest != NULL) {
 		struct tw__post *const p = newest;
@@ -160,10 +161,39 @@ posts_run(struct tw_worker *w)
 		p->next = oldest;
 		oldest = p;
 	}
-	while (oldest != NULL) {
-		struct tw__post *const p = oldest;
-		oldest = p->next;
+	while (*end != NULL)
+		end = &(*end)->next;
+	*end = oldest;
+}
+
+static void
+posts_run(struct tw_worker *w)
+{
+	struct tw__post *p;
+
+	posts_take(w);
+	while ((p = w->taken) != NULL) {
+		w->taken = p->next;
 		p->fn(p->arg);
+		free(p);
+	}
+}
+
+void
+tw__worker_forget(tw_post_fn *fn, const void *arg)
+{
+	struct tw_worker *const w = tw__self;
+	struct tw__post **at = &w->taken;
+
+	posts_take(w);
+	while (*at != NULL) {
+		struct tw__post *const p = *at;
+
+		if (p->fn != fn || p->arg != arg) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
 		free(p);
 	}
 }
@@ -172,12 +202,12 @@ posts_run(struct tw_worker *w)
 static void
 posts_drop(struct tw_worker *w)
 {
-	struct tw__post *p = atomic_exchange(&w->posts, NULL);
+	struct tw__post *p;
 
-	while (p != NULL) {
-		struct tw__post *const next = p->next;
+	posts_take(w);
+	while ((p = w->taken) != NULL) {
+		w->taken = p->next;
 		free(p);
-		p = next;
 	}
 }
 

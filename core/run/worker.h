@@ -56,6 +56,7 @@ struct tw_worker {
 	uint64_t wall_offset_us;    /* wall = now + offset, refreshed each second */
 	uint64_t wall_checked_us;
 	struct tw__post *_Atomic posts; /* shared: pushed by anyone, newest first */
+	struct tw__post *taken;     /* of these, by the worker itself: oldest first */
 	int post_fd;                /* eventfd; wakes the loop */
 	struct event post_event;
 	_Atomic bool post_armed;    /* a wake-up is under way */
@@ -93,6 +94,9 @@ void tw__worker_run(struct tw_worker *w);
  * fires. returns: false: none is set. Both leave the clock where it is: time
  * passes by skips alone. context: explain; no threads. */
 void tw__worker_poll(struct tw_worker *w);
+/** tw__worker_forget - messages to this worker with that function and argument are
+ * not delivered: what they were about ends. context: the worker itself. */
+void tw__worker_forget(tw_post_fn *fn, const void *arg);
 /** tw__worker_messages - on the calling thread, as that worker. context: explain. */
 void tw__worker_messages(struct tw_worker *w);
 bool tw__worker_skip(struct tw_worker *w);
