@@ -4,6 +4,7 @@
 # HTTP/2 as attackers speak it: each flood ends its connection, is counted and
 # logged, leaves memory as it was, and is not felt by others. Bans by glitches.
 use Tideway::Test;
+use Tideway::Cli;
 use Tideway::H2;
 
 plan(skip_all => 'abuse is bounded otherwise elsewhere') unless is_tideway();
@@ -241,6 +242,43 @@ subtest 'a ban' => sub {
 	ok(wait_until { my $new = eval { client('banned') } or return 1;
 		(eval { $new->get('/')->status } // 0) != 200 }, 'one more, and they are not');
 	is($c->get('/')->header('c'), 4, 'who was there goes on');
+};
+
+# whatever the abuse, its client is banned by what stick tables count
+subtest 'bans' => sub {
+	my $sock = Tideway::Test::temp_dir() . '/ban.sock';
+	my $q = start_proxy("global
+    stats socket $sock level admin
+" . defaults() . "
+listen web
+    bind {BIND:web} proto h2
+    timeout client 60s
+    stick-table type ip size 1k expire 1m store glitch_cnt
+    tcp-request connection reject if { src_glitch_cnt gt 0 }
+    tcp-request connection track-sc0 src
+    server s ${\ $slow->addr}
+");
+	my $block = sub { head_of($_[0], '/own') . "\x40\x01x" . "\x7f\xa1\x1e" . 'y' x 4000 };
+	my %more = (%floods, 'HPACK bomb' => [undef, undef, 1, sub {
+		return h2_frame('HEADERS', 'END_STREAM', 1, $block->($_[0]))
+		    . h2_frame('CONTINUATION', 'END_HEADERS', 1, "\xbe" x 10_000)
+		    . h2_frame('GOAWAY', 0, 0, pack 'NN', 0, 0);
+	}]);
+	my $count = sub { cli_ask($sock, 'show table web') =~ /glitch_cnt=(\d+)/ ? $1 : 0 };
+
+	for my $name (sort keys %more) {
+		my (undef, undef, $n, $frames) = @{ $more{$name} };
+		cli_ask($sock, 'clear table web');
+		my $c = h2_client($q->addr('web'));
+		$c->ping;
+		ok(($c->read_named('PING') // {})->{ack}, "$name: let in");
+		flood($c, $n, sub { $frames->($c, $_[0]) });
+		ok((wait_until { $count->() > 0 } 5), 'counted');
+		my $new = eval { h2_client($q->addr('web')) };
+		eval { $new->ping };
+		ok(!$new || !eval { ($new->read_named('PING', 5) // {})->{ack} }, 'not let in again');
+	}
+	stop_proxy($q);
 };
 
 subtest 'reports' => sub {

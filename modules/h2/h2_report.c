@@ -99,6 +99,14 @@ h2__begun(struct h2_carrier *c)
 	count(c, H2_CNT_CONNECTIONS, 1);
 }
 
+static void
+glitches_add(const struct h2_carrier *c, uint32_t n)
+{
+	count(c, H2_CNT_GLITCHES, n);
+	if (!c->is_server)
+		tw_table_glitches(c->conn, n);
+}
+
 void
 h2__told(struct h2_carrier *c)
 {
@@ -112,14 +120,13 @@ h2__told(struct h2_carrier *c)
 	if (glitches == 0)
 		return;
 	c->told_glitches = s->glitches;
-	count(c, H2_CNT_GLITCHES, glitches);
-	if (!c->is_server)
-		tw_table_glitches(c->conn, glitches);
+	glitches_add(c, glitches);
 	if (c->log_errors == H2_LOG_STREAM)
 		log_error(c, "stream error", s->glitch_code,
 		    s->glitch_why != NULL ? s->glitch_why : "frames out of place");
 }
 
+/* What ends a connection is a glitch, too: floods are banned by what is counted. */
 void
 h2__ended(struct h2_carrier *c)
 {
@@ -128,6 +135,8 @@ h2__ended(struct h2_carrier *c)
 	h2__told(c);
 	if (!s->dead)
 		return;
+	if (s->code != H2_INTERNAL_ERROR && s->abuse != H2_ABUSE_GLITCHES)
+		glitches_add(c, 1);
 	count(c,
 	    s->abuse != H2_ABUSE_NONE
 		? (enum h2_cnt)(H2_CNT_RESETS + s->abuse - H2_ABUSE_RESETS)
