@@ -113,6 +113,7 @@ $p = start_proxy("global
     ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets no-sslv3
     tune.ssl.maxrecord 1000
     tune.ssl.default-dh-param 4096
+    tune.ssl.certificate-compression off
     crt-base $dir
     ca-base $dir
 " . defaults() . "
@@ -132,6 +133,22 @@ like($out, qr/ECDH, (?:P-384|secp384r1)/, 'ssl-default-bind-curves');
 like($out, qr/Peer signing digest: SHA384/, 'ssl-default-bind-sigalgs');
 unlike(s_client($p, 'a', '-tls1_2'), qr/TLS session ticket:/,
     'ssl-default-bind-options');
+stop_proxy($p);
+
+$p = start_proxy("global
+    ssl-default-bind-options strict-sni prefer-client-ciphers
+    ssl-default-bind-ciphers AES256-GCM-SHA384:AES128-GCM-SHA256
+" . defaults() . "
+frontend f
+    bind {BIND:a} ssl crt $key
+    bind {BIND:b} ssl crt $key no-strict-sni
+    http-request return status 200
+");
+is(cipher($p, 'b', SSL_cipher_list => $mine, SSL_version => 'TLSv1_2'),
+    'AES128-GCM-SHA256', 'ssl-default-bind-options prefer-client-ciphers');
+is(version($p, 'a', SSL_hostname => 'localhost'), 'TLSv1_3', 'strict-sni: a name that is there');
+is(version($p, 'a', SSL_hostname => 'none'), 'none', 'another one');
+is(version($p, 'b', SSL_hostname => 'none'), 'TLSv1_3', 'no-strict-sni');
 stop_proxy($p);
 
 my @wrong = (
@@ -159,6 +176,8 @@ my @wrong = (
 	['global', 'tune.ssl.lifetime x', qr/lifetime/],
 	['global', 'tune.ssl.cachesize -1', qr/cachesize/],
 	['global', 'ca-base', qr/ca-base/],
+	['global', 'tune.ssl.certificate-compression on', qr/'auto' or 'off', not 'on'/],
+	['global', 'tune.ssl.certificate-compression', qr/certificate-compression/],
 );
 for my $w (@wrong) {
 	my ($where, $text, $want) = @$w;

@@ -11,7 +11,7 @@ my $ca = ca('Root');
 my $cert = cert('a.test', ca => $ca, names => ['a.test', 'b.test']);
 my $dir = Tideway::Test::temp_dir();
 my %o = map { $_ => tls_origin(cert => $cert, name => $_) }
-    qw(sni auto off reuse no sess pool toggle toggled tmpl dyn moved12);
+    qw(sni auto off reuse no again sess pool toggle toggled tmpl dyn moved12);
 $o{v12} = tls_origin(cert => $cert, version => 'TLSv1_2');
 $o{v13} = tls_origin(cert => $cert, version => 'TLSv1_3');
 $o{alpn} = tls_origin(cert => $cert, alpn => ['x-other', 'http/1.1']);
@@ -48,6 +48,10 @@ backend sess
 backend no
     http-reuse never
     server s ${\ $o{no}->addr} ssl no-ssl-reuse tls-tickets
+backend again
+    http-reuse never
+    default-server no-ssl-reuse
+    server s ${\ $o{again}->addr} ssl ssl-reuse tls-tickets
 backend v12
     server s ${\ $o{v12}->addr} ssl
 backend v13
@@ -118,6 +122,7 @@ is(fact(get('sess', host => 'b.test'), 'Reused'), 0, 'not for another name');
 is(fact(get('sess', host => 'b.test'), 'Reused'), 1, 'but for that one, too');
 is(fact(get('sess'), 'Reused'), 1, 'each has its own');
 is(fact(get('no'), 'Reused'), 0, 'no-ssl-reuse') for 1, 2;
+is(fact(get('again'), 'Reused'), $_, "ssl-reuse, $_") for 0, 1;
 is(fact(get('v13'), 'Reused'), 0, 'TLS 1.3: the first');
 
 # --- versions, ciphers, protocols ---

@@ -118,6 +118,14 @@ subtest 'the global section' => sub {
 	is(has_ticket($g->{tickets}), 1, 'tls-tickets');
 };
 
+# RFC 8879; OpenSSL has it from 3.2 on
+subtest 'tune.ssl.certificate-compression' => sub {
+	my ($off) = map { hellos(["tune.ssl.certificate-compression $_"], ['plain'])->{plain} } 'off';
+	ok(!exists $off->{ext}{27}, 'off: it is not offered');
+	is(exists hellos(['tune.ssl.certificate-compression auto'], ['plain'])->{plain}{ext}{27},
+	    exists $h->{plain}{ext}{27}, 'auto: as without it');
+} if is_tideway();
+
 subtest 'default-server' => sub {
 	my $p = start_proxy(defaults('mode tcp', 'retries 0', 'timeout connect 500ms',
 	    "default-server $vn curves P-384 sigalgs ECDSA+SHA384 alpn d no-tls-tickets"

@@ -438,6 +438,12 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 		return NULL;
 	}
 	set_modes(ctx, opts, def);
+#ifdef SSL_OP_NO_TX_CERTIFICATE_COMPRESSION
+	if (g->plain_certs)
+		SSL_CTX_set_options(ctx,
+		    SSL_OP_NO_TX_CERTIFICATE_COMPRESSION |
+			SSL_OP_NO_RX_CERTIFICATE_COMPRESSION);
+#endif
 	tls__watch_ctx(ctx, g, is_listener);
 	set_alpn(ctx, opts, is_listener);
 	if (is_listener)

@@ -288,6 +288,19 @@ tls_set_on_off(struct tw_line *ln)
 }
 
 int
+tls_set_compression(struct tw_line *ln)
+{
+	const char *const word = tw_arg(ln, 0);
+	struct tls_gen *const g = ln->state;
+
+	if (strcmp(word, "auto") != 0 && strcmp(word, "off") != 0)
+		return tw_line_fail(ln, 0, "'%s' expects 'auto' or 'off', not '%s'",
+		    ln->kw->word, word);
+	g->plain_certs = word[0] == 'o';
+	return 0;
+}
+
+int
 tls_set_cachesize(struct tw_line *ln)
 {
 	struct tls_gen *const g = ln->state;

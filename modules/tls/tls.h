@@ -84,6 +84,7 @@ struct tls_gen {
 	bool private_cache;         /* tune.ssl.force-private-cache */
 	struct tls_store *store;    /* owns: the certificates of all lines */
 	int store_rc;               /* tls__certs_begin()'s answer */
+	bool plain_certs;           /* tune.ssl.certificate-compression off */
 	struct tls_shared *shared;  /* owns: what they have in common */
 	struct tls_list *lists;     /* certs.h */
 	struct tls_certs *lines;

@@ -485,7 +485,8 @@ tls_fini(struct tw_conn *conn, void *state)
 	if (st->established && (!st->failed || st->eof))
 		SSL_set_shutdown(st->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	if (!st->established && !st->failed && !tls__early(st)) /* it took too long */
-		tls_count(st->is_server ? TLS_CNT_SERVER_FAILED : TLS_CNT_CLIENT_FAILED);
+		tls_count(
+		    st->is_server ? TLS_CNT_SERVER_FAILED : TLS_CNT_CLIENT_FAILED);
 	if (st->req != NULL) /* a handshake that took too long */
 		tls__keep_failed(st);
 	state_free(st);
