@@ -61,15 +61,23 @@ sub client
 	return $c;
 }
 
+# returns when all of its threads stand still
+sub stop
+{
+	my ($p) = @_;
+
+	kill 'STOP', $p->pids;
+	wait_until { !grep { (slurp($_) // '') !~ /\) T / } map { glob "/proc/$_/task/*/stat" } $p->pids };
+}
+
 # both at once, the first one first
 sub at_once
 {
 	my ($p, @sends) = @_;
-	my @pids = $p->pids;
 
-	kill 'STOP', @pids;
+	stop($p);
 	$_->() for @sends;
-	kill 'CONT', @pids;
+	kill 'CONT', $p->pids;
 }
 
 sub head
@@ -156,7 +164,7 @@ sub answers_before
 	my @sid = map { $c->request(path => "/o0/$_") } 1 .. 40;
 	push @sid, $c->request(path => '/o1/x');
 	ok((wait_until { $due->(0) == $was[0] + 40 && $due->(1) == $was[1] + 1 }), 'servers are asked');
-	kill 'STOP', $p->pids;
+	stop($p);
 	for my $i (0, 1) {
 		$two[$i]->set('go');
 		ok((wait_until { $told->($i) == $was[$i] + ($i ? 1 : 40) }), 'answers are there');
