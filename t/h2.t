@@ -93,6 +93,17 @@ subtest 'how it begins' => sub {
 		$c->response($s)->body eq octets(3) or last;
 	}
 	fine($c);
+	for my $bind (qw(clear h2)) { # all that it says at once, and its end
+		$c = h2_client($p->addr($bind), raw => 1, auto => 0);
+		my $block = $c->{out}->encode([':method', 'GET'], [':scheme', 'http'],
+		    [':path', '/len?3'], [':authority', 'a']);
+		kill 'STOP', $p->pids;
+		$c->send_raw(h2_preface() . h2_frame('SETTINGS', 0, 0)
+		    . h2_frame('HEADERS', 'END_HEADERS|END_STREAM', 1, $block));
+		$c->peer->shutdown_write;
+		kill 'CONT', $p->pids;
+		is($c->response(1)->body, octets(3), "$bind: a client that has nothing more to say");
+	}
 	$c = h2_client($p->addr('pp'), raw => 1);
 	$c->send_raw("PROXY TCP4 192.0.2.7 192.0.2.8 1000 2000\r\n");
 	$c->start;

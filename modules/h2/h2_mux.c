@@ -209,19 +209,20 @@ read_all(struct h2_carrier *c)
 {
 	struct tw_str bytes;
 	size_t used;
-	bool left = c->s.paused; /* something in the buffer */
+	/* something in the buffer: the first bytes were read before it began */
+	bool left = c->s.paused || !c->fed;
 
 	c->s.paused = false;
 	c->s.turn_frames = c->s.turn_resets = 0;
 	for (int n = 0; n < TURN_READS && !c->s.paused; n++, left = false) {
 		const enum tw_io io = tw_mux_read(c->conn, &bytes);
-		if (io == TW_IO_AGAIN && !left && (n > 0 || c->fed))
+		if (io == TW_IO_AGAIN && !left)
 			return true;
 		if ((io == TW_IO_END && !left) || io == TW_IO_ERR) {
 			c->eof = true;
 			return io == TW_IO_END;
 		}
-		c->fed = true; /* the first bytes were read before it began */
+		c->fed = true;
 		const int rc = h2_feed(&c->s, bytes.p, bytes.len, &used);
 		tw_mux_used(c->conn, used);
 		run_ready(c);
