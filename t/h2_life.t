@@ -138,6 +138,13 @@ subtest 'the client goes' => sub {
 	is(scalar(keys %seen), 4, 'four exchanges are logged') or diag join "\n", keys %seen;
 	$o->set("go-g$_") for 1 .. 3;
 	$c = client('web');
+	$p->signal('STOP'); # its request and its reset are one event
+	$c->request(path => '/slow?g4');
+	$c->peer->reset;
+	$p->signal('CONT');
+	is(logged('/slow?g4')->{flags}, 'CD--', 'nobody waits for the answer');
+	$o->set('go-g4');
+	$c = client('web');
 	$s = $c->request(path => '/slow?h1');
 	my $up = $c->request(method => 'POST', path => '/echo?h', open => 1);
 	$o->wait_flag('at-h1', 10);

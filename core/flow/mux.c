@@ -277,7 +277,8 @@ tw__mux_end(struct tw_conn *c)
 enum tw_io
 tw_mux_read(struct tw_conn *c, struct tw_str *bytes)
 {
-	c->short_read = false; /* not worth a call */
+	/* up to what recv() says: a reset that came with the last bytes makes no event of
+	 * its own, and the streams may have nothing to write for long */
 	const enum tw_io io = tw__conn_recv(c, 0);
 
 	*bytes = tw__buf_str(&c->in);
