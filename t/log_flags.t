@@ -7,6 +7,7 @@ use Tideway::Test;
 
 my $log = syslog_unix();
 my $l = listener();
+my $spare = listener();
 my $gone = listener();
 my $gone_addr = $gone->addr;
 $gone->close;
@@ -33,6 +34,7 @@ frontend fe
     use_backend slow if { path /slow }
     use_backend none if { path /none }
     use_backend queue if { path_beg /q }
+    use_backend spare if { path /spare }
 frontend impatient
     bind {BIND:impatient}
     option httplog
@@ -40,6 +42,8 @@ frontend impatient
     default_backend be
 backend be
     server srv ${\ $l->addr}
+backend spare
+    server srv ${\ $spare->addr}
 backend slow
     timeout server 150ms
     server srv ${\ $l->addr}
@@ -130,12 +134,19 @@ backend none
 
 	# without the option a client that closes is one that has said it all
 	if (@abort) {
-		$c = $go->('/');
-		$s = $l->accept;
-		$s->read_head;
-		$c->close;
-		$is->('CH', '400|499|-1', 'the client leaves while the server thinks');
-		$s->close;
+		for my $how (qw(close reset)) {
+			$c = $go->('/');
+			$s = $l->accept;
+			$s->read_head;
+			$c->$how;
+			$is->($how eq 'close' ? 'CH' : 'CH|CD', '400|499|-1', "the client leaves while the server thinks: $how");
+			$s->close;
+		}
+		$p->signal('STOP'); # its request and its end are one event
+		$c = $go->('/spare');
+		$c->reset;
+		$p->signal('CONT');
+		$is->('C.', '400|499|-1', 'the client has left when it comes');
 	}
 
 	$c = $go->('/');
@@ -162,10 +173,12 @@ backend none
 	$s->read_head;
 	$go->('/q2')->read_response;
 	$is->('sQ', 503, 'the queue takes too long');
-	$c = $go->('/q3');
-	ok($c->is_quiet(0.05), 'it is in the queue');
-	$c->close;
-	$h = $is->('CQ', '400|499|503|-1', 'the client leaves the queue');
+	for my $how (qw(close reset)) {
+		$c = $go->('/q3');
+		ok($c->is_quiet(0.05), 'it is in the queue');
+		$c->$how;
+		$h = $is->('CQ', '400|499|503|-1', "the client leaves the queue: $how");
+	}
 	$s->send(response(200));
 	$first->read_response;
 	$is->('--', 200, 'all well');

@@ -294,11 +294,11 @@ response_hooks(struct tw_req *req)
 	return TW__MORE;
 }
 
-/* Option abortonclose: nobody waits for the answer any more. */
-static bool
-abandoned(const struct tw_req *req)
+bool
+tw__client_gave_up(struct tw_req *req)
 {
-	return req->be->c.abortonclose && req->up.done && req->cli->rdhup;
+	return req->be->c.abortonclose &&
+	    (req->cli->rdhup || tw__conn_is_reset(req->cli));
 }
 
 static enum tw__next
@@ -372,7 +372,9 @@ response_read(struct tw_req *req)
 			req->moved = true;
 			break;
 		case TW_IO_AGAIN:
-			return abandoned(req) ? client_left(req) : TW__WAIT;
+			return req->up.done && tw__client_gave_up(req)
+			    ? client_left(req)
+			    : TW__WAIT;
 		case TW_IO_END:
 			if (srvc->in.head == srvc->in.tail)
 				return response_missing(req);

@@ -100,7 +100,7 @@ queued(struct tw_req *req)
 		tw__server_taken(req);
 		return TW__MORE;
 	}
-	const bool left = req->be->c.abortonclose && req->cli->rdhup;
+	const bool left = tw__client_gave_up(req);
 	if ((!req->timed_out && !left && !req->cli->failed) ||
 	    !tw__queue_cancel(&req->pend))
 		return TW__WAIT;

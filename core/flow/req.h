@@ -459,6 +459,9 @@ enum tw__next tw__server_refused(struct tw_req *req);
  * in: pause, the same server is tried after a while. */
 enum tw__next tw__server_retry(struct tw_req *req, bool pause);
 bool tw__can_replay(const struct tw_req *req);
+/** tw__client_gave_up - with option abortonclose: it has closed or reset its connection,
+ * nobody waits for the answer. */
+bool tw__client_gave_up(struct tw_req *req);
 /** tw__is_stale - the server's connection has ended, and not because of the request,
  * which may be sent once more. */
 bool tw__is_stale(const struct tw_req *req);

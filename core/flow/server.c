@@ -563,7 +563,7 @@ handshake(struct tw_req *req)
 {
 	struct tw_conn *const srvc = req->srvc;
 
-	if (req->be->c.abortonclose && req->cli->rdhup)
+	if (tw__client_gave_up(req))
 		return client_left(req);
 	switch (tw__conn_handshake(srvc)) {
 	case TW_IO_OK:
@@ -614,7 +614,7 @@ connecting(struct tw_req *req)
 	const struct tw_transport *const transport = req->srv->transport;
 	struct tw_conn *const srvc = req->srvc;
 
-	if (req->be->c.abortonclose && req->cli->rdhup)
+	if (tw__client_gave_up(req))
 		return client_left(req);
 	if (!srvc->writable && !srvc->readable)
 		return TW__WAIT;

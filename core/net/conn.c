@@ -586,11 +586,13 @@ tw__conn_is_reset(struct tw_conn *conn)
 	int e = 0;
 	socklen_t len = sizeof(e);
 
-	if (!conn->failed && !conn->is_stream && (conn->readable || conn->rdhup) &&
+	if (!conn->failed && !conn->is_stream &&
+	    (conn->readable || conn->rdhup || conn->short_read) &&
 	    getsockopt(conn->fd, SOL_SOCKET, SO_ERROR, &e, &len) == 0 && e != 0) {
 		conn->err = (uint8_t)e;
 		conn->failed = true;
 	}
+	conn->short_read = false; /* from now on there are events */
 	return conn->failed;
 }
 
