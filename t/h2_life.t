@@ -138,6 +138,8 @@ subtest 'the client goes' => sub {
 	is(scalar(keys %seen), 4, 'four exchanges are logged') or diag join "\n", keys %seen;
 	$o->set("go-g$_") for 1 .. 3;
 	$c = client('web');
+	$c->get('/len?2');
+	logged('/len?2');
 	$p->signal('STOP'); # its request and its reset are one event
 	$c->request(path => '/slow?g4');
 	$c->peer->reset;
@@ -154,6 +156,20 @@ subtest 'the client goes' => sub {
 	is($c->response($s)->body, 'slow', 'what is whole is answered');
 	is($c->ended->{state}, 'eof', 'then it ends');
 	logged('/slow?h1');
+	$c = client('web', settings => { INITIAL_WINDOW_SIZE => 1000 });
+	$s = $c->request(path => '/len?5000');
+	$c->wait_for(sub { length $c->stream($s)->body == 1000 });
+	$c->peer->shutdown_write;
+	is(logged('/len?5000')->{flags}, 'CD--', 'its window can never open');
+	is($c->ended->{state}, 'eof', 'so that ends');
+	$c = client('web');
+	$s = $c->request(path => '/slow?h3');
+	$o->wait_flag('at-h3', 10);
+	$c->peer->shutdown_write;
+	1 while $c->read_frame(0.05); # FIN is seen, it waits
+	$c->peer->reset;
+	is(logged('/slow?h3')->{flags}, 'CD--', 'reset after FIN');
+	$o->set('go-h3');
 	$c = client('abort');
 	$s = $c->request(path => '/slow?h2');
 	$o->wait_flag('at-h2', 10);

@@ -213,7 +213,9 @@ tw__mux_event(struct tw_conn *c)
 		c->mux->leave(c, c->mux_state);
 		c->mux->leave(c, c->mux_state); /* nobody waits for an answer to it */
 	}
-	if (!c->mux->event(c, c->mux_state) || is_over) {
+	/* behind FIN nothing is read any more that would tell of a reset */
+	if (!c->mux->event(c, c->mux_state) || is_over ||
+	    (TW_UNLIKELY(c->eof) && tw__conn_is_reset(c))) {
 		tw__mux_end(c);
 		return;
 	}

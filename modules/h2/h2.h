@@ -303,6 +303,9 @@ void h2_reset(struct h2_session *s, struct h2_stream *st, uint32_t code);
 /** h2_release - the user lets go; one that lives is reset (NO_ERROR for a
  * server that has answered in full, CANCEL else). */
 void h2_release(struct h2_session *s, struct h2_stream *st);
+/** h2_take_blocked - one that waits for a window, which then does not any more.
+ * returns: NULL: none does. */
+struct h2_stream *h2_take_blocked(struct h2_session *s);
 
 /** h2_goaway - GOAWAY with the last id; nothing new is taken. */
 void h2_goaway(struct h2_session *s, uint32_t code);

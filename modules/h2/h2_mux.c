@@ -270,6 +270,22 @@ wake_stalled(struct h2_carrier *c)
 	c->waking = false;
 }
 
+/* A peer that has closed its side opens no window any more: what waits for one cannot
+ * be delivered. */
+static void
+end_blocked(struct h2_carrier *c)
+{
+	struct h2_stream *st;
+
+	while ((st = h2_take_blocked(&c->s)) != NULL) {
+		struct h2_child *const ch = st->user;
+
+		ch->why = "the peer closed its side and opens no window";
+		h2__child_lost(ch);
+	}
+	run_ready(c);
+}
+
 static bool
 is_done(const struct h2_carrier *c)
 {
@@ -293,6 +309,8 @@ mux_event(struct tw_conn *conn, void *state)
 		h2__told(c);
 	run_ready(c);
 	wake_stalled(c);
+	if (TW_UNLIKELY(c->eof))
+		end_blocked(c);
 	if (!flush(c) || !ok)
 		return false;
 	if (!TAILQ_EMPTY(&c->stalled) && c->s.out_bytes < H2_OUT_MAX)

@@ -134,6 +134,16 @@ h2_unblock(struct h2_session *s, struct h2_stream *st)
 	s->n_blocked--;
 }
 
+struct h2_stream *
+h2_take_blocked(struct h2_session *s)
+{
+	struct h2_stream *const st = s->blocked_first;
+
+	if (st != NULL)
+		h2_unblock(s, st);
+	return st;
+}
+
 /* One round: who is called may be blocked again, behind `last`, or gone. */
 void
 h2_wake(struct h2_session *s)

@@ -496,6 +496,8 @@ data_send(struct h2_child *ch, const char *p, size_t len)
 		return 0;
 	}
 	const size_t n = h2_submit_data(&c->s, ch->st, p, part, end);
+	if (TW_UNLIKELY(n < part && c->eof))
+		tw_mux_wakes(c->conn); /* its window stays closed */
 	ch->data_left -= (uint32_t)n;
 	if (ch->data_left == 0)
 		ch->data_end = false;
