@@ -279,10 +279,14 @@ subtest 'what stops -c' => sub {
 	is(check('no-strict-sni', "ssl-default-bind-options strict-sni\n")->{code}, 1, 'but not here');
 	like(check("crt ''")->{all}, qr/'crt' : missing certificate location/, 'an empty name');
 	my $r = check("crt $dir/old.pem crt $dir/early.pem");
-	is($r->{code}, 0, 'expired, or too early: -c is well');
-	like($r->{all}, qr/\[WARNING\].*check\.cfg:\d+\] : the certificate in '$dir\/old\.pem' has expired on \d{4}/, 'but warns');
-	like($r->{all}, qr/\[WARNING\].*'$dir\/early\.pem' is not valid before 2060-01-01 00:00:00 UTC/, 'of both');
-	is(check("crt $dir/old.pem", "zero-warning\n")->{code}, 1, 'zero-warning makes that an error');
+	is($r->{code}, 1, 'expired: -c says so');
+	like($r->{all}, qr/\[ALERT\].*check\.cfg:\d+\] : the certificate in '$dir\/old\.pem' has expired on \d{4}/, 'with file, line and day');
+	like($r->{all}, qr/\[WARNING\].*'$dir\/early\.pem' is not valid before 2060-01-01 00:00:00 UTC/, 'too early: a warning');
+	is(check("crt $dir/early.pem")->{code}, 0, 'which is well');
+	$r = check_config(defaults() . "frontend f\n    bind 127.0.0.1:1 ssl crt $dir/old.pem\n", '--expired-ok');
+	is($r->{code}, 0, 'it is for who has to start or reload');
+	like($r->{all}, qr/\[WARNING\].*old\.pem' has expired/, 'who hears of it');
+	is(check("crt $dir/early.pem", "zero-warning\n")->{code}, 1, 'but not with zero-warning');
 	my @twice = check("crt $dir/old.pem crt $dir/old.pem")->{all} =~ /has expired/g;
 	is(@twice, 1, 'a file that is named twice is read once');
 };

@@ -228,11 +228,18 @@ take_x(struct args *a)
 
 static const char *check_peer; /* start-up, then read-only */
 static bool is_check;          /* the same */
+static bool expired_ok;        /* the same */
 
 bool
 tw_is_check(void)
 {
 	return is_check;
+}
+
+bool
+tw_check_expired(void)
+{
+	return is_check && !expired_ok;
 }
 
 const char *
@@ -267,6 +274,14 @@ take_peer(struct args *a)
 }
 
 /* --- options without --- */
+
+static int
+take_expired_ok(struct args *a)
+{
+	(void)a;
+	expired_ok = true;
+	return 0;
+}
 
 static int
 take_c(struct args *a)
@@ -421,6 +436,7 @@ static const struct {
 	{ "-st", take_st },
 	{ "-x", take_x },
 	{ "--peer", take_peer },
+	{ "--expired-ok", take_expired_ok },
 	{ "-S", take_S },
 	{ "-T", take_T },
 	{ "-K", take_K },

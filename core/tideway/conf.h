@@ -111,6 +111,9 @@ TW_API const char *tw_check_peer(void);
 /** tw_is_check - the program only checks the configuration (-c): a check may
  * take its time and look at the machine. */
 TW_API bool tw_is_check(void);
+/** tw_check_expired - and who asks wants to be told of what has expired as of an error;
+ * traffic is served all the same. */
+TW_API bool tw_check_expired(void);
 
 /** tw_gen_bufsize - bytes of a buffer (tune.bufsize). */
 TW_API uint32_t tw_gen_bufsize(const struct tw_gen *gen);

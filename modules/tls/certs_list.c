@@ -166,7 +166,7 @@ tls__warn_dates(
 		return;
 	gmtime_r(&at, &tm);
 	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
-	tw_gen_warn(gen, file, line,
+	(late && tw_check_expired() ? tw_gen_fail : tw_gen_warn)(gen, file, line,
 	    late ? "the certificate in '%s' has expired on %s UTC; renew it, or take "
 		   "it off the line"
 		 : "the certificate in '%s' is not valid before %s UTC",
