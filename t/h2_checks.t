@@ -5,6 +5,7 @@
 # what answers mean, those of servers that break the protocol, too; as Debian's
 # haproxy says it.
 use Tideway::Test;
+use Tideway::Checks;
 use Tideway::Cli;
 use Tideway::Compare;
 use Tideway::H2;
@@ -252,36 +253,10 @@ frontend stats
 ";
 }
 
-sub rows
-{
-	my ($p) = @_;
-	my @l = split /\n/, $p->get('stats', '/s;csv')->body;
-	my @names = split /,/, shift(@l) =~ s/^# //r;
-	my %of;
-
-	for (@l) {
-		my @v = split /,/, $_, -1;
-		my %r = map { $names[$_] => $v[$_] } 0 .. $#names;
-		next if $r{check_status} =~ /^(?:\*.*|INI)?$/;
-		$of{ $r{pxname} } = join ' | ', @r{qw(status check_status check_code last_chk)}
-		    if $r{svname} eq 's';
-	}
-	return %of;
-}
-
-sub reports
-{
-	my ($p, $n) = @_;
-	my %of;
-
-	ok((wait_until { %of = (%of, rows($p)); keys %of == $n } 60), 'all are checked');
-	return %of;
-}
-
 alarm 240 * ($ENV{TW_TIME_SCALE} || 1); # two programs, and checks that end in time
 my @these = grep { is_tideway() || !$_->[8] } @case;
 my $p = start_proxy(text(@these));
-my %ours = reports($p, scalar @these);
+my %ours = check_reports($p, scalar @these);
 
 for my $case (@these) {
 	my $want = join ' | ', @$case[4 .. 7];
@@ -346,7 +321,7 @@ backend template from more
 	}
 	ok((wait_until { (() = $p->get('stats', '/s;csv')->body =~ /^(?:inherits|template),s\d?,.*L7OK,200/mg) == 3 }),
 	    'rules and words of defaults');
-	my %row = rows($p);
+	my %row = check_rows($p);
 	like($row{plain}, qr/^UP \| L7OK/, 'who was up stays so');
 	$p->signal('USR2'); # in the middle of it
 	my $seen = grep { $_->path eq '/after' } $h2->requests;
@@ -371,7 +346,7 @@ stop_proxy($p);
 if (is_tideway() && find_haproxy()) {
 	my @same = grep { !$_->[8] } @case;
 	my $h = start_proxy(text(@same), bin => find_haproxy());
-	my %theirs = reports($h, scalar @same);
+	my %theirs = check_reports($h, scalar @same);
 	is($ours{ $_->[0] }, $theirs{ $_->[0] }, "$_->[0]: as haproxy") for @same;
 	stop_proxy($h);
 }

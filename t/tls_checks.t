@@ -4,6 +4,7 @@
 # Health checks over TLS: when they are, under which name, and what is said of
 # servers that are not what they should be; as Debian's haproxy says it.
 use Tideway::Test;
+use Tideway::Checks;
 use Tideway::TLS;
 use Tideway::Cli;
 
@@ -152,36 +153,11 @@ frontend stats
 ";
 }
 
-sub rows
-{
-	my ($p) = @_;
-	my @l = split /\n/, $p->get('stats', '/s;csv')->body;
-	my @names = split /,/, shift(@l) =~ s/^# //r;
-	my %of;
-
-	for (@l) {
-		my @v = split /,/, $_, -1;
-		my %r = map { $names[$_] => $v[$_] } 0 .. $#names;
-		next if $r{check_status} =~ /^(?:\*.*|INI)?$/;
-		$of{ $r{pxname} } = join ' | ', @r{qw(status check_status check_code last_chk)}
-		    if $r{svname} eq 's';
-	}
-	return %of;
-}
-
-sub reports
-{
-	my ($p, $text) = @_;
-	my $n = () = $text =~ /^    server s/mg;
-	my %of;
-
-	ok((wait_until { %of = (rows($p), %of); keys %of == $n } 60), 'all are checked');
-	return %of;
-}
+sub n_servers { return scalar(() = $_[0] =~ /^    server s/mg) }
 
 alarm 240 * ($ENV{TW_TIME_SCALE} || 1); # two programs, and checks that end in time
 my $p = start_proxy(text(is_tideway()));
-my %ours = reports($p, text(is_tideway()));
+my %ours = check_reports($p, n_servers(text(is_tideway())));
 for my $c (@case) {
 	next if !is_tideway() && $c->[8];
 	my $want = join ' | ', @$c[4 .. 7];
@@ -215,7 +191,7 @@ stop_proxy($p);
 
 if (is_tideway() && -x '/usr/sbin/haproxy') {
 	my $h = start_proxy(text(0), bin => '/usr/sbin/haproxy');
-	my %theirs = reports($h, text(0));
+	my %theirs = check_reports($h, n_servers(text(0)));
 	is($ours{ $_->[0] }, $theirs{ $_->[0] } =~ s/(failure) \(.*\)$/$1/r, "$_->[0]: as haproxy")
 	    for grep { !$_->[8] } @case;
 	stop_proxy($h);
