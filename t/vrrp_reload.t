@@ -22,13 +22,27 @@ sub one { instance(version => 3, advert => 0.2, priority => 110, @_) }
 sub two { instance(name => 'VI_2', vrid => 52, version => 3, advert => 0.2,
 	priority => 100, addresses => [$THIRD], @_) }
 
+# what is watched is stamped when it is read: later than it happened
+sub is_watched
+{
+	my ($address, $names) = @_;
+
+	for my $node ($a, $b) {
+		my @changes = $lab->watch->changes($node->{name}, $address);
+		my $there = @changes ? $changes[-1][1] : 0;
+		return 0 if $there != ($names =~ /\b$node->{name}\b/ ? 1 : 0);
+	}
+	return 1;
+}
+
 # who has what: owners(VIP => 'a', ...)
 sub owners
 {
 	my ($what, @pairs) = @_;
 
 	while (my ($address, $names) = splice @pairs, 0, 2) {
-		ok($lab->wait_owners($address, $names, 15),
+		ok($lab->wait_owners($address, $names, 15)
+		    && Tideway::Lab::wait_until(sub { is_watched($address, $names) }, 15),
 		    "$what: $address at '$names'") or diag($lab->logs);
 	}
 }
