@@ -12,12 +12,6 @@
 #include "expr/fetch.h"
 #include "expr/packet.h"
 
-static bool
-give_bytes(struct tw_sample *s, struct tw_str bytes)
-{
-	return tw_sample_str(s, TW_BINARY, bytes);
-}
-
 #define FIELD(kind, name, give)                                    \
 	TW__CONV(kind##_##name)                                    \
 	{                                                          \
@@ -26,7 +20,7 @@ give_bytes(struct tw_sample *s, struct tw_str bytes)
 		return tw__##kind##_parse(s->u.str, &h) && (give); \
 	}
 #define NUMBER(kind, name, value) FIELD(kind, name, tw_sample_int(s, value))
-#define BYTES(kind, name, value) FIELD(kind, name, give_bytes(s, value))
+#define BYTES(kind, name, value) FIELD(kind, name, tw_sample_str(s, TW_BINARY, value))
 
 BYTES(eth, data, h.data)
 BYTES(eth, dst, h.dst)

@@ -16,82 +16,56 @@
 #include <tideway/server_run.h>
 #include <tideway/worker.h>
 
-#include "expr/expr_int.h"
+#include "expr/fetch.h"
 #include "expr/fetch_names.h"
 
-#define FETCH(name) static TW_GET_FN(fetch_##name)
 #define UNUSED_ARGS ((void)req, (void)args, (void)cur)
 
-FETCH(always_true)
+TW__FETCH(always_true)
 {
 	UNUSED_ARGS;
 	return tw_sample_bool(out, true);
 }
 
-FETCH(always_false)
+TW__FETCH(always_false)
 {
 	UNUSED_ARGS;
 	return tw_sample_bool(out, false);
 }
 
-static bool
-address(const struct tw_addr *a, struct tw_sample *out)
-{
-	if (a == NULL)
-		return false;
-	if (a->family == AF_INET) {
-		out->type = TW_IPV4;
-		memcpy(out->u.ip, a->u.v4, 4);
-		return true;
-	}
-	if (a->family != AF_INET6)
-		return false;
-	out->type = TW_IPV6;
-	memcpy(out->u.ip, a->u.v6, 16);
-	return true;
-}
-
-static bool
-port(const struct tw_addr *a, struct tw_sample *out)
-{
-	if (a == NULL || (a->family != AF_INET && a->family != AF_INET6))
-		return false;
-	return tw_sample_int(out, a->port);
-}
-
-FETCH(src)
+TW__FETCH(src)
 {
 	UNUSED_ARGS;
-	return address(tw_conn_src(tw_req_conn(req)), out);
+	return tw__give_addr(out, tw_conn_src(tw_req_conn(req)));
 }
 
-FETCH(src_port)
+TW__FETCH(src_port)
 {
 	UNUSED_ARGS;
-	return port(tw_conn_src(tw_req_conn(req)), out);
+	return tw__give_port(out, tw_conn_src(tw_req_conn(req)));
 }
 
-FETCH(dst)
+TW__FETCH(dst)
 {
 	UNUSED_ARGS;
-	return address(tw_conn_dst(tw_req_conn(req)), out);
+	return tw__give_addr(out, tw_conn_dst(tw_req_conn(req)));
 }
 
-FETCH(dst_port)
+TW__FETCH(dst_port)
 {
 	UNUSED_ARGS;
-	return port(tw_conn_dst(tw_req_conn(req)), out);
+	return tw__give_port(out, tw_conn_dst(tw_req_conn(req)));
 }
 
 /* ---- constants ---------------------------------------------------------- */
 
-FETCH(str)
+TW__FETCH(str)
 {
 	UNUSED_ARGS;
 	return tw_sample_str(out, TW_STRING, args[0].str);
 }
 
-FETCH(int)
+TW__FETCH(int)
 {
 	UNUSED_ARGS;
 	return tw_sample_int(out, args[0].n);
@@ -116,7 +90,7 @@ check_bool(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 	    err, "'%s' is not a boolean: write true or false", args[0].str.p);
 }
 
-FETCH(bool)
+TW__FETCH(bool)
 {
 	UNUSED_ARGS;
 	return tw_sample_bool(out, args[0].n != 0);
@@ -131,7 +105,7 @@ check_env(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 	return 0;
 }
 
-FETCH(env)
+TW__FETCH(env)
 {
 	UNUSED_ARGS;
 	out->type = TW_STRING;
@@ -141,7 +115,7 @@ FETCH(env)
 
 /* ---- the process -------------------------------------------------------- */
 
-FETCH(hostname)
+TW__FETCH(hostname)
 {
 	static __thread char name[256];
 
@@ -151,13 +125,13 @@ FETCH(hostname)
 	return tw_sample_str(out, TW_STRING, tw_str_of(name));
 }
 
-FETCH(nbthread)
+TW__FETCH(nbthread)
 {
 	UNUSED_ARGS;
 	return tw_sample_int(out, tw_n_workers());
 }
 
-FETCH(thread)
+TW__FETCH(thread)
 {
 	UNUSED_ARGS;
 	return tw_sample_int(out, tw_worker_id(tw_worker_self()) - 1);
@@ -212,7 +186,7 @@ gauges_of(const struct tw_proxy *px, enum tw_side side, struct tw_gauges *g)
 	return true;
 }
 
-FETCH(nbsrv)
+TW__FETCH(nbsrv)
 {
 	const struct tw_proxy *const be = backend_of(req, args);
 	int active, backup;
@@ -225,7 +199,7 @@ FETCH(nbsrv)
 	return tw_sample_int(out, active > 0 ? active : backup);
 }
 
-FETCH(be_conn)
+TW__FETCH(be_conn)
 {
 	struct tw_gauges g;
 
@@ -234,7 +208,7 @@ FETCH(be_conn)
 	    tw_sample_int(out, g.cur);
 }
 
-FETCH(be_sess_rate)
+TW__FETCH(be_sess_rate)
 {
 	struct tw_gauges g;
 
@@ -261,7 +235,7 @@ queued(const struct tw_proxy *be)
 	return sum;
 }
 
-FETCH(queue)
+TW__FETCH(queue)
 {
 	const struct tw_proxy *const be = backend_of(req, args);
 
@@ -269,7 +243,7 @@ FETCH(queue)
 	return be != NULL && tw_sample_int(out, queued(be));
 }
 
-FETCH(avg_queue)
+TW__FETCH(avg_queue)
 {
 	const struct tw_proxy *const be = backend_of(req, args);
 	int active, backup;
@@ -293,7 +267,7 @@ frontend_gauges(struct tw_req *req, const struct tw_arg_val *args, struct tw_gau
 	return gauges_of(fe, TW_FRONTEND, g);
 }
 
-FETCH(fe_conn)
+TW__FETCH(fe_conn)
 {
 	struct tw_gauges g;
 
@@ -301,7 +275,7 @@ FETCH(fe_conn)
 	return frontend_gauges(req, args, &g) && tw_sample_int(out, g.cur);
 }
 
-FETCH(fe_sess_rate)
+TW__FETCH(fe_sess_rate)
 {
 	struct tw_gauges g;
 
@@ -309,7 +283,7 @@ FETCH(fe_sess_rate)
 	return frontend_gauges(req, args, &g) && tw_sample_int(out, g.rate);
 }
 
-FETCH(fe_req_rate)
+TW__FETCH(fe_req_rate)
 {
 	struct tw_gauges g;
 
@@ -351,13 +325,13 @@ check_srv(struct tw_gen *gen, struct tw_arg_val *args, struct tw_err *err)
 	return 0;
 }
 
-FETCH(srv_is_up)
+TW__FETCH(srv_is_up)
 {
 	UNUSED_ARGS;
 	return tw_sample_bool(out, tw_server_is_alive(args[0].ptr));
 }
 
-FETCH(srv_conn)
+TW__FETCH(srv_conn)
 {
 	struct tw_gauges g;
 
@@ -366,7 +340,7 @@ FETCH(srv_conn)
 	return tw_sample_int(out, g.cur);
 }
 
-FETCH(srv_queue)
+TW__FETCH(srv_queue)
 {
 	struct tw_gauges g;
 
@@ -375,7 +349,7 @@ FETCH(srv_queue)
 	return tw_sample_int(out, g.queue);
 }
 
-FETCH(srv_sess_rate)
+TW__FETCH(srv_sess_rate)
 {
 	struct tw_gauges g;
 
@@ -384,19 +358,19 @@ FETCH(srv_sess_rate)
 	return tw_sample_int(out, g.rate);
 }
 
-FETCH(srv_weight)
+TW__FETCH(srv_weight)
 {
 	UNUSED_ARGS;
 	return tw_sample_int(out, tw_server_weight(args[0].ptr));
 }
 
-FETCH(srv_uweight)
+TW__FETCH(srv_uweight)
 {
 	UNUSED_ARGS;
 	return tw_sample_int(out, tw_server_uweight(args[0].ptr));
 }
 
-FETCH(srv_iweight)
+TW__FETCH(srv_iweight)
 {
 	UNUSED_ARGS;
 	return tw_sample_int(out, tw_server_iweight(args[0].ptr));
@@ -424,7 +398,6 @@ tw__fetch_backend(struct tw_req *req, const struct tw_arg_val *args)
 
 #define BACKEND "[s]", TW_SINT, TW_AT_ANY
 #define SERVER "s", TW_SINT, TW_AT_ANY
-#define AT_CLIENT (TW_AT_ANY & ~TW_AT_CHECK)
 
 const struct tw_fetch tw__core_fetches[] = {
 	{ "always_false", "", TW_BOOL, TW_AT_ANY, fetch_always_false, NULL, NULL,
@@ -439,9 +412,9 @@ const struct tw_fetch tw__core_fetches[] = {
 	    "Sessions a backend got in the last second." },
 	{ "bool", "s", TW_BOOL, TW_AT_ANY, fetch_bool, NULL, check_bool,
 	    "The given boolean." },
-	{ "dst", "", TW_IPV4, AT_CLIENT, fetch_dst, "ip", NULL,
+	{ "dst", "", TW_IPV4, TW__AT_CLIENT, fetch_dst, "ip", NULL,
 	    "The address that the client connected to." },
-	{ "dst_port", "", TW_SINT, AT_CLIENT, fetch_dst_port, NULL, NULL,
+	{ "dst_port", "", TW_SINT, TW__AT_CLIENT, fetch_dst_port, NULL, NULL,
 	    "The port that the client connected to." },
 	{ "env", "s", TW_STRING, TW_AT_ANY, fetch_env, NULL, check_env,
 	    "An environment variable as it was at start." },
@@ -460,9 +433,9 @@ const struct tw_fetch tw__core_fetches[] = {
 	    "Worker threads." },
 	{ "queue", BACKEND, fetch_queue, NULL, check_be,
 	    "Requests queued in a backend and its servers." },
-	{ "src", "", TW_IPV4, AT_CLIENT, fetch_src, "ip", NULL,
+	{ "src", "", TW_IPV4, TW__AT_CLIENT, fetch_src, "ip", NULL,
 	    "The client's address." },
-	{ "src_port", "", TW_SINT, AT_CLIENT, fetch_src_port, NULL, NULL,
+	{ "src_port", "", TW_SINT, TW__AT_CLIENT, fetch_src_port, NULL, NULL,
 	    "The client's port." },
 	{ "srv_conn", SERVER, fetch_srv_conn, NULL, check_srv,
 	    "Sessions of a server (BACKEND/SERVER) now." },

@@ -17,9 +17,7 @@
 
 #define VAR(name) \
 	static void var_##name(struct tw_req *req, struct tw_out *o, unsigned flags)
-#define FETCH(name)                                                                 \
-	static bool fetch_##name(struct tw_req *req, const struct tw_arg_val *args, \
-	    struct tw_cursor *cur, struct tw_sample *out)
+#define FETCH(name) static TW_GET_FN(fetch_##name)
 #define CONV(name)               \
 	static bool conv_##name( \
 	    struct tw_req *req, const struct tw_arg_val *args, struct tw_sample *s)
@@ -132,9 +130,7 @@ slot_of(const struct tw_arg_val *args)
 static bool
 set_str(struct tw_sample *out, struct tw_str s)
 {
-	out->type = TW_STRING;
-	out->u.str = s;
-	return s.p != NULL;
+	return tw_sample_str(out, TW_STRING, s) && s.p != NULL;
 }
 
 FETCH(req_hdr)

@@ -47,16 +47,6 @@ sent_by(const struct tw_conn *conn)
 	return s != NULL ? s->req : NULL;
 }
 
-/* Sent once more by the transport: an operator sees it as any other retry. */
-static void
-count_retry(struct tw_req *req)
-{
-	req->retries++;
-	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_WRETR, 1);
-	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_WRETR, 1);
-	tw_decide_note(req, TW_RETRIED, req->srv->name, &tw__origin_core);
-}
-
 void
 tw_conn_early(struct tw_conn *conn, enum tw_early what)
 {
@@ -65,8 +55,11 @@ tw_conn_early(struct tw_conn *conn, enum tw_early what)
 	conn->alone = what == TW_EARLY_BEGINS;
 	conn->early = what == TW_EARLY_BEGINS || what == TW_EARLY_TAKEN;
 	conn->untouched |= what == TW_EARLY_REFUSED;
-	if (what == TW_EARLY_REPEATED && req != NULL)
-		count_retry(req);
+	/* sent once more by the transport: an operator sees it as any other retry */
+	if (what == TW_EARLY_REPEATED && req != NULL) {
+		req->retries++;
+		tw__count_retry(req);
+	}
 	if (what != TW_EARLY_BEGINS && what != TW_EARLY_REFUSED) {
 		conn->writable = true; /* no event tells: the socket always was */
 		tw__conn_again(conn);

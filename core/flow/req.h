@@ -458,6 +458,8 @@ enum tw__next tw__server_refused(struct tw_req *req);
 /** tw__server_retry - counts a retry, and redispatches when it is time for that.
  * in: pause, the same server is tried after a while. */
 enum tw__next tw__server_retry(struct tw_req *req, bool pause);
+/** tw__count_retry - the same server gets it once more. */
+void tw__count_retry(struct tw_req *req);
 bool tw__can_replay(const struct tw_req *req);
 /** tw__client_gave_up - with option abortonclose: it has closed or reset its connection,
  * nobody waits for the answer. */

@@ -185,6 +185,14 @@ redispatch_now(const struct tw_req *req)
 	return req->retries == (int32_t)tw__max_retries(req) + 1 + every;
 }
 
+void
+tw__count_retry(struct tw_req *req)
+{
+	tw__cnt(&req->srv->live->s, req->worker->id, TW_CNT_WRETR, 1);
+	tw__cnt(&req->be->live->be, req->worker->id, TW_CNT_WRETR, 1);
+	tw_decide_note(req, TW_RETRIED, req->srv->name, &tw__origin_core);
+}
+
 enum tw__next
 tw__server_retry(struct tw_req *req, bool pause)
 {
@@ -205,9 +213,7 @@ tw__server_retry(struct tw_req *req, bool pause)
 		req->sub = 0;
 		return TW__MORE;
 	}
-	tw__cnt(&req->srv->live->s, id, TW_CNT_WRETR, 1);
-	tw__cnt(&req->be->live->be, id, TW_CNT_WRETR, 1);
-	tw_decide_note(req, TW_RETRIED, req->srv->name, &tw__origin_core);
+	tw__count_retry(req);
 	req->step = TW__CONNECT;
 	req->sub = BEGIN;
 	if (!pause)

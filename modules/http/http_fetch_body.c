@@ -10,12 +10,6 @@
 #include "http.h"
 #include "http_fetch.h"
 
-static bool
-give_body(struct tw_str body, struct tw_sample *out)
-{
-	return tw_sample_str(out, TW_BINARY, body);
-}
-
 /* As announced; without that, what there is. */
 static bool
 give_size(const struct tw_msg *msg, struct tw_str body, struct tw_sample *out)
@@ -28,7 +22,7 @@ give_size(const struct tw_msg *msg, struct tw_str body, struct tw_sample *out)
 HTTP_FETCH(req_body)
 {
 	TW_GET_UNUSED;
-	return give_body(tw_req_body_now(req), out);
+	return tw_sample_str(out, TW_BINARY, tw_req_body_now(req));
 }
 
 HTTP_FETCH(req_body_len)
@@ -46,7 +40,7 @@ HTTP_FETCH(req_body_size)
 HTTP_FETCH(res_body)
 {
 	TW_GET_UNUSED;
-	return give_body(tw_res_body_now(req), out);
+	return tw_sample_str(out, TW_BINARY, tw_res_body_now(req));
 }
 
 HTTP_FETCH(res_body_len)

@@ -147,6 +147,10 @@ void tls__cert_complete(struct tw_gen *gen, struct tls_cert *cert);
 /** tls__warn_dates - if it has expired, or is not valid yet. */
 void tls__warn_dates(
     struct tw_gen *gen, const char *file, int line, const struct tls_cert *c);
+/** tls__cert_obtain - that of a name: the store's, or from the disk, which the store
+ * then has. out: is_new. returns: borrow; NULL: err. */
+struct tls_cert *tls__cert_obtain(struct tw_gen *gen, const char *path,
+    const struct tls_load *how, bool *is_new, struct tw_err *err);
 /** tls__load_how - which companions are looked for. */
 struct tls_load tls__load_how(struct tw_gen *gen);
 int tls__certs_fail(const struct tls_certs *line, const char *word, const char *text);

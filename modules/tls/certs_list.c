@@ -175,30 +175,42 @@ tls__warn_dates(
 
 /* --- files --- */
 
-/* One certificate, from the store or the disk. */
+struct tls_cert *
+tls__cert_obtain(struct tw_gen *gen, const char *path, const struct tls_load *how,
+    bool *is_new, struct tw_err *err)
+{
+	struct tls_store *const store = tls__store_of(gen);
+	struct tls_cert *cert = tls__store_find(store, path);
+
+	*is_new = false;
+	if (cert != NULL)
+		return cert;
+	if (path[0] == '@') {
+		tw_err_set(err,
+		    "unable to find the certificate '%s': no crt-store loads it", path);
+		return NULL;
+	}
+	cert = tls__cert_load(path, how, err);
+	if (cert == NULL)
+		return NULL;
+	tls__cert_complete(gen, cert);
+	TW_ASSERT(tls__store_set(store, cert) == NULL);
+	*is_new = true;
+	return cert;
+}
+
 static struct tls_entry *
 entry_load(const struct tls_certs *line, struct tls_list *list, const char *path,
     struct tw_err *err)
 {
 	struct tw_gen *const gen = line->side.gen;
-	struct tls_store *const store = tls__store_of(gen);
 	const struct tls_load how = tls__load_how(gen);
-	struct tls_cert *cert = tls__store_find(store, path);
+	bool is_new;
+	struct tls_cert *const cert = tls__cert_obtain(gen, path, &how, &is_new, err);
 
-	if (cert == NULL && path[0] == '@') {
-		tw_err_set(err,
-		    "unable to find the certificate '%s': no crt-store loads it", path);
-		return NULL;
-	}
-	if (cert == NULL) {
-		cert = tls__cert_load(path, &how, err);
-		if (cert == NULL)
-			return NULL;
-		tls__cert_complete(gen, cert);
-		TW_ASSERT(tls__store_set(store, cert) == NULL);
+	if (is_new)
 		tls__warn_dates(gen, line->file, line->line, cert);
-	}
-	return tls__entry_new(list, cert);
+	return cert != NULL ? tls__entry_new(list, cert) : NULL;
 }
 
 static int

@@ -330,6 +330,16 @@ set_verify(SSL_CTX *ctx, const struct tls_opts *o, bool is_listener, struct tw_e
 
 /* --- application protocols --- */
 
+bool
+tls__alpn_has(struct tw_str list, struct tw_str name)
+{
+	for (size_t i = 0; i < list.len; i += 1u + (uint8_t)list.p[i])
+		if (tw_str_eq(
+			(struct tw_str){ list.p + i + 1, (uint8_t)list.p[i] }, name))
+			return true;
+	return false;
+}
+
 uint32_t
 tls__alpn_default(const struct tw_proxy *px, unsigned char *out)
 {

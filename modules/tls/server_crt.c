@@ -72,26 +72,17 @@ int
 tls__server_crt_use(struct tw_gen *gen, struct tls_server *ts, struct tw_err *err)
 {
 	struct tls_load how = tls__load_how(gen);
-	struct tls_store *const store = tls__store_of(gen);
 	struct tls_cert *cert;
+	bool is_new;
 
 	if (ts->crt == NULL)
 		return 0;
 	how.extras |= TLS_EXTRA_KEY;
-	cert = tls__store_find(store, ts->crt);
-	if (cert == NULL && ts->crt[0] == '@')
-		return tw_err_set(err,
-		    "unable to find the certificate '%s': no crt-store loads it",
-		    ts->crt);
-	if (cert == NULL) {
-		cert = tls__cert_load(ts->crt, &how, err);
-		if (cert == NULL)
-			return -1;
-		tls__cert_complete(gen, cert);
-		TW_ASSERT(tls__store_set(store, cert) == NULL);
-		if (atomic_load(&tls_gen_of(gen)->expiry) != NULL) /* it runs */
-			tls__expiry_renew(gen);
-	}
+	cert = tls__cert_obtain(gen, ts->crt, &how, &is_new, err);
+	if (cert == NULL)
+		return -1;
+	if (is_new && atomic_load(&tls_gen_of(gen)->expiry) != NULL) /* it runs */
+		tls__expiry_renew(gen);
 	ts->cert = tls__cert_ref(cert);
 	tw_arena_at_end(tw_gen_arena(gen), server_ends, ts);
 	if (SSL_CTX_use_cert_and_key(

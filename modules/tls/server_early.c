@@ -22,20 +22,15 @@
 
 /* --- may it begin so? --- */
 
+/* in: list, p NULL: the server's own. */
 static bool
 is_offered(const struct tls_state *st, struct tw_str list, struct tw_str name)
 {
-	const char *p = list.p;
-	const char *end;
+	const struct tls_opts *const o = st->side->opts;
 
-	if (p == NULL) {
-		p = st->side->opts->alpn;
-		list.len = st->side->opts->alpn_len;
-	}
-	for (end = p + list.len; p < end; p += 1 + (uint8_t)*p)
-		if (tw_str_eq((struct tw_str){ p + 1, (uint8_t)*p }, name))
-			return true;
-	return name.len == 0;
+	if (list.p == NULL)
+		list = (struct tw_str){ o->alpn, o->alpn_len };
+	return name.len == 0 || tls__alpn_has(list, name);
 }
 
 static struct tw_str

@@ -156,6 +156,8 @@ int tls__ssl_error(struct tw_err *err, const char *what, const char *word);
 /** tls__x509_code - of X509_V_ERR_...; -1: there is no such name. */
 int tls__x509_code(const char *name);
 bool tls__errset_has(const struct tls_errset *set, int code);
+/** tls__alpn_has - in: list, protocols in wire format. */
+bool tls__alpn_has(struct tw_str list, struct tw_str name);
 /** tls__alpn_default - what a bind line without alpn offers: the loaded codecs'.
  * in: out, room for 255. returns: bytes in wire format. */
 uint32_t tls__alpn_default(const struct tw_proxy *px, unsigned char *out);

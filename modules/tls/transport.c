@@ -508,14 +508,9 @@ static bool
 tls_offers(const void *conf, struct tw_str alpn)
 {
 	const struct tls_side *const side = conf;
-	const char *p = side->opts->alpn;
-	const char *const end = p + side->opts->alpn_len;
 
-	for (; p < end; p += 1 + (uint8_t)*p) {
-		if (tw_str_eq((struct tw_str){ p + 1, (uint8_t)*p }, alpn))
-			return true;
-	}
-	return false;
+	return tls__alpn_has(
+	    (struct tw_str){ side->opts->alpn, side->opts->alpn_len }, alpn);
 }
 
 static const char *
