@@ -449,6 +449,7 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/limits.c \
 	modules/tls/memory.c \
 	modules/tls/opts_kw.c \
+	modules/tls/seal.c \
 	modules/tls/server.c \
 	modules/tls/server_conn.c \
 	modules/tls/server_crt.c \

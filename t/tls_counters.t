@@ -33,6 +33,7 @@ my $GET = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
 my $text = "global
     nbthread 1
+    tune.ssl.record-layer openssl
     ocsp-update.mode on
     ocsp-update.mindelay 1000
 " . defaults('retries 0') . "

@@ -185,6 +185,35 @@ tls__stage_flush(struct tls_stage *sg, struct tls_state *st)
 	return st->out.p != NULL && !st->lazy ? TW_IO_AGAIN : TW_IO_OK;
 }
 
+char *
+tls__stage_room(struct tls_stage *sg, struct tls_state *st, size_t len)
+{
+	if (st->lazy)
+		stage_take_lazy(sg, st);
+	if (sizeof(sg->out) - sg->out_len < len &&
+	    stage_send(sg, st, NULL, 0) == TW_IO_ERR)
+		return NULL;
+	return sg->out + sg->out_len;
+}
+
+/* A message of OpenSSL's own, in clear. */
+static int
+sealed_write(struct tls_stage *sg, struct tls_state *st, const char *p, int len)
+{
+	const uint8_t type =
+	    st->seal.type != 0 ? st->seal.type : SSL3_RT_APPLICATION_DATA;
+	const size_t n = (size_t)len + TLS_SEAL_MORE;
+	char *const out = tls__stage_room(sg, st, n);
+
+	st->seal.type = 0;
+	if (out == NULL || !tls__seal(&st->seal, type, p, (size_t)len, out))
+		return -1;
+	sg->out_len += (uint32_t)n;
+	if (type == SSL3_RT_HANDSHAKE && *p == SSL3_MT_KEY_UPDATE)
+		tls__seal_end(&st->seal);
+	return len;
+}
+
 static int
 bio_write(BIO *bio, const char *p, int len)
 {
@@ -193,6 +222,8 @@ bio_write(BIO *bio, const char *p, int len)
 
 	if (st->failed || len <= 0)
 		return -1;
+	if (st->seal.ctx != NULL)
+		return sealed_write(sg, st, p, len);
 	if (st->lazy)
 		stage_take_lazy(sg, st);
 	if (sg->direct || sizeof(sg->out) - sg->out_len < (size_t)len)
@@ -261,10 +292,8 @@ bio_read(BIO *bio, char *p, int len)
 static long
 bio_ctrl(BIO *bio, int cmd, long num, void *arg)
 {
-	const struct tls_state *const st = BIO_get_data(bio);
+	struct tls_state *const st = BIO_get_data(bio);
 
-	(void)num;
-	(void)arg;
 	switch (cmd) {
 	case BIO_CTRL_FLUSH:
 	case BIO_CTRL_DUP:
@@ -272,7 +301,7 @@ bio_ctrl(BIO *bio, int cmd, long num, void *arg)
 	case BIO_CTRL_EOF:
 		return st->eof;
 	default:
-		return 0;
+		return tls__seal_ctrl(&st->seal, cmd, num, arg);
 	}
 }
 

@@ -301,6 +301,19 @@ tls_set_compression(struct tw_line *ln)
 }
 
 int
+tls_set_record_layer(struct tw_line *ln)
+{
+	const char *const word = tw_arg(ln, 0);
+	struct tls_gen *const g = ln->state;
+
+	if (strcmp(word, "auto") != 0 && strcmp(word, "openssl") != 0)
+		return tw_line_fail(ln, 0, "'%s' expects 'auto' or 'openssl', not '%s'",
+		    ln->kw->word, word);
+	g->openssl_records = word[0] == 'o';
+	return 0;
+}
+
+int
 tls_set_cachesize(struct tw_line *ln)
 {
 	struct tls_gen *const g = ln->state;

@@ -23,6 +23,7 @@ tw_kw_set tls_set_options;   /* ssl-default-bind-options; offset: its tls_opts *
 tw_kw_set tls_set_base;
 tw_kw_set tls_set_cachesize;
 tw_kw_set tls_set_compression; /* tune.ssl.certificate-compression */
+tw_kw_set tls_set_record_layer; /* tune.ssl.record-layer */
 tw_kw_set tls_set_lifetime;
 tw_kw_set tls_set_dh;
 tw_kw_set tls_set_on_off;    /* bool at offset */

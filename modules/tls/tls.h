@@ -85,6 +85,7 @@ struct tls_gen {
 	struct tls_store *store;    /* owns: the certificates of all lines */
 	int store_rc;               /* tls__certs_begin()'s answer */
 	bool plain_certs;           /* tune.ssl.certificate-compression off */
+	bool openssl_records;       /* tune.ssl.record-layer openssl */
 	struct tls_shared *shared;  /* owns: what they have in common */
 	struct tls_list *lists;     /* certs.h */
 	struct tls_certs *lines;
@@ -187,6 +188,17 @@ struct tls_left {
 	uint32_t off, len;
 };
 
+/* seal.c: what makes the records towards the peer. */
+#define TLS_SEAL_IV 12u
+#define TLS_SEAL_HEAD 5u
+#define TLS_SEAL_MORE (TLS_SEAL_HEAD + 1u + 16u) /* a record has, beside its payload */
+struct tls_seal {
+	struct evp_cipher_ctx_st *ctx; /* owns; NULL: OpenSSL makes them */
+	uint64_t seq;                  /* of the next record */
+	unsigned char iv[TLS_SEAL_IV];
+	uint8_t type;                  /* of what OpenSSL writes next; 0: data */
+};
+
 struct tls_state {
 	uint32_t magic;
 	int fd;
@@ -196,6 +208,7 @@ struct tls_state {
 	const char *why;             /* static: what went wrong; NULL: nothing */
 	struct tls_left in;          /* ciphertext read, not yet taken by OpenSSL */
 	struct tls_left out;         /* ciphertext for which the socket had no room */
+	struct tls_seal seal;
 	bool is_server;              /* towards a server */
 	bool established;            /* the handshake is complete */
 	bool failed;                 /* no more use */
@@ -271,6 +284,8 @@ void tls__stage_enter(struct tls_stage *sg, struct tls_state *st);
 /** tls__stage_flush - what OpenSSL wrote goes to the socket, or waits in st->out.
  * returns: AGAIN: something waits; ERR. */
 enum tw_io tls__stage_flush(struct tls_stage *sg, struct tls_state *st);
+/** tls__stage_room - in sg->out, for `len` bytes. returns: NULL: it failed. */
+char *tls__stage_room(struct tls_stage *sg, struct tls_state *st, size_t len);
 /** tls__pending - bytes are here that OpenSSL has not handed on, be they a whole
  * record or not. */
 static inline bool
@@ -285,6 +300,15 @@ bool tls__left_set(struct tls_left *left, const char *p, size_t len);
 /** tls__bio_new - what a connection's SSL reads and writes with. */
 BIO *tls__bio_new(struct tls_state *st);
 int tls__bio_load(void);
+/* This OpenSSL gives us the keys. */
+extern bool tls__seals;
+void tls__seal_load(void);
+/** tls__seal_ctrl - what BIO_ctrl() is asked about it. */
+long tls__seal_ctrl(struct tls_seal *s, int cmd, long num, void *arg);
+/** tls__seal - makes a record of a type (SSL3_RT_*). in: p, may stand in out behind
+ * the header. out: len + TLS_SEAL_MORE bytes. returns: false: the cipher failed. */
+bool tls__seal(struct tls_seal *s, uint8_t type, const char *p, size_t len, char *out);
+void tls__seal_end(struct tls_seal *s);
 /** tls__memory_load - OpenSSL's record buffers are kept for the next one (memory.c). */
 void tls__memory_load(void);
 /** tls__memory_free - the calling thread's; it ends. */

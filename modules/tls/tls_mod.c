@@ -46,6 +46,7 @@ tls_load(const struct tw_self *self, struct tw_err *err)
 {
 	tls_self = self;
 	tls__memory_load();
+	tls__seal_load();
 	if (tls__bio_load() != 0 || tls__server_load() != 0 || tls__ticket_load() != 0)
 		return tw_err_set(err, "OpenSSL cannot be prepared: out of memory");
 	tls__limits_load();

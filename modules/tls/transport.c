@@ -30,6 +30,7 @@ state_free(struct tls_state *st)
 	tls__state_certs_free(st);
 	tls__left_free(&st->in);
 	tls__left_free(&st->out);
+	tls__seal_end(&st->seal);
 	tls__watch_free(st);
 	tls__early_free(st);
 	if (st->is_server)
@@ -363,20 +364,44 @@ source_of(const struct iovec *iov, int n_iov)
 	return src;
 }
 
+static bool
+openssl_record(
+    struct tls_stage *sg, struct tls_state *st, struct source *src, size_t len)
+{
+	const char *const p = source_take(src, sg->gather, len);
+	size_t done;
+
+	sg->direct = src->left == 0;
+	return (tls__early(st) ? tls__early_write : SSL_write_ex)(
+		   st->ssl, p, len, &done) == 1 &&
+	    done == len;
+}
+
+static bool
+sealed_record(
+    struct tls_stage *sg, struct tls_state *st, struct source *src, size_t len)
+{
+	char *const out = tls__stage_room(sg, st, len + TLS_SEAL_MORE);
+
+	if (out == NULL)
+		return false;
+	const char *const p = source_take(src, out + TLS_SEAL_HEAD, len);
+	if (!tls__seal(&st->seal, SSL3_RT_APPLICATION_DATA, p, len, out))
+		return false;
+	sg->out_len += (uint32_t)(len + TLS_SEAL_MORE);
+	return true;
+}
+
 static enum tw_io
 send_records(struct tls_stage *sg, struct tls_state *st, struct source *src, size_t *n)
 {
 	const uint32_t most = record_most(st);
-	size_t done;
+	const bool sealed = st->seal.ctx != NULL && !tls__early(st);
 
 	while (src->left > 0 && (st->out.p == NULL || st->lazy)) {
 		const size_t len = src->left < most ? src->left : most;
-		const char *const p = source_take(src, sg->gather, len);
 
-		sg->direct = src->left == 0;
-		if ((tls__early(st) ? tls__early_write : SSL_write_ex)(
-			st->ssl, p, len, &done) != 1 ||
-		    done != len)
+		if (!(sealed ? sealed_record : openssl_record)(sg, st, src, len))
 			return TW_IO_ERR;
 		*n += len;
 	}

@@ -178,13 +178,14 @@ sub _client_ssl
 		SSL_key_file => $o{cert}{key}) : (),
 	    $o{alpn} ? (SSL_alpn_protocols => $o{alpn}) : (),
 	    $o{version} ? (SSL_version => $o{version}) : (),
+	    $o{suites} ? (SSL_ciphersuites => $o{suites}) : (),
 	    $o{ciphers} ? (SSL_cipher_list => $o{ciphers}) : ());
 }
 
 # A Peer over TLS, undef when there is none (tls_error() says why). Options: sni,
 # ca (nothing is verified without), verify_name, cert, alpn => [..], version
-# ('TLSv1_2'), ciphers, reuse => a tls_context, secs. {sock} is the
-# IO::Socket::SSL.
+# ('TLSv1_2'), ciphers, suites (of TLS 1.3), reuse => a tls_context, secs. {sock}
+# is the IO::Socket::SSL.
 sub tls_client
 {
 	my ($addr, %o) = @_;

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Copyright the tideway authors */
+/*
+ * seal.c - records of TLS 1.3 for the peer, made here.
+ *
+ * A BIO may say that it makes the records itself; OpenSSL then gives it the key of
+ * what the application sends, as it does for the kernel's TLS. We are such a BIO:
+ * what a proxy sends passes from its buffer through OpenSSL's cipher into the buffer
+ * of the system call, without the copies and the state machine in between. What
+ * OpenSSL has to say itself (tickets, alerts, key updates) comes to us in clear, with
+ * its type. The key that follows a key update is not given: from there on OpenSSL
+ * makes the records. Worker threads and the control thread.
+ */
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include "tls.h"
+
+bool tls__seals;
+
+#ifndef OPENSSL_NO_KTLS
+#include <linux/tls.h>
+
+/* BIO_ctrl()'s, which openssl/bio.h has in a comment. */
+#define CTRL_SET 72
+#define CTRL_IS_SEALING 73
+#define CTRL_TYPE 74
+#define CTRL_TYPE_CLEAR 75
+
+#define TAG 16u
+#define COPY_MOST 2048u
+#define SEQ 8u
+
+static struct {
+	uint16_t type; /* TLS_CIPHER_* of the kernel */
+	uint8_t n_iv, n_key;
+	const char *name;
+	EVP_CIPHER *cipher; /* owns, of the process; NULL: cannot be had */
+} ciphers[] = {
+	{ TLS_CIPHER_AES_GCM_128, 8, 16, "AES-128-GCM", NULL },
+	{ TLS_CIPHER_AES_GCM_256, 8, 32, "AES-256-GCM", NULL },
+#ifdef TLS_CIPHER_CHACHA20_POLY1305 /* Linux 5.11 */
+	{ TLS_CIPHER_CHACHA20_POLY1305, 12, 32, "ChaCha20-Poly1305", NULL },
+#endif
+};
+#define N_CIPHERS (sizeof(ciphers) / sizeof(ciphers[0]))
+
+/* Of later versions it is not known what becomes of a key update. */
+void
+tls__seal_load(void)
+{
+	const unsigned long v = OpenSSL_version_num();
+
+	tls__seals = v >= 0x30000000L && v < 0x30200000L;
+	for (size_t i = 0; tls__seals && i < N_CIPHERS; i++)
+		ciphers[i].cipher = EVP_CIPHER_fetch(NULL, ciphers[i].name, NULL);
+}
+
+/* The kernel's structures: version and type, iv, key, salt, sequence number. */
+static bool
+take_key(struct tls_seal *s, const struct tls_crypto_info *info)
+{
+	const unsigned char *const iv = (const unsigned char *)(info + 1);
+	size_t i = 0;
+
+	while (i < N_CIPHERS && ciphers[i].type != info->cipher_type)
+		i++;
+	if (info->version != TLS_1_3_VERSION || i == N_CIPHERS ||
+	    ciphers[i].cipher == NULL)
+		return false;
+	const unsigned char *const key = iv + ciphers[i].n_iv;
+	const unsigned char *const salt = key + ciphers[i].n_key;
+	const size_t n_salt = TLS_SEAL_IV - ciphers[i].n_iv;
+	const unsigned char *const seq = salt + n_salt;
+
+	memcpy(s->iv, salt, n_salt);
+	memcpy(s->iv + n_salt, iv, ciphers[i].n_iv);
+	s->seq = 0;
+	for (size_t k = 0; k < SEQ; k++)
+		s->seq = s->seq << 8 | seq[k];
+	s->ctx = EVP_CIPHER_CTX_new();
+	if (s->ctx != NULL &&
+	    EVP_EncryptInit_ex(s->ctx, ciphers[i].cipher, NULL, key, NULL) == 1) {
+		tls_count(TLS_CNT_SEALED);
+		return true;
+	}
+	tls__seal_end(s);
+	return false;
+}
+
+long
+tls__seal_ctrl(struct tls_seal *s, int cmd, long num, void *arg)
+{
+	switch (cmd) {
+	case CTRL_IS_SEALING:
+		return s->ctx != NULL;
+	case CTRL_SET: /* num: towards the peer */
+		return num != 0 && s->ctx == NULL && take_key(s, arg);
+	case CTRL_TYPE:
+		s->type = (uint8_t)num;
+		return 1;
+	case CTRL_TYPE_CLEAR:
+		s->type = 0;
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* RFC 8446, 5.3 */
+static void
+nonce_of(struct tls_seal *s, unsigned char nonce[TLS_SEAL_IV])
+{
+	memcpy(nonce, s->iv, TLS_SEAL_IV);
+	for (unsigned i = 0; i < SEQ; i++)
+		nonce[TLS_SEAL_IV - 1 - i] ^= (unsigned char)(s->seq >> 8 * i);
+	s->seq++;
+}
+
+/* The type stands behind the payload; a call more costs more than to copy a little. */
+static bool
+encrypt(EVP_CIPHER_CTX *ctx, uint8_t type, const unsigned char *p, size_t len,
+    unsigned char *to)
+{
+	if (p != to && len <= COPY_MOST)
+		p = memcpy(to, p, len);
+	if (p != to)
+		return EVP_Cipher(ctx, to, p, (unsigned)len) >= 0 &&
+		    EVP_Cipher(ctx, to + len, &type, 1) >= 0;
+	to[len] = type;
+	return EVP_Cipher(ctx, to, to, (unsigned)len + 1) >= 0;
+}
+
+bool
+tls__seal(struct tls_seal *s, uint8_t type, const char *p, size_t len, char *out)
+{
+	const size_t rest = len + 1 + TAG;
+	unsigned char *const head = (unsigned char *)out;
+	unsigned char *const to = head + TLS_SEAL_HEAD;
+	unsigned char nonce[TLS_SEAL_IV];
+	OSSL_PARAM tag[] = { OSSL_PARAM_octet_string(
+				 OSSL_CIPHER_PARAM_AEAD_TAG, to + len + 1, TAG),
+		OSSL_PARAM_END };
+
+	head[0] = SSL3_RT_APPLICATION_DATA;
+	head[1] = head[2] = 3;
+	head[3] = (unsigned char)(rest >> 8);
+	head[4] = (unsigned char)rest;
+	nonce_of(s, nonce);
+	return EVP_EncryptInit_ex(s->ctx, NULL, NULL, NULL, nonce) == 1 &&
+	    EVP_Cipher(s->ctx, NULL, head, TLS_SEAL_HEAD) >= 0 &&
+	    encrypt(s->ctx, type, (const unsigned char *)p, len, to) &&
+	    EVP_Cipher(s->ctx, NULL, NULL, 0) >= 0 &&
+	    EVP_CIPHER_CTX_get_params(s->ctx, tag) == 1;
+}
+
+#else
+
+void
+tls__seal_load(void)
+{
+}
+
+long
+tls__seal_ctrl(struct tls_seal *s, int cmd, long num, void *arg)
+{
+	(void)s;
+	(void)cmd;
+	(void)num;
+	(void)arg;
+	return 0;
+}
+
+bool
+tls__seal(struct tls_seal *s, uint8_t type, const char *p, size_t len, char *out)
+{
+	(void)s;
+	(void)type;
+	(void)p;
+	(void)len;
+	(void)out;
+	return false;
+}
+
+#endif
+
+void
+tls__seal_end(struct tls_seal *s)
+{
+	EVP_CIPHER_CTX_free(s->ctx);
+	s->ctx = NULL;
+	OPENSSL_cleanse(s->iv, sizeof(s->iv));
+}
