@@ -351,5 +351,31 @@ subtest 'the key changes' => sub {
 	waitpid $pid, 0;
 };
 
+subtest 'a handshake that ends in a reset' => sub {
+	my $p = start_proxy(defaults('timeout client 60s') . "
+frontend web
+    bind {BIND:web} ssl crt $pem
+    http-request return status 200
+frontend stats
+    bind {BIND:stats}
+    stats enable
+    stats uri /stats
+");
+	my $clients = sub { (split /,/, (grep { /^web,FRONTEND/ } split /\n/,
+	    $p->get('stats', '/stats;csv')->body)[0])[4] };
+	my $first = tls_wire($p->addr('web'), version => 'TLSv1_2');
+
+	$first->push($first->seal($GET_CLOSE));
+	$first->read;
+	my $w = tls_wire($p->addr('web'), version => 'TLSv1_2', session => $first->session);
+	ok(Net::SSLeay::session_reused($w->{ssl}), 'its client speaks last');
+	$p->signal('STOP'); # the last record and the reset are one event
+	$w->push($w->seal(''));
+	$w->reset;
+	$p->signal('CONT');
+	ok((wait_until { $clients->() == 0 } 10), 'nobody is left');
+	stop_proxy($p);
+};
+
 stop_proxy($_) for $small, $usual;
 done_testing();

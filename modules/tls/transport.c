@@ -167,8 +167,6 @@ handshake_done(struct tls_stage *sg, struct tls_state *st)
 		return TW_IO_ERR;
 	if (tls__pending(st))
 		return TW_IO_OK;
-	if (st->drained && st->conn != NULL)
-		tw_conn_drained(st->conn);
 	(void)SSL_free_buffers(st->ssl); /* the next bytes may take their time */
 	return TW_IO_OK;
 }

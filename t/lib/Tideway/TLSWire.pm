@@ -51,6 +51,7 @@ sub new
 	$self->{ssl} = Net::SSLeay::new($ctx);
 	Net::SSLeay::set_bio($self->{ssl}, $self->{rbio}, $self->{wbio});
 	Net::SSLeay::set_connect_state($self->{ssl});
+	Net::SSLeay::set_session($self->{ssl}, $o{session}) if $o{session};
 	$self->_handshake unless $o{raw};
 	return $self;
 }
@@ -141,6 +142,18 @@ sub upload
 		return 0 if $self->push($sealed) < length $sealed;
 	}
 	return 1;
+}
+
+# what another one resumes: session => ...
+sub session { return Net::SSLeay::get1_session($_[0]{ssl}) }
+
+# RST
+sub reset
+{
+	my ($self) = @_;
+
+	setsockopt $self->{sock}, SOL_SOCKET, SO_LINGER, pack 'II', 1, 0;
+	close $self->{sock};
 }
 
 sub shut { shutdown $_[0]{sock}, SHUT_WR }
