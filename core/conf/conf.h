@@ -97,7 +97,9 @@ void tw__report_level(struct tw_report *r, enum tw_level level, const char *file
 /** tw__report_add - is_error picks ALERT or WARNING. in: column -1: no caret. */
 void tw__report_add(struct tw_report *r, bool is_error, const char *file, int line,
     const char *raw, int column, const char *text);
-/** tw__report_first - its first message, without what stands before it. */
+/** tw__report_first - its first error, without what stands before it. */
 void tw__report_first(const struct tw_report *r, struct tw_err *err);
+/** tw__report_all - the same with all of its messages, a line each; "": none. */
+void tw__report_all(const struct tw_report *r, struct tw_err *err);
 
 #endif

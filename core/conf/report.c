@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include <tideway/assert.h>
+#include <tideway/log.h>
 #include <tideway/str.h>
 #include "core/base/oplog.h"
 #include "core/run/gen.h"
@@ -122,20 +123,56 @@ tw__report_level(struct tw_report *r, enum tw_level level, const char *file, int
 	}
 }
 
-void
-tw__report_first(const struct tw_report *r, struct tw_err *err)
+/* The words of the next message. returns: what follows; NULL: there is none. */
+static const char *
+message_next(const char *from, struct tw_str *words)
 {
 	static const char mark[] = "config : ", place[] = "[cli] : ";
-	const char *text = r->text != NULL ? strstr(r->text, mark) : NULL;
+	const char *text = from != NULL ? strstr(from, mark) : NULL;
 
-	if (text == NULL) {
-		tw_err_set(err, "the line cannot be read");
-		return;
-	}
+	if (text == NULL)
+		return NULL;
 	text += sizeof(mark) - 1;
 	if (strncmp(text, place, sizeof(place) - 1) == 0)
 		text += sizeof(place) - 1;
-	tw_err_set(err, "%.*s", (int)strcspn(text, "\n"), text);
+	*words = (struct tw_str){ text, strcspn(text, "\n") };
+	return text + words->len;
+}
+
+static const char *
+line_after(const char *line)
+{
+	const char *const end = strchr(line, '\n');
+
+	return end != NULL ? end + 1 : NULL;
+}
+
+void
+tw__report_first(const struct tw_report *r, struct tw_err *err)
+{
+	static const char tag[] = "[ALERT]";
+	const char *at = r->text;
+	struct tw_str words;
+
+	while (at != NULL && strncmp(at, tag, sizeof(tag) - 1) != 0)
+		at = line_after(at);
+	if (message_next(at, &words) == NULL)
+		tw_err_set(err, "the line cannot be read");
+	else
+		tw_err_set(err, "%.*s", TW_STR_FMT(words));
+}
+
+void
+tw__report_all(const struct tw_report *r, struct tw_err *err)
+{
+	struct tw_out o = tw_out_of(err->text, sizeof(err->text) - 1);
+	const char *at = r->text;
+	struct tw_str words;
+
+	while ((at = message_next(at, &words)) != NULL)
+		tw_out_printf(
+		    &o, "%s%.*s", o.p == err->text ? "" : "\n", TW_STR_FMT(words));
+	*o.p = '\0';
 }
 
 /* ---- for setters and checks ---- */
@@ -203,7 +240,10 @@ tw_gen_warn(struct tw_gen *gen, const char *file, int line, const char *fmt, ...
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	tw__report_add(gen->conf.report, false, file, line, NULL, -1, text);
+	if (gen->conf.report == NULL) /* it runs */
+		tw_log(TW_WARNING, "%s", text);
+	else
+		tw__report_add(gen->conf.report, false, file, line, NULL, -1, text);
 	return 0;
 }
 

@@ -131,17 +131,13 @@ may_have(const char *word)
 static int
 line_read(struct tw_line *ln, struct tw_server *srv, struct tw_err *err)
 {
-	struct tw_report report = { .to = NULL };
 	struct tw__conf *const conf = &ln->gen->conf;
 
-	conf->report = &report;
 	conf->takes = may_have;
 	const int rc = tw__server_read(ln, srv);
 	conf->takes = NULL;
-	conf->report = NULL;
 	if (rc != 0)
-		tw__report_first(&report, err);
-	free(report.text);
+		tw__report_first(conf->report, err);
 	return rc;
 }
 
@@ -220,6 +216,24 @@ untrack(struct tw_server *srv)
 		*at = srv->next_tracker;
 }
 
+/* Its words are warned of, or what they name is, by modules. */
+static int
+line_take(struct tw_line *ln, struct tw_server *srv, struct tw_err *err)
+{
+	struct tw_report report = { .to = NULL };
+	struct tw__conf *const conf = &ln->gen->conf;
+
+	conf->report = &report;
+	int rc = line_read(ln, srv, err);
+	if (rc == 0)
+		rc = place_take(ln->proxy, srv, err);
+	conf->report = NULL;
+	if (rc == 0)
+		tw__report_all(&report, err);
+	free(report.text);
+	return rc;
+}
+
 static int
 server_make(struct tw_line *ln, struct tw_server **out, struct tw_err *err)
 {
@@ -231,7 +245,7 @@ server_make(struct tw_line *ln, struct tw_server **out, struct tw_err *err)
 	srv->arena = arena;
 	srv->file = "cli";
 	ln->server = srv;
-	if (line_read(ln, srv, err) != 0 || place_take(ln->proxy, srv, err) != 0) {
+	if (line_take(ln, srv, err) != 0) {
 		untrack(srv);
 		tw__guid_drop(ln->gen, srv->guid);
 		return -1;

@@ -92,7 +92,8 @@ TW_API int tw_line_fail(const struct tw_line *ln, int i, const char *fmt, ...)
 TW_API int tw_line_warn(const struct tw_line *ln, int i, const char *fmt, ...)
     TW_PRINTF(3, 4);
 /** tw_gen_fail / tw_gen_warn - the same after parsing, for check().
- * in: file and line of what is at fault (file NULL: the whole). */
+ * in: file and line of what is at fault (file NULL: the whole). What a running
+ * generation is warned of is logged. */
 TW_API int tw_gen_fail(struct tw_gen *gen, const char *file, int line,
     const char *fmt, ...) TW_PRINTF(4, 5);
 TW_API int tw_gen_warn(struct tw_gen *gen, const char *file, int line,

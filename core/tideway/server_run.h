@@ -47,7 +47,7 @@ TW_API const char *tw_server_label(const struct tw_server *srv);
 /** tw_server_add - a server is added to a backend that runs, in maintenance, with
  * its checks paused; lost with the generation. in: word, n of them: name, address,
  * options of a `server` line. returns: NULL: err says why, in HAProxy's words where
- * it has any. context: control. */
+ * it has any; else err has the warnings, a line each, or "". context: control. */
 TW_API struct tw_server *tw_server_add(
     struct tw_proxy *px, char *const *word, int n, struct tw_err *err);
 /* Why a server cannot be deleted. */

@@ -54,9 +54,12 @@ ctl_add_server(struct tw_cli *cli, int argc, char *const argv[])
 		tw_log(TW_ERR, "CLI : 'server %s' : %s", argv[0], err.text);
 		tw_cli_msg(cli, TW_ERR, "%s\n", err.text);
 	} else {
+		if (err.text[0] != '\0')
+			tw_log(TW_WARNING, "CLI : 'server %s' : %s", argv[0], err.text);
 		tw_log(
 		    TW_NOTICE, "CLI : 'server %s' : New server registered.", argv[0]);
-		tw_cli_msg(cli, TW_INFO, "New server registered.\n");
+		tw_cli_msg(cli, TW_INFO, "%s%sNew server registered.\n", err.text,
+		    err.text[0] != '\0' ? "\n" : "");
 	}
 }
 
