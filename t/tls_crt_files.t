@@ -4,6 +4,7 @@
 # What is read for a certificate: companions, chains, DH parameters, crt-store
 # sections; which ones stop -c and which are warned about; many of them.
 use Tideway::Test;
+use Tideway::Cli;
 use Tideway::Compare;
 use Tideway::TLS;
 use File::Path qw(make_path);
@@ -289,6 +290,57 @@ subtest 'what stops -c' => sub {
 	is(check("crt $dir/early.pem", "zero-warning\n")->{code}, 1, 'but not with zero-warning');
 	my @twice = check("crt $dir/old.pem crt $dir/old.pem")->{all} =~ /has expired/g;
 	is(@twice, 1, 'a file that is named twice is read once');
+};
+
+subtest 'dates of what servers are shown' => sub {
+	my @servers = ("server s 127.0.0.1:1 ssl verify none crt $dir/old.pem",
+	    "default-server ssl verify none crt $dir/old.pem\n    server s 127.0.0.1:1",
+	    "server s 127.0.0.1:1 check check-ssl verify none crt $dir/old.pem",
+	    "server-template s 1-3 127.0.0.1:1 ssl verify none crt $dir/old.pem");
+	my $backend = sub { return defaults() . "frontend f\n    bind 127.0.0.1:0\n    default_backend b\nbackend b\n"
+	    . join '', map { "    $_\n" } @_ };
+
+	for my $s (@servers) {
+		my $r = check_config($backend->($s));
+		is($r->{code}, 1, $s =~ s/ .*//sr . ': -c says so');
+		my @told = $r->{all} =~ /\[ALERT\].*check\.cfg:(\d+)\] : the certificate in '$dir\/old\.pem' has expired on \d{4}/g;
+		is(@told, 1, 'once, with file and line') or diag $r->{all};
+		$r = check_config($backend->($s), '--expired-ok');
+		is($r->{code}, 0, 'or it is well');
+		like($r->{all}, qr/\[WARNING\].*old\.pem' has expired/, 'and a warning');
+	}
+	my $r = check_config($backend->("server s 127.0.0.1:1 ssl verify none crt $dir/early.pem"));
+	is($r->{code}, 0, 'too early');
+	like($r->{all}, qr/\[WARNING\].*check\.cfg:\d+\] : .*'$dir\/early\.pem' is not valid before/, 'a warning');
+	my @twice = check_config($backend->(map { $servers[0] =~ s/ s / s$_ /r } 1, 2)
+	    . "listen g\n    bind 127.0.0.1:1 ssl crt $dir/old.pem\n")->{all} =~ /has expired/g;
+	is(@twice, 1, 'a file is told of once');
+	@twice = check_config("crt-store\n    load crt $dir/old.pem\n"
+	    . $backend->($servers[0]))->{all} =~ /has expired/g;
+	is(@twice, 1, 'that of a crt-store, too');
+
+	my $p = start_proxy("global\n    stats socket {DIR}/ctl.sock level admin\n" . defaults()
+	    . "listen f\n    bind {BIND:f}\n    balance roundrobin\n"
+	    . "    server s 127.0.0.1:1 ssl verify none crt $dir/old.pem\n");
+	my $ask = sub { return cli_ask("$p->{dir}/ctl.sock", $_[0]) };
+	my $expired = qr/the certificate in '\S+' has expired on [\d-]+ [\d:]+ UTC; [^\n]+/;
+
+	like($p->stderr, qr/\[WARNING\].*: the certificate in '$dir\/old\.pem' has expired/, 'it starts and warns');
+	is($ask->("add server f/one 127.0.0.1:1 ssl verify none crt $dir/old.pem"), "New server registered.\n\n",
+	    'a server comes: it was told');
+	put('old2.pem', $old, qw(crt key));
+	like($ask->("add server f/two 127.0.0.1:1 ssl verify none crt $dir/old2.pem"),
+	    qr/\A$expired\nNew server registered\.\n\n\z/, 'with another: it is told');
+	ok((wait_until { $p->stderr =~ m{CLI : 'server f/two' : $expired} }), 'and logged');
+	is($ask->("add server f/two 127.0.0.1:1 ssl verify none crt $dir/early.pem"),
+	    "Already exists a server with the same name in backend.\n\n", 'errors are told alone');
+	like($ask->("add server f/three 127.0.0.1:1 ssl verify none crt $dir/early.pem"),
+	    qr/\Athe certificate in .* is not valid before .*\nNew server registered/, 'too early');
+	my $pem = join '', grep { /\S/ } map { "$_\n" } split /\n/, pem_text(map { $old->{$_} } qw(crt key));
+	$ask->("set ssl cert $dir/early.pem <<\n$pem\n");
+	is($ask->("commit ssl cert $dir/early.pem"), "Committing $dir/early.pem.\nSuccess!\n\n",
+	    'what an operator commits is his');
+	is($p->stop, '', 'it ends');
 };
 
 subtest 'addresses of one line' => sub {

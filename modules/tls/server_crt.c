@@ -74,6 +74,7 @@ tls__server_crt_use(struct tw_gen *gen, struct tls_server *ts, struct tw_err *er
 	struct tls_load how = tls__load_how(gen);
 	struct tls_cert *cert;
 	bool is_new;
+	int line;
 
 	if (ts->crt == NULL)
 		return 0;
@@ -81,6 +82,9 @@ tls__server_crt_use(struct tw_gen *gen, struct tls_server *ts, struct tw_err *er
 	cert = tls__cert_obtain(gen, ts->crt, &how, &is_new, err);
 	if (cert == NULL)
 		return -1;
+	const char *const file = tw_server_where(ts->srv, &line);
+	if (is_new)
+		tls__warn_dates(gen, file, line, cert);
 	if (is_new && atomic_load(&tls_gen_of(gen)->expiry) != NULL) /* it runs */
 		tls__expiry_renew(gen);
 	ts->cert = tls__cert_ref(cert);
