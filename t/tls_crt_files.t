@@ -343,6 +343,45 @@ subtest 'dates of what servers are shown' => sub {
 	is($p->stop, '', 'it ends');
 };
 
+subtest 'lists of revoked ones' => sub {
+	my ($late, $early, $good) = (crl($root, days => -3), crl($root, days => 70), crl($root));
+	my $other = crl(ca('Other'));
+	my $with = sub { return "crt $dir/whole.pem verify required ca-file $root->{crt} crl-file $_[0]" };
+	my $told = qr/'crl-file' : the list of '\S*Root' in/;
+
+	my $r = check($with->($late));
+	is($r->{code}, 0, 'out of date');
+	like($r->{all}, qr/\[WARNING\].*$told '$late' has been out of date since \d{4}-[^\n]* UTC; no certificate/, 'a warning');
+	like(check($with->($early))->{all}, qr/$told '$early' is not valid before \d{4}-/, 'of the future');
+	unlike(check($with->($good))->{all}, qr/crl-file/, 'of today');
+	Tideway::Test::spew('lists.pem', slurp($other) . slurp($late));
+	like(check($with->("$dir/lists.pem"))->{all}, qr/$told '$dir\/lists\.pem' has been/, 'one of several');
+	Tideway::Test::spew('lists.pem', slurp($good) . slurp($late));
+	unlike(check($with->("$dir/lists.pem"))->{all}, qr/crl-file/, 'with a newer one');
+	unlike(check($with->($late) . ' crt-ignore-err 12')->{all}, qr/$told/, 'which is ignored');
+	my $server = "backend b\n    server s 127.0.0.1:1 ssl ca-file $root->{crt} crl-file $late\n"
+	    . "    server t 127.0.0.1:1 ssl ca-file $root->{crt} crl-file $late\n";
+	my @told = check($with->($late), '', $server)->{all} =~ /$told/g;
+	is(@told, 1, 'a file is told of once');
+	@told = check("crt $dir/whole.pem", '', $server)->{all} =~ /$told/g;
+	is(@told, 1, 'that of servers, too');
+	Tideway::Test::spew('list', "$dir/whole.pem [verify optional ca-file $root->{crt} crl-file $late]\n");
+	like(check("crt-list $dir/list")->{all}, qr/$told/, 'that of a line of a crt-list');
+
+	my $p = start_proxy("global\n    stats socket {DIR}/ctl.sock level admin\n" . defaults()
+	    . "listen f\n    bind {BIND:f} ssl crt-list $dir/list\n    balance roundrobin\n");
+	my $ask = sub { return cli_ask("$p->{dir}/ctl.sock", $_[0]) };
+	like($p->stderr, qr/\[WARNING\].*$told/, 'it starts and warns');
+	Tideway::Test::spew('late.crl', slurp($late));
+	like($ask->("add server f/s 127.0.0.1:1 ssl ca-file $root->{crt} crl-file $dir/late.crl"),
+	    qr/\A$told '$dir\/late\.crl' .*\nNew server registered/, 'a server comes');
+	Tideway::Test::spew('later.crl', slurp($late));
+	like($ask->("add ssl crt-list $dir/list <<\n$dir/whole.pem [verify required ca-file $root->{crt} "
+	    . "crl-file $dir/later.crl] x.test\n\n"), qr/Success/, 'a line of a crt-list comes');
+	ok((wait_until { $p->stderr =~ /\[WARNING\].*$told '$dir\/later\.crl'/ }), 'which is logged');
+	is($p->stop, '', 'it ends');
+};
+
 subtest 'addresses of one line' => sub {
 	my @told = check_config(defaults() . "frontend f
     bind 127.0.0.1:1,127.0.0.1:2 ssl crt $dir/none.pem\n")->{all} =~ /unable to stat SSL certificate/g;

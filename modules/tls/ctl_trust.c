@@ -17,6 +17,7 @@
 
 #include <tideway/assert.h>
 
+#include "ctl.h"
 #include "ctl_trust.h"
 #include "server.h"
 #include "session.h"
@@ -170,6 +171,73 @@ note(struct tw_gen *gen, const char *name, bool is_crl)
 	tls__ca_add(gen, ca);
 }
 
+/* --- dates of lists --- */
+
+static bool
+is_current(const X509_CRL *crl)
+{
+	const ASN1_TIME *const next = X509_CRL_get0_nextUpdate(crl);
+
+	return X509_cmp_current_time(X509_CRL_get0_lastUpdate(crl)) < 0 &&
+	    (next == NULL || X509_cmp_current_time(next) > 0);
+}
+
+/* There is one of the issuer that can be used. */
+static bool
+has_current(STACK_OF(X509_OBJECT) * all, const X509_NAME *issuer)
+{
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		const X509_CRL *const crl =
+		    X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(all, i));
+
+		if (crl != NULL && is_current(crl) &&
+		    X509_NAME_cmp(X509_CRL_get_issuer(crl), issuer) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+crl_warn(struct tw_gen *gen, const char *file, const X509_CRL *crl)
+{
+	const bool early = X509_cmp_current_time(X509_CRL_get0_lastUpdate(crl)) > 0;
+	char *const issuer = tls__ctl_name(X509_CRL_get_issuer(crl));
+	struct tm tm = { .tm_year = 0 };
+	char day[32];
+
+	(void)ASN1_TIME_to_tm(
+	    early ? X509_CRL_get0_lastUpdate(crl) : X509_CRL_get0_nextUpdate(crl), &tm);
+	strftime(day, sizeof(day), "%Y-%m-%d %H:%M:%S", &tm);
+	tw_gen_warn(gen, NULL, 0,
+	    "'crl-file' : the list of '%.200s' in '%s' %s %s UTC; no certificate of "
+	    "that authority is trusted %s",
+	    issuer, file, early ? "is not valid before" : "has been out of date since",
+	    day, early ? "until then" : "until a newer list takes its place");
+	free(issuer);
+}
+
+/* Once per file, and not where the line ignores it. */
+static void
+crl_dates(struct tw_gen *gen, const struct tls_opts *o)
+{
+	struct tls_ca *const ca =
+	    o->crl_file == NULL ? NULL : tls__ca_find(gen, o->crl_file);
+
+	if (ca == NULL || ca->store == NULL || ca->dates_told ||
+	    tls__errset_has(&o->crt_ignore, X509_V_ERR_CRL_HAS_EXPIRED))
+		return;
+	STACK_OF(X509_OBJECT) *const all = X509_STORE_get0_objects(ca->store);
+	ca->dates_told = true;
+	for (int i = 0; i < sk_X509_OBJECT_num(all); i++) {
+		const X509_CRL *const crl =
+		    X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(all, i));
+
+		if (crl != NULL && !is_current(crl) &&
+		    !has_current(all, X509_CRL_get_issuer(crl)))
+			crl_warn(gen, ca->name, crl);
+	}
+}
+
 /* --- contexts --- */
 
 static void
@@ -297,6 +365,7 @@ tls__trust_begin(
 	note(gen, o->ca_file, false);
 	note(gen, o->ca_verify_file, false);
 	note(gen, o->crl_file, true);
+	crl_dates(gen, o);
 	if (tls__ca_is_live(gen, o->ca_file) ||
 	    tls__ca_is_live(gen, o->ca_verify_file) ||
 	    tls__ca_is_live(gen, o->crl_file))

@@ -19,6 +19,7 @@ struct tls_ca {
 	char *name;        /* owns */
 	bool is_crl;       /* a crl-file, else a ca-file or ca-verify-file */
 	bool is_live;      /* it is not what was read with the configuration */
+	bool dates_told;   /* or nobody has to be told */
 	X509_STORE *store; /* owns: certificates and lists; NULL: empty */
 };
 
