@@ -307,6 +307,29 @@ test_dump(void **state)
 	free(twice);
 }
 
+/* Words that stand elsewhere than in a file. */
+static void
+test_answers(void **state)
+{
+	struct tw_report r = { 0 };
+	struct tw_err err;
+
+	(void)state;
+	tw__report_all(&r, &err);
+	assert_string_equal(err.text, "");
+	tw__report_first(&r, &err);
+	assert_string_equal(err.text, "the line cannot be read");
+	tw__report_add(&r, false, "cli", 0, NULL, -1, "one");
+	tw__report_add(&r, false, NULL, 0, "raw", 1, "two");
+	tw__report_all(&r, &err);
+	assert_string_equal(err.text, "one\ntwo");
+	tw__report_add(&r, true, "cli", 0, NULL, -1, "three");
+	tw__report_add(&r, true, "cli", 0, NULL, -1, "four");
+	tw__report_first(&r, &err);
+	assert_string_equal(err.text, "three");
+	free(r.text);
+}
+
 int
 main(void)
 {
@@ -325,6 +348,7 @@ main(void)
 		cmocka_unit_test(test_options),
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_dump),
+		cmocka_unit_test(test_answers),
 	};
 
 	return cmocka_run_group_tests(tests, lang_setup, lang_teardown);
