@@ -379,6 +379,7 @@ if (is_tideway()) {
 	like($all->("$s check-proto h2"), qr/'check-proto h2' needs the module h2: add 'module-load h2'/, 'check-proto');
 	like($all->("$s check-alpn h2"), qr/speak 'h2' only with the module h2: add 'module-load h2'/, 'check-alpn');
 	like($all->("    http-check connect proto h2"), qr/'proto h2' needs the module h2/, 'proto');
+	like($all->("    option grpc-check"), qr/'option grpc-check' needs the module h2: add 'module-load h2'/, 'grpc-check');
 	like($all->("    http-check connect ssl alpn h2"), qr/'alpn' : .* module h2/, 'alpn');
 }
 done_testing();

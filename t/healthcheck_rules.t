@@ -97,41 +97,6 @@ my $agent_hello = "\x65\0\0\0\1\0\0\x07version\x08\x032.0"
     . "\x0emax-frame-size\x03\xfc\xf0\x06\x0ccapabilities\x08\0";
 my $spop = talk(qr/healthcheck/, pack('N/a', $agent_hello));
 
-# gRPC's health protocol: the request as it must be, and what is answered to it.
-sub frame
-{
-	my ($type, $flags, $stream, $payload) = @_;
-
-	return substr(pack('N', length $payload), 1) . pack('CCN', $type, $flags, $stream)
-	    . $payload;
-}
-
-sub grpc
-{
-	my ($service, @frames) = @_;
-	my $msg = length $service ? "\x0a" . pack('C/a', $service) : '';
-	my $want = "\0" . pack('N/a', $msg);
-
-	return server(sub {
-		my ($c) = @_;
-		$c->read_bytes(24) eq "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" or return;
-		my %got;
-		while (!defined $got{0}) {
-			my ($n, $type, $flags, $stream) = unpack 'NCN',
-			    "\0" . $c->read_bytes(9) =~ s/^(...)(.)(.)(....)/$1$2$4/sr;
-			$got{$type} = $c->read_bytes($n);
-			return unless length $got{$type} == $n;
-		}
-		return unless $got{0} eq $want
-		    && $got{1} =~ m{:path\x1c/grpc\.health\.v1\.Health/Check}
-		    && $got{1} =~ /\x02te\x08trailers/ && $got{4} eq '';
-		$c->send(join '', frame(4, 0, 0, ''), @frames);
-		$c->read_all;
-	});
-}
-
-sub grpc_says { frame(1, 4, 1, "\x88"), frame(0, 0, 1, "\0" . pack('N/a', $_[0])), frame(1, 5, 1, '') }
-
 # name, server, lines, status, check_status, check_code, last_chk; `!`: HAProxy
 # takes longer to come to it, or says it less precisely
 my $T = 'option tcp-check';
@@ -248,17 +213,6 @@ my @cases = (
 	['redisbad', talk(qr/PING/, "-NOAUTH login first\r\n"), ['option redis-check'],
 	    'DOWN', 'L7STS', 0, '-NOAUTH login first', '!'],
 	['ssl', $ssl, ['option ssl-hello-chk'], 'UP', 'L6OK', '', ''],
-	['grpc', grpc('', grpc_says("\x08\x01")), ['option grpc-check'], 'UP', 'L7OK', 1, 'SERVING', 'ours'],
-	['grpcsvc', grpc('a.B', frame(6, 0, 0, 'pingpong'), grpc_says("\x08\x01")),
-	    ['option grpc-check service a.B authority x'], 'UP', 'L7OK', 1, 'SERVING', 'ours'],
-	['grpcbad', grpc('', grpc_says("\x08\x02")), ['option grpc-check'],
-	    'DOWN', 'L7STS', 2, 'NOT_SERVING', 'ours'],
-	['grpc0', grpc('', grpc_says('')), ['option grpc-check'], 'DOWN', 'L7STS', 0, 'UNKNOWN', 'ours'],
-	['grpcerr', grpc('', frame(1, 5, 1, "\x88")), ['option grpc-check'],
-	    'DOWN', 'L7STS', 0, 'an error instead of a message', 'ours'],
-	['grpcrst', grpc('', frame(3, 0, 1, "\0\0\0\1")), ['option grpc-check'],
-	    'DOWN', 'L7RSP', '', 'the stream was reset', 'ours'],
-	['grpch1', http(400, 'no'), ['option grpc-check'], 'DOWN', 'L7RSP', '', 'no HTTP/2', 'ours'],
 	['spop', $spop, ['option spop-check'], 'UP', 'L7OK', 0, ''],
 );
 
@@ -269,15 +223,13 @@ frontend stats
     stats enable
     stats uri /s
 ";
-my $ours = '';
 for my $case (@cases) {
-	my ($name, $addr, $lines, undef, undef, undef, undef, $differs) = @$case;
+	my ($name, $addr, $lines) = @$case;
 	my $l = join '', map { "    $_\n" } @$lines;
 
 	$l =~ s/\{REDIS\}/$redis/;
 	$l =~ s/\{HTTP200\}/$http200/;
-	$l = "backend $name\n${l}    server s $addr check inter 1s rise 1 fall 1\n";
-	(($differs // '') eq 'ours' ? $ours : $text) .= $l;
+	$text .= "backend $name\n${l}    server s $addr check inter 1s rise 1 fall 1\n";
 	s/\{HOST\}/$host/ for @$case[6];
 }
 
@@ -291,7 +243,7 @@ sub reports
 	return %of;
 }
 
-my %ours = reports($text . (is_tideway() ? $ours : ''));
+my %ours = reports($text);
 my $peer = is_tideway() && -x '/usr/sbin/haproxy';
 my %theirs = $peer ? reports($text, bin => '/usr/sbin/haproxy') : ();
 

@@ -3,71 +3,36 @@
 /*
  * grpc.c - `option grpc-check`: grpc.health.v1.Health/Check over HTTP/2.
  *
- * What is sent never differs but for the service's name, so its frames are
- * put together when the line is read, with a header block that needs no
- * compression state. Of the answer only the frames' heads and the message are
- * read: the message says how the server is, and one that does not come is an
- * error whatever its trailers say. source: RFC 9113, section 4 and 6; RFC
- * 7541, section 6.2.2; gRPC's health checking protocol.
+ * A request like that of an HTTP check, on a connection that speaks HTTP/2
+ * whatever was agreed upon (mux.c). The message in the answer says how the server
+ * is, and one that does not come is an error whatever its trailers say. source:
+ * gRPC over HTTP/2; gRPC's health checking protocol.
  */
 #include <stdio.h>
 
 #include "kw.h"
 
-#define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-#define FRAME_HEAD 9u
-
-enum { F_DATA = 0, F_HEADERS = 1, F_RST_STREAM = 3, F_SETTINGS = 4, F_GOAWAY = 7 };
-#define END_STREAM 0x01u
-#define END_HEADERS 0x04u
-#define PADDED 0x08u
+#define MESSAGE_HEAD 5u /* not compressed, and its length */
 
 /* ---- what is sent ---- */
 
 static void
-frame_head(struct tw_out *o, size_t len, int type, unsigned flags, uint32_t stream)
+connect_add(struct tw_arena *arena, struct hc_set *set, const char *proto)
 {
-	tw_out_char(o, (char)(len >> 16));
-	tw_out_char(o, (char)(len >> 8));
-	tw_out_char(o, (char)len);
-	tw_out_char(o, (char)type);
-	tw_out_char(o, (char)flags);
-	for (int shift = 24; shift >= 0; shift -= 8)
-		tw_out_char(o, (char)(stream >> shift));
+	struct hc_connect *const c =
+	    &hc_rule_add(arena, set, HC_CONNECT, false)->u.connect;
+
+	c->server_defaults = true;
+	c->proto = proto;
 }
 
-/* A field that is not indexed; both parts are shorter than 127 bytes. */
-static void
-field(struct tw_out *o, const char *name, const char *value)
-{
-	tw_out_char(o, 0);
-	tw_out_char(o, (char)strlen(name));
-	tw_out_str(o, tw_str_of(name));
-	tw_out_char(o, (char)strlen(value));
-	tw_out_str(o, tw_str_of(value));
-}
-
+/* HealthCheckRequest { service = 1 }, with its head. */
 static struct tw_str
-headers_make(char *mem, size_t size, const char *authority)
-{
-	struct tw_out o = tw_out_of(mem, size);
-
-	field(&o, ":method", "POST");
-	field(&o, ":scheme", "http");
-	field(&o, ":path", "/grpc.health.v1.Health/Check");
-	field(&o, ":authority", authority);
-	field(&o, "content-type", "application/grpc");
-	field(&o, "te", "trailers");
-	field(&o, "user-agent", "tideway-grpc-check");
-	return (struct tw_str){ mem, (size_t)(o.p - mem) };
-}
-
-/* A message: not compressed, its length, HealthCheckRequest { service = 1 }. */
-static struct tw_str
-message_make(char *mem, size_t size, const char *service)
+message_make(struct tw_arena *arena, const char *service)
 {
 	const size_t n = strlen(service), len = n > 0 ? n + 2 : 0;
-	struct tw_out o = tw_out_of(mem, size);
+	char mem[MESSAGE_HEAD + 2 + 100];
+	struct tw_out o = tw_out_of(mem, sizeof(mem));
 
 	tw_out_mem(&o, "\0\0\0\0", 4);
 	tw_out_char(&o, (char)len);
@@ -76,24 +41,29 @@ message_make(char *mem, size_t size, const char *service)
 		tw_out_char(&o, (char)n);
 		tw_out_str(&o, tw_str_of(service));
 	}
-	return (struct tw_str){ mem, (size_t)(o.p - mem) };
+	return tw_arena_str(arena, (struct tw_str){ mem, (size_t)(o.p - mem) });
 }
 
-static struct tw_str
-request_make(struct tw_arena *arena, const char *service, const char *authority)
+static void
+send_add(struct tw_arena *arena, struct hc_set *set, const char *service,
+    const char *authority)
 {
-	char head[512], body[256], mem[1024];
-	const struct tw_str h = headers_make(head, sizeof(head), authority);
-	const struct tw_str m = message_make(body, sizeof(body), service);
-	struct tw_out o = tw_out_of(mem, sizeof(mem));
+	const char *const fields[][2] = {
+		{ "host", authority },
+		{ "content-type", "application/grpc" },
+		{ "te", "trailers" },
+		{ "user-agent", "tideway-grpc-check" },
+	};
+	struct hc_send *const s = &hc_rule_add(arena, set, HC_SEND, false)->u.send;
 
-	tw_out_lit(&o, PREFACE);
-	frame_head(&o, 0, F_SETTINGS, 0, 0);
-	frame_head(&o, h.len, F_HEADERS, END_HEADERS, 1);
-	tw_out_str(&o, h);
-	frame_head(&o, m.len, F_DATA, END_STREAM, 1);
-	tw_out_str(&o, m);
-	return tw_arena_str(arena, (struct tw_str){ mem, (size_t)(o.p - mem) });
+	s->is_http = true;
+	s->method = "POST";
+	s->uri.s = TW_STR("/grpc.health.v1.Health/Check");
+	for (size_t i = 0; i < TW_N_ELEMENTS(fields); i++)
+		hc_header_add(arena, s, tw_str_of(fields[i][0]))->value.s =
+		    tw_arena_str(arena, tw_str_of(fields[i][1]));
+	s->has_body = true;
+	s->body.s = message_make(arena, service);
 }
 
 static int
@@ -114,9 +84,14 @@ word_take(struct tw_line *ln, int i, const char **to)
 int
 hc_line_grpc(struct tw_line *ln)
 {
+	struct tw_arena *const arena = tw_gen_arena(ln->gen);
 	struct hc_set *const set = hc_preset_begin(ln);
+	const struct tw_proto *const mux = hc_mux_proto();
 	const char *service = "", *authority = "localhost";
 
+	if (mux == NULL)
+		return tw_line_fail(ln, -1,
+		    "'%s' needs the module h2: add 'module-load h2'", ln->kw->word);
 	for (int i = 0; i < ln->n_args; i += 2) {
 		const bool is_service = strcmp(tw_arg(ln, i), "service") == 0;
 
@@ -128,8 +103,8 @@ hc_line_grpc(struct tw_line *ln)
 		if (word_take(ln, i + 1, is_service ? &service : &authority) < 0)
 			return -1;
 	}
-	hc_preset_send(
-	    ln, set, request_make(tw_gen_arena(ln->gen), service, authority));
+	connect_add(arena, set, mux->name);
+	send_add(arena, set, service, authority);
 	hc_preset_expect(ln, set, hc_judge_grpc);
 	return 0;
 }
@@ -164,70 +139,59 @@ status_judge(struct tw_str m, struct tw_check_result *r)
 	return TW_IO_ERR;
 }
 
-/* A DATA frame's payload: one whole message is expected in it. */
+/* In place of a message: what the status says, where the head has one. */
 static enum tw_io
-data_judge(struct tw_str d, unsigned flags, struct tw_check_result *r)
+error_judge(const struct hc_head *head, struct tw_check_result *r)
 {
-	if (flags & PADDED) {
-		const size_t pad = d.len > 0 ? (unsigned char)d.p[0] : 0;
+	struct tw_str fields = head->fields, name, value;
+	struct tw_str status = { NULL, 0 }, message = { NULL, 0 };
 
-		if (d.len < 1 + pad)
-			return bad(r, TW_CHK_L7RSP, "broken HTTP/2 frame");
-		d = (struct tw_str){ d.p + 1, d.len - 1 - pad };
+	while (hc_field_next(&fields, &name, &value)) {
+		if (tw_str_eq(name, TW_STR("grpc-status")))
+			status = value;
+		else if (tw_str_eq(name, TW_STR("grpc-message")))
+			message = value;
 	}
-	if (d.len < 5)
-		return bad(r, TW_CHK_L7RSP, "broken gRPC message");
-	const size_t len = (size_t)(unsigned char)d.p[1] << 24 |
-	    (size_t)(unsigned char)d.p[2] << 16 | (size_t)(unsigned char)d.p[3] << 8 |
-	    (unsigned char)d.p[4];
-	if (d.p[0] != 0 || len > d.len - 5)
-		return bad(r, TW_CHK_L7RSP, "broken gRPC message");
-	return status_judge((struct tw_str){ d.p + 5, len }, r);
+	if (status.p == NULL)
+		return bad(r, TW_CHK_L7STS, "an error instead of a message");
+	r->what = TW_CHK_L7STS;
+	snprintf(r->text, sizeof(r->text), "grpc-status %.*s%s%.*s", TW_STR_FMT(status),
+	    message.len > 0 ? ": " : "", TW_STR_FMT(message));
+	return TW_IO_ERR;
 }
 
+/* One whole message is expected. */
 static enum tw_io
-frame_judge(const unsigned char *h, struct tw_str payload, struct tw_check_result *r)
+message_judge(struct tw_str d, bool eof, struct tw_check_result *r)
 {
-	switch (h[3]) {
-	case F_DATA:
-		return payload.len == 0 && !(h[4] & END_STREAM)
-		    ? TW_IO_AGAIN
-		    : data_judge(payload, h[4], r);
-	case F_HEADERS:
-		if (h[4] & END_STREAM)
-			return bad(r, TW_CHK_L7STS, "an error instead of a message");
-		return TW_IO_AGAIN;
-	case F_RST_STREAM:
-		return bad(r, TW_CHK_L7RSP, "the stream was reset");
-	case F_GOAWAY:
-		return bad(r, TW_CHK_L7RSP, "the connection was given up");
-	default:
-		return TW_IO_AGAIN;
-	}
+	const unsigned char *const h = (const unsigned char *)d.p;
+
+	if (d.len < MESSAGE_HEAD)
+		return eof ? bad(r, TW_CHK_L7RSP, "broken gRPC message") : TW_IO_AGAIN;
+	const size_t len =
+	    (size_t)h[1] << 24 | (size_t)h[2] << 16 | (size_t)h[3] << 8 | h[4];
+	const bool is_short = len > d.len - MESSAGE_HEAD;
+	if (h[0] != 0 || len > HC_ANSWER_MAX || (is_short && eof))
+		return bad(r, TW_CHK_L7RSP, "broken gRPC message");
+	return is_short ? TW_IO_AGAIN
+			: status_judge((struct tw_str){ d.p + MESSAGE_HEAD, len }, r);
 }
 
 enum tw_io
 hc_judge_grpc(const struct hc_answer *a, struct tw_check_result *r)
 {
-	struct tw_str s = a->got;
-	bool first = true;
+	struct hc_head head;
+	const enum tw_io io = hc_head_parse(a->got, &head);
 
-	while (s.len >= FRAME_HEAD) {
-		const unsigned char *const h = (const unsigned char *)s.p;
-		const size_t len = (size_t)h[0] << 16 | (size_t)h[1] << 8 | h[2];
-
-		/* the first one is SETTINGS: who speaks HTTP/1 is seen at once */
-		if (len > HC_ANSWER_MAX - FRAME_HEAD || (first && h[3] != F_SETTINGS))
-			return bad(r, TW_CHK_L7RSP, "no HTTP/2");
-		if (s.len < FRAME_HEAD + len)
-			return TW_IO_AGAIN;
-		const enum tw_io io =
-		    frame_judge(h, (struct tw_str){ s.p + FRAME_HEAD, len }, r);
-		if (io != TW_IO_AGAIN)
-			return io;
-		s.p += FRAME_HEAD + len;
-		s.len -= FRAME_HEAD + len;
-		first = false;
+	if (io == TW_IO_AGAIN)
+		return io;
+	if (io == TW_IO_ERR)
+		return bad(r, TW_CHK_L7RSP, "no answer in HTTP");
+	if (head.status != 200) {
+		r->status = head.status;
+		return bad(r, TW_CHK_L7STS, "no gRPC: the status is not 200");
 	}
-	return TW_IO_AGAIN;
+	if (head.body.len == 0)
+		return a->eof ? error_judge(&head, r) : TW_IO_AGAIN;
+	return message_judge(head.body, a->eof, r);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copyright the tideway authors */
 /*
- * mux.c - HTTP checks that do not speak HTTP/1: when, and their bytes.
+ * mux.c - HTTP and gRPC checks that do not speak HTTP/1: when, and their bytes.
  *
  * What such a protocol is, is another module's, which is asked for one exchange
  * (struct tw_single); it makes the answer look like one of HTTP/1, so that rules
@@ -121,6 +121,13 @@ fail_text(struct hc_check *c, enum tw_chk what, struct tw_str text)
 	hc_talk_end(c, &r);
 }
 
+/* Who breaks the protocol has not answered an HTTP check; a preset says what came. */
+static enum tw_chk
+broken(const struct hc_check *c)
+{
+	return hc_script_of(c)->kind == HC_HTTP ? TW_CHK_SOCKERR : TW_CHK_L7RSP;
+}
+
 /* What the peer is told at last may still reach it. returns: 0; -1: errno. */
 static int
 out_send(struct hc_check *c)
@@ -237,7 +244,7 @@ bytes_feed(struct hc_check *c, struct tw_str bytes)
 	if (io == TW_IO_END || c->len > 0)
 		return true;
 	c->mux->why(c->mux_state, &o);
-	fail_text(c, TW_CHK_SOCKERR, (struct tw_str){ mem, (size_t)(o.p - mem) });
+	fail_text(c, broken(c), (struct tw_str){ mem, (size_t)(o.p - mem) });
 	return false;
 }
 

@@ -137,11 +137,11 @@ passed(struct hc_check *c, const struct hc_rule *last, struct tw_check_result *r
 	hc_talk_end(c, r);
 }
 
-/* A server that speaks HTTP/2 has ended without an answer. */
+/* A server that speaks HTTP/2 has ended without an answer to rules. */
 static bool
 is_unanswered(const struct hc_check *c)
 {
-	return c->mux != NULL && c->len == 0;
+	return c->mux != NULL && c->len == 0 && hc_script_of(c)->kind == HC_HTTP;
 }
 
 /* The step, as HAProxy counts them in this message: what goes before it, a comment of

@@ -184,6 +184,14 @@ alpn_usual(const struct hc_check *c, const void *conf, struct tw_req *req)
 	    : TW_STR("\x08http/1.1");
 }
 
+/* A preset may, and then says which. */
+static bool
+speaks_http(const struct hc_proxy *conf, const struct hc_connect *conn)
+{
+	return conf->kind == HC_HTTP ||
+	    (conf->kind == HC_PRESET && conn->proto != NULL);
+}
+
 struct tw_start
 hc_secure_start(const struct hc_check *c, void *conf, struct tw_req *req)
 {
@@ -203,7 +211,7 @@ hc_secure_start(const struct hc_check *c, void *conf, struct tw_req *req)
 		start.alpn = conn->alpn;
 	else if (conn->server_defaults)
 		start.alpn = s->alpn;
-	if (start.alpn.p == NULL && s->conf->kind == HC_HTTP)
+	if (start.alpn.p == NULL && speaks_http(s->conf, conn))
 		start.alpn = alpn_usual(c, conf, req);
 	return start;
 }
