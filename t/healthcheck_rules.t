@@ -217,19 +217,21 @@ my @cases = (
 );
 
 chomp(my $host = `uname -n`);
-my $text = defaults('timeout check 1s') . "
+my $text = "global\n    max-spread-checks 100\n" . defaults() . "
 frontend stats
     bind {BIND:stats}
     stats enable
     stats uri /s
 ";
 for my $case (@cases) {
-	my ($name, $addr, $lines) = @$case;
+	my ($name, $addr, $lines, undef, $check) = @$case;
+	# what is to end in time must not be late, what is not must not wait
+	my ($secs, $inter) = $check =~ /TOUT/ ? ('1s', '1s') : ('60s', '10s');
 	my $l = join '', map { "    $_\n" } @$lines;
 
 	$l =~ s/\{REDIS\}/$redis/;
 	$l =~ s/\{HTTP200\}/$http200/;
-	$text .= "backend $name\n${l}    server s $addr check inter 1s rise 1 fall 1\n";
+	$text .= "backend $name\n    timeout check $secs\n${l}    server s $addr check inter $inter rise 1 fall 1\n";
 	s/\{HOST\}/$host/ for @$case[6];
 }
 
