@@ -151,6 +151,7 @@ core_libcore_a_SOURCES = \
 	core/module/order.c \
 	core/module/report.c \
 	core/module/table.c \
+	core/net/ask.c \
 	core/net/bind_opt.c \
 	core/net/buf.c \
 	core/net/conn.c \

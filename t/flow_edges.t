@@ -255,6 +255,41 @@ subtest 'data and a reset in one breath' => sub {
 	stop_proxy($p);
 };
 
+# No message lacks anything then: who is silent is asked a second later.
+subtest 'the same in a tunnel' => sub {
+	my $p = start_proxy(defaults('timeout client 60s', 'timeout server 60s',
+	    'timeout tunnel 60s') . "
+listen tcp
+    mode tcp
+    bind {BIND:tcp}
+    server s ${\ $l->addr}
+listen http
+    bind {BIND:http}
+    server s ${\ $l->addr}
+");
+	for my $mode (qw(tcp http)) {
+		for my $who (qw(client server)) {
+			my $c = $p->client($mode);
+			$c->send($mode eq 'tcp' ? 'first' : "GET / HTTP/1.1\r\nHost: a\r\n"
+			    . "Connection: Upgrade\r\nUpgrade: x\r\n\r\n");
+			my $s = $l->accept;
+			$mode eq 'tcp' ? $s->read_bytes(5) : $s->read_head;
+			$s->send($mode eq 'tcp' ? 'hello'
+			    : "HTTP/1.1 101 X\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+			$mode eq 'tcp' ? $c->read_bytes(5) : $c->read_head;
+			my ($goes, $stays) = $who eq 'client' ? ($c, $s) : ($s, $c);
+
+			kill 'STOP', $p->pid;
+			$goes->send('bye');
+			$goes->reset;
+			kill 'CONT', $p->pid;
+			is($stays->read_all(20), 'bye', "$mode: what the $who said last");
+			isnt($stays->state, 'open', 'and that it went');
+		}
+	}
+	stop_proxy($p);
+};
+
 # A listener whose queue is full leaves connections waiting; closed, it
 # refuses them a moment later.
 subtest 'a connection that is refused late, and a body' => sub {

@@ -336,8 +336,8 @@ half_recv(struct tw_req *req, struct tw__half *h)
 {
 	struct tw_conn *const from = sender(req, h);
 
-	if (req->tunnel || !req->http) /* not worth a call for each piece */
-		from->short_read = false;
+	if (from->short_read && (req->tunnel || !req->http))
+		tw__conn_ask_later(from); /* not worth a call for each piece */
 	switch (tw__conn_recv(from, h->keep)) {
 	case TW_IO_OK:
 		req->moved = true;

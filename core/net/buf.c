@@ -183,6 +183,7 @@ tw__net_up(struct tw_worker *w, uint32_t buf_size)
 	TAILQ_INIT(&net->lingering);
 	LIST_INIT(&net->again);
 	LIST_INIT(&net->wakes);
+	LIST_INIT(&net->asks);
 	net->hook = (struct tw__turn_hook){ .fn = tw__conns_again, .arg = net };
 	tw__turn_hook_add(w, &net->hook);
 	w->net = net;
@@ -203,6 +204,7 @@ tw__net_down(struct tw_worker *w)
 	}
 	tw__turn_hook_del(w, &net->hook);
 	tw_timer_del(&net->trim);
+	tw_timer_del(&net->ask);
 	tw__pool_drain(&net->bufs);
 	tw__pool_drain(&net->outs);
 	tw__pool_drain(&net->conns);

@@ -204,6 +204,7 @@ tw__conn_free(struct tw_conn **pconn)
 	tw_timer_del(&conn->timer);
 	tw__upstream_unuse(conn);
 	again_forget(conn);
+	tw__conn_ask_not(conn);
 	if (conn->lingering)
 		TAILQ_REMOVE(&conn->worker->net->lingering, conn, link);
 	tw__conn_wakes_forget(conn);

@@ -58,7 +58,7 @@ struct tw_conn {
 	uint8_t err;        /* errno of that; 0: none is known */
 	bool shut;          /* we sent FIN */
 	bool in_use;        /* server side: counted as carrying a request */
-	bool again;         /* on the worker's list of that name */
+	bool again, asks;   /* on the worker's list of that name */
 	bool watched;       /* its event is registered */
 	bool nodelay;       /* server side: TCP_NODELAY is set */
 	bool connecting;    /* server side: connect() is under way */
@@ -89,7 +89,7 @@ struct tw_conn {
 	uint64_t accepted_us, idle_us; /* accept; end of the last request */
 	uint32_t epoch;            /* server side: of the server when connected */
 	TAILQ_ENTRY(tw_conn) link; /* worker's clients, or a pool */
-	LIST_ENTRY(tw_conn) again_link;
+	LIST_ENTRY(tw_conn) again_link, asks_link;
 	char *block;               /* the modules' conn blocks */
 	struct tw_server *prefer;  /* client side: served it last, and is to be asked
 	                            * again; borrow: gen; NULL: none */
@@ -145,10 +145,11 @@ struct tw__net {
 	struct tw__conn_list clients, lingering;
 	LIST_HEAD(, tw_conn) again; /* get an event in the next loop turn */
 	LIST_HEAD(, tw_conn) wakes; /* carriers, get theirs before this one ends */
+	LIST_HEAD(, tw_conn) asks;  /* may have been reset, unseen (ask.c) */
 	struct tw__turn_hook hook;
 	struct tw__idle **idle;    /* owns: by tw_server_live.number */
 	uint32_t n_idle_slots;
-	struct tw_timer purge, trim;
+	struct tw_timer purge, trim, ask;
 	struct tw__accept *accepts; /* owns: this worker's listeners */
 	uint32_t n_full;           /* of them, waiting for room */
 	struct tw_timer accept_retry;
@@ -231,6 +232,9 @@ enum tw_io tw__conn_send(struct tw_conn *conn, struct iovec *iov, int n_iov);
 /** tw__conn_is_reset - asks the kernel, for who neither reads nor writes for now.
  * out: conn->failed and its error, if so. */
 bool tw__conn_is_reset(struct tw_conn *conn);
+/** tw__conn_ask_later - the same in a second, after a short read in a tunnel. */
+void tw__conn_ask_later(struct tw_conn *conn);
+void tw__conn_ask_not(struct tw_conn *conn);
 /** tw__conn_flush - sends the backlog. returns: OK when it is gone. */
 enum tw_io tw__conn_flush(struct tw_conn *conn);
 /** tw__conn_splice - moves up to `want` bytes from one plain connection to
