@@ -31,6 +31,7 @@ sub state { $_[0]{state} }
 
 sub local_port { $_[0]{sock}->sockport }
 
+# as much as is taken without a pause of so many seconds
 sub send
 {
 	my ($self, $bytes, $secs) = @_;
@@ -43,6 +44,7 @@ sub send
 		    length($bytes) - $off, $off;
 		if (defined $n) {
 			$off += $n;
+			$end = time + ($secs // $DEADLINE);
 		} elsif ($! != EAGAIN && $! != EINTR) {
 			last;
 		} else {
