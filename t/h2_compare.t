@@ -4,8 +4,7 @@
 # The same requests of HTTP/2 through Debian's haproxy and through tideway: what the
 # server receives, what the client gets, what is logged. Not here: what differs by
 # intent (a field that Connection names does not pass, a request without authority or
-# with two lengths is refused), and what set-uri and replace-uri make of an absolute
-# target: ours has the origin form.
+# with two lengths is refused). h2_uri_compare.t has more of the URI.
 use Tideway::Test;
 use Tideway::Compare qw(find_haproxy);
 use Tideway::H1Origin;

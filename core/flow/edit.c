@@ -41,6 +41,9 @@ tw_req_set_method(struct tw_req *req, struct tw_str name)
 	msg->method_name = name;
 	msg->method = method;
 	msg->flags |= TW_MSG_EDITED;
+	if ((msg->flags & TW_MSG_ABSOLUTE) && method != TW_M_OPTIONS &&
+	    tw_str_eq(msg->target, TW_STR("*"))) /* which stood for no path at all */
+		msg->target = TW_STR("/");
 	return 0;
 }
 

@@ -2,7 +2,7 @@
 /* Copyright the tideway authors */
 /*
  * flow/target.c - the target of a request, in parts that rules and scripts
- * replace.
+ * replace, and the URI that it is of.
  *
  * It has up to three: scheme and authority (in the absolute form), the path, the
  * query. A target that would not be one token is refused. source: RFC 9112,
@@ -53,14 +53,14 @@ tw_target_split(const struct tw_msg *msg)
 	return p;
 }
 
-/* What has no path ("*", an authority) keeps its target. */
+/* What has none ("*", an authority) keeps its target; an empty one is a path, too. */
 bool
 tw_target_has_path(const struct tw_msg *msg)
 {
 	const struct tw_str t = msg->target;
 
 	return t.len > 0 && msg->method != TW_M_CONNECT &&
-	    (t.p[0] == '/' || tw_msg_path(msg).len > 0 || is_bare(t));
+	    !(t.len == 1 && t.p[0] == '*');
 }
 
 /* What would end the target. */
@@ -99,6 +99,148 @@ tw_target_join(struct tw_req *req, const struct tw_target *p)
 	return 0;
 }
 
+/* ---- the authority ------------------------------------------------------ */
+
+/* returns: p NULL: the target has none. */
+static struct tw_str
+authority_of(const struct tw_msg *msg)
+{
+	const struct tw_str t = msg->target, none = { NULL, 0 };
+	const char *const end = t.p + t.len;
+	const char *const colon =
+	    t.len > 0 && t.p[0] != '/' ? memchr(t.p, ':', t.len) : NULL;
+
+	if (colon == NULL || end - colon < 3 || memcmp(colon, "://", 3) != 0)
+		return msg->method == TW_M_CONNECT && t.len > 0 && t.p[0] != '/' &&
+			t.p[0] != '*'
+		    ? t
+		    : none;
+	const char *p = colon + 3;
+	while (p < end && *p != '/' && *p != '?')
+		p++;
+	return (struct tw_str){ colon + 3, (size_t)(p - colon - 3) };
+}
+
+static struct tw_str
+without_user(struct tw_str authority)
+{
+	const char *const at =
+	    authority.len > 0 ? memrchr(authority.p, '@', authority.len) : NULL;
+
+	if (at == NULL)
+		return authority;
+	const size_t skip = (size_t)(at + 1 - authority.p);
+	return (struct tw_str){ at + 1, authority.len - skip };
+}
+
+/* In the request's memory. errors: p NULL. */
+static struct tw_str
+three(struct tw_req *req, struct tw_str a, struct tw_str b, struct tw_str c)
+{
+	const size_t len = a.len + b.len + c.len;
+	char *const mem = tw_arena_try(tw_req_arena(req), len);
+	struct tw_out o = tw_out_of(mem, len);
+
+	if (mem == NULL)
+		return (struct tw_str){ NULL, 0 };
+	tw_out_str(&o, a);
+	tw_out_str(&o, b);
+	tw_out_str(&o, c);
+	return (struct tw_str){ mem, len };
+}
+
+/* The one Host field of a request with another target; who sent none gets none. */
+static void
+host_follows(struct tw_msg *msg, struct tw_str host)
+{
+	struct tw_hdr *const first = tw_msg_first(msg, TW_H_HOST);
+	struct tw_hdr *next;
+
+	msg->host = host;
+	if (first == NULL)
+		return;
+	while ((next = tw_msg_next(msg, first)) != NULL)
+		tw_msg_del(msg, next);
+	if (!tw_str_eq(tw_hdr_value(first), host))
+		tw_msg_set_value(msg, first, host);
+}
+
+int
+tw_req_host_changed(struct tw_req *req, struct tw_str value)
+{
+	struct tw_msg *const msg = tw_req_request(req);
+	const struct tw_str t = msg->target, old = without_user(authority_of(msg));
+
+	msg->host = value;
+	if (old.p == NULL || tw_str_eq(old, value))
+		return 0;
+	if (!is_target(value))
+		return -1;
+	const size_t before = (size_t)(old.p - t.p);
+	const struct tw_str target = three(req, (struct tw_str){ t.p, before }, value,
+	    (struct tw_str){ old.p + old.len, t.len - before - old.len });
+	if (target.p == NULL)
+		return -1;
+	tw_msg_set_target(msg, target);
+	return 0;
+}
+
+/* ---- the URI ------------------------------------------------------------ */
+
+/* Where the line as it came says the scheme, with "://". */
+static struct tw_str
+line_scheme(const struct tw_msg *msg)
+{
+	const char *const uri = (const char *)memchr(msg->raw.p, ' ', msg->raw.len) + 1;
+	const size_t left = (size_t)(msg->raw.p + msg->raw.len - uri);
+	const char *const colon = memchr(uri, ':', left);
+
+	return (struct tw_str){ uri, (size_t)(colon - uri) + 3 };
+}
+
+/* The parts stand side by side in the line, while no rule has changed one of them. */
+static struct tw_str
+absolute(struct tw_req *req, const struct tw_msg *msg)
+{
+	const struct tw_str scheme = line_scheme(msg), host = msg->host;
+	const bool is_star = msg->target.len == 1 && msg->target.p[0] == '*';
+	const struct tw_str path = is_star ? TW_STR("") : msg->target;
+	const char *const at = scheme.p + scheme.len;
+	const size_t left = (size_t)(msg->raw.p + msg->raw.len - at);
+
+	if (host.len <= left && memcmp(at, host.p, host.len) == 0 &&
+	    (path.len == 0 || path.p == at + host.len))
+		return (struct tw_str){ scheme.p, scheme.len + host.len + path.len };
+	const struct tw_str made = three(req, scheme, host, path);
+	return made.p != NULL ? made : msg->target;
+}
+
+struct tw_str
+tw_req_uri(struct tw_req *req)
+{
+	struct tw_msg *const msg = tw_req_request(req);
+
+	return TW_UNLIKELY(msg->flags & TW_MSG_ABSOLUTE) ? absolute(req, msg)
+							 : msg->target;
+}
+
+static int
+uri_set(struct tw_req *req, struct tw_str text)
+{
+	const struct tw_target p = { .path = text, .before = { "", 0 } };
+	struct tw_msg *const msg = tw_req_request(req);
+
+	if (tw_target_join(req, &p) != 0)
+		return -1;
+	const struct tw_str host = without_user(authority_of(msg));
+	msg->flags &= (uint16_t)~TW_MSG_ABSOLUTE;
+	if (host.p != NULL && host.len == 0)
+		return -1; /* http:///x */
+	if (host.p != NULL)
+		host_follows(msg, host);
+	return 0;
+}
+
 int
 tw_req_set_target(struct tw_req *req, enum tw_target_part part, struct tw_str text)
 {
@@ -121,8 +263,7 @@ tw_req_set_target(struct tw_req *req, enum tw_target_part part, struct tw_str te
 		p.has_query = p.has_query || text.len > 0;
 		break;
 	default:
-		p = (struct tw_target){ .path = text, .before = { "", 0 } };
-		break;
+		return uri_set(req, text);
 	}
 	return tw_target_join(req, &p);
 }

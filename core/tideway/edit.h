@@ -138,9 +138,17 @@ TW_API bool tw_target_has_path(const struct tw_msg *msg);
  * be one token, or is too long. */
 TW_API int tw_target_join(struct tw_req *req, const struct tw_target *p);
 /** tw_req_set_target - replaces a part, blanks escaped; what has no path keeps its
- * target. in: text, a query may begin with '?'. errors: as tw_target_join(). */
+ * target. Another URI that has an authority makes that the Host. in: text, a query may
+ * begin with '?'. errors: as tw_target_join(). */
 TW_API int tw_req_set_target(struct tw_req *req, enum tw_target_part part,
     struct tw_str text);
+/** tw_req_uri - the URI as the client said it, or rules since: the target, but absolute
+ * where TW_MSG_ABSOLUTE is set. borrow: until target or host are changed. */
+TW_API struct tw_str tw_req_uri(struct tw_req *req);
+/** tw_req_host_changed - a Host field got this value: the request is told by it from
+ * now on, and an authority in its target follows. in: value must live until RESET.
+ * errors: -1: that would not be a target. */
+TW_API int tw_req_host_changed(struct tw_req *req, struct tw_str value);
 /** tw_req_reply_page - queues the page of an error status (tw_req_page) as the
  * answer; rules edit it as any other. in: close, the connection ends after it.
  * returns: DONE; FAIL: there is none to be sent, or mode tcp: it is closed. */

@@ -56,6 +56,9 @@ enum tw_body {
 #define TW_MSG_RESPONSE 0x08u
 #define TW_MSG_EDITED 0x10u     /* something was added, changed or deleted */
 #define TW_MSG_TE_TRAILERS 0x20u
+/* A request that says scheme and authority beside its target, which has the origin
+ * form all the same: tw_req_uri() has both together. raw begins with such a line. */
+#define TW_MSG_ABSOLUTE 0x40u
 
 #define TW_MAX_HDR 128
 

@@ -60,10 +60,10 @@ enum h2_kind {
 
 /* One head, as it was received or is to be sent. Received: all that it points
  * to lies in `text` (so one copy and one offset move it), valid until head()
- * returns; hdr holds exactly one Host field when there is an authority,
- * crumbs of Cookie are one field, ids are set. To be sent: fields marked
- * DELETED or HOP, Host and those that HTTP/2 forbids are left out, names may
- * have any case. */
+ * returns; hdr holds exactly one Host field when there is an authority, which
+ * is that of :authority alone; crumbs of Cookie are one field, ids are set. To
+ * be sent: fields marked DELETED or HOP, Host and those that HTTP/2 forbids are
+ * left out, names may have any case. */
 struct h2_head {
 	uint8_t kind;   /* enum h2_kind */
 	bool end;       /* END_STREAM came with it; nothing follows */

@@ -120,6 +120,26 @@ message_of(struct tw_msg *msg, const struct h2_head *hd)
 		msg->body = hd->status != 0 ? TW_BODY_LENGTH : TW_BODY_NONE;
 }
 
+/* Its form is the absolute one where it has an authority. Servers want the origin form
+ * all the same, but of a scheme that is not HTTP's own. */
+static void
+target_of(struct tw_msg *msg, const struct h2_head *hd)
+{
+	const struct tw_str a = hd->authority, path = hd->path;
+
+	msg->target = path;
+	if (a.len == 0)
+		return;
+	if (tw_str_ieq(hd->scheme, TW_STR("http")) ||
+	    tw_str_ieq(hd->scheme, TW_STR("https"))) {
+		msg->flags |= TW_MSG_ABSOLUTE;
+		return;
+	}
+	msg->target = (struct tw_str){ hd->scheme.p,
+		(size_t)(a.p + a.len - hd->scheme.p) +
+		    (path.p == a.p + a.len ? path.len : 0) };
+}
+
 enum tw_io
 h2__read_head(struct tw_stream *st, struct tw_buf *in, struct tw_msg *msg,
     const struct tw_msg *request, bool eof)
@@ -140,7 +160,7 @@ h2__read_head(struct tw_stream *st, struct tw_buf *in, struct tw_msg *msg,
 	message_of(msg, &hd);
 	if (request == NULL) {
 		msg->method_name = hd.method;
-		msg->target = hd.path;
+		target_of(msg, &hd);
 		request_meaning(msg, hd.protocol.p != NULL);
 	} else {
 		response_meaning(msg, request);
@@ -353,6 +373,62 @@ fields_out(struct head_out *h, const struct tw_msg *msg)
 	return n;
 }
 
+/* returns: where "://" stands in a URI in the absolute form; NULL: it has another. */
+static const char *
+scheme_end(struct tw_str uri)
+{
+	if (uri.len <= 3 || uri.p[0] == '/')
+		return NULL;
+	const char *const colon = memchr(uri.p, ':', uri.len - 3);
+
+	return colon != NULL && memcmp(colon, "://", 3) == 0 ? colon : NULL;
+}
+
+/* What a request of HTTP/2 was sent with stays, also when its target is a new one. */
+static void
+scheme_as_received(struct h2_head *hd, const struct tw_msg *msg)
+{
+	const struct tw_str raw = msg->raw;
+	const char *const space = raw.len > 0 ? memchr(raw.p, ' ', raw.len) : NULL;
+
+	if (space == NULL)
+		return;
+	const struct tw_str uri = { space + 1, (size_t)(raw.p + raw.len - space - 1) };
+	const char *const colon = scheme_end(uri);
+	if (colon == NULL)
+		return;
+	hd->scheme = (struct tw_str){ uri.p, (size_t)(colon - uri.p) };
+	hd->authority = msg->host;
+}
+
+/* The URI in parts. */
+static void
+target_out(struct h2_head *hd, const struct tw_msg *msg)
+{
+	const struct tw_str t = msg->target;
+	const char *const end = t.p + t.len;
+	const char *const colon = scheme_end(t);
+	const char *p;
+
+	hd->path = t;
+	if (msg->method == TW_M_CONNECT)
+		return;
+	if (colon == NULL) {
+		if (msg->major == 2)
+			scheme_as_received(hd, msg);
+		return;
+	}
+	for (p = colon + 3; p < end && *p != '/' && *p != '?';)
+		p++;
+	const char *const at = memrchr(colon, '@', (size_t)(p - colon));
+	const char *const host = at != NULL ? at + 1 : colon + 3;
+	hd->scheme = (struct tw_str){ t.p, (size_t)(colon - t.p) };
+	hd->authority = (struct tw_str){ host, (size_t)(p - host) };
+	hd->path = (struct tw_str){ p, (size_t)(end - p) };
+	if (hd->path.len == 0)
+		hd->path = msg->method == TW_M_OPTIONS ? TW_STR("*") : TW_STR("/");
+}
+
 int
 h2__write_head(
     struct tw_stream *st, struct tw_msg *msg, struct tw_out *out, unsigned how)
@@ -370,7 +446,7 @@ h2__write_head(
 	h.hd.n_hdr = fields_out(&h, msg);
 	if (!response) {
 		h.hd.method = msg->method_name;
-		h.hd.path = msg->target;
+		target_out(&h.hd, msg);
 		if (is_extended(msg))
 			h.hd.protocol = TW_STR("websocket"); /* the field says it */
 	}

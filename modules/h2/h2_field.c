@@ -155,8 +155,17 @@ put_authority(struct h2_block *b, struct tw_str v)
 {
 	if (v.len == 0 || !all(v, C_HOST))
 		return "a wrong :authority";
-	const struct tw_hdr *const h = put_line(b, TW_STR("host"), v);
-	b->head.authority = tw_hdr_value(h);
+	b->head.authority = tw_hdr_value(put_line(b, TW_STR("host"), v));
+	return NULL;
+}
+
+/* Where it stands alone the URI is not absolute. */
+static const char *
+put_host(struct h2_block *b, struct tw_str v)
+{
+	if (v.len == 0 || !all(v, C_HOST))
+		return "a wrong host";
+	put_line(b, TW_STR("host"), v);
 	return NULL;
 }
 
@@ -212,7 +221,7 @@ add_host(struct h2_block *b, struct tw_str value)
 	if (b->pseudo & H2_P_AUTHORITY)
 		return tw_str_ieq(value, b->head.authority) ? NULL
 							    : "Host is not :authority";
-	return put_authority(b, value);
+	return put_host(b, value);
 }
 
 static const char *

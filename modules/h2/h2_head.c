@@ -37,7 +37,7 @@ check_target(const struct h2_block *b)
 	const bool is_http = tw_str_ieq(hd->scheme, TW_STR("http")) ||
 	    tw_str_ieq(hd->scheme, TW_STR("https"));
 
-	if (is_http && hd->authority.len == 0)
+	if (is_http && !(b->pseudo & (H2_P_AUTHORITY | H2_P_HOST)))
 		return "no authority";
 	if (hd->path.p[0] == '/')
 		return NULL;

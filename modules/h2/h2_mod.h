@@ -48,8 +48,8 @@ struct h2_rec_head {
 	uint32_t target, target_len;
 	uint16_t n_hdr, status;
 	uint8_t has_length, is_upgrade; /* extended CONNECT, made a GET */
-	uint8_t has_scheme, unused;
-	uint32_t unused2;
+	uint16_t unused;
+	uint32_t authority, authority_len; /* behind scheme and "://"; 0: none */
 };
 
 struct h2_rec_field {

@@ -102,9 +102,13 @@ request_line(struct maker *m, const struct h2_head *hd)
 		if (hd->authority.len > 0) {
 			tw_out_str(&m->out, hd->scheme);
 			tw_out_lit(&m->out, "://");
+			m->head.authority = at(m);
+			m->head.authority_len = (uint32_t)hd->authority.len;
 			tw_out_str(&m->out, hd->authority);
 		}
 		m->head.target = at(m);
+		if (hd->path.len > 0 && hd->path.p[0] == '?')
+			tw_out_char(&m->out, '/');
 		if (!is_asterisk(hd) || hd->authority.len == 0)
 			tw_out_str(&m->out, hd->path);
 	}
@@ -204,6 +208,13 @@ h2__rec_read(
 		.path = { text + head.target, head.target_len },
 		.hdr = hdr,
 		.text = { text, head.text_len } };
+	if (head.authority_len > 0) {
+		const uint32_t scheme = head.method_len + 1;
+		hd->scheme =
+		    (struct tw_str){ text + scheme, head.authority - 3 - scheme };
+		hd->authority =
+		    (struct tw_str){ text + head.authority, head.authority_len };
+	}
 	if (head.is_upgrade)
 		hd->protocol = TW_STR("websocket");
 	return true;

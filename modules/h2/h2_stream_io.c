@@ -403,6 +403,7 @@ may_upgrade(struct h2_child *ch)
 	return false;
 }
 
+/* The codec has split a URI in the absolute form; Host says the same, if it is there. */
 static void
 target_set(const struct h2_carrier *c, struct h2_head *hd)
 {
@@ -414,7 +415,7 @@ target_set(const struct h2_carrier *c, struct h2_head *hd)
 		hd->authority = hd->path;
 		hd->path = hd->scheme = (struct tw_str){ NULL, 0 };
 		hd->end = false; /* its bytes follow */
-	} else {
+	} else if (hd->scheme.len == 0) {
 		hd->scheme = c->is_secure ? TW_STR("https") : TW_STR("http");
 	}
 }

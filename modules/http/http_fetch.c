@@ -12,6 +12,8 @@
 
 #include <arpa/inet.h>
 
+#include <tideway/edit.h>
+
 #include "http.h"
 #include "http_fetch.h"
 
@@ -32,7 +34,7 @@ FETCH(method)
 FETCH(url)
 {
 	UNUSED_ARGS;
-	return tw_sample_str(out, TW_STRING, http_url(req));
+	return tw_sample_str(out, TW_STRING, tw_req_uri(req));
 }
 
 FETCH(path)

@@ -23,8 +23,6 @@ HTTP_FETCH(res_cook_cnt);
 HTTP_FETCH(res_cook_val);
 HTTP_FETCH(res_cook_names);
 /* http_fetch_url.c */
-/** http_url - the target as the fetch `url` has it. borrow: until it is changed. */
-struct tw_str http_url(struct tw_req *req);
 HTTP_FETCH(url_ip);
 HTTP_FETCH(url_port);
 HTTP_FETCH(url_param);

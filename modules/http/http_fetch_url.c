@@ -8,74 +8,11 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
+#include <tideway/edit.h>
 #include <tideway/hash.h>
 
 #include "http.h"
 #include "http_fetch.h"
-
-/* ---- the whole target --------------------------------------------------- */
-
-/* Where the authority begins on the line of a request of HTTP/2, as its codec writes
- * it. out: uri, behind the method. returns: NULL: the client named none. */
-static const char *
-line_authority(const struct tw_msg *msg, const char **uri)
-{
-	const struct tw_str raw = msg->raw;
-	const char *const space = raw.len > 0 ? memchr(raw.p, ' ', raw.len) : NULL;
-	const char *slash;
-
-	if (space == NULL)
-		return NULL;
-	*uri = space + 1;
-	slash = memchr(*uri, '/', (size_t)(raw.p + raw.len - *uri));
-	if (slash == NULL || slash == *uri || slash[-1] != ':' || slash[1] != '/')
-		return NULL;
-	return slash + 2;
-}
-
-/* The same authority and what stood behind it stand side by side already. */
-static struct tw_str
-absolute(struct tw_req *req, const struct tw_msg *msg, struct tw_str host,
-    struct tw_str path)
-{
-	const char *uri;
-	const char *const at = line_authority(msg, &uri);
-	const struct tw_str raw = msg->raw;
-
-	if (at == NULL)
-		return msg->target;
-	if (host.len < (size_t)(raw.p + raw.len - at) &&
-	    memcmp(at, host.p, host.len) == 0 &&
-	    (path.len == 0 || path.p == at + host.len))
-		return (struct tw_str){ uri, (size_t)(at - uri) + host.len + path.len };
-	const size_t room = (size_t)(at - uri) + host.len + path.len;
-	char *const mem = tw_arena_try(tw_req_arena(req), room);
-	struct tw_out o = tw_out_of(mem, room);
-
-	if (mem == NULL)
-		return msg->target;
-	tw_out_mem(&o, uri, (size_t)(at - uri));
-	tw_out_str(&o, host);
-	tw_out_str(&o, path);
-	return (struct tw_str){ mem, (size_t)(o.p - mem) };
-}
-
-/* In HTTP/2 scheme, authority and path are always said: as in HAProxy it is absolute,
- * though the target is in the origin form, which servers want. */
-struct tw_str
-http_url(struct tw_req *req)
-{
-	const struct tw_msg *const msg = tw_req_request(req);
-	const struct tw_str t = msg->target;
-	const bool is_star = t.len == 1 && t.p[0] == '*';
-
-	if (TW_LIKELY(msg->major != 2) || t.len == 0 || (t.p[0] != '/' && !is_star))
-		return t;
-	const struct tw_hdr *const host = tw_msg_first(tw_req_request(req), TW_H_HOST);
-	if (host == NULL)
-		return t;
-	return absolute(req, msg, tw_hdr_value(host), is_star ? TW_STR("") : t);
-}
 
 /* ---- the authority of an absolute target -------------------------------- */
 
@@ -119,7 +56,7 @@ HTTP_FETCH(url_ip)
 {
 	char host[64];
 	struct tw_str port;
-	const struct tw_str a = authority(http_url(req));
+	const struct tw_str a = authority(tw_req_uri(req));
 
 	TW_GET_UNUSED;
 	if (a.len == 0 || !split_authority(a, host, &port))
@@ -136,7 +73,7 @@ HTTP_FETCH(url_port)
 	char host[64];
 	struct tw_str port;
 	uint64_t n;
-	const struct tw_str url = http_url(req), a = authority(url);
+	const struct tw_str url = tw_req_uri(req), a = authority(url);
 
 	TW_GET_UNUSED;
 	if (a.len == 0 || !split_authority(a, host, &port))

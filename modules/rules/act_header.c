@@ -148,11 +148,13 @@ parse_del(struct tw_action_line *a, const void **conf)
 /* ---- running ------------------------------------------------------------ */
 
 /* The host by which a request is told from others. */
-void
-header_host_changed(struct tw_msg *msg, struct tw_str name, struct tw_str value)
+int
+header_host_changed(struct tw_req *req, const struct tw_msg *msg, struct tw_str name,
+    struct tw_str value)
 {
-	if (!(msg->flags & TW_MSG_RESPONSE) && tw_hdr_id(name) == TW_H_HOST)
-		msg->host = value;
+	if ((msg->flags & TW_MSG_RESPONSE) || tw_hdr_id(name) != TW_H_HOST)
+		return 0;
+	return tw_req_host_changed(req, value);
 }
 
 static enum tw_act
@@ -164,9 +166,8 @@ run_set(struct tw_req *req, const struct tw_action_call *call)
 	struct tw_hdr *const first = tw_msg_find(msg, h->name, NULL);
 	struct tw_hdr *next = first;
 
-	if (value.p == NULL)
+	if (value.p == NULL || header_host_changed(req, msg, h->name, value) != 0)
 		return TW_ACT_ERROR;
-	header_host_changed(msg, h->name, value);
 	if (first == NULL)
 		return tw_msg_add(msg, h->name, value) == 0 ? TW_ACT_NEXT
 							    : TW_ACT_ERROR;
@@ -180,10 +181,11 @@ static enum tw_act
 run_add(struct tw_req *req, const struct tw_action_call *call)
 {
 	const struct header *const h = call->conf;
+	struct tw_msg *const msg = header_message(req, call->rules);
 	const struct tw_str value = text_field(req, &h->value);
 
-	if (value.p == NULL ||
-	    tw_msg_add(header_message(req, call->rules), h->name, value) != 0)
+	if (value.p == NULL || tw_msg_add(msg, h->name, value) != 0 ||
+	    header_host_changed(req, msg, h->name, value) != 0)
 		return TW_ACT_ERROR;
 	return TW_ACT_NEXT;
 }
@@ -291,7 +293,8 @@ replace(struct tw_req *req, const struct tw_action_call *call, expand_fn *expand
 		if (value.p == NULL)
 			return TW_ACT_ERROR;
 		tw_msg_set_value(msg, hdr, value);
-		header_host_changed(msg, h->name, value);
+		if (header_host_changed(req, msg, h->name, value) != 0)
+			return TW_ACT_ERROR;
 	}
 	return TW_ACT_NEXT;
 }

@@ -156,9 +156,8 @@ put(struct tw_req *req, const struct tw_action_call *call, bool set)
 	if (set)
 		remove_all(h, msg, list);
 	while (next_field(h, &list, &name, &value) > 0) {
-		if (set)
-			header_host_changed(msg, name, value);
-		if (tw_msg_add(msg, name, value) != 0)
+		if (header_host_changed(req, msg, name, value) != 0 ||
+		    tw_msg_add(msg, name, value) != 0)
 			return TW_ACT_ERROR;
 	}
 	return TW_ACT_NEXT;

@@ -5,9 +5,10 @@
  * replace-path, replace-pathq, replace-uri.
  *
  * The target of a request has up to three parts: scheme and authority (in the
- * absolute form), the path, the query. Each action replaces some of them. A
- * target that would not be one token makes the rewrite fail. source: HAProxy's
- * manual, 4.2; RFC 9112, section 3.2.
+ * absolute form), the path, the query. Each action replaces some of them; the URI is
+ * absolute where the client said it so, which in HTTP/2 most do. A target that would
+ * not be one token makes the rewrite fail. source: HAProxy's manual, 4.2; RFC 9112,
+ * section 3.2.
  */
 #include "rules.h"
 
@@ -111,14 +112,15 @@ run_set(struct tw_req *req, const struct tw_action_call *call)
 
 /* What the regular expression looks at. */
 static struct tw_str
-subject(const struct tw_msg *msg, unsigned part)
+subject(struct tw_req *req, unsigned part)
 {
+	const struct tw_msg *const msg = tw_req_request(req);
 	const struct tw_target p = tw_target_split(msg);
 
 	if (part == TW_TARGET_PATH)
 		return p.path;
 	if (part == TW_TARGET_URI)
-		return msg->target;
+		return tw_req_uri(req);
 	return (struct tw_str){ p.path.p, msg->target.len - p.before.len };
 }
 
@@ -135,7 +137,7 @@ run_replace(struct tw_req *req, const struct tw_action_call *call)
 		return TW_ACT_ERROR;
 	if (u->part != TW_TARGET_URI && !tw_target_has_path(msg))
 		return TW_ACT_NEXT;
-	if (!tw_regex_expand(u->re, subject(msg, u->part), by, &o))
+	if (!tw_regex_expand(u->re, subject(req, u->part), by, &o))
 		return TW_ACT_NEXT;
 	if (o.over)
 		return TW_ACT_ERROR;
@@ -155,14 +157,14 @@ const struct tw_action act_uri[] = {
 	{ "set-query", ON_REQUEST, parse_set, run_set, "<fmt>",
 		"Changes the query; the path stays.", 0 },
 	{ "set-uri", ON_REQUEST, parse_set, run_set, "<fmt>",
-		"Changes the whole request target.", 0 },
+		"Changes the whole URI; one with an authority makes that the Host.", 0 },
 	{ "replace-path", ON_REQUEST, parse_replace, run_replace, "<regex> <fmt>",
 		"A path that matches becomes <fmt>, in which \\1 is what the first "
 		"group took.", 0 },
 	{ "replace-pathq", ON_REQUEST, parse_replace, run_replace, "<regex> <fmt>",
 		"The same for the path with the query.", 0 },
 	{ "replace-uri", ON_REQUEST, parse_replace, run_replace, "<regex> <fmt>",
-		"The same for the whole request target.", 0 },
+		"The same for the whole URI, which in HTTP/2 is an absolute one.", 0 },
 	{ .name = NULL },
 };
 /* clang-format on */

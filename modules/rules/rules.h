@@ -184,7 +184,10 @@ bool header_begins(struct tw_str name, struct tw_str part);
 /** header_matches - by all but regular expressions. */
 bool header_matches(enum header_match how, struct tw_str part, struct tw_str name);
 struct tw_msg *header_message(struct tw_req *req, enum tw_rules rules);
-void header_host_changed(struct tw_msg *msg, struct tw_str name, struct tw_str value);
+/** header_host_changed - to be called with each field that is set. errors: -1: the
+ * target of the request cannot have such a host. */
+int header_host_changed(struct tw_req *req, const struct tw_msg *msg, struct tw_str name,
+    struct tw_str value);
 
 /* act_*.c: tables end with name NULL */
 #define ACTION_TABLES(X)                                                      \

@@ -31,6 +31,13 @@ tw_req_response(struct tw_req *req)
 	return &t.msg;
 }
 
+struct tw_str
+tw_req_uri(struct tw_req *req)
+{
+	(void)req;
+	return t.msg.target;
+}
+
 struct tw_arena *
 tw_req_arena(struct tw_req *req)
 {
