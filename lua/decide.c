@@ -382,7 +382,8 @@ set_host(lua_State *L, struct tw_req *req, struct tw_str host)
 		tw_msg_set_value(msg, h, copy);
 	else if (tw_msg_add(msg, TW_STR("host"), copy) != 0)
 		luaL_error(L, "req:rewrite: too many headers");
-	msg->host = copy;
+	if (tw_req_host_changed(req, copy) != 0)
+		luaL_error(L, "req:rewrite: host: '%s' is no host", host.p);
 }
 
 /*@ Request:rewrite(what: table<string, string>) */

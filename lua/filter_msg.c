@@ -183,10 +183,13 @@ add_header(lua_State *L)
 
 /* The host by which a request is told from others. */
 static void
-host_changed(struct tw_msg *msg, struct tw_str name, struct tw_str value)
+host_changed(
+    lua_State *L, const struct lu_dir *d, struct tw_str name, struct tw_str value)
 {
-	if (!(msg->flags & TW_MSG_RESPONSE) && tw_hdr_id(name) == TW_H_HOST)
-		msg->host = value;
+	if (d->response || tw_hdr_id(name) != TW_H_HOST)
+		return;
+	if (tw_req_host_changed(d->stream->req, value) != 0)
+		luaL_error(L, "'host' of this value cannot be part of the target");
 }
 
 /*@ HTTPMessage:set_header(name: string, value: string) */
@@ -204,7 +207,7 @@ set_header(lua_State *L)
 	struct tw_hdr *const first = tw_msg_find(msg, name, NULL);
 	struct tw_hdr *next = first;
 	value = kept(L, d, value);
-	host_changed(msg, name, value);
+	host_changed(L, d, name, value);
 	if (first == NULL) {
 		add(L, d, msg);
 		return 0;
@@ -253,7 +256,7 @@ replace(lua_State *L, const char *fn, bool values)
 			    "'%s': the new value is too long or holds line breaks", fn);
 		value = kept(L, d, value);
 		tw_msg_set_value(msg, h, value);
-		host_changed(msg, name, value);
+		host_changed(L, d, name, value);
 	}
 	return 0;
 }
@@ -307,7 +310,7 @@ get_stline(lua_State *L)
 		set_field(L, "reason", msg->reason);
 	} else {
 		set_field(L, "method", msg->method_name);
-		set_field(L, "uri", msg->target);
+		set_field(L, "uri", tw_req_uri(d->stream->req));
 	}
 	return 1;
 }
