@@ -7,6 +7,7 @@
  * allocated. Worker. source: HAProxy's manual, `balance`; the corners (which of
  * several fields, where a part ends) as HAProxy 2.6 is seen to treat them.
  */
+#include <tideway/edit.h>
 #include <tideway/worker.h>
 
 #include "hash.h"
@@ -182,7 +183,7 @@ value(
 	case HASH_URI:
 		*key = hash_uri(conf,
 		    conf->path_only ? from_path(tw_req_request(req))
-				    : tw_req_request(req)->target);
+				    : tw_req_uri(req)); /* absolute in HTTP/2 */
 		return true;
 	case HASH_URL_PARAM:
 		*key = param_value(conf, req);

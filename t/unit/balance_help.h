@@ -182,6 +182,13 @@ tw_req_request(struct tw_req *req)
 	return NULL;
 }
 
+struct tw_str
+tw_req_uri(struct tw_req *req)
+{
+	(void)req;
+	return (struct tw_str){ NULL, 0 };
+}
+
 struct tw_msg *
 tw_req_response(struct tw_req *req)
 {
