@@ -82,6 +82,9 @@ my @requests = (
 	[h1_https => "GET https://192.0.2.1/a HTTP/1.1\nHost: 192.0.2.1"], [h1_star => "OPTIONS * HTTP/1.1\nHost: test"],
 	[h1_port80 => "GET http://test:80/a HTTP/1.1\nHost: test:80"],
 	[h1_port443 => "GET https://test:443/a HTTP/1.1\nHost: test"],
+	[h1_port80h => "GET http://test/a HTTP/1.1\nHost: test:80"], [h1_port80s => "GET https://test:80/a HTTP/1.1\nHost: test:80"],
+	[h1_port80f => "GET ftp://test:80/a HTTP/1.1\nHost: test:80"], [h1_port0 => "GET HTTP://test:/?x HTTP/1.1\nHost: test:"],
+	[h1_port6 => "GET http://[::1]:80 HTTP/1.1\nHost: [::1]:80"],
 	[h1_connect => "CONNECT c.test:443 HTTP/1.1\nHost: c.test:443"], [h1_10 => "GET /a HTTP/1.0"],
 );
 
@@ -192,18 +195,17 @@ my @intended = (
 	    . 'of the authority'],
 	[qr/./, qr/set-uri %.pathq|replace-uri .https/, qr/^/, 'an empty URI is a rewrite error; 2.6 sends it',
 	    sub { $_[0] =~ /^500/ }],
-	[qr/h1_empty/, qr/set-(?:path|pathq|query) /, qr/^/, 'an absolute URI without a path stays '
+	[qr/h1_(?:empty|port6)/, qr/set-(?:path|pathq|query) /, qr/^/, 'an absolute URI without a path stays '
 	    . 'absolute; and its query is one'],
 	[qr/./, qr/./, qr/^x-\d-url_port: /, 'it looks names up, and has no port without an address; '
 	    . '3.4: "port 80 is assumed"', sub { $_[0] !~ m{^x-1-url: \w+://[\d.]+[:/]}m }],
-	[qr/v6/, qr/./, qr/^x-\d-url_(?:ip|port): /, '2.6 has no IPv6 there'],
+	[qr/v6|port6/, qr/./, qr/^x-\d-url_(?:ip|port): /, '2.6 has no IPv6 there'],
 	[qr/^h1|^host_https/, qr/./, qr/^:scheme: /, 'a request that says no scheme has that of the connection '
 	    . 'to its server; 2.6: https, encrypted or not'],
 	[qr/scheme/, qr/set-uri [^hf]/, qr/^:scheme: /, 'the one that the client said stays as it is'],
 	[qr/./, qr/user:pw/, qr/^:authority: /, 'in :authority no user is allowed (RFC 9113, 8.3.1)'],
 	[qr/^(?:host_|star_host$|h1$|h1_star$|h1_10$)/, qr/add-header host/, qr/^:authority: /, 'of two Host fields it sends '
 	    . 'two; :authority is one: the last that was said'],
-	[qr/h1_port\d/, qr/./, qr/^/, 'a port that the scheme implies stays in a URI that HTTP/1 came with'],
 	[qr/h1_connect/, qr/./, qr/host|base|url32|redirect|c\.test/, 'in the form of CONNECT no port is implied: Host keeps it'],
 );
 

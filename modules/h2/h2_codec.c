@@ -386,7 +386,7 @@ scheme_end(struct tw_str uri)
 
 /* What a request of HTTP/2 was sent with stays, also when its target is a new one. */
 static void
-scheme_as_received(struct h2_head *hd, const struct tw_msg *msg)
+scheme_as_received(struct h2_head *hd, struct tw_msg *msg)
 {
 	const struct tw_str raw = msg->raw;
 	const char *const space = raw.len > 0 ? memchr(raw.p, ' ', raw.len) : NULL;
@@ -399,11 +399,14 @@ scheme_as_received(struct h2_head *hd, const struct tw_msg *msg)
 		return;
 	hd->scheme = (struct tw_str){ uri.p, (size_t)(colon - uri.p) };
 	hd->authority = msg->host;
+	for (struct tw_hdr *h = tw_msg_first(msg, TW_H_HOST); h != NULL;
+	     h = tw_msg_next(msg, h))
+		hd->authority = tw_hdr_value(h);
 }
 
 /* The URI in parts. */
 static void
-target_out(struct h2_head *hd, const struct tw_msg *msg)
+target_out(struct h2_head *hd, struct tw_msg *msg)
 {
 	const struct tw_str t = msg->target;
 	const char *const end = t.p + t.len;

@@ -403,11 +403,11 @@ may_upgrade(struct h2_child *ch)
 	return false;
 }
 
-/* The codec has split a URI in the absolute form; Host says the same, if it is there. */
+/* The codec has told scheme and authority, if the URI has them. */
 static void
 target_set(const struct h2_carrier *c, struct h2_head *hd)
 {
-	for (unsigned i = 0; i < hd->n_hdr; i++) {
+	for (unsigned i = 0; hd->scheme.len == 0 && i < hd->n_hdr; i++) {
 		if (hd->hdr[i].id == TW_H_HOST)
 			hd->authority = tw_hdr_value(&hd->hdr[i]);
 	}

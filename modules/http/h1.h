@@ -28,6 +28,7 @@ enum h1_chunk {
 #define H1_STATE 0x0fu
 #define H1_LOOSE 0x40u /* while a head is read: violations are tolerated */
 #define H1_RESPONSE 0x80u
+#define H1_PORT 0x20u /* while a head is read: its target names a port for nothing */
 
 /* struct tw_stream's `own`, by index. */
 #define H1_OWN_BLANK 0 /* reading a head: blank lines skipped before it */
@@ -80,6 +81,12 @@ const char *tw__h1_host(struct tw_msg *msg, struct tw_str authority);
 
 /** tw__h1_is_loose - the proxy has asked for a second look at what is refused. */
 bool tw__h1_is_loose(const struct tw_stream *st);
+/** tw__h1_has_implied_port - in: authority, that of an absolute target. */
+bool tw__h1_has_implied_port(const struct tw_msg *msg, struct tw_str authority);
+/** tw__h1_drop_port - leaves such a port out, in the target and in Host, so that rules
+ * find the name alone. in: msg, read from in, which is changed. source: RFC 9110
+ * section 4.2.3 */
+void tw__h1_drop_port(struct tw_buf *in, struct tw_msg *msg);
 /** tw__h1_loose_head - that look, at the same bytes. in: p, where they begin. out:
  * p, behind the head; msg; st's H1_LOOSE. returns: OK, AGAIN, ERR. */
 enum tw_io tw__h1_loose_head(struct tw_stream *st, const char **p, const char *end,

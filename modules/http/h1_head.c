@@ -240,7 +240,12 @@ request_meaning(struct tw_stream *st, struct tw_msg *msg)
 		why = TW_UNLIKELY(st->state & H1_LOOSE)
 		    ? tw__h1_loose_host(msg, authority)
 		    : tw__h1_host(msg, authority);
-	return why ? tw__h1_refuse(st, 400, why) : TW_IO_OK;
+	if (why)
+		return tw__h1_refuse(st, 400, why);
+	if (TW_UNLIKELY(authority.p != NULL) && msg->method != TW_M_CONNECT &&
+	    tw__h1_has_implied_port(msg, authority))
+		st->state |= H1_PORT;
+	return TW_IO_OK;
 }
 
 /* A server of HTTP/1.0 may not look for a body there, and take it for the next

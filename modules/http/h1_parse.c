@@ -273,6 +273,8 @@ static enum tw_io __attribute__((noinline, cold)) again_loosely(struct tw_stream
 {
 	const char *const begin = in->base + in->head, *p = begin;
 	const char *const why = st->why;
+
+	st->state &= (uint8_t)~H1_PORT;
 	enum tw_io r = tw__h1_loose_head(st, &p, in->base + in->tail, msg);
 
 	if (r == TW_IO_OK)
@@ -313,13 +315,19 @@ tw__h1_read_head(struct tw_stream *st, struct tw_buf *in, struct tw_msg *msg,
 	if (r == TW_IO_OK)
 		r = meaning(
 		    st, msg, request, (struct tw_str){ begin, (size_t)(p - begin) });
-	if (TW_UNLIKELY(r != TW_IO_OK && tw__h1_is_loose(st)))
-		r = again_loosely(st, in, msg, request);
-	if (TW_UNLIKELY(r == TW_IO_AGAIN))
-		return incomplete(st, in, eof);
-	if (TW_UNLIKELY(r != TW_IO_OK))
-		return r;
+	if (TW_UNLIKELY(r != TW_IO_OK)) {
+		if (tw__h1_is_loose(st))
+			r = again_loosely(st, in, msg, request);
+		if (r == TW_IO_AGAIN)
+			return incomplete(st, in, eof);
+		if (r != TW_IO_OK)
+			return r;
+	}
 	in->head += (uint32_t)msg->raw.len;
+	if (TW_UNLIKELY(st->state & H1_PORT)) {
+		st->state &= (uint8_t)~H1_PORT;
+		tw__h1_drop_port(in, msg);
+	}
 	st->scanned = 0;
 	st->own[0] = st->own[1] = 0;
 	return TW_IO_OK;

@@ -140,3 +140,39 @@ tw__h1_host(struct tw_msg *msg, struct tw_str authority)
 		return "Host differs from the request target's authority";
 	return NULL;
 }
+
+bool
+tw__h1_has_implied_port(const struct tw_msg *msg, struct tw_str authority)
+{
+	const size_t scheme = (size_t)(authority.p - msg->target.p);
+	struct tw_str host, port;
+
+	if (!(scheme == 7 && strncasecmp(msg->target.p, "http:", 5) == 0) &&
+	    !(scheme == 8 && strncasecmp(msg->target.p, "https:", 6) == 0))
+		return false;
+	return split_port(authority, &host, &port) && port.p != NULL &&
+	    (port.len == 0 || is_default_port(msg, port));
+}
+
+/* What stands before it moves up to what stands behind it. */
+void
+tw__h1_drop_port(struct tw_buf *in, struct tw_msg *msg)
+{
+	char *const begin = in->base + (msg->raw.p - in->base);
+	struct tw_hdr *const h = tw_msg_first(msg, TW_H_HOST);
+	struct tw_str authority, host, port;
+
+	tw__h1_target(msg, &authority);
+	split_port(authority, &host, &port);
+	const size_t n = port.len + 1;
+	memmove(begin + n, begin, (size_t)(host.p + host.len - begin));
+	host.p += n;
+	msg->raw.p += n;
+	msg->raw.len -= n;
+	msg->method_name.p += n;
+	msg->target.p += n;
+	msg->target.len -= n;
+	msg->host = host;
+	if (h != NULL && !tw_str_eq(tw_hdr_value(h), host))
+		tw_msg_set_value(msg, h, host);
+}

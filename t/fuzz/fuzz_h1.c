@@ -123,6 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const enum tw_io one = read_steps(&in, &msg, request, tail, 1);
 
 	in.head = 0;
+	memcpy(in.base, data + 1, tail); /* a port may have been dropped there */
 	const enum tw_io all =
 	    read_steps(&in, &msg, request, tail, tail > 0 ? tail : 1);
 
@@ -132,6 +133,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		write_again(
 		    &msg, request, data[0] >> 4 & (TW_HEAD_CLOSE | TW_HEAD_KEEP));
 	in.tail = tail;
+	memcpy(in.base, data + 1, tail);
 	loosely(&in, &msg, request);
 	free(in.base);
 	return 0;
