@@ -213,8 +213,13 @@ sub is_intended
 {
 	my ($name, $do, $line, $own) = @_;
 
-	return scalar grep { $name =~ $_->[0] && $do =~ $_->[1] && $line =~ $_->[2]
-	    && (!$_->[4] || $_->[4]->($own)) } @intended;
+	for my $i (@intended) {
+		next if $name !~ $i->[0] || $do !~ $i->[1] || $line !~ $i->[2]
+		    || $i->[4] && !$i->[4]->($own);
+		$i->[5]++;
+		return 1;
+	}
+	return 0;
 }
 
 # the lines that differ
@@ -245,4 +250,6 @@ for my $name (map { $_->[0] } @requests) {
 		is($text, '', "$name to HTTP/$to");
 	}
 }
+is(join("\n", map { $_->[3] } grep { !$_->[5] } @intended), '', 'nothing is listed that is the same')
+    if $only eq '.*';
 done_testing();
