@@ -132,6 +132,8 @@ sub line
 	    {"$1 $2 B \"\" \"\" P MS $3 " . join(' ', map { $_ < 0 ? '-' : 't' } $4, $5, $6, $7) . " t $8 c c "}e;
 	# the connection before may not be gone yet
 	$raw =~ s{ \d+/\d+/(\d+/\d+/\+?\d+ )}{ c/c/$1};
+	# with logasap, whether the answer was complete when it was logged is a matter of luck
+	$raw =~ s{(/\+t .* c/c/)\d+/\d+/}{$1c/c/};
 	return $raw;
 }
 

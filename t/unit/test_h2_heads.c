@@ -142,7 +142,7 @@ struct good {
 static const struct good fine[] = {
 	{ M S A P "te=trailers\nx=\ny=a\xc3\xa4\n",
 	    "GET https a / [host=a] [te=trailers] [x=] [y=a\xc3\xa4]\n" },
-	{ M S P "host=B:8\n", "GET https B:8 / [host=B:8]\n" },
+	{ M S P "host=B:8\n", "GET https  / [host=B:8]\n" },
 	{ M S P A "host=A\n", "GET https a / [host=a]\n" },
 	{ ":method=OPTIONS\n" S A ":path=*\n", "OPTIONS https a * [host=a]\n" },
 	{ M S A P "cookie=a=1\nx=1\ncookie=b=2\ncookie=c\n",
