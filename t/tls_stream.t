@@ -363,17 +363,30 @@ frontend stats
 ");
 	my $clients = sub { (split /,/, (grep { /^web,FRONTEND/ } split /\n/,
 	    $p->get('stats', '/stats;csv')->body)[0])[4] };
+	my $gone = sub {
+		my ($name, $leave) = @_;
+
+		ok((wait_until { $clients->() == 1 } 10), "$name: there is a client");
+		$p->signal('STOP'); # its last bytes and the reset are one event
+		$leave->();
+		$p->signal('CONT');
+		ok((wait_until { $clients->() == 0 } 10), 'and then nobody');
+	};
 	my $first = tls_wire($p->addr('web'), version => 'TLSv1_2');
 
 	$first->push($first->seal($GET_CLOSE));
 	$first->read;
+	ok((wait_until { $clients->() == 0 } 10), 'a session');
 	my $w = tls_wire($p->addr('web'), version => 'TLSv1_2', session => $first->session);
 	ok(Net::SSLeay::session_reused($w->{ssl}), 'its client speaks last');
-	$p->signal('STOP'); # the last record and the reset are one event
-	$w->push($w->seal(''));
-	$w->reset;
-	$p->signal('CONT');
-	ok((wait_until { $clients->() == 0 } 10), 'nobody is left');
+	$gone->('resumed', sub { $w->push($w->seal('')); $w->reset });
+	for my $n (3, 60) {
+		my $peer = raw_client($p->addr('web'), '');
+		$gone->("$n bytes of a hello", sub {
+			$peer->send(substr hello(sni => 'a', groups => 1), 0, $n);
+			$peer->reset;
+		});
+	}
 	stop_proxy($p);
 };
 

@@ -270,6 +270,16 @@ socket_recv(struct tls_state *st, char *p, int len)
 	return (int)n;
 }
 
+/* Of an end no other event will tell, when it came with the bytes. FIN was told of;
+ * of a reset one hears when something is sent, or read again by who was handed
+ * bytes: not so in a handshake that has nothing to say. */
+static bool
+is_told_later(const struct tls_state *st)
+{
+	return (st->conn == NULL || !tw_conn_fin_came(st->conn)) &&
+	    (st->established || stage->out_len > 0);
+}
+
 static int
 bio_read(BIO *bio, char *p, int len)
 {
@@ -280,8 +290,7 @@ bio_read(BIO *bio, char *p, int len)
 		return 0;
 	if (st->in.p != NULL)
 		return left_take(&st->in, p, len);
-	/* but for its end: of that no other event will tell */
-	if (st->drained && !(st->conn != NULL && tw_conn_fin_came(st->conn)))
+	if (st->drained && is_told_later(st))
 		st->waits = true;
 	const int n = st->waits ? -1 : socket_recv(st, p, len);
 	if (st->waits)
