@@ -432,10 +432,7 @@ tw_stream_event(struct tw_conn *s, bool readable, bool writable)
 		s->readable = true;
 	if (writable)
 		s->writable = true;
-	if (s->server_side)
-		tw__flow_server_event(s);
-	else
-		tw__flow_client_event(s);
+	tw__flow_event(s);
 }
 
 /* HAProxy's letters: D, as soon as there is a server to answer. */

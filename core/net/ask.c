@@ -15,15 +15,6 @@
 
 #define LATER_MS 1000
 
-static void
-flow_event(struct tw_conn *conn)
-{
-	if (conn->server_side)
-		tw__flow_server_event(conn);
-	else
-		tw__flow_client_event(conn);
-}
-
 /* An event may free others of the list. */
 static void
 on_ask(struct tw_timer *t)
@@ -37,7 +28,7 @@ on_ask(struct tw_timer *t)
 		tw__conn_ask_not(conn);
 		conn->short_read = true; /* or it is not asked */
 		if (tw__conn_is_reset(conn))
-			flow_event(conn);
+			tw__flow_event(conn);
 	}
 }
 

@@ -39,10 +39,7 @@ on_event(evutil_socket_t fd, short what, void *arg)
 		conn->writable = true;
 	if (what & EV_CLOSED)
 		conn->rdhup = true;
-	if (conn->server_side)
-		tw__flow_server_event(conn);
-	else
-		tw__flow_client_event(conn);
+	tw__flow_event(conn);
 }
 
 static void
@@ -52,10 +49,7 @@ on_timer(struct tw_timer *t)
 	    (struct tw_conn *)((char *)t - offsetof(struct tw_conn, timer));
 
 	conn->timed_out = true;
-	if (conn->server_side)
-		tw__flow_server_event(conn);
-	else
-		tw__flow_client_event(conn);
+	tw__flow_event(conn);
 }
 
 struct tw_conn *

@@ -477,6 +477,14 @@ void tw__mux_end(struct tw_conn *carrier);
 void tw__mux_stream_ended(struct tw_conn *carrier);
 void tw__flow_client_event(struct tw_conn *conn);
 void tw__flow_server_event(struct tw_conn *conn);
+static inline void
+tw__flow_event(struct tw_conn *conn)
+{
+	if (conn->server_side)
+		tw__flow_server_event(conn);
+	else
+		tw__flow_client_event(conn);
+}
 void tw__flow_accepted(struct tw_conn *conn);
 /** tw__flow_close_clients - ends this worker's idle client connections (draining)
  * or, hard, all of them. */

@@ -287,30 +287,33 @@ tls_set_on_off(struct tw_line *ln)
 	return 0;
 }
 
+/* 'auto', or the other word. */
+static int
+set_auto_or(struct tw_line *ln, const char *other, bool *is_other)
+{
+	const char *const word = tw_arg(ln, 0);
+
+	*is_other = strcmp(word, other) == 0;
+	if (*is_other || strcmp(word, "auto") == 0)
+		return 0;
+	return tw_line_fail(
+	    ln, 0, "'%s' expects 'auto' or '%s', not '%s'", ln->kw->word, other, word);
+}
+
 int
 tls_set_compression(struct tw_line *ln)
 {
-	const char *const word = tw_arg(ln, 0);
 	struct tls_gen *const g = ln->state;
 
-	if (strcmp(word, "auto") != 0 && strcmp(word, "off") != 0)
-		return tw_line_fail(ln, 0, "'%s' expects 'auto' or 'off', not '%s'",
-		    ln->kw->word, word);
-	g->plain_certs = word[0] == 'o';
-	return 0;
+	return set_auto_or(ln, "off", &g->plain_certs);
 }
 
 int
 tls_set_record_layer(struct tw_line *ln)
 {
-	const char *const word = tw_arg(ln, 0);
 	struct tls_gen *const g = ln->state;
 
-	if (strcmp(word, "auto") != 0 && strcmp(word, "openssl") != 0)
-		return tw_line_fail(ln, 0, "'%s' expects 'auto' or 'openssl', not '%s'",
-		    ln->kw->word, word);
-	g->openssl_records = word[0] == 'o';
-	return 0;
+	return set_auto_or(ln, "openssl", &g->openssl_records);
 }
 
 int
