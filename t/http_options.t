@@ -94,6 +94,10 @@ listen named
     option redispatch 1
     server s0 127.0.0.1:1
     server s1 ${\ $o->addr}
+listen hosted
+    bind {BIND:hosted}
+    http-send-name-header Host
+    server s1 ${\ $o->addr}
 backend none
 backend main
     server s ${\ $o->addr}
@@ -245,6 +249,9 @@ subtest 'http-send-name-header' => sub {
 	$p->get('named', '/?dead', 'X-Srv: a');
 	is_deeply([seen()->all('X-Srv')], ['s1'], 'also when it is the second that was tried')
 	    for 1 .. 2;
+	$p->request('hosted', "GET http://a.test/x HTTP/1.1\r\nHost: a.test\r\n\r\n");
+	is_deeply([seen()->all('Host')], ['s1'], 'Host');
+	is(seen()->uri, 'http://s1/x', 'and the target with it') if is_tideway(); # not in 2.6
 	for my $bad ('', ' a:b', ' Content-Length') {
 		next if $bad && !is_tideway();
 		my $r = check_config(defaults() . "backend b\n    http-send-name-header$bad\n");

@@ -122,12 +122,14 @@ static void
 name_header_set(struct tw_req *req, const char *header)
 {
 	const struct tw_str name = tw_str_of(header);
+	const struct tw_str value = tw_str_of(tw_server_name(tw_req_server(req)));
 	struct tw_msg *msg = tw_req_request(req);
 	struct tw_hdr *h;
 
 	while ((h = tw_msg_find(msg, name, NULL)) != NULL)
 		tw_msg_del(msg, h);
-	if (tw_msg_add(msg, name, tw_str_of(tw_server_name(tw_req_server(req)))) != 0)
+	if (tw_msg_add(msg, name, value) != 0 ||
+	    (tw_str_ieq(name, TW_STR("host")) && tw_req_host_changed(req, value) != 0))
 		tw_proxy_count(tw_req_backend(req), TW_BACKEND, TW_CNT_WREW, 1);
 }
 
