@@ -79,9 +79,9 @@ sub staple
 # one that is newer by a second at least than all that were made before
 sub newer
 {
-	my $made = int time;
+	my $made = CORE::time; # openssl's clock, which is a few ms behind the other
 
-	wait_until { int(time) > $made };
+	wait_until { CORE::time() > $made };
 	return slurp(ocsp_response($root, $_[0], minutes => 90));
 }
 sub der { return slurp("$dir/der.$_[0]") }
