@@ -16,6 +16,7 @@
 #include "gc.h"
 #include "lint.h"
 #include "script.h"
+#include "shared.h"
 #include "test.h"
 #include "filter.h"
 
@@ -120,6 +121,7 @@ worker_fini(struct tw_worker *self, void *state)
 	lu_socks_fini(&w->net);
 	lu_kept_fini(&w->net);
 	lu_dns_fini(&w->net.dns);
+	lu_shared_thread_ends();
 }
 
 static void

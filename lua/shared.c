@@ -216,13 +216,21 @@ put(struct lu_shared *d, struct shard *s, struct entry *old, struct tw_str key,
 	return true;
 }
 
+static _Thread_local char *text; /* owns */
+static _Thread_local size_t room;
+
+void
+lu_shared_thread_ends(void)
+{
+	free(text);
+	text = NULL;
+	room = 0;
+}
+
 /* Outlives the lock: until this thread's next call. */
 static bool
 copy_out(const struct entry *e, struct lu_shared_value *out)
 {
-	static _Thread_local char *text;
-	static _Thread_local size_t room;
-
 	*out = e->v;
 	if (e->v.type != LU_SHARED_STRING)
 		return true;

@@ -43,6 +43,8 @@ struct lu_shared_info {
 struct lu_shared *lu_shared_open(const char *name, uint64_t bytes);
 /** lu_shared_get - out: borrow, until this thread's next call. */
 bool lu_shared_get(struct lu_shared *d, struct tw_str key, struct lu_shared_value *out);
+/** lu_shared_thread_ends - what it borrowed is gone. */
+void lu_shared_thread_ends(void);
 /** lu_shared_set - in: ttl_ms, 0: for ever. */
 enum lu_shared_result lu_shared_set(struct lu_shared *d, struct tw_str key,
     const struct lu_shared_value *v, uint64_t ttl_ms, bool only_new);

@@ -63,6 +63,7 @@ work(void *arg)
 		if (i % 100 == 0)
 			lu_shared_keys(dict, TW_STR("k"), 20, mem, sizeof(mem));
 	}
+	lu_shared_thread_ends();
 	return arg;
 }
 
