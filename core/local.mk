@@ -158,6 +158,7 @@ core_libcore_a_SOURCES = \
 	core/net/conn_view.c \
 	core/net/drain.c \
 	core/net/handover.c \
+	core/net/later.c \
 	core/net/listener.c \
 	core/net/netns.c \
 	core/net/offer.c \

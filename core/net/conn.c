@@ -39,6 +39,8 @@ on_event(evutil_socket_t fd, short what, void *arg)
 		conn->writable = true;
 	if (what & EV_CLOSED)
 		conn->rdhup = true;
+	if (TW_UNLIKELY(conn->rest != NULL) && (what & EV_WRITE) && !conn->failed)
+		(void)tw__conn_rest_flush(conn);
 	tw__flow_event(conn);
 }
 
@@ -145,6 +147,8 @@ tw__conns_again(struct tw_worker *w, void *arg)
 		tw__conn_wakes_forget(conn);
 		tw__mux_event(conn);
 	}
+	if (net->n_later > 0)
+		tw__conns_send_now(net);
 	while (!LIST_EMPTY(&net->again)) {
 		struct tw_conn *const conn = LIST_FIRST(&net->again);
 		again_forget(conn);
@@ -195,6 +199,8 @@ tw__conn_free(struct tw_conn **pconn)
 
 	TW_CHECK_MAGIC(conn, TW_CONN_MAGIC);
 	*pconn = NULL;
+	tw__conn_send_later_now(conn);
+	free(conn->rest);
 	tw_timer_del(&conn->timer);
 	tw__upstream_unuse(conn);
 	again_forget(conn);
@@ -397,15 +403,7 @@ send_some(struct tw_conn *conn, const struct iovec *iov, int n_iov, size_t *sent
 	if (conn->transport != NULL)
 		return conn->transport->send(
 		    conn, conn->transport_state, iov, n_iov, sent);
-	do {
-		if (n_iov == 1) {
-			n = send(conn->fd, iov->iov_base, iov->iov_len, MSG_NOSIGNAL);
-		} else {
-			const struct msghdr m = { .msg_iov = (struct iovec *)iov,
-				.msg_iovlen = (size_t)n_iov };
-			n = sendmsg(conn->fd, &m, MSG_NOSIGNAL);
-		}
-	} while (n < 0 && errno == EINTR);
+	n = tw_conn_put(conn, iov, n_iov, MSG_NOSIGNAL);
 	if (n >= 0) {
 		*sent = (size_t)n;
 		return TW_IO_OK;
@@ -526,7 +524,9 @@ held_flush(struct tw_conn *conn)
 	} else if (io == TW_IO_AGAIN) {
 		conn->writable = false;
 	} else if (conn->shut) { /* it waited for this */
-		shutdown(conn->fd, SHUT_WR);
+		tw__conn_send_later_now(conn);
+		if (conn->rest == NULL)
+			shutdown(conn->fd, SHUT_WR);
 	}
 	return io;
 }
@@ -568,7 +568,10 @@ tw__conn_flush(struct tw_conn *conn)
 {
 	enum tw_io io = TW_IO_OK;
 
-	if (TW_UNLIKELY(conn->holds))
+	tw__conn_send_later_now(conn);
+	if (TW_UNLIKELY(conn->rest != NULL))
+		io = conn->failed ? TW_IO_ERR : tw__conn_rest_flush(conn);
+	if (io == TW_IO_OK && TW_UNLIKELY(conn->holds))
 		io = held_flush(conn);
 	if (io == TW_IO_OK)
 		io = backlog_flush(conn);
@@ -646,6 +649,7 @@ tw__conn_splice(struct tw_conn *from, struct tw_conn *to, struct tw__pipe *pipe,
     uint64_t want, uint64_t *n)
 {
 	*n = 0;
+	tw__conn_send_later_now(to);
 	if (to->failed || to->shut)
 		return TW_IO_ERR;
 	if (pipe->held == 0) {
@@ -665,20 +669,24 @@ tw__conn_splice(struct tw_conn *from, struct tw_conn *to, struct tw__pipe *pipe,
 void
 tw__conn_shut(struct tw_conn *conn)
 {
+	tw__conn_send_later_now(conn);
 	if (conn->shut || conn->failed)
 		return;
 	conn->shut = true;
 	if (conn->transport != NULL)
 		conn->transport->shut(conn, conn->transport_state);
-	if (!conn->holds && !conn->is_stream) /* else when that has left */
+	tw__conn_send_later_now(conn);
+	if (!conn->holds && conn->rest == NULL &&
+	    !conn->is_stream) /* else when they left */
 		shutdown(conn->fd, SHUT_WR);
 }
 
 bool
 tw__conn_bye(struct tw_conn *conn)
 {
+	tw__conn_send_later_now(conn);
 	if (conn->transport == NULL || conn->failed || conn->shut)
-		return !conn->holds;
+		return !conn->holds && conn->rest == NULL;
 	if (tw__conn_backlog(conn))
 		return false;
 	conn->transport->shut(conn, conn->transport_state);

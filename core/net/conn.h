@@ -59,6 +59,7 @@ struct tw_conn {
 	bool shut;          /* we sent FIN */
 	bool in_use;        /* server side: counted as carrying a request */
 	bool again, asks;   /* on the worker's list of that name */
+	uint8_t later;      /* place among what is sent later (later.c), plus 1; 0: none */
 	bool watched;       /* its event is registered */
 	bool nodelay;       /* server side: TCP_NODELAY is set */
 	bool connecting;    /* server side: connect() is under way */
@@ -75,6 +76,7 @@ struct tw_conn {
 	struct tw_worker *worker;  /* borrow */
 	struct tw_buf in;
 	struct tw__out *out, **out_end; /* owns: worker's pool */
+	struct tw__out *rest;      /* owns: goes before all else; NULL: nothing (later.c) */
 	const struct tw_transport *transport; /* NULL: plain */
 	void *transport_state;
 	bool holds;         /* the transport has bytes for the socket */
@@ -137,6 +139,13 @@ struct tw__idle {
 };
 
 /* One worker's part of core/net. */
+/* Bytes that are sent at the turn's end. */
+#define TW__LATER 16
+struct tw__later {
+	struct tw_conn *conn; /* NULL: it is done */
+	uint32_t off, len;    /* in later_text */
+};
+
 struct tw__net {
 	struct tw__pool bufs, outs, conns;
 	struct tw__pipe *pipes;
@@ -153,6 +162,9 @@ struct tw__net {
 	struct tw__accept *accepts; /* owns: this worker's listeners */
 	uint32_t n_full;           /* of them, waiting for room */
 	struct tw_timer accept_retry;
+	struct tw__later later[TW__LATER];
+	uint32_t n_later, later_used;
+	char later_text[16384];
 	char scratch[65536];       /* heads and framing on their way out */
 };
 
@@ -235,6 +247,16 @@ bool tw__conn_is_reset(struct tw_conn *conn);
 /** tw__conn_ask_later - the same in a second, after a short read in a tunnel. */
 void tw__conn_ask_later(struct tw_conn *conn);
 void tw__conn_ask_not(struct tw_conn *conn);
+/** tw__conn_send_now - what was put down to be sent later. */
+void tw__conn_send_now(struct tw_conn *conn);
+static inline void
+tw__conn_send_later_now(struct tw_conn *conn)
+{
+	if (conn->later != 0)
+		tw__conn_send_now(conn);
+}
+void tw__conns_send_now(struct tw__net *net);
+enum tw_io tw__conn_rest_flush(struct tw_conn *conn);
 /** tw__conn_flush - sends the backlog. returns: OK when it is gone. */
 enum tw_io tw__conn_flush(struct tw_conn *conn);
 /** tw__conn_splice - moves up to `want` bytes from one plain connection to
@@ -284,7 +306,7 @@ bool tw__conn_bye(struct tw_conn *conn);
 static inline bool
 tw__conn_backlog(const struct tw_conn *conn)
 {
-	return conn->out != NULL || conn->holds;
+	return conn->out != NULL || conn->holds || conn->rest != NULL;
 }
 /** tw__conn_linger - a connection on no list any more: FIN, then reads and
  * forgets for a short while so that the peer sees the answer instead of a

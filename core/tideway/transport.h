@@ -93,6 +93,10 @@ TW_API bool tw_conn_is_secure(const struct tw_conn *conn);
 /** tw_conn_holds - the transport has taken bytes that wait for the socket: flush
  * is called when that is writable. */
 TW_API void tw_conn_holds(struct tw_conn *conn, bool holds);
+/** tw_conn_put - sendmsg(): what is small leaves at the end of the loop's turn, together
+ * with others', or before the connection's next send. returns: bytes; -1: errno. */
+TW_API ssize_t tw_conn_put(
+    struct tw_conn *conn, const struct iovec *iov, int n_iov, int flags);
 /** tw_conn_drained - the socket gave less than it was asked for, and all of that
  * was handed on: nobody need ask it again before its next event. */
 TW_API void tw_conn_drained(struct tw_conn *conn);

@@ -84,8 +84,8 @@ socket_send(struct tls_state *st, const struct iovec *iov, int n_iov)
 	ssize_t n;
 
 	do
-		n = n_iov == 1 ? send(st->fd, iov->iov_base, iov->iov_len, flags)
-			       : sendmsg(st->fd, &m, flags);
+		n = st->conn != NULL ? tw_conn_put(st->conn, iov, n_iov, flags)
+				     : sendmsg(st->fd, &m, flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
