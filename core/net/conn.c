@@ -199,17 +199,17 @@ tw__conn_free(struct tw_conn **pconn)
 
 	TW_CHECK_MAGIC(conn, TW_CONN_MAGIC);
 	*pconn = NULL;
-	tw__conn_send_later_now(conn);
-	free(conn->rest);
 	tw_timer_del(&conn->timer);
 	tw__upstream_unuse(conn);
-	again_forget(conn);
 	tw__conn_ask_not(conn);
 	if (conn->lingering)
 		TAILQ_REMOVE(&conn->worker->net->lingering, conn, link);
 	tw__conn_wakes_forget(conn);
 	if (TW_UNLIKELY(conn->mux != NULL))
-		conn->mux->fini(conn, conn->mux_state);
+		conn->mux->fini(conn, conn->mux_state); /* and says good-bye */
+	tw__conn_send_later_now(conn);
+	free(conn->rest);
+	again_forget(conn);
 	if (conn->transport != NULL)
 		conn->transport->fini(conn, conn->transport_state);
 	event_del(&conn->ev);
