@@ -97,6 +97,7 @@ drain(int fd, struct tw__bytes *to)
 static void
 drain_all(void)
 {
+	tw__conns_send_now(it.w->net);
 	for (int i = 0; i < it.n_ends; i++) {
 		const size_t before = it.sent.len;
 
