@@ -45,6 +45,7 @@ rest_keep(struct tw_conn *conn, const char *p, size_t len)
 	conn->rest->len = (uint32_t)len;
 	memcpy(conn->rest->data, p, len);
 	conn->writable = false;
+	tw__conn_watch(conn);
 	return true;
 }
 
