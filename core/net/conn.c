@@ -147,8 +147,7 @@ tw__conns_again(struct tw_worker *w, void *arg)
 		tw__conn_wakes_forget(conn);
 		tw__mux_event(conn);
 	}
-	if (net->n_later > 0)
-		tw__conns_send_now(net);
+	tw__conns_turn_over(net);
 	while (!LIST_EMPTY(&net->again)) {
 		struct tw_conn *const conn = LIST_FIRST(&net->again);
 		again_forget(conn);

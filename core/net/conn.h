@@ -164,6 +164,8 @@ struct tw__net {
 	struct tw_timer accept_retry;
 	struct tw__later later[TW__LATER];
 	uint32_t n_later, later_used;
+	uint32_t n_puts;           /* of this turn */
+	bool many_puts;            /* the turn before had */
 	char later_text[16384];
 	char scratch[65536];       /* heads and framing on their way out */
 };
@@ -256,6 +258,8 @@ tw__conn_send_later_now(struct tw_conn *conn)
 		tw__conn_send_now(conn);
 }
 void tw__conns_send_now(struct tw__net *net);
+/** tw__conns_turn_over - the same at the end of a turn. */
+void tw__conns_turn_over(struct tw__net *net);
 enum tw_io tw__conn_rest_flush(struct tw_conn *conn);
 /** tw__conn_flush - sends the backlog. returns: OK when it is gone. */
 enum tw_io tw__conn_flush(struct tw_conn *conn);

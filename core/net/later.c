@@ -7,7 +7,8 @@
  * them one behind the other find that way in the processor's cache, and the peer
  * still awake: 3 % of what an exchange costs. So what is small is put down first, and
  * counts as sent; it goes when the turn ends, when enough of it is there, or when
- * more is to be done with its connection. What the kernel then does not take waits in
+ * more is to be done with its connection. Where few are served at a time nothing is
+ * put down: the peer could have begun meanwhile. What the kernel then does not take waits in
  * conn->rest, before all else. One worker's thread.
  */
 #include "config.h"
@@ -19,6 +20,7 @@
 #include "core/net/conn.h"
 
 #define MOST 2048u /* bytes of one send */
+#define BUSY 4u    /* sends of the turn before: with fewer, waiting gains nothing */
 
 static ssize_t
 send_now(const struct tw_conn *conn, const struct iovec *iov, int n_iov, int flags)
@@ -86,6 +88,15 @@ tw__conns_send_now(struct tw__net *net)
 	net->n_later = net->later_used = 0;
 }
 
+void
+tw__conns_turn_over(struct tw__net *net)
+{
+	if (net->n_later > 0)
+		tw__conns_send_now(net);
+	net->many_puts = net->n_puts >= BUSY;
+	net->n_puts = 0;
+}
+
 enum tw_io
 tw__conn_rest_flush(struct tw_conn *conn)
 {
@@ -146,8 +157,10 @@ tw_conn_put(struct tw_conn *conn, const struct iovec *iov, int n_iov, int flags)
 	}
 	for (int i = 0; i < n_iov; i++)
 		total += iov[i].iov_len;
-	if (total > MOST || flags != MSG_NOSIGNAL || conn->connecting ||
-	    conn->worker->id == 0)
+	struct tw__net *const net = conn->worker->net;
+	net->n_puts++;
+	if (!net->many_puts || total > MOST || flags != MSG_NOSIGNAL ||
+	    conn->connecting || conn->worker->id == 0)
 		return send_now(conn, iov, n_iov, flags);
 	return put_down(conn, iov, n_iov, total);
 }
