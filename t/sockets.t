@@ -307,6 +307,8 @@ subtest 'namespaces' => sub {
 	my $ok = $> == 0 && system("ip netns add $ns 2>/dev/null && ip -n $ns link set lo up") == 0;
 	plan skip_all => 'no network namespaces here' unless $ok;
 	my $port = port();
+	# nobody else's out here: bound, and not listening
+	my $held = IO::Socket::INET->new(Proto => 'tcp', LocalAddr => "127.0.0.1:$port") or die;
 	my $inside = fork // die;
 	if ($inside == 0) { # a server in there
 		exec 'ip', 'netns', 'exec', $ns, $^X, '-MIO::Socket::INET', '-e', q{
