@@ -206,7 +206,7 @@ tw__conn_free(struct tw_conn **pconn)
 	tw__conn_wakes_forget(conn);
 	if (TW_UNLIKELY(conn->mux != NULL))
 		conn->mux->fini(conn, conn->mux_state); /* and says good-bye */
-	tw__conn_send_later_now(conn);
+	tw__conn_send_now(conn);
 	free(conn->rest);
 	again_forget(conn);
 	if (conn->transport != NULL)
@@ -523,7 +523,7 @@ held_flush(struct tw_conn *conn)
 	} else if (io == TW_IO_AGAIN) {
 		conn->writable = false;
 	} else if (conn->shut) { /* it waited for this */
-		tw__conn_send_later_now(conn);
+		tw__conn_send_now(conn);
 		if (conn->rest == NULL)
 			shutdown(conn->fd, SHUT_WR);
 	}
@@ -567,7 +567,7 @@ tw__conn_flush(struct tw_conn *conn)
 {
 	enum tw_io io = TW_IO_OK;
 
-	tw__conn_send_later_now(conn);
+	tw__conn_send_now(conn);
 	if (TW_UNLIKELY(conn->rest != NULL))
 		io = conn->failed ? TW_IO_ERR : tw__conn_rest_flush(conn);
 	if (io == TW_IO_OK && TW_UNLIKELY(conn->holds))
@@ -648,7 +648,7 @@ tw__conn_splice(struct tw_conn *from, struct tw_conn *to, struct tw__pipe *pipe,
     uint64_t want, uint64_t *n)
 {
 	*n = 0;
-	tw__conn_send_later_now(to);
+	tw__conn_send_now(to);
 	if (to->failed || to->shut)
 		return TW_IO_ERR;
 	if (pipe->held == 0) {
@@ -668,13 +668,13 @@ tw__conn_splice(struct tw_conn *from, struct tw_conn *to, struct tw__pipe *pipe,
 void
 tw__conn_shut(struct tw_conn *conn)
 {
-	tw__conn_send_later_now(conn);
+	tw__conn_send_now(conn);
 	if (conn->shut || conn->failed)
 		return;
 	conn->shut = true;
 	if (conn->transport != NULL)
 		conn->transport->shut(conn, conn->transport_state);
-	tw__conn_send_later_now(conn);
+	tw__conn_send_now(conn);
 	if (!conn->holds && conn->rest == NULL &&
 	    !conn->is_stream) /* else when they left */
 		shutdown(conn->fd, SHUT_WR);
@@ -683,7 +683,7 @@ tw__conn_shut(struct tw_conn *conn)
 bool
 tw__conn_bye(struct tw_conn *conn)
 {
-	tw__conn_send_later_now(conn);
+	tw__conn_send_now(conn);
 	if (conn->transport == NULL || conn->failed || conn->shut)
 		return !conn->holds && conn->rest == NULL;
 	if (tw__conn_backlog(conn))

@@ -138,7 +138,6 @@ struct tw__idle {
 	uint64_t due_ms;   /* the end of this one */
 };
 
-/* One worker's part of core/net. */
 /* Bytes that are sent at the turn's end. */
 #define TW__LATER 16
 struct tw__later {
@@ -146,6 +145,7 @@ struct tw__later {
 	uint32_t off, len;    /* in later_text */
 };
 
+/* One worker's part of core/net. */
 struct tw__net {
 	struct tw__pool bufs, outs, conns;
 	struct tw__pipe *pipes;
@@ -249,17 +249,19 @@ bool tw__conn_is_reset(struct tw_conn *conn);
 /** tw__conn_ask_later - the same in a second, after a short read in a tunnel. */
 void tw__conn_ask_later(struct tw_conn *conn);
 void tw__conn_ask_not(struct tw_conn *conn);
-/** tw__conn_send_now - what was put down to be sent later. */
-void tw__conn_send_now(struct tw_conn *conn);
+/** tw__conn_send_now - what was put down to be sent later, if anything. */
+void tw__later_send(struct tw_conn *conn);
 static inline void
-tw__conn_send_later_now(struct tw_conn *conn)
+tw__conn_send_now(struct tw_conn *conn)
 {
-	if (conn->later != 0)
-		tw__conn_send_now(conn);
+	if (TW_UNLIKELY(conn->later != 0))
+		tw__later_send(conn);
 }
+/** tw__conns_send_now - that of all connections. */
 void tw__conns_send_now(struct tw__net *net);
 /** tw__conns_turn_over - the same at the end of a turn. */
 void tw__conns_turn_over(struct tw__net *net);
+/** tw__conn_rest_flush - sends conn->rest. returns: OK: it is gone; AGAIN; ERR. */
 enum tw_io tw__conn_rest_flush(struct tw_conn *conn);
 /** tw__conn_flush - sends the backlog. returns: OK when it is gone. */
 enum tw_io tw__conn_flush(struct tw_conn *conn);

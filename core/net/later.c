@@ -60,7 +60,7 @@ lost(struct tw_conn *conn, int err)
 }
 
 void
-tw__conn_send_now(struct tw_conn *conn)
+tw__later_send(struct tw_conn *conn)
 {
 	struct tw__net *const net = conn->worker->net;
 	struct tw__later *const l = &net->later[conn->later - 1];
@@ -84,15 +84,14 @@ tw__conns_send_now(struct tw__net *net)
 {
 	for (uint32_t i = 0; i < net->n_later; i++)
 		if (net->later[i].conn != NULL)
-			tw__conn_send_now(net->later[i].conn);
+			tw__later_send(net->later[i].conn);
 	net->n_later = net->later_used = 0;
 }
 
 void
 tw__conns_turn_over(struct tw__net *net)
 {
-	if (net->n_later > 0)
-		tw__conns_send_now(net);
+	tw__conns_send_now(net);
 	net->many_puts = net->n_puts >= BUSY;
 	net->n_puts = 0;
 }
@@ -149,8 +148,7 @@ tw_conn_put(struct tw_conn *conn, const struct iovec *iov, int n_iov, int flags)
 {
 	size_t total = 0;
 
-	if (TW_UNLIKELY(conn->later != 0))
-		tw__conn_send_now(conn);
+	tw__conn_send_now(conn);
 	if (TW_UNLIKELY(conn->failed || conn->rest != NULL)) {
 		errno = conn->failed ? conn->err : EAGAIN;
 		return -1;
