@@ -439,6 +439,8 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/fetch_table.c \
 	modules/tls/hello.c \
 	modules/tls/keep.c \
+	modules/tls/kernel.c \
+	modules/tls/kernel.h \
 	modules/tls/ocsp.c \
 	modules/tls/ocsp_check.c \
 	modules/tls/ocsp_cmd.c \

@@ -254,8 +254,7 @@ can_splice(const struct tw_req *req, const struct tw__half *h)
 
 	if (h->pipe != NULL && h->pipe->held > 0)
 		return true;
-	return from->in.head == from->in.tail && tw__conn_splices(from) &&
-	    tw__conn_splices(to);
+	return from->in.head == from->in.tail && tw__conn_splices(from, to);
 }
 
 /* Bytes worth a pipe: a known long rest; for an unknown one, only after a

@@ -25,6 +25,7 @@
 #include "core/net/conn.h"
 
 #define LINGER_MS 2000
+#define LINGER_HELD_MS 60000 /* the end of all that was to be said */
 #define LINGER_READS 64
 
 static void
@@ -330,6 +331,20 @@ void
 tw_conn_holds(struct tw_conn *conn, bool holds)
 {
 	conn->holds = holds;
+}
+
+bool
+tw_conn_settled(struct tw_conn *conn)
+{
+	tw__conn_send_now(conn);
+	return conn->rest == NULL && !conn->failed;
+}
+
+void
+tw_conn_retry(struct tw_conn *conn)
+{
+	conn->writable = true;
+	tw__conn_again(conn);
 }
 
 void
@@ -660,7 +675,10 @@ tw__conn_splice(struct tw_conn *from, struct tw_conn *to, struct tw__pipe *pipe,
 		if (io != TW_IO_OK)
 			return io;
 	}
-	return pipe_empty(to, pipe, n);
+	const enum tw_io io = pipe_empty(to, pipe, n);
+	if (TW_UNLIKELY(to->transport != NULL) && *n > 0)
+		to->transport->spliced(to->transport_state, *n);
+	return io;
 }
 
 /* --- the end --- */
@@ -728,10 +746,24 @@ stream_linger(struct tw_conn *conn)
 	}
 }
 
+static void
+linger_on(struct tw_conn *conn)
+{
+	const bool waited = tw__conn_backlog(conn);
+
+	if (tw__conn_flush(conn) == TW_IO_OK) {
+		tw__conn_shut(conn);
+		if (waited)
+			tw_timer_set(&conn->timer, tw_now_ms() + LINGER_MS);
+	}
+	linger_step(conn);
+}
+
 void
 tw__conn_linger(struct tw_conn **pconn)
 {
 	struct tw_conn *const conn = *pconn;
+	const bool is_late = conn->timed_out;
 
 	*pconn = NULL;
 	if (TW_UNLIKELY(conn->is_stream)) {
@@ -739,9 +771,7 @@ tw__conn_linger(struct tw_conn **pconn)
 		return;
 	}
 	if (conn->lingering) {
-		if (tw__conn_flush(conn) == TW_IO_OK)
-			tw__conn_shut(conn);
-		linger_step(conn);
+		linger_on(conn);
 		return;
 	}
 	conn->lingering = true;
@@ -751,7 +781,10 @@ tw__conn_linger(struct tw_conn **pconn)
 	conn->req = NULL;
 	tw__buf_put(conn);
 	tw_timer_set(&conn->timer, tw_now_ms() + LINGER_MS);
-	if (!tw__conn_backlog(conn))
+	if (!tw__conn_backlog(conn)) {
 		tw__conn_shut(conn);
+		if (conn->holds && !is_late)
+			tw_timer_set(&conn->timer, tw_now_ms() + LINGER_HELD_MS);
+	}
 	linger_step(conn);
 }

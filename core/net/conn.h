@@ -265,19 +265,19 @@ void tw__conns_turn_over(struct tw__net *net);
 enum tw_io tw__conn_rest_flush(struct tw_conn *conn);
 /** tw__conn_flush - sends the backlog. returns: OK when it is gone. */
 enum tw_io tw__conn_flush(struct tw_conn *conn);
-/** tw__conn_splice - moves up to `want` bytes from one plain connection to
- * another inside the kernel. out: n, bytes that left. returns: OK (n moved,
+/** tw__conn_splice - moves up to `want` bytes from one connection to another inside
+ * the kernel, if tw__conn_splices(). out: n, bytes that left. returns: OK (n moved,
  * all of it delivered), AGAIN (see *blocked_on), END, ERR. */
 enum tw_io tw__conn_splice(struct tw_conn *from, struct tw_conn *to,
     struct tw__pipe *pipe, uint64_t want, uint64_t *n);
-/** tw__conn_splices - its bytes may pass through a pipe. */
+/** tw__conn_splices - bytes may pass from one to the other through a pipe. */
 static inline bool
-tw__conn_splices(const struct tw_conn *conn)
+tw__conn_splices(const struct tw_conn *from, const struct tw_conn *to)
 {
-	return !conn->mptcp &&
-	    (conn->transport == NULL ||
-		(conn->transport->splices != NULL &&
-		    conn->transport->splices(conn->transport_state)));
+	return from->transport == NULL && !from->mptcp && !to->mptcp &&
+	    (to->transport == NULL ||
+		(to->transport->splices != NULL &&
+		    to->transport->splices(to->transport_state)));
 }
 /** tw__conn_why - what its transport says went wrong. returns: static; NULL. */
 static inline const char *

@@ -15,8 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TW_ABI_MAJOR 5
-#define TW_ABI_MINOR 1
+#define TW_ABI_MAJOR 6
+#define TW_ABI_MINOR 0
 
 #define TW_API __attribute__((visibility("default")))
 #define TW_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))

@@ -49,8 +49,10 @@ struct tw_transport {
 	enum tw_io (*flush)(struct tw_conn *conn, void *state);
 	void (*shut)(struct tw_conn *conn, void *state);
 	void (*fini)(struct tw_conn *conn, void *state);
-	/* splices - the kernel does the work: splice is allowed. NULL: never. */
+	/* splices - its socket takes what send() takes: bytes may be spliced to it.
+	 * spliced - n were. NULL: never. */
 	bool (*splices)(const void *state);
+	void (*spliced)(void *state, uint64_t n);
 	/* alpn - the protocol agreed upon. returns: p NULL: none. NULL: never one. */
 	struct tw_str (*alpn)(const void *state);
 	/* why - what went wrong in the handshake, for logs: static. NULL: no words. */
@@ -97,6 +99,11 @@ TW_API void tw_conn_holds(struct tw_conn *conn, bool holds);
  * with others', or before the connection's next send. returns: bytes; -1: errno. */
 TW_API ssize_t tw_conn_put(
     struct tw_conn *conn, const struct iovec *iov, int n_iov, int flags);
+/** tw_conn_settled - what tw_conn_put() took is in the socket, which the transport may
+ * use itself. returns: false: it waits, or cannot go any more. */
+TW_API bool tw_conn_settled(struct tw_conn *conn);
+/** tw_conn_retry - the socket may take more, though no event tells: flush is called. */
+TW_API void tw_conn_retry(struct tw_conn *conn);
 /** tw_conn_drained - the socket gave less than it was asked for, and all of that
  * was handed on: nobody need ask it again before its next event. */
 TW_API void tw_conn_drained(struct tw_conn *conn);

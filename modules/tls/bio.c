@@ -13,7 +13,15 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "kernel.h"
 #include "tls.h"
+
+/* What OpenSSL asks a BIO that makes the records itself; openssl/bio.h has the names
+ * in a comment. */
+#define CTRL_SET_KEY 72
+#define CTRL_HAS_KEY 73
+#define CTRL_TYPE 74
+#define CTRL_TYPE_CLEAR 75
 
 static __thread struct tls_stage *stage;
 static BIO_METHOD *method;
@@ -109,6 +117,8 @@ tls__held_flush(struct tls_state *st)
 	struct iovec iov = { st->out.p + st->out.off, st->out.len - st->out.off };
 	ssize_t n;
 
+	if (st->kernel != NULL)
+		return tls__kernel_flush(st);
 	if (st->failed)
 		return TW_IO_ERR;
 	if (st->out.p != NULL) {
@@ -182,6 +192,8 @@ tls__stage_flush(struct tls_stage *sg, struct tls_state *st)
 		return TW_IO_ERR;
 	if (sg->out_len > 0)
 		return stage_send(sg, st, NULL, 0);
+	if (st->kernel != NULL && st->out.p != NULL && !st->lazy)
+		return tls__kernel_flush(st);
 	return st->out.p != NULL && !st->lazy ? TW_IO_AGAIN : TW_IO_OK;
 }
 
@@ -196,22 +208,32 @@ tls__stage_room(struct tls_stage *sg, struct tls_state *st, size_t len)
 	return sg->out + sg->out_len;
 }
 
-/* A message of OpenSSL's own, in clear. */
 static int
-sealed_write(struct tls_stage *sg, struct tls_state *st, const char *p, int len)
+sealed_write(struct tls_stage *sg, struct tls_state *st, uint8_t type, const char *p,
+    int len)
 {
-	const uint8_t type =
-	    st->seal.type != 0 ? st->seal.type : SSL3_RT_APPLICATION_DATA;
 	const size_t n = (size_t)len + TLS_SEAL_MORE;
 	char *const out = tls__stage_room(sg, st, n);
 
-	st->seal.type = 0;
 	if (out == NULL || !tls__seal(&st->seal, type, p, (size_t)len, out))
 		return -1;
 	sg->out_len += (uint32_t)n;
 	if (type == SSL3_RT_HANDSHAKE && *p == SSL3_MT_KEY_UPDATE)
 		tls__seal_end(&st->seal);
 	return len;
+}
+
+/* A message of OpenSSL's own, in clear. */
+static int
+clear_write(struct tls_stage *sg, struct tls_state *st, const char *p, int len)
+{
+	const uint8_t type =
+	    st->clear_type != 0 ? st->clear_type : SSL3_RT_APPLICATION_DATA;
+
+	st->clear_type = 0;
+	if (st->kernel == NULL)
+		return sealed_write(sg, st, type, p, len);
+	return tls__kernel_message(st, type, p, (size_t)len) ? len : -1;
 }
 
 static int
@@ -222,8 +244,8 @@ bio_write(BIO *bio, const char *p, int len)
 
 	if (st->failed || len <= 0)
 		return -1;
-	if (st->seal.ctx != NULL)
-		return sealed_write(sg, st, p, len);
+	if (tls__writes_clear(st))
+		return clear_write(sg, st, p, len);
 	if (st->lazy)
 		stage_take_lazy(sg, st);
 	if (sg->direct || sizeof(sg->out) - sg->out_len < (size_t)len)
@@ -298,6 +320,18 @@ bio_read(BIO *bio, char *p, int len)
 	return n;
 }
 
+/* num: it is the key of what goes to the peer */
+static bool
+key_set(struct tls_state *st, long num, const void *key)
+{
+	const struct tls_side *const side = st->side;
+
+	if (num == 0 || tls__writes_clear(st))
+		return false;
+	return (side->kernel_records && tls__kernel_begin(st, key)) ||
+	    (side->own_records && tls__seal_begin(&st->seal, key));
+}
+
 static long
 bio_ctrl(BIO *bio, int cmd, long num, void *arg)
 {
@@ -309,8 +343,18 @@ bio_ctrl(BIO *bio, int cmd, long num, void *arg)
 		return 1;
 	case BIO_CTRL_EOF:
 		return st->eof;
+	case CTRL_HAS_KEY:
+		return tls__writes_clear(st);
+	case CTRL_SET_KEY:
+		return key_set(st, num, arg);
+	case CTRL_TYPE:
+		st->clear_type = (uint8_t)num;
+		return 1;
+	case CTRL_TYPE_CLEAR:
+		st->clear_type = 0;
+		return 1;
 	default:
-		return tls__seal_ctrl(&st->seal, cmd, num, arg);
+		return 0;
 	}
 }
 

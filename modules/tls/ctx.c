@@ -448,8 +448,8 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 		return NULL;
 	}
 	set_modes(ctx, opts, def);
-	if (tls__seals && !g->openssl_records)
-		SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS); /* seal.c */
+	if (tls__gives_keys && ((opts->ktls && !g->noktls) || !g->openssl_records))
+		SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS); /* seal.c, kernel.c */
 #ifdef SSL_OP_NO_TX_CERTIFICATE_COMPRESSION
 	if (g->plain_certs)
 		SSL_CTX_set_options(ctx,

@@ -18,16 +18,10 @@
 
 #include "tls.h"
 
-bool tls__seals;
+bool tls__gives_keys;
 
 #ifndef OPENSSL_NO_KTLS
 #include <linux/tls.h>
-
-/* BIO_ctrl()'s, which openssl/bio.h has in a comment. */
-#define CTRL_SET 72
-#define CTRL_IS_SEALING 73
-#define CTRL_TYPE 74
-#define CTRL_TYPE_CLEAR 75
 
 #define TAG 16u
 #define COPY_MOST 2048u
@@ -53,15 +47,16 @@ tls__seal_load(void)
 {
 	const unsigned long v = OpenSSL_version_num();
 
-	tls__seals = v >= 0x30000000L && v < 0x30200000L;
-	for (size_t i = 0; tls__seals && i < N_CIPHERS; i++)
+	tls__gives_keys = v >= 0x30000000L && v < 0x30200000L;
+	for (size_t i = 0; tls__gives_keys && i < N_CIPHERS; i++)
 		ciphers[i].cipher = EVP_CIPHER_fetch(NULL, ciphers[i].name, NULL);
 }
 
 /* The kernel's structures: version and type, iv, key, salt, sequence number. */
-static bool
-take_key(struct tls_seal *s, const struct tls_crypto_info *info)
+bool
+tls__seal_begin(struct tls_seal *s, const void *from)
 {
+	const struct tls_crypto_info *const info = from;
 	const unsigned char *const iv = (const unsigned char *)(info + 1);
 	size_t i = 0;
 
@@ -88,25 +83,6 @@ take_key(struct tls_seal *s, const struct tls_crypto_info *info)
 	}
 	tls__seal_end(s);
 	return false;
-}
-
-long
-tls__seal_ctrl(struct tls_seal *s, int cmd, long num, void *arg)
-{
-	switch (cmd) {
-	case CTRL_IS_SEALING:
-		return s->ctx != NULL;
-	case CTRL_SET: /* num: towards the peer */
-		return num != 0 && s->ctx == NULL && take_key(s, arg);
-	case CTRL_TYPE:
-		s->type = (uint8_t)num;
-		return 1;
-	case CTRL_TYPE_CLEAR:
-		s->type = 0;
-		return 1;
-	default:
-		return 0;
-	}
 }
 
 /* RFC 8446, 5.3 */
@@ -163,14 +139,12 @@ tls__seal_load(void)
 {
 }
 
-long
-tls__seal_ctrl(struct tls_seal *s, int cmd, long num, void *arg)
+bool
+tls__seal_begin(struct tls_seal *s, const void *info)
 {
 	(void)s;
-	(void)cmd;
-	(void)num;
-	(void)arg;
-	return 0;
+	(void)info;
+	return false;
 }
 
 bool

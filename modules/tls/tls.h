@@ -68,6 +68,7 @@ struct tls_opts {
 	uint32_t alpn_len;
 	struct tls_errset ca_ignore, crt_ignore;
 	bool allow_0rtt;            /* early data is taken; towards a server: sent */
+	bool ktls;                  /* the kernel makes the records that are sent */
 };
 
 /* The global section. */
@@ -86,6 +87,8 @@ struct tls_gen {
 	int store_rc;               /* tls__certs_begin()'s answer */
 	bool plain_certs;           /* tune.ssl.certificate-compression off */
 	bool openssl_records;       /* tune.ssl.record-layer openssl */
+	bool noktls;                /* no line's ktls holds */
+	bool ktls;                  /* one's does; set by check() */
 	struct tls_shared *shared;  /* owns: what they have in common */
 	struct tls_list *lists;     /* certs.h */
 	struct tls_certs *lines;
@@ -118,6 +121,7 @@ struct tls_side {
 	SSL_CTX *ctx;               /* owns one reference, until the generation ends */
 	const struct tls_opts *opts;
 	uint32_t max_record;        /* bytes of payload in a record */
+	bool own_records, kernel_records; /* seal.c, kernel.c make them if they can */
 	bool can_13, can_rsa, can_ecdsa; /* TLS 1.3; with TLS 1.2 ciphers */
 	const struct tls_server *server; /* NULL: a listener's */
 	uint32_t first_record;      /* the same until much has followed; 0: no other */
@@ -177,7 +181,8 @@ void tls__state_certs_free(struct tls_state *st);
 
 /* --- connections (transport.c, bio.c) --- */
 
-/** tls__side_records - what tune.ssl.maxrecord and its like say. out: side */
+/** tls__side_records - what makes them, and what tune.ssl.maxrecord and its
+ * like say. in: side->opts. out: side */
 void tls__side_records(struct tls_side *side, struct tw_gen *gen);
 
 #define TLS_STATE_MAGIC 0x7c5e57a7u
@@ -196,7 +201,6 @@ struct tls_seal {
 	struct evp_cipher_ctx_st *ctx; /* owns; NULL: OpenSSL makes them */
 	uint64_t seq;                  /* of the next record */
 	unsigned char iv[TLS_SEAL_IV];
-	uint8_t type;                  /* of what OpenSSL writes next; 0: data */
 };
 
 struct tls_state {
@@ -207,8 +211,11 @@ struct tls_state {
 	const struct tls_side *side; /* gen */
 	const char *why;             /* static: what went wrong; NULL: nothing */
 	struct tls_left in;          /* ciphertext read, not yet taken by OpenSSL */
-	struct tls_left out;         /* ciphertext for which the socket had no room */
+	struct tls_left out;         /* ciphertext for which the socket had no room; with
+	                              * kernel: OpenSSL's messages, in clear */
 	struct tls_seal seal;
+	struct tls_kernel *kernel;   /* owns: kernel.c; NULL: not the kernel's */
+	uint8_t clear_type;          /* of what OpenSSL writes next, in clear; 0: data */
 	bool is_server;              /* towards a server */
 	bool established;            /* the handshake is complete */
 	bool failed;                 /* no more use */
@@ -286,6 +293,12 @@ void tls__stage_enter(struct tls_stage *sg, struct tls_state *st);
 enum tw_io tls__stage_flush(struct tls_stage *sg, struct tls_state *st);
 /** tls__stage_room - in sg->out, for `len` bytes. returns: NULL: it failed. */
 char *tls__stage_room(struct tls_stage *sg, struct tls_state *st, size_t len);
+/** tls__writes_clear - OpenSSL does not make the records that are sent. */
+static inline bool
+tls__writes_clear(const struct tls_state *st)
+{
+	return st->seal.ctx != NULL || st->kernel != NULL;
+}
 /** tls__pending - bytes are here that OpenSSL has not handed on, be they a whole
  * record or not. */
 static inline bool
@@ -301,10 +314,11 @@ bool tls__left_set(struct tls_left *left, const char *p, size_t len);
 BIO *tls__bio_new(struct tls_state *st);
 int tls__bio_load(void);
 /* This OpenSSL gives us the keys. */
-extern bool tls__seals;
+extern bool tls__gives_keys;
 void tls__seal_load(void);
-/** tls__seal_ctrl - what BIO_ctrl() is asked about it. */
-long tls__seal_ctrl(struct tls_seal *s, int cmd, long num, void *arg);
+/** tls__seal_begin - in: info, the kernel's struct tls_crypto_info and what follows
+ * it. returns: false: OpenSSL goes on. */
+bool tls__seal_begin(struct tls_seal *s, const void *info);
 /** tls__seal - makes a record of a type (SSL3_RT_*). in: p, may stand in out behind
  * the header. out: len + TLS_SEAL_MORE bytes. returns: false: the cipher failed. */
 bool tls__seal(struct tls_seal *s, uint8_t type, const char *p, size_t len, char *out);

@@ -21,6 +21,7 @@
 #include <tideway/command.h>
 
 #include "early.h"
+#include "kernel.h"
 #include "limits.h"
 #include "opts_kw.h"
 #include "session.h"
@@ -140,6 +141,8 @@ static int
 tls_start(struct tw_gen *gen, struct tw_err *err)
 {
 	tls__ticket_start(gen);
+	if (tls_gen_of(gen)->ktls)
+		tls__kernel_probe();
 	if (tls__early_start(gen, err) < 0)
 		return -1;
 	return tls__session_start(gen, err);

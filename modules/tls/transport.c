@@ -16,6 +16,7 @@
 
 #include "server.h"
 #include "early.h"
+#include "kernel.h"
 #include "limits.h"
 #include "tls.h"
 
@@ -31,6 +32,7 @@ state_free(struct tls_state *st)
 	tls__left_free(&st->in);
 	tls__left_free(&st->out);
 	tls__seal_end(&st->seal);
+	tls__kernel_end(st);
 	tls__watch_free(st);
 	tls__early_free(st);
 	if (st->is_server)
@@ -146,11 +148,18 @@ tls__established(struct tls_state *st)
 
 /* The client's first request mostly stands behind its Finished: the tickets of
  * TLS 1.3 then go with the answer. What TLS 1.2 sends last is waited for. */
-static bool
-may_be_lazy(const struct tls_stage *sg, const struct tls_state *st)
+static void
+be_lazy(struct tls_stage *sg, struct tls_state *st)
 {
-	return !st->is_server && sg->out_len > 0 && st->out.p == NULL &&
-	    tls__pending(st) && SSL_version(st->ssl) >= TLS1_3_VERSION;
+	if (st->is_server || !tls__pending(st) || SSL_version(st->ssl) < TLS1_3_VERSION)
+		return;
+	if (st->kernel != NULL) {
+		st->lazy = st->out.p != NULL;
+	} else if (sg->out_len > 0 && st->out.p == NULL &&
+	    tls__left_set(&st->out, sg->out, sg->out_len)) {
+		sg->out_len = 0;
+		st->lazy = true;
+	}
 }
 
 static enum tw_io
@@ -159,10 +168,7 @@ handshake_done(struct tls_stage *sg, struct tls_state *st)
 	if (st->early != NULL) /* bytes came, the rest will */
 		return tls__stage_flush(sg, st) == TW_IO_ERR ? TW_IO_ERR : TW_IO_OK;
 	tls__established(st);
-	if (may_be_lazy(sg, st) && tls__left_set(&st->out, sg->out, sg->out_len)) {
-		sg->out_len = 0;
-		st->lazy = true;
-	}
+	be_lazy(sg, st);
 	if (tls__stage_flush(sg, st) == TW_IO_ERR)
 		return TW_IO_ERR;
 	if (tls__pending(st))
@@ -224,7 +230,8 @@ recv_failed(struct tls_state *st)
 	ERR_clear_error();
 	if (st->eof && st->err == 0)
 		return TW_IO_END;
-	st->why = "SSL fatal error";
+	if (st->why == NULL)
+		st->why = "SSL fatal error";
 	return TW_IO_ERR;
 }
 
@@ -292,8 +299,11 @@ tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
 void
 tls__side_records(struct tls_side *side, struct tw_gen *gen)
 {
-	const struct tls_gen *const g = tls_gen_of(gen);
+	struct tls_gen *const g = tls_gen_of(gen);
 
+	side->own_records = tls__gives_keys && !g->openssl_records;
+	side->kernel_records = tls__gives_keys && side->opts->ktls && !g->noktls;
+	g->ktls |= side->kernel_records;
 	side->max_record = g->hard_maxrecord != 0 && g->hard_maxrecord < TLS_RECORD
 	    ? g->hard_maxrecord
 	    : TLS_RECORD;
@@ -399,13 +409,37 @@ send_records(struct tls_stage *sg, struct tls_state *st, struct source *src, siz
 	while (src->left > 0 && (st->out.p == NULL || st->lazy)) {
 		const size_t len = src->left < most ? src->left : most;
 
-		if (!(sealed ? sealed_record : openssl_record)(sg, st, src, len))
+		if (!(sealed ? sealed_record : openssl_record)(sg, st, src, len) ||
+		    (st->kernel != NULL && tls__kernel_flush(st) == TW_IO_ERR))
 			return TW_IO_ERR;
 		*n += len;
 	}
 	if (st->flow < IN_FULL_FLOW)
 		st->flow += (uint32_t)*n;
 	return TW_IO_OK;
+}
+
+/* The kernel cuts those of the usual size itself. */
+static enum tw_io
+kernel_records(struct tls_stage *sg, struct tls_state *st, const struct iovec *iov,
+    int n_iov, size_t *n)
+{
+	const uint32_t most = record_most(st);
+	struct source src = source_of(iov, n_iov);
+	enum tw_io io = TW_IO_OK;
+
+	if (most == TLS_RECORD)
+		io = tls__kernel_send(st, iov, n_iov, n);
+	while (most < TLS_RECORD && io == TW_IO_OK && src.left > 0) {
+		const size_t len = src.left < most ? src.left : most;
+		struct iovec one = { NULL, len };
+
+		one.iov_base = (char *)(uintptr_t)source_take(&src, sg->gather, len);
+		io = tls__kernel_send(st, &one, 1, n);
+	}
+	if (st->flow < IN_FULL_FLOW)
+		st->flow += (uint32_t)*n;
+	return io;
 }
 
 static enum tw_io
@@ -431,13 +465,18 @@ tls_send(
 	*n = 0;
 	if (sg == NULL || st->failed)
 		return send_failed(st);
-	if (st->out.p != NULL && !st->lazy) {
+	if (st->out.p != NULL && (!st->lazy || st->kernel != NULL)) {
 		const enum tw_io io = tls__held_flush(st);
 
 		if (io != TW_IO_OK)
 			return io == TW_IO_ERR ? send_failed(st) : io;
 	}
 	tls__stage_enter(sg, st);
+	if (st->kernel != NULL && !tls__early(st)) {
+		const enum tw_io io = kernel_records(sg, st, iov, n_iov, n);
+
+		return io == TW_IO_ERR ? send_failed(st) : io;
+	}
 	if (send_records(sg, st, &src, n) == TW_IO_ERR)
 		return send_failed(st);
 	sg->direct = false;
@@ -448,9 +487,12 @@ static enum tw_io
 tls_flush(struct tw_conn *conn, void *state)
 {
 	struct tls_state *const st = state;
-	const enum tw_io io = tls__early_hold(st, tls__held_flush(st));
+	enum tw_io io = tls__early_hold(st, tls__held_flush(st));
 
-	(void)conn;
+	if (io == TW_IO_OK && st->last && !tls__kernel_settle(st)) {
+		tw_conn_holds(conn, true);
+		io = TW_IO_AGAIN;
+	}
 	return io == TW_IO_ERR ? send_failed(st) : io;
 }
 
@@ -476,8 +518,8 @@ tls_complete(struct tw_conn *conn, void *state)
 	return io;
 }
 
-/* The alert leaves together with the FIN that is to follow. Before the handshake is
- * complete OpenSSL sends none. */
+/* The alert leaves together with the FIN that is to follow, if that may. Before the
+ * handshake is complete OpenSSL sends none. */
 static void
 tls_shut(struct tw_conn *conn, void *state)
 {
@@ -496,6 +538,8 @@ tls_shut(struct tw_conn *conn, void *state)
 	(void)tls__stage_flush(sg, st);
 	if (st->out.p != NULL)
 		(void)tls__held_flush(st);
+	if (st->out.p == NULL && !tls__kernel_settle(st))
+		tw_conn_holds(conn, true);
 }
 
 /* A session that ended without the peer's alert may be resumed all the same. */
@@ -514,6 +558,21 @@ tls_fini(struct tw_conn *conn, void *state)
 		tls__keep_failed(st);
 	state_free(st);
 	ERR_clear_error();
+}
+
+static bool
+tls_splices(const void *state)
+{
+	const struct tls_state *const st = state;
+
+	return st->kernel != NULL && st->out.p == NULL && !tls__early(st) &&
+	    st->side->first_record == 0 && st->side->max_record == TLS_RECORD;
+}
+
+static void
+tls_spliced(void *state, uint64_t n)
+{
+	tls__kernel_spliced(state, n);
 }
 
 static struct tw_str
@@ -554,6 +613,8 @@ const struct tw_transport tls_transports[] = {
 	    .flush = tls_flush,
 	    .shut = tls_shut,
 	    .fini = tls_fini,
+	    .splices = tls_splices,
+	    .spliced = tls_spliced,
 	    .alpn = tls_alpn,
 	    .offers = tls_offers,
 	    .why = tls_why,
