@@ -17,6 +17,8 @@ tree=$(cd "$(dirname "$0")/.." && pwd)
 TEST_PACKAGES="perl libio-socket-ssl-perl libcmocka-dev procps iproute2
 	nftables openssl haproxy keepalived curl nghttp2-client tcpdump tshark
 	chromium clang-format redis-server brotli zstd lua-cjson lua-socket lua-luaossl"
+# A kernel for what the machine's own may lack (t/lib/Tideway/Uml.pm); of x86 only.
+KERNEL_PACKAGES="user-mode-linux"
 FULL_PACKAGES="clang libclang-rt-dev xz-utils"
 
 passed=0
@@ -139,6 +141,9 @@ if [ $install = yes ]; then
 	[ $mode = full ] || FULL_PACKAGES=
 	# shellcheck disable=SC2086
 	install_quietly $BUILD_PACKAGES $TEST_PACKAGES $FULL_PACKAGES
+	# shellcheck disable=SC2086
+	need_packages $KERNEL_PACKAGES ||
+		say "no $KERNEL_PACKAGES here: what needs its kernel is skipped"
 fi
 trap 'give_back "$tree/build"' EXIT
 say "gcc, warnings as errors"
