@@ -142,6 +142,7 @@ core_libcore_a_SOURCES = \
 	core/flow/trail_live.c \
 	core/flow/trail_text.c \
 	core/flow/unique_id.c \
+	core/flow/uri.c \
 	core/flow/watch.c \
 	core/module/find.c \
 	core/module/hooks.c \

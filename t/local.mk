@@ -73,6 +73,7 @@ UNIT_TESTS = \
 	t/unit/test_trail_text \
 	t/unit/test_tune \
 	t/unit/test_units \
+	t/unit/test_uri \
 	t/unit/test_wheel
 
 if HAVE_LIBMNL

@@ -178,10 +178,9 @@ FETCH(req_uri)
 	(void)args;
 	(void)cur;
 	if (p != NULL && *p != '/') {
-		const char *const colon = memchr(p, ':', uri.len);
-		const char *const end = p + uri.len;
-		p = colon != NULL && end - colon > 3 && memcmp(colon, "://", 3) == 0
-		    ? memchr(colon + 3, '/', (size_t)(end - colon - 3))
+		struct tw_uri parts;
+		p = tw_uri_split(uri, &parts)
+		    ? memchr(parts.pathq.p, '/', parts.pathq.len)
 		    : NULL;
 	}
 	if (p == NULL)

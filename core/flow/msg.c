@@ -228,21 +228,14 @@ tw_msg_set_target(struct tw_msg *msg, struct tw_str target)
 static struct tw_str
 path_and_query(const struct tw_msg *msg)
 {
-	struct tw_str t = msg->target;
+	const struct tw_str t = msg->target;
+	struct tw_uri uri;
 
 	if (t.len == 0 || t.p[0] == '/')
 		return t;
-	const char *colon = memchr(t.p, ':', t.len);
-	const char *end = t.p + t.len;
-
-	if (msg->method == TW_M_CONNECT || !colon || end - colon < 3 ||
-	    memcmp(colon, "://", 3) != 0)
-		return (struct tw_str){ end, 0 };
-	const char *p = colon + 3;
-
-	while (p < end && *p != '/' && *p != '?')
-		p++;
-	return (struct tw_str){ p, (size_t)(end - p) };
+	if (msg->method == TW_M_CONNECT || !tw_uri_split(t, &uri))
+		return (struct tw_str){ t.p + t.len, 0 };
+	return uri.pathq;
 }
 
 struct tw_str

@@ -27,11 +27,10 @@ is_target(struct tw_str s)
 static bool
 is_bare(struct tw_str t)
 {
-	const char *const colon = t.len > 0 ? memchr(t.p, ':', t.len) : NULL;
+	struct tw_uri uri;
 
 	return t.len > 0 && t.p[0] != '/' && !(t.p[0] == '*' && t.len == 1) &&
-	    (colon == NULL || t.p + t.len - colon < 3 || colon[1] != '/' ||
-		colon[2] != '/');
+	    !tw_uri_split(t, &uri);
 }
 
 struct tw_target
@@ -101,36 +100,19 @@ tw_target_join(struct tw_req *req, const struct tw_target *p)
 
 /* ---- the authority ------------------------------------------------------ */
 
-/* returns: p NULL: the target has none. */
+/* Without a user. returns: p NULL: the target has none. */
 static struct tw_str
-authority_of(const struct tw_msg *msg)
+host_of(const struct tw_msg *msg)
 {
 	const struct tw_str t = msg->target, none = { NULL, 0 };
-	const char *const end = t.p + t.len;
-	const char *const colon =
-	    t.len > 0 && t.p[0] != '/' ? memchr(t.p, ':', t.len) : NULL;
+	struct tw_uri uri;
 
-	if (colon == NULL || end - colon < 3 || memcmp(colon, "://", 3) != 0)
-		return msg->method == TW_M_CONNECT && t.len > 0 && t.p[0] != '/' &&
-			t.p[0] != '*'
-		    ? t
-		    : none;
-	const char *p = colon + 3;
-	while (p < end && *p != '/' && *p != '?')
-		p++;
-	return (struct tw_str){ colon + 3, (size_t)(p - colon - 3) };
-}
-
-static struct tw_str
-without_user(struct tw_str authority)
-{
-	const char *const at =
-	    authority.len > 0 ? memrchr(authority.p, '@', authority.len) : NULL;
-
-	if (at == NULL)
-		return authority;
-	const size_t skip = (size_t)(at + 1 - authority.p);
-	return (struct tw_str){ at + 1, authority.len - skip };
+	if (tw_uri_split(t, &uri))
+		return tw_authority_host(uri.authority);
+	return msg->method == TW_M_CONNECT && t.len > 0 && t.p[0] != '/' &&
+		t.p[0] != '*'
+	    ? tw_authority_host(t)
+	    : none;
 }
 
 /* In the request's memory. errors: p NULL. */
@@ -169,7 +151,7 @@ int
 tw_req_host_changed(struct tw_req *req, struct tw_str value)
 {
 	struct tw_msg *const msg = tw_req_request(req);
-	const struct tw_str t = msg->target, old = without_user(authority_of(msg));
+	const struct tw_str t = msg->target, old = host_of(msg);
 
 	msg->host = value;
 	if (old.p == NULL || tw_str_eq(old, value))
@@ -232,7 +214,7 @@ uri_set(struct tw_req *req, struct tw_str text)
 
 	if (tw_target_join(req, &p) != 0)
 		return -1;
-	const struct tw_str host = without_user(authority_of(msg));
+	const struct tw_str host = host_of(msg);
 	msg->flags &= (uint16_t)~TW_MSG_ABSOLUTE;
 	if (host.p != NULL && host.len == 0)
 		return -1; /* http:///x */

@@ -118,6 +118,20 @@ TW_API enum tw_method tw_method_of(struct tw_str token);
 /** tw_msg_path / tw_msg_query - parts of the target; the query without '?'. */
 TW_API struct tw_str tw_msg_path(const struct tw_msg *msg);
 TW_API struct tw_str tw_msg_query(const struct tw_msg *msg);
+
+/* A URI in the absolute form: scheme "://" authority pathq. */
+struct tw_uri {
+	struct tw_str scheme;
+	struct tw_str authority; /* user information and '@' included; may be empty */
+	struct tw_str pathq;     /* path and query: empty, or from '/' or '?' on */
+};
+/** tw_uri_split - cuts it; what the parts are made of is not checked, an empty scheme
+ * is one, too. out: uri, borrows text; an empty part still has its place there.
+ * returns: false: another form: nothing, what begins with '/', or no "//" behind the
+ * first ':'; uri is left alone. source: RFC 3986, section 3. context: any. */
+TW_API bool tw_uri_split(struct tw_str text, struct tw_uri *uri);
+/** tw_authority_host - host and port, what stands behind the last '@'; borrows. */
+TW_API struct tw_str tw_authority_host(struct tw_str authority);
 /** tw_status_reason - the reason phrase of RFC 9110 for a status. */
 TW_API const char *tw_status_reason(int status);
 
