@@ -631,15 +631,11 @@ static struct tw_str
 path_only(struct tw_str uri)
 {
 	const struct tw_str s = before_query(uri), none = { NULL, 0 };
-	const char *const scheme = s.len ? memmem(s.p, s.len, "://", 3) : NULL;
+	struct tw_uri parts;
 
 	if (s.len == 0 || s.p[0] == '/')
 		return s;
-	if (scheme == NULL)
-		return none;
-	const char *const end = s.p + s.len;
-	const char *const slash = memchr(scheme + 3, '/', (size_t)(end - scheme - 3));
-	return slash ? (struct tw_str){ slash, (size_t)(end - slash) } : none;
+	return tw_uri_split(s, &parts) && parts.pathq.len > 0 ? parts.pathq : none;
 }
 
 VAR_LINE(HM, l.method)
