@@ -373,17 +373,6 @@ fields_out(struct head_out *h, const struct tw_msg *msg)
 	return n;
 }
 
-/* returns: where "://" stands in a URI in the absolute form; NULL: it has another. */
-static const char *
-scheme_end(struct tw_str uri)
-{
-	if (uri.len <= 3 || uri.p[0] == '/')
-		return NULL;
-	const char *const colon = memchr(uri.p, ':', uri.len - 3);
-
-	return colon != NULL && memcmp(colon, "://", 3) == 0 ? colon : NULL;
-}
-
 /* What a request of HTTP/2 was sent with stays, also when its target is a new one. */
 static void
 scheme_as_received(struct h2_head *hd, struct tw_msg *msg)
@@ -393,41 +382,35 @@ scheme_as_received(struct h2_head *hd, struct tw_msg *msg)
 
 	if (space == NULL)
 		return;
-	const struct tw_str uri = { space + 1, (size_t)(raw.p + raw.len - space - 1) };
-	const char *const colon = scheme_end(uri);
-	if (colon == NULL)
+	const struct tw_str rest = { space + 1, (size_t)(raw.p + raw.len - space - 1) };
+	struct tw_uri uri;
+	if (!tw_uri_split(rest, &uri))
 		return;
-	hd->scheme = (struct tw_str){ uri.p, (size_t)(colon - uri.p) };
+	hd->scheme = uri.scheme;
 	hd->authority = msg->host;
 	for (struct tw_hdr *h = tw_msg_first(msg, TW_H_HOST); h != NULL;
 	     h = tw_msg_next(msg, h))
 		hd->authority = tw_hdr_value(h);
 }
 
-/* The URI in parts. */
+/* The URI in parts; "http://" alone is none. */
 static void
 target_out(struct h2_head *hd, struct tw_msg *msg)
 {
 	const struct tw_str t = msg->target;
-	const char *const end = t.p + t.len;
-	const char *const colon = scheme_end(t);
-	const char *p;
+	struct tw_uri uri;
 
 	hd->path = t;
 	if (msg->method == TW_M_CONNECT)
 		return;
-	if (colon == NULL) {
+	if (!tw_uri_split(t, &uri) || uri.authority.len + uri.pathq.len == 0) {
 		if (msg->major == 2)
 			scheme_as_received(hd, msg);
 		return;
 	}
-	for (p = colon + 3; p < end && *p != '/' && *p != '?';)
-		p++;
-	const char *const at = memrchr(colon, '@', (size_t)(p - colon));
-	const char *const host = at != NULL ? at + 1 : colon + 3;
-	hd->scheme = (struct tw_str){ t.p, (size_t)(colon - t.p) };
-	hd->authority = (struct tw_str){ host, (size_t)(p - host) };
-	hd->path = (struct tw_str){ p, (size_t)(end - p) };
+	hd->scheme = uri.scheme;
+	hd->authority = tw_authority_host(uri.authority);
+	hd->path = uri.pathq;
 	if (hd->path.len == 0)
 		hd->path = msg->method == TW_M_OPTIONS ? TW_STR("*") : TW_STR("/");
 }

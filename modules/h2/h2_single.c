@@ -113,17 +113,14 @@ static void
 target_split(struct h2_head *hd)
 {
 	const struct tw_str t = hd->path;
-	size_t at = 0, end;
+	struct tw_uri uri;
 
-	while (at < t.len && t.p[at] != ':' && t.p[at] != '/')
-		at++;
-	if (at == 0 || at + 3 > t.len || memcmp(t.p + at, "://", 3) != 0)
+	if (!tw_uri_split(t, &uri) || uri.scheme.len == 0 ||
+	    memchr(uri.scheme.p, '/', uri.scheme.len) != NULL)
 		return;
-	for (end = at + 3; end < t.len && t.p[end] != '/' && t.p[end] != '?';)
-		end++;
-	hd->scheme = (struct tw_str){ t.p, at };
-	hd->authority = (struct tw_str){ t.p + at + 3, end - at - 3 };
-	hd->path = (struct tw_str){ t.p + end, t.len - end };
+	hd->scheme = uri.scheme;
+	hd->authority = uri.authority;
+	hd->path = uri.pathq;
 	if (hd->path.len == 0)
 		hd->path = TW_STR("/");
 }
