@@ -12,17 +12,16 @@
 
 #include "h1.h"
 
-static const char *
-after_scheme(struct tw_str target)
+/* A token that begins with a letter. */
+static bool
+is_scheme(struct tw_str s)
 {
-	const char *p = target.p;
-	const char *end = p + target.len;
+	const char first = s.len > 0 ? (char)(s.p[0] | 0x20) : '\0';
 
-	if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')))
-		return NULL;
-	while (p < end && h1_is(*p, H1_TOKEN))
-		p++;
-	return end - p >= 4 && memcmp(p, "://", 3) == 0 ? p + 3 : NULL;
+	for (size_t i = 0; i < s.len; i++)
+		if (!h1_is(s.p[i], H1_TOKEN))
+			return false;
+	return first >= 'a' && first <= 'z';
 }
 
 /* Splits "host:port"; `port` without the colon, p NULL: none. returns: false
@@ -64,6 +63,7 @@ tw__h1_target(const struct tw_msg *msg, struct tw_str *authority)
 {
 	const struct tw_str t = msg->target;
 	struct tw_str host, port;
+	struct tw_uri uri;
 
 	*authority = (struct tw_str){ NULL, 0 };
 	if (msg->method == TW_M_CONNECT) {
@@ -77,15 +77,10 @@ tw__h1_target(const struct tw_msg *msg, struct tw_str *authority)
 	if (t.len == 1 && t.p[0] == '*')
 		return msg->method == TW_M_OPTIONS ? NULL
 						   : "target '*' without OPTIONS";
-	const char *p = after_scheme(t);
-
-	if (!p)
+	if (!tw_uri_split(t, &uri) || !is_scheme(uri.scheme) ||
+	    uri.authority.len + uri.pathq.len == 0)
 		return "request target in no known form";
-	const char *stop = p;
-
-	while (stop < t.p + t.len && *stop != '/' && *stop != '?')
-		stop++;
-	*authority = (struct tw_str){ p, (size_t)(stop - p) };
+	*authority = uri.authority;
 	if (!split_port(*authority, &host, &port) || host.len == 0)
 		return "invalid authority in the request target";
 	return NULL;
