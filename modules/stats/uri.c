@@ -15,15 +15,11 @@
 static struct tw_str
 origin_form(struct tw_str t)
 {
-	static const struct tw_str slashes = { "://", 3 };
-	const char *p = t.len > 0 && t.p[0] != '/'
-	    ? memmem(t.p, t.len, slashes.p, slashes.len)
-	    : NULL;
+	struct tw_uri uri;
 
-	if (p == NULL)
+	if (!tw_uri_split(t, &uri))
 		return t;
-	p += slashes.len;
-	const char *path = memchr(p, '/', (size_t)(t.p + t.len - p));
+	const char *const path = memchr(uri.pathq.p, '/', uri.pathq.len);
 	if (path == NULL)
 		return TW_STR("/");
 	return (struct tw_str){ path, (size_t)(t.p + t.len - path) };
