@@ -8,6 +8,7 @@
  */
 #include "field.h"
 
+#include <tideway/edit.h>
 #include <tideway/text.h>
 
 #define REGEX "tideway.regex"
@@ -82,6 +83,16 @@ lu_push_fields(lua_State *L, const struct tw_msg *msg)
 			lu_add_field(L, (struct tw_str){ h->name, h->name_len },
 			    tw_hdr_value(h));
 	}
+}
+
+void
+lu_host_changed(lua_State *L, struct tw_req *req, const struct tw_msg *msg,
+    struct tw_str name, struct tw_str value)
+{
+	if (tw_hdr_id(name) != TW_H_HOST || msg != tw_req_request(req))
+		return;
+	if (tw_req_host_changed(req, value) != 0)
+		luaL_error(L, "'host' of this value cannot be part of the target");
 }
 
 /* ---- regular expressions ------------------------------------------------------- */

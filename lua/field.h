@@ -19,6 +19,11 @@ void lu_push_lower(lua_State *L, struct tw_str s);
 void lu_add_field(lua_State *L, struct tw_str name, struct tw_str value);
 /** lu_push_fields - such a table of a message. */
 void lu_push_fields(lua_State *L, const struct tw_msg *msg);
+/** lu_host_changed - to be called with each field of a message that is set: the Host of a
+ * request tells it from others. in: value must live until RESET. errors: a Lua error: it
+ * cannot be part of the target. */
+void lu_host_changed(lua_State *L, struct tw_req *req, const struct tw_msg *msg,
+    struct tw_str name, struct tw_str value);
 /** lu_check_regex - argument `i`, compiled once for each state; stays on the stack.
  * errors: a Lua error. */
 const struct tw_regex *lu_check_regex(lua_State *L, int i);

@@ -181,17 +181,6 @@ add_header(lua_State *L)
 	return 0;
 }
 
-/* The host by which a request is told from others. */
-static void
-host_changed(
-    lua_State *L, const struct lu_dir *d, struct tw_str name, struct tw_str value)
-{
-	if (d->response || tw_hdr_id(name) != TW_H_HOST)
-		return;
-	if (tw_req_host_changed(d->stream->req, value) != 0)
-		luaL_error(L, "'host' of this value cannot be part of the target");
-}
-
 /*@ HTTPMessage:set_header(name: string, value: string) */
 static int
 set_header(lua_State *L)
@@ -207,7 +196,7 @@ set_header(lua_State *L)
 	struct tw_hdr *const first = tw_msg_find(msg, name, NULL);
 	struct tw_hdr *next = first;
 	value = kept(L, d, value);
-	host_changed(L, d, name, value);
+	lu_host_changed(L, d->stream->req, msg, name, value);
 	if (first == NULL) {
 		add(L, d, msg);
 		return 0;
@@ -256,7 +245,7 @@ replace(lua_State *L, const char *fn, bool values)
 			    "'%s': the new value is too long or holds line breaks", fn);
 		value = kept(L, d, value);
 		tw_msg_set_value(msg, h, value);
-		host_changed(L, d, name, value);
+		lu_host_changed(L, d->stream->req, msg, name, value);
 	}
 	return 0;
 }

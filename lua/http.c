@@ -148,23 +148,11 @@ get_headers(lua_State *L, bool response, const char *fn)
 
 /* ---- changing ------------------------------------------- */
 
-/* The host by which a request is told from others. */
-static void
-host_changed(lua_State *L, struct tw_req *req, const struct tw_msg *msg,
-    struct tw_str name, struct tw_str value)
-{
-	if (name.len != 4 || (msg->flags & TW_MSG_RESPONSE) ||
-	    !tw_str_ieq(name, TW_STR("host")))
-		return;
-	if (tw_req_host_changed(req, value) != 0)
-		luaL_error(L, "'host' of this value cannot be part of the target");
-}
-
 static int
 add(lua_State *L, struct tw_req *req, struct tw_msg *msg, struct tw_str name,
     struct tw_str value)
 {
-	host_changed(L, req, msg, name, value);
+	lu_host_changed(L, req, msg, name, value);
 	if (tw_msg_add(msg, kept(L, req, name), value) != 0)
 		return luaL_error(
 		    L, "there are %d header fields: no more can be added", TW_MAX_HDR);
@@ -193,7 +181,7 @@ set_header(lua_State *L, bool response, const char *fn)
 
 	if (first == NULL)
 		return add(L, req, msg, name, value);
-	host_changed(L, req, msg, name, value);
+	lu_host_changed(L, req, msg, name, value);
 	while ((next = tw_msg_find(msg, name, next)) != NULL)
 		tw_msg_del(msg, next);
 	tw_msg_set_value(msg, first, value);
@@ -237,7 +225,7 @@ replace(lua_State *L, bool response, bool values, const char *fn)
 			    "%s: the new value is too long or holds CR, LF or NUL", fn);
 		value = kept(L, req, value);
 		tw_msg_set_value(msg, h, value);
-		host_changed(L, req, msg, name, value);
+		lu_host_changed(L, req, msg, name, value);
 	}
 	return 0;
 }
