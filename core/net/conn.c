@@ -707,6 +707,7 @@ tw__conn_bye(struct tw_conn *conn)
 	if (tw__conn_backlog(conn))
 		return false;
 	conn->transport->shut(conn, conn->transport_state);
+	conn->shut = conn->holds; /* FIN follows the last of it */
 	return !conn->holds;
 }
 
@@ -746,6 +747,12 @@ stream_linger(struct tw_conn *conn)
 	}
 }
 
+static uint32_t
+linger_ms(const struct tw_conn *conn)
+{
+	return conn->shut && conn->holds ? LINGER_HELD_MS : LINGER_MS;
+}
+
 static void
 linger_on(struct tw_conn *conn)
 {
@@ -754,7 +761,7 @@ linger_on(struct tw_conn *conn)
 	if (tw__conn_flush(conn) == TW_IO_OK) {
 		tw__conn_shut(conn);
 		if (waited)
-			tw_timer_set(&conn->timer, tw_now_ms() + LINGER_MS);
+			tw_timer_set(&conn->timer, tw_now_ms() + linger_ms(conn));
 	}
 	linger_step(conn);
 }
@@ -780,11 +787,9 @@ tw__conn_linger(struct tw_conn **pconn)
 	conn->timed_out = false;
 	conn->req = NULL;
 	tw__buf_put(conn);
-	tw_timer_set(&conn->timer, tw_now_ms() + LINGER_MS);
-	if (!tw__conn_backlog(conn)) {
+	if (!tw__conn_backlog(conn))
 		tw__conn_shut(conn);
-		if (conn->holds && !is_late)
-			tw_timer_set(&conn->timer, tw_now_ms() + LINGER_HELD_MS);
-	}
+	tw_timer_set(
+	    &conn->timer, tw_now_ms() + (is_late ? LINGER_MS : linger_ms(conn)));
 	linger_step(conn);
 }
