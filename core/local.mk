@@ -160,6 +160,7 @@ core_libcore_a_SOURCES = \
 	core/net/drain.c \
 	core/net/handover.c \
 	core/net/later.c \
+	core/net/linger.c \
 	core/net/listener.c \
 	core/net/netns.c \
 	core/net/offer.c \

@@ -518,7 +518,8 @@ tunnel_turn(struct tw_req *req)
 	/* RFC 9110 section 9.3.6: a side that closes ends an HTTP tunnel; the
 	 * client's FIN alone is passed on, as the answer may still be coming. */
 	if (req->down.done && (req->http || req->up.done || req->up_broken) &&
-	    !tw__conn_backlog(req->cli))
+	    !tw__conn_backlog(req->cli) &&
+	    (req->http || req->up_broken || !tw__conn_backlog(req->srvc)))
 		return finish(req);
 	return TW__WAIT;
 }

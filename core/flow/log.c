@@ -322,6 +322,18 @@ reset(struct tw_req *req)
 	tw__half_end(req, &req->down);
 }
 
+/* What the transport says when no more is to come belongs to it: as long as that waits
+ * the client is one still, and its timeout runs. */
+static bool
+last_waits(struct tw_req *req)
+{
+	struct tw_conn *const cli = req->cli;
+
+	if (tw__conn_backlog(cli) && tw__flow_flush(req, cli) == TW_IO_AGAIN)
+		return true;
+	return !req->keep && !cli->is_stream && !cli->failed && !tw__conn_bye(cli);
+}
+
 enum tw__next
 tw__step_log(struct tw_req *req)
 {
@@ -329,8 +341,7 @@ tw__step_log(struct tw_req *req)
 
 	if (req->t_end == 0)
 		req->t_end = tw_turn_us();
-	if (!req->failed && tw__conn_backlog(cli) &&
-	    tw__flow_flush(req, cli) == TW_IO_AGAIN)
+	if (!req->failed && last_waits(req))
 		return TW__WAIT;
 	count(req);
 	if (TW_UNLIKELY(tw__debug_on))

@@ -384,7 +384,10 @@ half_turn(struct tw_req *req, struct tw__half *h, bool *finished)
 enum tw_io
 tw__flow_flush(struct tw_req *req, struct tw_conn *conn)
 {
-	if (tw__conn_backlog(conn) && conn->writable)
+	const bool asked = conn->retried; /* nobody has said that there is room */
+
+	conn->retried = false;
+	if (tw__conn_backlog(conn) && conn->writable && !asked)
 		req->moved = true;
 	return tw__conn_flush(conn);
 }

@@ -24,10 +24,6 @@
 #include <tideway/assert.h>
 #include "core/net/conn.h"
 
-#define LINGER_MS 2000
-#define LINGER_HELD_MS 60000 /* the end of all that was to be said */
-#define LINGER_READS 64
-
 static void
 on_event(evutil_socket_t fd, short what, void *arg)
 {
@@ -202,8 +198,10 @@ tw__conn_free(struct tw_conn **pconn)
 	tw_timer_del(&conn->timer);
 	tw__upstream_unuse(conn);
 	tw__conn_ask_not(conn);
-	if (conn->lingering)
+	if (conn->lingering) {
 		TAILQ_REMOVE(&conn->worker->net->lingering, conn, link);
+		conn->worker->net->n_long -= conn->lingers_long;
+	}
 	tw__conn_wakes_forget(conn);
 	if (TW_UNLIKELY(conn->mux != NULL))
 		conn->mux->fini(conn, conn->mux_state); /* and says good-bye */
@@ -343,7 +341,7 @@ tw_conn_settled(struct tw_conn *conn)
 void
 tw_conn_retry(struct tw_conn *conn)
 {
-	conn->writable = true;
+	conn->writable = conn->retried = true;
 	tw__conn_again(conn);
 }
 
@@ -709,87 +707,4 @@ tw__conn_bye(struct tw_conn *conn)
 	conn->transport->shut(conn, conn->transport_state);
 	conn->shut = conn->holds; /* FIN follows the last of it */
 	return !conn->holds;
-}
-
-static void
-linger_step(struct tw_conn *conn)
-{
-	struct tw__net *const net = conn->worker->net;
-	bool over = conn->timed_out || conn->failed;
-
-	for (int i = 0; !over && conn->readable && i < LINGER_READS; i++) {
-		const ssize_t n = recv(conn->fd, net->scratch, sizeof(net->scratch), 0);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			conn->readable = false;
-		else if (n <= 0)
-			over = true;
-	}
-	if (over) {
-		struct tw_conn *c = conn;
-		tw__conn_free(&c);
-	}
-}
-
-/* What waits for a window may still leave. */
-static void
-stream_linger(struct tw_conn *conn)
-{
-	struct tw_conn *c = conn;
-
-	if (conn->timed_out || conn->failed || tw__conn_flush(conn) != TW_IO_AGAIN) {
-		tw__conn_free(&c);
-	} else if (!conn->lingering) {
-		conn->lingering = true;
-		TAILQ_INSERT_TAIL(&conn->worker->net->lingering, conn, link);
-		conn->req = NULL;
-		tw__buf_put(conn);
-		tw_timer_set(&conn->timer, tw_now_ms() + LINGER_MS);
-	}
-}
-
-static uint32_t
-linger_ms(const struct tw_conn *conn)
-{
-	return conn->shut && conn->holds ? LINGER_HELD_MS : LINGER_MS;
-}
-
-static void
-linger_on(struct tw_conn *conn)
-{
-	const bool waited = tw__conn_backlog(conn);
-
-	if (tw__conn_flush(conn) == TW_IO_OK) {
-		tw__conn_shut(conn);
-		if (waited)
-			tw_timer_set(&conn->timer, tw_now_ms() + linger_ms(conn));
-	}
-	linger_step(conn);
-}
-
-void
-tw__conn_linger(struct tw_conn **pconn)
-{
-	struct tw_conn *const conn = *pconn;
-	const bool is_late = conn->timed_out;
-
-	*pconn = NULL;
-	if (TW_UNLIKELY(conn->is_stream)) {
-		stream_linger(conn);
-		return;
-	}
-	if (conn->lingering) {
-		linger_on(conn);
-		return;
-	}
-	conn->lingering = true;
-	tw__conn_watch(conn);
-	TAILQ_INSERT_TAIL(&conn->worker->net->lingering, conn, link);
-	conn->timed_out = false;
-	conn->req = NULL;
-	tw__buf_put(conn);
-	if (!tw__conn_backlog(conn))
-		tw__conn_shut(conn);
-	tw_timer_set(
-	    &conn->timer, tw_now_ms() + (is_late ? LINGER_MS : linger_ms(conn)));
-	linger_step(conn);
 }

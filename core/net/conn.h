@@ -80,6 +80,8 @@ struct tw_conn {
 	const struct tw_transport *transport; /* NULL: plain */
 	void *transport_state;
 	bool holds;         /* the transport has bytes for the socket */
+	bool retried;       /* it asked for its flush() itself, no event did */
+	bool lingers_long;  /* as one of net->n_long */
 	struct tw_timer timer;
 	struct tw_req *req;        /* the exchange it serves; NULL: idle */
 	struct tw_gen *gen;        /* client side: counted reference */
@@ -152,6 +154,7 @@ struct tw__net {
 	uint32_t n_pipes;
 	uint32_t buf_size;
 	struct tw__conn_list clients, lingering;
+	uint32_t n_long; /* of those, for as long as their transport holds something */
 	LIST_HEAD(, tw_conn) again; /* get an event in the next loop turn */
 	LIST_HEAD(, tw_conn) wakes; /* carriers, get theirs before this one ends */
 	LIST_HEAD(, tw_conn) asks;  /* may have been reset, unseen (ask.c) */
@@ -267,7 +270,7 @@ enum tw_io tw__conn_rest_flush(struct tw_conn *conn);
 enum tw_io tw__conn_flush(struct tw_conn *conn);
 /** tw__conn_splice - moves up to `want` bytes from one connection to another inside
  * the kernel, if tw__conn_splices(). out: n, bytes that left. returns: OK (n moved,
- * all of it delivered), AGAIN (see *blocked_on), END, ERR. */
+ * all of it delivered), AGAIN, END, ERR. */
 enum tw_io tw__conn_splice(struct tw_conn *from, struct tw_conn *to,
     struct tw__pipe *pipe, uint64_t want, uint64_t *n);
 /** tw__conn_splices - bytes may pass from one to the other through a pipe. */
