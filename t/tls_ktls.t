@@ -54,7 +54,7 @@ sub counter
 {
 	my ($p, $name) = @_;
 
-	return $p->get('plain', '/stats')->body =~ m{tls_kernel_${name}_total</dt><dd>(\d+)</dd>} ? $1 : 0;
+	return $p->get('plain', '/stats')->body =~ m{tls_ktls_${name}_total</dt><dd>(\d+)</dd>} ? $1 : 0;
 }
 
 for my $case (['TLSv1_3', 'TLS_AES_128_GCM_SHA256'], ['TLSv1_3', 'TLS_AES_256_GCM_SHA384'],

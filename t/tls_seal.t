@@ -56,7 +56,7 @@ sub own_records
 	my ($p) = @_;
 
 	return https_get($p->addr('web'), path => '/stats', version => 'TLSv1_2')->body
-	    =~ m{tls_own_records_total</dt><dd>(\d+)</dd>} ? $1 : 0;
+	    =~ m{tls_own_record_connections_total</dt><dd>(\d+)</dd>} ? $1 : 0;
 }
 
 for my $cipher (@CIPHERS) {

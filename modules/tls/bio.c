@@ -209,8 +209,8 @@ tls__stage_room(struct tls_stage *sg, struct tls_state *st, size_t len)
 }
 
 static int
-sealed_write(struct tls_stage *sg, struct tls_state *st, uint8_t type, const char *p,
-    int len)
+sealed_write(
+    struct tls_stage *sg, struct tls_state *st, uint8_t type, const char *p, int len)
 {
 	const size_t n = (size_t)len + TLS_SEAL_MORE;
 	char *const out = tls__stage_room(sg, st, n);

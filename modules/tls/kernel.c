@@ -18,7 +18,10 @@
  * What is received is OpenSSL's. Worker threads.
  */
 #include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -28,6 +31,7 @@
 #include <netinet/in.h>
 
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
 
 #include <tideway/log.h>
 
@@ -45,8 +49,9 @@
 #define SEQ 8u
 #define TAG 16u
 #define INFO_MOST (sizeof(struct tls_crypto_info) + 12u + 32u + SEQ)
-#define ASK_MS 5
-#define ASKS 4
+#define ASK_LEAST_MS 5
+#define ASK_MOST_MS 250
+#define ASKS 8
 
 /* The kernel's structures: version and type, iv, key, salt, sequence number. */
 static const struct cipher {
@@ -62,23 +67,25 @@ static const struct cipher {
 
 struct tls_kernel {
 	struct tw_timer timer;
-	struct tls_state *st;    /* whose it is */
-	uint64_t given;          /* bytes of payload */
-	uint64_t tcp_before;     /* what TCP had had when the kernel began, ... */
-	uint64_t first;          /* ... and the number of its first record */
+	struct tls_state *st; /* whose it is */
+	uint64_t given;       /* bytes of payload */
+	uint64_t tcp_before;  /* what TCP had had when the kernel began, ... */
+	uint64_t first;       /* ... and the number of its first record */
 	const struct cipher *cipher;
-	uint8_t more;            /* bytes a record has beside its payload */
+	uint16_t ask_ms; /* until the next question; 0: none was asked */
+	uint8_t more;    /* bytes a record has beside its payload */
 };
 
-static atomic_bool is_missing; /* shared: the kernel has no TLS */
+#define UNKNOWN UINT32_MAX
+static atomic_uint usable = UNKNOWN; /* shared: a bit for each of them */
 
-static const struct cipher *
-cipher_of(uint16_t type)
+static int
+cipher_index(uint16_t type)
 {
-	for (size_t i = 0; i < TW_N_ELEMENTS(ciphers); i++)
+	for (int i = 0; i < (int)TW_N_ELEMENTS(ciphers); i++)
 		if (ciphers[i].type == type)
-			return &ciphers[i];
-	return NULL;
+			return i;
+	return -1;
 }
 
 static socklen_t
@@ -105,27 +112,95 @@ more_of(const struct tls_crypto_info *info, const struct cipher *c)
 {
 	const unsigned in_13 = 1, in_12 = c->n_salt > 0 ? c->n_iv : 0;
 
-	return (uint8_t)(
-	    HEADER + TAG + (info->version == TLS_1_3_VERSION ? in_13 : in_12));
+	return (
+	    uint8_t)(HEADER + TAG + (info->version == TLS_1_3_VERSION ? in_13 : in_12));
 }
 
-/* Of a socket that is not connected it says ENOTCONN, if it is there at all. Who may,
- * has its module loaded by this. */
+/* --- what this kernel can --- */
+
+static bool
+ulp_set(int fd)
+{
+	return setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 4) == 0;
+}
+
+/* A connection to ourselves. returns: false: none can be had. */
+static bool
+pair_make(int fd[2])
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(addr);
+	const int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	fd[0] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd[1] = -1;
+	if (l >= 0 && fd[0] >= 0 && bind(l, (struct sockaddr *)&addr, len) == 0 &&
+	    listen(l, 1) == 0 && getsockname(l, (struct sockaddr *)&addr, &len) == 0 &&
+	    connect(fd[0], (struct sockaddr *)&addr, len) == 0)
+		fd[1] = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+	if (l >= 0)
+		close(l);
+	return fd[1] >= 0;
+}
+
+/* It must tell its sequence number, too: of some ciphers it came to do so later. */
+static bool
+try_cipher(int fd, const struct cipher *c)
+{
+	union {
+		struct tls_crypto_info head;
+		unsigned char bytes[INFO_MOST];
+	} info = { .bytes = { 0 } };
+	socklen_t len = info_size(c);
+
+	info.head.version = TLS_1_2_VERSION;
+	info.head.cipher_type = c->type;
+	return setsockopt(fd, SOL_TLS, TLS_TX, &info, len) == 0 &&
+	    getsockopt(fd, SOL_TLS, TLS_TX, &info, &len) == 0;
+}
+
+/* Who may, has the kernel's module loaded by this. */
+static unsigned
+find_usable(void)
+{
+	unsigned bits = 0;
+
+	for (unsigned i = 0; i < TW_N_ELEMENTS(ciphers); i++) {
+		int fd[2];
+		if (pair_make(fd)) {
+			if (ulp_set(fd[0]) && try_cipher(fd[0], &ciphers[i]))
+				bits |= 1u << i;
+			close(fd[1]);
+		}
+		if (fd[0] >= 0)
+			close(fd[0]);
+	}
+	return bits;
+}
+
 void
 tls__kernel_probe(void)
 {
-	const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	const unsigned bits = tls__gives_keys ? find_usable() : 0;
 
-	if (fd < 0)
-		return;
-	const bool missing =
-	    setsockopt(fd, IPPROTO_TCP, TCP_ULP, "tls", 4) < 0 && errno == ENOENT;
-	atomic_store(&is_missing, missing);
-	if (missing)
+	atomic_store(&usable, bits);
+	if (!tls__gives_keys)
+		tw_log(TW_NOTICE,
+		    "ktls: not with %s: records are made without the kernel",
+		    OpenSSL_version(OPENSSL_VERSION));
+	else if (bits == 0)
 		tw_log(TW_NOTICE,
 		    "ktls: this kernel has no TLS (modprobe tls): records are made "
 		    "without it");
-	close(fd);
+}
+
+static bool
+is_usable(int index)
+{
+	if (atomic_load_explicit(&usable, memory_order_relaxed) == UNKNOWN)
+		tls__kernel_probe(); /* of a server that was added */
+	return (atomic_load_explicit(&usable, memory_order_relaxed) & 1u << index) != 0;
 }
 
 /* --- what TCP has had --- */
@@ -188,7 +263,10 @@ tls__kernel_settle(struct tls_state *st)
 		tw_timer_set(&k->timer, 0);
 		return true;
 	}
-	tw_timer_set(&k->timer, tw_now_ms() + ASK_MS);
+	k->ask_ms = k->ask_ms == 0        ? ASK_LEAST_MS
+	    : k->ask_ms < ASK_MOST_MS / 2 ? (uint16_t)(2 * k->ask_ms)
+					  : ASK_MOST_MS;
+	tw_timer_set(&k->timer, tw_now_ms() + k->ask_ms);
 	return false;
 }
 
@@ -197,12 +275,7 @@ tls__kernel_settle(struct tls_state *st)
 static bool
 take_key(struct tls_state *st, struct tls_kernel *k, const void *info)
 {
-	if (setsockopt(st->fd, IPPROTO_TCP, TCP_ULP, "tls", 4) < 0) {
-		if (errno == ENOENT) /* the module was there, and went */
-			atomic_store(&is_missing, true);
-		return false;
-	}
-	return tcp_had(st->fd, &k->tcp_before) &&
+	return tcp_had(st->fd, &k->tcp_before) && ulp_set(st->fd) &&
 	    setsockopt(st->fd, SOL_TLS, TLS_TX, info, info_size(k->cipher)) == 0;
 }
 
@@ -218,12 +291,13 @@ bool
 tls__kernel_begin(struct tls_state *st, const void *info)
 {
 	const struct tls_crypto_info *const head = info;
-	const struct cipher *const c = cipher_of(head->cipher_type);
+	const int index = cipher_index(head->cipher_type);
 	struct tls_kernel *k;
 
-	if (st->conn == NULL || c == NULL || st->kernel != NULL ||
-	    atomic_load_explicit(&is_missing, memory_order_relaxed) || !is_flushed(st))
+	if (st->conn == NULL || index < 0 || st->kernel != NULL || !is_usable(index) ||
+	    !is_flushed(st))
 		return false;
+	const struct cipher *const c = &ciphers[index];
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
 		return false;
@@ -259,9 +333,7 @@ tls__kernel_message(struct tls_state *st, uint8_t type, const char *p, size_t le
 	const char head[HEAD] = { (char)type, (char)(len >> 8), (char)len };
 
 	if (type == SSL3_RT_HANDSHAKE && *p == SSL3_MT_KEY_UPDATE) {
-		tls_count(TLS_CNT_KERNEL_REKEY);
-		st->why = "the kernel cannot change the key that the peer asks to";
-		st->failed = true;
+		tls__kernel_refuse_key(st);
 		return false;
 	}
 	if (tls__left_set(&st->out, head, HEAD) && tls__left_set(&st->out, p, len))
@@ -367,6 +439,18 @@ tls__kernel_send(struct tls_state *st, const struct iovec *iov, int n_iov, size_
 }
 
 void
+tls__kernel_refuse_key(struct tls_state *st)
+{
+	static const char alert[] = { SSL3_AL_FATAL, SSL_AD_INTERNAL_ERROR };
+
+	tls_count(TLS_CNT_KERNEL_REKEY);
+	st->why = "the peer asks for a new key, which the kernel cannot change";
+	if (tls__kernel_message(st, SSL3_RT_ALERT, alert, sizeof(alert)))
+		(void)tls__kernel_flush(st);
+	st->failed = true;
+}
+
+void
 tls__kernel_spliced(struct tls_state *st, uint64_t n)
 {
 	st->kernel->given += n;
@@ -390,6 +474,12 @@ tls__kernel_begin(struct tls_state *st, const void *info)
 
 void
 tls__kernel_end(struct tls_state *st)
+{
+	(void)st;
+}
+
+void
+tls__kernel_refuse_key(struct tls_state *st)
 {
 	(void)st;
 }

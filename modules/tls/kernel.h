@@ -6,7 +6,7 @@
 
 #include "tls.h"
 
-/** tls__kernel_probe - whether this kernel has TLS: told once if not. context: start(). */
+/** tls__kernel_probe - what this kernel can; tells if it has no TLS. context: start(). */
 void tls__kernel_probe(void);
 /** tls__kernel_begin - the kernel makes the records from here on. in: info, struct
  * tls_crypto_info and what follows it. returns: false: it cannot, all is as before. */
@@ -16,6 +16,9 @@ void tls__kernel_end(struct tls_state *st);
 /** tls__kernel_message - of OpenSSL's own, in clear; waits in st->out until flushed.
  * returns: false: it failed. */
 bool tls__kernel_message(struct tls_state *st, uint8_t type, const char *p, size_t len);
+/** tls__kernel_refuse_key - the peer asks for a new key: it is told that this is the
+ * end. */
+void tls__kernel_refuse_key(struct tls_state *st);
 /** tls__kernel_flush - sends those. returns: AGAIN: some wait; ERR. */
 enum tw_io tls__kernel_flush(struct tls_state *st);
 /** tls__kernel_send - payload, in records of TLS_RECORD bytes. out: n, grows by what

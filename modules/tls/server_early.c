@@ -17,6 +17,7 @@
 #include <openssl/err.h>
 
 #include "early.h"
+#include "kernel.h"
 #include "fetch.h"
 #include "server.h"
 
@@ -219,7 +220,8 @@ write_rest(struct tls_state *st, size_t off)
 
 		if (SSL_write_ex(st->ssl, all->p + off,
 			rest < st->side->max_record ? rest : st->side->max_record,
-			&done) != 1)
+			&done) != 1 ||
+		    (st->kernel != NULL && tls__kernel_flush(st) == TW_IO_ERR))
 			return false;
 		off += done;
 	}

@@ -256,6 +256,29 @@ recv_records(struct tls_state *st, char *p, size_t len, size_t *n)
 	return TW_IO_OK;
 }
 
+/* RFC 8446, 4.6.3: before the next record. OpenSSL does that in SSL_write(), which is
+ * not called where others make the records. */
+static bool
+key_update_answered(struct tls_state *st)
+{
+	if (TW_LIKELY(!tls__writes_clear(st) || st->failed ||
+		SSL_get_key_update_type(st->ssl) == SSL_KEY_UPDATE_NONE))
+		return true;
+	if (st->kernel != NULL)
+		tls__kernel_refuse_key(st);
+	else if (SSL_do_handshake(st->ssl) == 1)
+		return true;
+	return false;
+}
+
+/* of OpenSSL's own, made while it read */
+static bool
+has_messages(const struct tls_stage *sg, const struct tls_state *st)
+{
+	return sg->out_len > 0 ||
+	    (st->kernel != NULL && st->out.p != NULL && !st->lazy);
+}
+
 static enum tw_io
 tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
 {
@@ -274,9 +297,9 @@ tls_recv(struct tw_conn *conn, void *state, void *p, size_t len, size_t *n)
 	    : tls__early_recv(sg, st, (struct iovec){ p, len }, n);
 	if (io == TW_IO_OK && st->early == NULL)
 		io = recv_records(st, p, len, n);
-	if (TW_UNLIKELY(st->renegotiates))
+	if (TW_UNLIKELY(st->renegotiates) || !key_update_answered(st))
 		io = TW_IO_ERR;
-	if (sg->out_len > 0 && tls__stage_flush(sg, st) == TW_IO_ERR)
+	if (has_messages(sg, st) && tls__stage_flush(sg, st) == TW_IO_ERR)
 		io = TW_IO_ERR;
 	if (TW_UNLIKELY(io == TW_IO_ERR)) {
 		st->failed = true;
@@ -302,7 +325,7 @@ tls__side_records(struct tls_side *side, struct tw_gen *gen)
 	struct tls_gen *const g = tls_gen_of(gen);
 
 	side->own_records = tls__gives_keys && !g->openssl_records;
-	side->kernel_records = tls__gives_keys && side->opts->ktls && !g->noktls;
+	side->kernel_records = side->opts->ktls && !g->noktls;
 	g->ktls |= side->kernel_records;
 	side->max_record = g->hard_maxrecord != 0 && g->hard_maxrecord < TLS_RECORD
 	    ? g->hard_maxrecord
