@@ -116,6 +116,7 @@ tls__seal(struct tls_seal *s, uint8_t type, const char *p, size_t len, char *out
 	unsigned char *const head = (unsigned char *)out;
 	unsigned char *const to = head + TLS_SEAL_HEAD;
 	unsigned char nonce[TLS_SEAL_IV];
+	int none;
 	OSSL_PARAM tag[] = { OSSL_PARAM_octet_string(
 				 OSSL_CIPHER_PARAM_AEAD_TAG, to + len + 1, TAG),
 		OSSL_PARAM_END };
@@ -128,7 +129,7 @@ tls__seal(struct tls_seal *s, uint8_t type, const char *p, size_t len, char *out
 	return EVP_EncryptInit_ex(s->ctx, NULL, NULL, NULL, nonce) == 1 &&
 	    EVP_Cipher(s->ctx, NULL, head, TLS_SEAL_HEAD) >= 0 &&
 	    encrypt(s->ctx, type, (const unsigned char *)p, len, to) &&
-	    EVP_Cipher(s->ctx, NULL, NULL, 0) >= 0 &&
+	    EVP_EncryptFinal_ex(s->ctx, to + len + 1, &none) == 1 &&
 	    EVP_CIPHER_CTX_get_params(s->ctx, tag) == 1;
 }
 

@@ -48,7 +48,7 @@ session_alpn(const SSL_SESSION *session)
 static bool
 is_fresh(const SSL_SESSION *session)
 {
-	const uint64_t began = (uint64_t)SSL_SESSION_get_time(session);
+	const uint64_t began = tls__session_began(session);
 	const uint64_t hint = SSL_SESSION_get_ticket_lifetime_hint(session);
 	const uint64_t own = (uint64_t)SSL_SESSION_get_timeout(session);
 	const uint64_t now = (uint64_t)time(NULL);

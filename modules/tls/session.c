@@ -144,7 +144,7 @@ session_new(SSL *ssl, SSL_SESSION *sess)
 		return 0;
 	len = i2d_SSL_SESSION(sess, &p);
 	tls__cache_put(id_of(sess), (struct tw_str){ (const char *)bytes, (size_t)len },
-	    (uint64_t)(SSL_SESSION_get_time(sess) + SSL_SESSION_get_timeout(sess)));
+	    tls__session_began(sess) + (uint64_t)SSL_SESSION_get_timeout(sess));
 	OPENSSL_cleanse(bytes, (size_t)len);
 	return 0;
 }

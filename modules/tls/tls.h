@@ -299,6 +299,16 @@ tls__writes_clear(const struct tls_state *st)
 {
 	return st->seal.ctx != NULL || st->kernel != NULL;
 }
+/** tls__session_began - Unix time, seconds. */
+static inline uint64_t
+tls__session_began(const SSL_SESSION *session)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30400000L
+	return (uint64_t)SSL_SESSION_get_time_ex(session);
+#else
+	return (uint64_t)SSL_SESSION_get_time(session);
+#endif
+}
 /** tls__pending - bytes are here that OpenSSL has not handed on, be they a whole
  * record or not. */
 static inline bool

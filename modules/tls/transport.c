@@ -266,7 +266,8 @@ key_update_answered(struct tls_state *st)
 		return true;
 	if (st->kernel != NULL)
 		tls__kernel_refuse_key(st);
-	else if (SSL_do_handshake(st->ssl) == 1)
+	else if (SSL_key_update(st->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 &&
+	    SSL_do_handshake(st->ssl) == 1)
 		return true;
 	return false;
 }
