@@ -15,7 +15,7 @@ use IPC::Open3 ();
 plan(skip_all => 'HAProxy has OpenSSL make them') unless is_tideway();
 
 my ($version) = run_cmd('-vv')->{out} =~ /Running on OpenSSL version : OpenSSL ([\d.]+)/;
-my $ours = $version =~ /^3\.[01]\./ ? 1 : 0;
+my $ours = $version =~ /^3\.[015]\./ ? 1 : 0;
 my @CIPHERS = qw(TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384
     TLS_CHACHA20_POLY1305_SHA256 TLS_AES_128_CCM_SHA256);
 my @SIZES = (0, 1, 15, 16, 17, 2047, 2048, 2049, 16383, 16384, 16385, 70000, 1_000_000);

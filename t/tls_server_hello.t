@@ -84,7 +84,9 @@ sub hellos
 	return \%h;
 }
 
-sub hex4 { return join ' ', map { sprintf '%04x', $_ } @{ $_[0] } }
+# without that for secure renegotiation, which is an extension since OpenSSL 3.4
+sub suites { return [grep { $_ != 0xff } @{ $_[0]{ciphers} }] }
+sub hex4 { return join ' ', map { sprintf '%04x', $_ } grep { $_ != 0xff } @{ $_[0] } }
 sub has_ticket { return exists $_[0]{ext}{35} ? 1 : 0 }
 
 my @names = sort keys %case;
@@ -94,8 +96,8 @@ subtest 'a line' => sub {
 	is(hex4($h->{curves}{groups}), '0018 001d', 'curves');
 	isnt(hex4($h->{plain}{groups}), '0018 001d', 'else others');
 	is(hex4($h->{sigalgs}{sigalgs}), '0503 0804', 'sigalgs');
-	is(hex4($h->{ciphers}{ciphers}), 'c02f 00ff', 'ciphers');
-	is(hex4($h->{suites}{ciphers}), '1303 00ff', 'ciphersuites') or diag hex4($h->{suites}{ciphers});
+	is(hex4($h->{ciphers}{ciphers}), 'c02f', 'ciphers');
+	is(hex4($h->{suites}{ciphers}), '1303', 'ciphersuites') or diag hex4($h->{suites}{ciphers});
 	is_deeply($h->{alpn}{alpn}, ['x-a', 'http/1.1'], 'alpn');
 	is_deeply($h->{plain}{alpn}, [], 'in mode tcp none by itself');
 	is($h->{sni}{sni}, 'n.test', 'sni');
@@ -109,11 +111,11 @@ subtest 'the global section' => sub {
 
 	is(hex4($g->{plain}{groups}), '0019', 'curves');
 	is(hex4($g->{plain}{sigalgs}), '0601 0603', 'sigalgs');
-	is(hex4($g->{plain}{ciphers}), '1302 1301 c030 00ff', 'ciphers and ciphersuites');
+	is(hex4($g->{plain}{ciphers}), '1302 1301 c030', 'ciphers and ciphersuites');
 	is(has_ticket($g->{plain}), 0, 'options');
 	is(hex4($g->{curves}{groups}), '0018 001d', 'a line has the last word: curves');
 	is(hex4($g->{sigalgs}{sigalgs}), '0503 0804', 'sigalgs');
-	is(hex4($g->{ciphers}{ciphers}), 'c02f 00ff', 'ciphers');
+	is(hex4($g->{ciphers}{ciphers}), 'c02f', 'ciphers');
 	like(hex4($g->{suites}{ciphers}), qr/^1303\b/, 'ciphersuites');
 	is(has_ticket($g->{tickets}), 1, 'tls-tickets');
 };
@@ -141,7 +143,7 @@ listen own
 
 	is(hex4($all->{groups}), '0018', 'curves');
 	is(hex4($all->{sigalgs}), '0503', 'sigalgs');
-	is(hex4($all->{ciphers}), 'c02b 00ff', 'ciphers');
+	is(hex4($all->{ciphers}), 'c02b', 'ciphers');
 	is_deeply([$all->{alpn}, has_ticket($all)], [['d'], 0], 'alpn, tickets');
 	my $own = offered($p, 'own');
 	is(hex4($own->{groups}), '0019', "a line's own: curves");
@@ -158,8 +160,8 @@ subtest 'as haproxy' => sub {
 	for my $globals ([], \@g) {
 		my ($mine, $theirs) = (hellos($globals, \@common), hellos($globals, \@common, bin => $bin));
 		for my $n (@common) {
-			is_deeply([@{ $mine->{$n} }{qw(ciphers alpn sni)}, has_ticket($mine->{$n})],
-			    [@{ $theirs->{$n} }{qw(ciphers alpn sni)}, has_ticket($theirs->{$n})], $n);
+			is_deeply([suites($mine->{$n}), @{ $mine->{$n} }{qw(alpn sni)}, has_ticket($mine->{$n})],
+			    [suites($theirs->{$n}), @{ $theirs->{$n} }{qw(alpn sni)}, has_ticket($theirs->{$n})], $n);
 		}
 	}
 };

@@ -320,12 +320,24 @@ bio_read(BIO *bio, char *p, int len)
 	return n;
 }
 
+void
+tls__keys_wanted(struct tls_state *st)
+{
+	const struct tls_side *const side = st->side;
+
+	if (SSL_version(st->ssl) == TLS1_3_VERSION &&
+	    (side->own_records || side->kernel_records))
+		SSL_set_options(st->ssl, SSL_OP_ENABLE_KTLS);
+}
+
 /* num: it is the key of what goes to the peer */
 static bool
 key_set(struct tls_state *st, long num, const void *key)
 {
 	const struct tls_side *const side = st->side;
 
+	if (tls__keys_late)
+		SSL_clear_options(st->ssl, SSL_OP_ENABLE_KTLS);
 	if (num == 0 || tls__writes_clear(st))
 		return false;
 	return (side->kernel_records && tls__kernel_begin(st, key)) ||

@@ -405,6 +405,9 @@ info(const SSL *ssl, int where, int value)
 {
 	struct tls_state *const st = tls_state_of_ssl(ssl);
 
+	if (tls__keys_late && where == SSL_CB_ACCEPT_LOOP && st != NULL &&
+	    SSL_get_state(ssl) == TLS_ST_SW_SRVR_HELLO)
+		tls__keys_wanted(st);
 	if (where == SSL_CB_HANDSHAKE_START && !SSL_is_server(ssl))
 		tls__trust_apply((SSL *)(uintptr_t)ssl);
 	if (where != SSL_CB_WRITE_ALERT || st == NULL || st->renegotiates ||
@@ -448,7 +451,8 @@ tls__ctx_new(struct tw_gen *gen, const struct tls_opts *opts, bool is_listener,
 		return NULL;
 	}
 	set_modes(ctx, opts, def);
-	if (tls__gives_keys && ((opts->ktls && !g->noktls) || !g->openssl_records))
+	if (tls__gives_keys && !tls__keys_late &&
+	    ((opts->ktls && !g->noktls) || !g->openssl_records))
 		SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS); /* seal.c, kernel.c */
 #ifdef SSL_OP_NO_TX_CERTIFICATE_COMPRESSION
 	if (g->plain_certs)

@@ -8,8 +8,8 @@
  * what a proxy sends passes from its buffer through OpenSSL's cipher into the buffer
  * of the system call, without the copies and the state machine in between. What
  * OpenSSL has to say itself (tickets, alerts, key updates) comes to us in clear, with
- * its type. The key that follows a key update is not given: from there on OpenSSL
- * makes the records. Worker threads and the control thread.
+ * its type. The key that follows a key update is not given by OpenSSL 3.0: from
+ * there on it makes the records. Worker threads and the control thread.
  */
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -18,7 +18,7 @@
 
 #include "tls.h"
 
-bool tls__gives_keys;
+bool tls__gives_keys, tls__keys_late;
 
 #ifndef OPENSSL_NO_KTLS
 #include <linux/tls.h>
@@ -41,13 +41,16 @@ static struct {
 };
 #define N_CIPHERS (sizeof(ciphers) / sizeof(ciphers[0]))
 
-/* Of later versions it is not known what becomes of a key update. */
+/* 3.2 came with another record layer, of which one release was looked at: it offers
+ * the keys of what is received, too, and where nobody wants them it loses what it had
+ * read ahead. So it may only offer those of TLS 1.3 to clients, which come before. */
 void
 tls__seal_load(void)
 {
 	const unsigned long v = OpenSSL_version_num();
 
-	tls__gives_keys = v >= 0x30000000L && v < 0x30200000L;
+	tls__keys_late = v >= 0x30500000L && v < 0x30600000L;
+	tls__gives_keys = (v >= 0x30000000L && v < 0x30200000L) || tls__keys_late;
 	for (size_t i = 0; tls__gives_keys && i < N_CIPHERS; i++)
 		ciphers[i].cipher = EVP_CIPHER_fetch(NULL, ciphers[i].name, NULL);
 }

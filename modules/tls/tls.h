@@ -323,8 +323,10 @@ bool tls__left_set(struct tls_left *left, const char *p, size_t len);
 /** tls__bio_new - what a connection's SSL reads and writes with. */
 BIO *tls__bio_new(struct tls_state *st);
 int tls__bio_load(void);
-/* This OpenSSL gives us the keys. */
-extern bool tls__gives_keys;
+/** tls__keys_wanted - if tls__keys_late: the version is agreed upon. */
+void tls__keys_wanted(struct tls_state *st);
+/* This OpenSSL gives us the keys; when it is told so in the handshake (ctx.c). */
+extern bool tls__gives_keys, tls__keys_late;
 void tls__seal_load(void);
 /** tls__seal_begin - in: info, the kernel's struct tls_crypto_info and what follows
  * it. returns: false: OpenSSL goes on. */
