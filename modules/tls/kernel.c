@@ -110,10 +110,10 @@ sequence_of(const unsigned char *info, const struct cipher *c)
 static uint8_t
 more_of(const struct tls_crypto_info *info, const struct cipher *c)
 {
-	const unsigned in_13 = 1, in_12 = c->n_salt > 0 ? c->n_iv : 0;
+	const unsigned in_12 = c->n_salt > 0 ? c->n_iv : 0;
+	const unsigned other = info->version == TLS_1_3_VERSION ? 1 : in_12;
 
-	return (
-	    uint8_t)(HEADER + TAG + (info->version == TLS_1_3_VERSION ? in_13 : in_12));
+	return (uint8_t)(HEADER + TAG + other);
 }
 
 /* --- what this kernel can --- */
