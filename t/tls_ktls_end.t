@@ -162,10 +162,10 @@ sub ask_all
 	@cases = map {
 		my ($name, $bind, @more) = @$_;
 		my $ask = http_reader($p, $bind, @more);
-		[$name, $bind, map { [$_, $ask->($_)] } map { $room + $_ * $step } -3 .. 8];
+		[$name, $bind, map { [$_, $ask->($_)] } map { $room + $_ * $step } -2 .. 5];
 	} @cases;
-	stalled($before + 8 * $room * @cases, keys %ports) or diag 'they do not come';
-	is(ktls_counter($p, 'connections'), $by_kernel + 12 * @cases, 'all by the kernel');
+	stalled($before + 5 * $room * @cases, keys %ports) or diag 'they do not come';
+	is(ktls_counter($p, 'connections'), $by_kernel + 8 * @cases, 'all by the kernel');
 	return ($room, @cases);
 }
 
@@ -187,7 +187,7 @@ sub read_all
 
 subtest 'clients that read late' => sub {
 	my $p = start('tune.sndbuf.client 30000');
-	my @all = ask_all($p, 600, @readers);
+	my @all = ask_all($p, 1500, @readers);
 
 	# nobody tells of the end of lingering, which must not come
 	select undef, undef, undef, $LINGERS_S + 0.7;
@@ -229,7 +229,7 @@ subtest 'a server that reads late, mode tcp' => sub {
 		return $c;
 	};
 	my $room = room($port, $ask);
-	my @c = map { [$_, $ask->($_)] } map { $room + $_ * 1500 } -4 .. 8;
+	my @c = map { [$_, $ask->($_)] } map { $room + $_ * 1500 } -3 .. 5;
 	stalled(0.7 * $room * @c, $port);
 	$late->set('read');
 	my @bad = grep { $_ ne '' } map {
