@@ -21,7 +21,7 @@ use Test::More ();
 
 our @EXPORT = qw(uml_or_skip has_kernel_tls);
 
-use constant { TCP_ULP => 31, PATIENCE_S => 300 };
+use constant { TCP_ULP => 31, PATIENCE_S => 300 * ($ENV{TW_TIME_SCALE} || 1) };
 
 my @INIT_ENV = grep { !/^(?:PWD|OLDPWD|SHLVL|_|TMPDIR)$/ } sort keys %ENV;
 
