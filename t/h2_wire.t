@@ -410,7 +410,8 @@ subtest 'what is counted' => sub {
 subtest 'what the server has seen' => sub {
 	my @all = $o->requests;
 	my @got = map { $_->start } @all[$n .. $#all];
-	my @odd = grep { !m{^(?:GET /(?:last)?|POST /echo) HTTP/1\.1$} } @got;
+	# those of before that were cancelled may come late
+	my @odd = grep { !m{^(?:GET /(?:last|slow\?w4)?|POST /echo) HTTP/1\.1$} } @got;
 
 	is_deeply(\@odd, [], 'no other requests than those sent');
 	unlike(join('', map { $_->{raw} . $_->{raw_body} } @all), qr/smuggled|x-b:/, 'nothing was smuggled');
