@@ -177,6 +177,7 @@ sub events
 	my $all = <$fh> // '';
 	pos($all) = 0;
 	while ($all =~ /\G(\S+) (\S+) (\d+)\n/gc) {
+		last if length($all) - pos($all) < $3; # it is being written
 		push @events, [$1, $2, substr $all, pos($all), $3];
 		pos($all) += $3;
 	}
