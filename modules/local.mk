@@ -441,6 +441,8 @@ modules_tls_libtls_la_SOURCES = \
 	modules/tls/keep.c \
 	modules/tls/kernel.c \
 	modules/tls/kernel.h \
+	modules/tls/key.c \
+	modules/tls/key.h \
 	modules/tls/ocsp.c \
 	modules/tls/ocsp_check.c \
 	modules/tls/ocsp_cmd.c \

@@ -36,6 +36,7 @@
 #include <tideway/log.h>
 
 #include "kernel.h"
+#include "key.h"
 
 #if !defined(OPENSSL_NO_KTLS) && defined(TCP_ULP)
 #include <linux/tls.h>
@@ -46,24 +47,9 @@
 
 #define HEAD 3u   /* of a message that waits: type, length */
 #define HEADER 5u /* of a record */
-#define SEQ 8u
-#define TAG 16u
-#define INFO_MOST (sizeof(struct tls_crypto_info) + 12u + 32u + SEQ)
 #define ASK_LEAST_MS 5
 #define ASK_MOST_MS 250
 #define ASKS 8
-
-/* The kernel's structures: version and type, iv, key, salt, sequence number. */
-static const struct cipher {
-	uint16_t type; /* TLS_CIPHER_* */
-	uint8_t n_iv, n_key, n_salt;
-} ciphers[] = {
-	{ TLS_CIPHER_AES_GCM_128, 8, 16, 4 },
-	{ TLS_CIPHER_AES_GCM_256, 8, 32, 4 },
-#ifdef TLS_CIPHER_CHACHA20_POLY1305 /* Linux 5.11 */
-	{ TLS_CIPHER_CHACHA20_POLY1305, 12, 32, 0 },
-#endif
-};
 
 struct tls_kernel {
 	struct tw_timer timer;
@@ -71,49 +57,22 @@ struct tls_kernel {
 	uint64_t given;       /* bytes of payload */
 	uint64_t tcp_before;  /* what TCP had had when the kernel began, ... */
 	uint64_t first;       /* ... and the number of its first record */
-	const struct cipher *cipher;
-	uint16_t ask_ms; /* until the next question; 0: none was asked */
-	uint8_t more;    /* bytes a record has beside its payload */
+	uint16_t ask_ms;      /* until the next question; 0: none was asked */
+	uint8_t size;         /* of what the kernel tells of its key */
+	uint8_t more;         /* bytes a record has beside its payload */
 };
 
 #define UNKNOWN UINT32_MAX
 static atomic_uint usable = UNKNOWN; /* shared: a bit for each of them */
 
-static int
-cipher_index(uint16_t type)
-{
-	for (int i = 0; i < (int)TW_N_ELEMENTS(ciphers); i++)
-		if (ciphers[i].type == type)
-			return i;
-	return -1;
-}
-
-static socklen_t
-info_size(const struct cipher *c)
-{
-	return (socklen_t)(sizeof(struct tls_crypto_info) + c->n_iv + c->n_key +
-	    c->n_salt + SEQ);
-}
-
-static uint64_t
-sequence_of(const unsigned char *info, const struct cipher *c)
-{
-	const unsigned char *const p = info + info_size(c) - SEQ;
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < SEQ; i++)
-		n = n << 8 | p[i];
-	return n;
-}
-
 /* RFC 8446, 5.2: the type stands behind the payload; RFC 5288, 3: an explicit nonce. */
 static uint8_t
-more_of(const struct tls_crypto_info *info, const struct cipher *c)
+more_of(const struct tls_key *key)
 {
-	const unsigned in_12 = c->n_salt > 0 ? c->n_iv : 0;
-	const unsigned other = info->version == TLS_1_3_VERSION ? 1 : in_12;
+	const unsigned in_12 = key->n_salt > 0 ? key->n_iv : 0;
+	const unsigned other = key->version == TLS1_3_VERSION ? 1 : in_12;
 
-	return (uint8_t)(HEADER + TAG + other);
+	return (uint8_t)(HEADER + TLS_KEY_TAG + other);
 }
 
 /* --- what this kernel can --- */
@@ -146,18 +105,20 @@ pair_make(int fd[2])
 
 /* It must tell its sequence number, too: of some ciphers it came to do so later. */
 static bool
-try_cipher(int fd, const struct cipher *c)
+try_cipher(int fd, uint16_t type)
 {
 	union {
 		struct tls_crypto_info head;
-		unsigned char bytes[INFO_MOST];
+		unsigned char bytes[TLS_KEY_MOST];
 	} info = { .bytes = { 0 } };
-	socklen_t len = info_size(c);
+	struct tls_key key;
 
 	info.head.version = TLS_1_2_VERSION;
-	info.head.cipher_type = c->type;
-	return setsockopt(fd, SOL_TLS, TLS_TX, &info, len) == 0 &&
-	    getsockopt(fd, SOL_TLS, TLS_TX, &info, &len) == 0;
+	info.head.cipher_type = type;
+	if (!tls__key_read(&key, &info))
+		return false;
+	return setsockopt(fd, SOL_TLS, TLS_TX, &info, key.size) == 0 &&
+	    getsockopt(fd, SOL_TLS, TLS_TX, &info, &key.size) == 0;
 }
 
 /* Who may, has the kernel's module loaded by this. */
@@ -166,10 +127,10 @@ find_usable(void)
 {
 	unsigned bits = 0;
 
-	for (unsigned i = 0; i < TW_N_ELEMENTS(ciphers); i++) {
+	for (int i = 0; i < TLS_KEY_CIPHERS; i++) {
 		int fd[2];
 		if (pair_make(fd)) {
-			if (ulp_set(fd[0]) && try_cipher(fd[0], &ciphers[i]))
+			if (ulp_set(fd[0]) && try_cipher(fd[0], tls__key_type(i)))
 				bits |= 1u << i;
 			close(fd[1]);
 		}
@@ -196,11 +157,12 @@ tls__kernel_probe(void)
 }
 
 static bool
-is_usable(int index)
+is_usable(int cipher)
 {
 	if (atomic_load_explicit(&usable, memory_order_relaxed) == UNKNOWN)
 		tls__kernel_probe(); /* of a server that was added */
-	return (atomic_load_explicit(&usable, memory_order_relaxed) & 1u << index) != 0;
+	return (atomic_load_explicit(&usable, memory_order_relaxed) & 1u << cipher) !=
+	    0;
 }
 
 /* --- what TCP has had --- */
@@ -231,14 +193,19 @@ static bool
 all_is_queued(const struct tls_state *st)
 {
 	const struct tls_kernel *const k = st->kernel;
-	unsigned char info[INFO_MOST] = { 0 };
-	socklen_t len = info_size(k->cipher);
+	union {
+		struct tls_crypto_info head;
+		unsigned char bytes[TLS_KEY_MOST];
+	} info;
+	socklen_t len = k->size;
+	struct tls_key key;
 	uint64_t had;
 
-	if (st->failed || getsockopt(st->fd, SOL_TLS, TLS_TX, info, &len) < 0)
+	if (st->failed || getsockopt(st->fd, SOL_TLS, TLS_TX, &info, &len) < 0 ||
+	    !tls__key_read(&key, &info))
 		return true; /* there is nothing to wait for */
-	const uint64_t records = sequence_of(info, k->cipher) - k->first;
-	OPENSSL_cleanse(info, sizeof(info));
+	const uint64_t records = key.seq - k->first;
+	OPENSSL_cleanse(&info, sizeof(info));
 	return tcp_had(st->fd, &had) &&
 	    had - k->tcp_before >= k->given + records * k->more;
 }
@@ -276,7 +243,7 @@ static bool
 take_key(struct tls_state *st, struct tls_kernel *k, const void *info)
 {
 	return tcp_had(st->fd, &k->tcp_before) && ulp_set(st->fd) &&
-	    setsockopt(st->fd, SOL_TLS, TLS_TX, info, info_size(k->cipher)) == 0;
+	    setsockopt(st->fd, SOL_TLS, TLS_TX, info, k->size) == 0;
 }
 
 /* What was written before must have left as it is. */
@@ -290,22 +257,20 @@ is_flushed(struct tls_state *st)
 bool
 tls__kernel_begin(struct tls_state *st, const void *info)
 {
-	const struct tls_crypto_info *const head = info;
-	const int index = cipher_index(head->cipher_type);
 	struct tls_kernel *k;
+	struct tls_key key;
 
-	if (st->conn == NULL || index < 0 || st->kernel != NULL || !is_usable(index) ||
+	if (st->conn == NULL || !tls__key_read(&key, info) || !is_usable(key.cipher) ||
 	    !is_flushed(st))
 		return false;
-	const struct cipher *const c = &ciphers[index];
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
 		return false;
 	k->timer.fn = on_ask;
 	k->st = st;
-	k->cipher = c;
-	k->first = sequence_of(info, c);
-	k->more = more_of(head, c);
+	k->first = key.seq;
+	k->size = (uint8_t)key.size;
+	k->more = more_of(&key);
 	if (!take_key(st, k, info)) {
 		free(k);
 		return false;

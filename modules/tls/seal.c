@@ -16,30 +16,18 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include "key.h"
 #include "tls.h"
 
 bool tls__gives_keys, tls__keys_late;
 
 #ifndef OPENSSL_NO_KTLS
-#include <linux/tls.h>
-
-#define TAG 16u
 #define COPY_MOST 2048u
-#define SEQ 8u
 
-static struct {
-	uint16_t type; /* TLS_CIPHER_* of the kernel */
-	uint8_t n_iv, n_key;
-	const char *name;
-	EVP_CIPHER *cipher; /* owns, of the process; NULL: cannot be had */
-} ciphers[] = {
-	{ TLS_CIPHER_AES_GCM_128, 8, 16, "AES-128-GCM", NULL },
-	{ TLS_CIPHER_AES_GCM_256, 8, 32, "AES-256-GCM", NULL },
-#ifdef TLS_CIPHER_CHACHA20_POLY1305 /* Linux 5.11 */
-	{ TLS_CIPHER_CHACHA20_POLY1305, 12, 32, "ChaCha20-Poly1305", NULL },
-#endif
-};
-#define N_CIPHERS (sizeof(ciphers) / sizeof(ciphers[0]))
+static const char *const names[TLS_KEY_CIPHERS] = { "AES-128-GCM", "AES-256-GCM",
+	"ChaCha20-Poly1305" };
+static EVP_CIPHER
+    *ciphers[TLS_KEY_CIPHERS]; /* own, of the process; NULL: cannot be had */
 
 /* 3.2 came with another record layer, of which one release was looked at: it offers
  * the keys of what is received, too, and where nobody wants them it loses what it had
@@ -51,36 +39,24 @@ tls__seal_load(void)
 
 	tls__keys_late = v >= 0x30500000L && v < 0x30600000L;
 	tls__gives_keys = (v >= 0x30000000L && v < 0x30200000L) || tls__keys_late;
-	for (size_t i = 0; tls__gives_keys && i < N_CIPHERS; i++)
-		ciphers[i].cipher = EVP_CIPHER_fetch(NULL, ciphers[i].name, NULL);
+	for (size_t i = 0; tls__gives_keys && i < TLS_KEY_CIPHERS; i++)
+		ciphers[i] = EVP_CIPHER_fetch(NULL, names[i], NULL);
 }
 
-/* The kernel's structures: version and type, iv, key, salt, sequence number. */
 bool
-tls__seal_begin(struct tls_seal *s, const void *from)
+tls__seal_begin(struct tls_seal *s, const void *info)
 {
-	const struct tls_crypto_info *const info = from;
-	const unsigned char *const iv = (const unsigned char *)(info + 1);
-	size_t i = 0;
+	struct tls_key key;
 
-	while (i < N_CIPHERS && ciphers[i].type != info->cipher_type)
-		i++;
-	if (info->version != TLS_1_3_VERSION || i == N_CIPHERS ||
-	    ciphers[i].cipher == NULL)
+	if (!tls__key_read(&key, info) || key.version != TLS1_3_VERSION ||
+	    ciphers[key.cipher] == NULL)
 		return false;
-	const unsigned char *const key = iv + ciphers[i].n_iv;
-	const unsigned char *const salt = key + ciphers[i].n_key;
-	const size_t n_salt = TLS_SEAL_IV - ciphers[i].n_iv;
-	const unsigned char *const seq = salt + n_salt;
-
-	memcpy(s->iv, salt, n_salt);
-	memcpy(s->iv + n_salt, iv, ciphers[i].n_iv);
-	s->seq = 0;
-	for (size_t k = 0; k < SEQ; k++)
-		s->seq = s->seq << 8 | seq[k];
+	memcpy(s->iv, key.salt, key.n_salt);
+	memcpy(s->iv + key.n_salt, key.iv, key.n_iv);
+	s->seq = key.seq;
 	s->ctx = EVP_CIPHER_CTX_new();
 	if (s->ctx != NULL &&
-	    EVP_EncryptInit_ex(s->ctx, ciphers[i].cipher, NULL, key, NULL) == 1) {
+	    EVP_EncryptInit_ex(s->ctx, ciphers[key.cipher], NULL, key.key, NULL) == 1) {
 		tls_count(TLS_CNT_SEALED);
 		return true;
 	}
@@ -93,7 +69,7 @@ static void
 nonce_of(struct tls_seal *s, unsigned char nonce[TLS_SEAL_IV])
 {
 	memcpy(nonce, s->iv, TLS_SEAL_IV);
-	for (unsigned i = 0; i < SEQ; i++)
+	for (unsigned i = 0; i < TLS_KEY_SEQ; i++)
 		nonce[TLS_SEAL_IV - 1 - i] ^= (unsigned char)(s->seq >> 8 * i);
 	s->seq++;
 }
@@ -115,13 +91,13 @@ encrypt(EVP_CIPHER_CTX *ctx, uint8_t type, const unsigned char *p, size_t len,
 bool
 tls__seal(struct tls_seal *s, uint8_t type, const char *p, size_t len, char *out)
 {
-	const size_t rest = len + 1 + TAG;
+	const size_t rest = len + 1 + TLS_KEY_TAG;
 	unsigned char *const head = (unsigned char *)out;
 	unsigned char *const to = head + TLS_SEAL_HEAD;
 	unsigned char nonce[TLS_SEAL_IV];
 	int none;
 	OSSL_PARAM tag[] = { OSSL_PARAM_octet_string(
-				 OSSL_CIPHER_PARAM_AEAD_TAG, to + len + 1, TAG),
+				 OSSL_CIPHER_PARAM_AEAD_TAG, to + len + 1, TLS_KEY_TAG),
 		OSSL_PARAM_END };
 
 	head[0] = SSL3_RT_APPLICATION_DATA;
