@@ -58,7 +58,7 @@ sub start
 	my ($opts, @global) = @_;
 
 	return start_proxy(join("\n    ", 'global', @global) . "\n"
-	    . defaults() . "
+	    . defaults('timeout client 60s', 'timeout server 60s') . "
 frontend web
     bind {BIND:web} ssl crt $pem ktls on $opts
     bind {BIND:early} ssl crt $pem ktls on allow-0rtt
